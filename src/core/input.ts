@@ -1,0 +1,136 @@
+/**
+ * Every way in which a workflow execution can change or be asked. An input is data: the shell stamps it, loads what it
+ * addresses, and hands it to `apply` (core/engine.ts). RPCs, timers, effects of other executions and matching use the same door.
+ */
+import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+import type { SignalExternalWorkflowExecutionFailedCause } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+import type {
+  CancelExternalWorkflowExecutionFailedCause,
+  StartChildWorkflowExecutionFailedCause,
+} from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+import type { Failure } from "../../gen/wire/temporal/api/failure/v1/message.js";
+import type { WorkerVersionStamp, Priority } from "../../gen/wire/temporal/api/common/v1/message.js";
+import type { UserMetadata } from "../../gen/wire/temporal/api/sdk/v1/user_metadata.js";
+import type { TaskQueueMetadata } from "../../gen/wire/temporal/api/taskqueue/v1/message.js";
+import type {
+  QueryWorkflowRequest,
+  RequestCancelWorkflowExecutionRequest,
+  RespondWorkflowTaskCompletedRequest,
+  RespondWorkflowTaskFailedRequest,
+  SignalWithStartWorkflowExecutionRequest,
+  SignalWorkflowExecutionRequest,
+  StartWorkflowExecutionRequest,
+  TerminateWorkflowExecutionRequest,
+} from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import type { TaskToken } from "../api/task-token.js";
+import type { Config } from "../config/dynamic-config.js";
+import type { NamespaceDirectory, NamespaceView } from "./namespace-view.js";
+
+/** What the shell knows at the moment of the input, frozen. */
+export interface Env {
+  /** Microseconds, never below an earlier input's of the same shard. */
+  readonly now: number;
+  /** A fresh UUIDv7, greater than every earlier one of this server: a new run's id. */
+  readonly newRunId: string;
+  /** Integer below 2^48: seed of everything random in the transition (jitter, nonces). */
+  readonly seed: number;
+  /** Fresh execution key (and branch) for a new run. */
+  readonly newKey: number;
+  readonly config: Config;
+  readonly namespace: NamespaceView;
+  readonly namespaces: NamespaceDirectory;
+}
+
+export interface ExecutionAddress {
+  readonly namespaceId: string;
+  readonly workflowId: string;
+  /** Empty: the current run. */
+  readonly runId: string;
+}
+
+/** Who took a task: from the poll request. */
+export interface Poller {
+  /** Unique per poll: the same id again gets the same answer. */
+  readonly requestId: string;
+  readonly identity: string;
+  readonly versionStamp: WorkerVersionStamp | undefined;
+  readonly taskQueue: string;
+  /** temporal.api.enums.v1.TaskQueueKind of the queue that was polled. */
+  readonly taskQueueKind: number;
+  readonly workerInstanceKey: string;
+}
+
+/** The execution that starts a child, as the child's start event names it. */
+export interface ParentStart {
+  readonly namespace: string;
+  readonly namespaceId: string;
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly initiatedEventId: number;
+  readonly rootWorkflowId: string;
+  readonly rootRunId: string;
+}
+
+/** How an activity is named by a respond call: its task token, or workflow id, run id and activity id. */
+export type ActivityReference = { by: "token"; token: TaskToken } | { by: "id"; activityId: string };
+
+export type Input =
+  | { kind: "start"; request: StartWorkflowExecutionRequest; parent: ParentStart | undefined }
+  | { kind: "signalWithStart"; request: SignalWithStartWorkflowExecutionRequest }
+  | {
+      kind: "signal";
+      request: SignalWorkflowExecutionRequest;
+      /** Set when another workflow sends it. */
+      external: { workflowId: string; runId: string; namespace: string; childWorkflowOnly: boolean } | undefined;
+    }
+  | {
+      kind: "requestCancel";
+      request: RequestCancelWorkflowExecutionRequest;
+      external: { workflowId: string; runId: string; namespace: string; initiatedEventId: number; childWorkflowOnly: boolean } | undefined;
+    }
+  | { kind: "terminate"; request: TerminateWorkflowExecutionRequest; childWorkflowOnly: boolean; parent: { workflowId: string; runId: string } | undefined }
+  /** Removes the run and everything of it; an open one is terminated first by the caller. */
+  | { kind: "delete" }
+  | { kind: "describe" }
+  /** Position for history readers and long polls. */
+  | { kind: "historyPosition" }
+  | { kind: "query"; request: QueryWorkflowRequest; waiter: number }
+  /** The caller of a buffered query has gone or its time is up. */
+  | { kind: "dropQuery"; waiter: number }
+  | { kind: "resetSticky" }
+
+  | { kind: "startWorkflowTask"; scheduledEventId: number; attempt: number; stamp: number; poller: Poller }
+  | { kind: "completeWorkflowTask"; token: TaskToken; request: RespondWorkflowTaskCompletedRequest }
+  | { kind: "failWorkflowTask"; token: TaskToken; request: RespondWorkflowTaskFailedRequest }
+  | { kind: "startActivity"; scheduledEventId: number; attempt: number; stamp: number; poller: Poller; metadata: TaskQueueMetadata | undefined }
+  | { kind: "heartbeatActivity"; activity: ActivityReference; details: Uint8Array | undefined; identity: string }
+  | { kind: "completeActivity"; activity: ActivityReference; result: Uint8Array | undefined; identity: string; version: WorkerVersionStamp | undefined }
+  | { kind: "failActivity"; activity: ActivityReference; failure: Failure | undefined; lastHeartbeatDetails: Uint8Array | undefined; identity: string }
+  | { kind: "cancelActivity"; activity: ActivityReference; details: Uint8Array | undefined; identity: string }
+  /** The reply of a started task could not be delivered: its poller had gone. */
+  | { kind: "undelivered"; task: "workflow" | "activity"; scheduledEventId: number; nonce: number }
+  /** Some deadline of the run may have passed. */
+  | { kind: "due" }
+
+  /** Results of transfer tasks, applied to their source. Each removes the transfer row `transferId`. */
+  | { kind: "childStarted"; transferId: number; initiatedEventId: number; runId: string; clock: undefined }
+  | { kind: "childStartFailed"; transferId: number; initiatedEventId: number; cause: StartChildWorkflowExecutionFailedCause }
+  | { kind: "externalSignaled"; transferId: number; initiatedEventId: number; failure: SignalExternalWorkflowExecutionFailedCause | undefined }
+  | { kind: "externalCancelRequested"; transferId: number; initiatedEventId: number; failure: CancelExternalWorkflowExecutionFailedCause | undefined }
+  | { kind: "transferDone"; transferId: number }
+  /** Effects of another execution's transfer task on this one. */
+  | {
+      kind: "childClosed";
+      initiatedEventId: number;
+      childWorkflowId: string;
+      childRunId: string;
+      childFirstRunId: string;
+      /** The child's close event. */
+      event: HistoryEvent;
+    }
+  /** The parent has recorded the start of this child: it may run. */
+  | { kind: "scheduleFirstTask" };
+
+export type InputKind = Input["kind"];
+export type InputOf<K extends InputKind> = Extract<Input, { kind: K }>;
+export type { Priority, UserMetadata };

@@ -1,0 +1,168 @@
+/**
+ * What `apply` answers. The shell knows nothing of workflows beyond this closed set: rows to write, tasks to dispatch, transfer
+ * tasks to run, replies to release once the rows are durable.
+ */
+import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+import type { TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import type {
+  DescribeWorkflowExecutionResponse,
+  PollActivityTaskQueueResponse,
+  PollWorkflowTaskQueueResponse,
+  QueryWorkflowResponse,
+  RespondActivityTaskCompletedResponse,
+} from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import type { WorkflowExecutionStatus } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
+import type { ServiceError } from "../api/service-error.js";
+import type { Init } from "../api/wire.js";
+import type { InputKind } from "./input.js";
+import type { RunDraft } from "./workflow/mutable-state.js";
+
+/** Part of a run's history that the shell reads from its rows when the reply is released. */
+export interface HistoryRange {
+  readonly runKey: number;
+  readonly segments: readonly { branch: number; endEventId: number }[];
+  readonly fromEventId: number;
+  /** First event id that is not part of it. */
+  readonly endEventId: number;
+}
+
+/** One event of a run, to be read by the shell. */
+export interface EventReference {
+  readonly segments: readonly { branch: number; endEventId: number }[];
+  readonly eventId: number;
+}
+
+/** A workflow task as a poller gets it. `response.history` and `nextPageToken` are the shell's. */
+export interface StartedWorkflowTask {
+  readonly response: Init<PollWorkflowTaskQueueResponse>;
+  readonly history: HistoryRange;
+  /** Field-1-framed events behind the range that history does not hold: those of a transient workflow task. */
+  readonly trailing: Uint8Array | undefined;
+  readonly scheduledEventId: number;
+  readonly nonce: number;
+}
+
+/** An activity task as a poller gets it. Input, header and type come from `scheduled`, the ActivityTaskScheduled event. */
+export interface StartedActivity {
+  readonly response: Init<PollActivityTaskQueueResponse>;
+  readonly scheduled: EventReference;
+  readonly scheduledEventId: number;
+  readonly nonce: number;
+}
+
+/** The answer to each kind of input. */
+export interface Replies {
+  start: { runId: string; started: boolean; status: WorkflowExecutionStatus; eagerTask: StartedWorkflowTask | undefined; startedEventLink: { eventId: number } | undefined; firstRunId: string };
+  signalWithStart: { runId: string; started: boolean; eventId: number };
+  signal: { runId: string; eventId: number };
+  requestCancel: { runId: string };
+  terminate: { runId: string };
+  delete: { runId: string };
+  describe: Init<DescribeWorkflowExecutionResponse>;
+  historyPosition: HistoryPosition;
+  /** Direct: to be asked of a worker of that queue now. Deferred queries are answered through `answers`. */
+  query: QueryReply;
+  dropQuery: undefined;
+  resetSticky: undefined;
+  startWorkflowTask: StartedWorkflowTask;
+  completeWorkflowTask: { newTask: StartedWorkflowTask | undefined; activityTasks: StartedActivity[]; resetHistoryEventId: number };
+  failWorkflowTask: undefined;
+  startActivity: StartedActivity;
+  heartbeatActivity: { cancelRequested: boolean; activityPaused: boolean; activityReset: boolean };
+  completeActivity: Init<RespondActivityTaskCompletedResponse>;
+  failActivity: undefined;
+  cancelActivity: undefined;
+  undelivered: undefined;
+  due: undefined;
+  childStarted: undefined;
+  childStartFailed: undefined;
+  externalSignaled: undefined;
+  externalCancelRequested: undefined;
+  transferDone: undefined;
+  childClosed: undefined;
+  scheduleFirstTask: undefined;
+}
+
+export interface HistoryPosition {
+  readonly runId: string;
+  readonly range: HistoryRange;
+  readonly isOpen: boolean;
+  /** First event of the batch that holds the close event; 0 while open. */
+  readonly closeEventId: number;
+  /** Events of a transient workflow task, framed; served to readers behind the last page. */
+  readonly trailing: Uint8Array | undefined;
+}
+
+export type QueryReply =
+  | { kind: "answered"; response: Init<QueryWorkflowResponse> }
+  | {
+      kind: "direct";
+      runId: string;
+      /** Empty when there is no sticky worker. */
+      stickyTaskQueue: string;
+      stickyScheduleToStartMs: number;
+      taskQueue: string;
+      workflowType: string;
+      priority: number;
+      previousStartedEventId: number;
+      /** Whole history for a normal queue; none of it for a sticky one. */
+      history: HistoryRange;
+    };
+
+/** A workflow or activity task that waits for a poller: what matching works with. */
+export interface DispatchTask {
+  readonly type: "workflow" | "activity";
+  readonly namespaceId: string;
+  readonly namespaceKey: number;
+  readonly taskQueue: string;
+  /** Set when `taskQueue` is a sticky one: where the task goes when its worker has gone. */
+  readonly normalTaskQueue: string | undefined;
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly executionKey: number;
+  readonly scheduledEventId: number;
+  readonly attempt: number;
+  readonly stamp: number;
+  /** 1 (first) to 5; 3 unless asked otherwise. */
+  readonly priority: number;
+  readonly fairnessKey: string;
+  readonly fairnessWeight: number;
+  readonly createTime: number;
+  /** Microseconds; 0 never expires. */
+  readonly expireTime: number;
+}
+
+/** An effect on another execution. The row is durable with the transition; the shell runs it after (or with) the commit. */
+export interface TransferTask {
+  readonly id: number;
+  readonly record: TransferRecord;
+}
+
+export interface Transition<K extends InputKind = InputKind> {
+  readonly outcome: "accepted";
+  /** Changed runs of the one workflow id. Empty for an input that only reads. */
+  readonly runs: readonly RunDraft[];
+  readonly reply: Replies[K] | undefined;
+  /** True: the reply comes later, in the `answers` of another input. */
+  readonly deferred: boolean;
+  /** Replies to earlier deferred inputs. */
+  readonly answers: readonly { waiter: number; result: Replies["query"] | ServiceError }[];
+  readonly dispatch: readonly DispatchTask[];
+  readonly transfers: readonly TransferTask[];
+}
+
+/** What `apply` may answer besides a transition. */
+export type Outcome<K extends InputKind = InputKind> =
+  | Transition<K>
+  | { readonly outcome: "error"; readonly error: ServiceError }
+  /** The input no longer concerns anything: nothing changes, nobody waits. */
+  | { readonly outcome: "stale" }
+  /** The decision needs rows that are not loaded: load them and apply again. */
+  | { readonly outcome: "need"; readonly events: readonly EventReference[]; readonly requestIds: readonly string[] };
+
+/** Rows that an earlier `need` asked for. */
+export interface Loaded {
+  event(reference: EventReference): HistoryEvent | undefined;
+  /** Event id of the applied request, `null` when not applied, undefined when not loaded. */
+  requestId(id: string): { eventType: number; eventId: number } | null | undefined;
+}

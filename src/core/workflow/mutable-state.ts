@@ -1,0 +1,312 @@
+/**
+ * State of one run, and its draft.
+ *
+ * `RunState` is what was accepted last; `RunDraft` is a transition's overlay on it. A draft is opened per input, changed by the
+ * core, and then either accepted (its changes become the state, its rows go into the batch) or dropped, which costs nothing.
+ * Records are values: replaced, never changed in place, except `draft.info`, which is the draft's own copy.
+ *
+ * Every field is `history` (replaying the run's events gives it) or `side`; `replay.ts` holds the list and the check.
+ */
+import {
+  ActivityRecord,
+  BufferedEventRecord,
+  ChildRecord,
+  ExecutionRecord,
+  ExternalRecord,
+  MemoRecord,
+  SearchAttributesRecord,
+  TimerRecord,
+  type TransferRecord,
+  type WorkflowTaskRecord,
+} from "../../../gen/wire/perdure/persistence/v1/records.js";
+import type { Memo, SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
+import { WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
+import { type MessageType, decode, encode } from "../../api/wire.js";
+import { assert } from "../../lib/assert.js";
+import { type DraftRows, Rows } from "../../lib/rows.js";
+import type { VisibilityRow } from "../visibility/row.js";
+
+/** Component kinds of the store (records.proto). */
+export enum Kind {
+  ACTIVITY = 1,
+  TIMER = 2,
+  CHILD = 3,
+  EXTERNAL_SIGNAL = 4,
+  EXTERNAL_CANCEL = 5,
+  BUFFERED_EVENT = 6,
+  MEMO = 7,
+  SEARCH_ATTRIBUTES = 8,
+  REQUEST_ID = 64,
+  TRANSFER = 65,
+}
+
+/** A buffered query: it waits for the workflow task in progress. Ephemeral. */
+export interface PendingQuery {
+  readonly waiter: number;
+  /** Key in PollWorkflowTaskQueueResponse.queries. */
+  readonly id: string;
+  /** Encoded temporal.api.query.v1.WorkflowQuery. */
+  readonly query: Uint8Array;
+  /** Whether the workflow task in progress has been given the query. */
+  readonly sent: boolean;
+}
+
+export interface EventBatch {
+  readonly branch: number;
+  readonly firstEventId: number;
+  readonly events: readonly HistoryEvent[];
+  /** Field-1-framed. */
+  readonly data: Uint8Array;
+}
+
+export interface ComponentWrite {
+  readonly kind: number;
+  readonly id: number | string;
+  readonly op: "insert" | "put" | "delete";
+  readonly value: Uint8Array;
+}
+
+export class RunState {
+  readonly activities = new Rows<ActivityRecord>();
+  readonly timers = new Rows<TimerRecord>();
+  readonly children = new Rows<ChildRecord>();
+  readonly externalSignals = new Rows<ExternalRecord>();
+  readonly externalCancels = new Rows<ExternalRecord>();
+  readonly buffered = new Rows<BufferedEventRecord>();
+  /** Indexes by the workflow's own names. */
+  readonly activityIds = new Map<string, number>();
+  readonly timerIds = new Map<string, number>();
+  memo: Memo | undefined;
+  searchAttributes: SearchAttributes | undefined;
+  /** Ephemeral: never stored. */
+  queries: readonly PendingQuery[] = [];
+
+  constructor(
+    readonly key: number,
+    public info: ExecutionRecord,
+  ) {}
+
+  get isOpen(): boolean {
+    return this.info.status === WorkflowExecutionStatus.RUNNING || this.info.status === WorkflowExecutionStatus.PAUSED;
+  }
+
+  /** Whether the state must stay in memory: it holds what no row has. */
+  get isPinned(): boolean {
+    return this.queries.length > 0;
+  }
+
+  /** From the rows of the store. */
+  static load(key: number, record: Uint8Array, live: readonly { kind: number; id: number | string; value: Uint8Array }[]): RunState {
+    const state = new RunState(key, decode(ExecutionRecord, record));
+    for (const row of live) {
+      const id = Number(row.id);
+      switch (row.kind) {
+        case Kind.ACTIVITY: {
+          const a = decode(ActivityRecord, row.value);
+          state.activities.base.set(id, a);
+          state.activityIds.set(a.activityId, id);
+          break;
+        }
+        case Kind.TIMER: {
+          const t = decode(TimerRecord, row.value);
+          state.timers.base.set(id, t);
+          state.timerIds.set(t.timerId, id);
+          break;
+        }
+        case Kind.CHILD:
+          state.children.base.set(id, decode(ChildRecord, row.value));
+          break;
+        case Kind.EXTERNAL_SIGNAL:
+          state.externalSignals.base.set(id, decode(ExternalRecord, row.value));
+          break;
+        case Kind.EXTERNAL_CANCEL:
+          state.externalCancels.base.set(id, decode(ExternalRecord, row.value));
+          break;
+        case Kind.BUFFERED_EVENT:
+          state.buffered.base.set(id, decode(BufferedEventRecord, row.value));
+          break;
+        case Kind.MEMO:
+          state.memo = decode(MemoRecord, row.value).memo;
+          break;
+        case Kind.SEARCH_ATTRIBUTES:
+          state.searchAttributes = decode(SearchAttributesRecord, row.value).searchAttributes;
+          break;
+        default:
+          assert(false, `live component kind ${row.kind} is not known`);
+      }
+    }
+    return state;
+  }
+
+  /** Rough size in memory, for the cache's bound. */
+  get sizeBytes(): number {
+    return (
+      1500 +
+      600 * (this.activities.base.size + this.buffered.base.size) +
+      250 * (this.timers.base.size + this.children.base.size + this.externalSignals.base.size + this.externalCancels.base.size)
+    );
+  }
+}
+
+export class RunDraft {
+  /** The draft's own copy: may be changed. Records inside it are replaced, not changed. */
+  readonly info: ExecutionRecord;
+  readonly activities: DraftRows<ActivityRecord>;
+  readonly timers: DraftRows<TimerRecord>;
+  readonly children: DraftRows<ChildRecord>;
+  readonly externalSignals: DraftRows<ExternalRecord>;
+  readonly externalCancels: DraftRows<ExternalRecord>;
+  readonly buffered: DraftRows<BufferedEventRecord>;
+  private activityIdChanges: Map<string, number | undefined> | undefined;
+  private timerIdChanges: Map<string, number | undefined> | undefined;
+  memo: Memo | undefined;
+  searchAttributes: SearchAttributes | undefined;
+  queries: readonly PendingQuery[];
+
+  /** Batches of this transition; the last one may still be open (`pending`). */
+  readonly batches: EventBatch[] = [];
+  /** Rows of request ids applied by this transition. */
+  readonly requestIds: { id: string; eventType: number; eventId: number }[] = [];
+  readonly transfers: { id: number; record: TransferRecord }[] = [];
+  /** Transfer rows that are done. */
+  readonly doneTransfers: number[] = [];
+  /** Set when the visibility row changes. */
+  visibility: VisibilityRow | undefined;
+  /** The run and all its rows go. */
+  removed = false;
+  /** Whether anything but ephemeral state changed. */
+  dirty = false;
+
+  constructor(
+    readonly base: RunState,
+    readonly isNew: boolean,
+  ) {
+    this.info = { ...base.info };
+    this.activities = base.activities.draft();
+    this.timers = base.timers.draft();
+    this.children = base.children.draft();
+    this.externalSignals = base.externalSignals.draft();
+    this.externalCancels = base.externalCancels.draft();
+    this.buffered = base.buffered.draft();
+    this.memo = base.memo;
+    this.searchAttributes = base.searchAttributes;
+    this.queries = base.queries;
+  }
+
+  get key(): number {
+    return this.base.key;
+  }
+
+  get isOpen(): boolean {
+    return this.info.status === WorkflowExecutionStatus.RUNNING || this.info.status === WorkflowExecutionStatus.PAUSED;
+  }
+
+  get task(): WorkflowTaskRecord | undefined {
+    return this.info.workflowTask;
+  }
+
+  activityByName(activityId: string): ActivityRecord | undefined {
+    const id = this.activityIdChanges?.has(activityId) ? this.activityIdChanges.get(activityId) : this.base.activityIds.get(activityId);
+    return id === undefined ? undefined : this.activities.get(id);
+  }
+
+  putActivity(a: ActivityRecord): void {
+    if (!this.activities.has(a.scheduledEventId)) {
+      this.activityIdChanges ??= new Map();
+      this.activityIdChanges.set(a.activityId, a.scheduledEventId);
+    }
+    this.activities.set(a.scheduledEventId, a);
+    this.dirty = true;
+  }
+
+  deleteActivity(a: ActivityRecord): void {
+    this.activities.delete(a.scheduledEventId);
+    this.activityIdChanges ??= new Map();
+    this.activityIdChanges.set(a.activityId, undefined);
+    this.dirty = true;
+  }
+
+  timerByName(timerId: string): TimerRecord | undefined {
+    const id = this.timerIdChanges?.has(timerId) ? this.timerIdChanges.get(timerId) : this.base.timerIds.get(timerId);
+    return id === undefined ? undefined : this.timers.get(id);
+  }
+
+  putTimer(t: TimerRecord): void {
+    this.timers.set(t.startedEventId, t);
+    this.timerIdChanges ??= new Map();
+    this.timerIdChanges.set(t.timerId, t.startedEventId);
+    this.dirty = true;
+  }
+
+  deleteTimer(t: TimerRecord): void {
+    this.timers.delete(t.startedEventId);
+    this.timerIdChanges ??= new Map();
+    this.timerIdChanges.set(t.timerId, undefined);
+    this.dirty = true;
+  }
+
+  nextRowId(): number {
+    this.info.nextRowId = Math.max(this.info.nextRowId, 1);
+    return this.info.nextRowId++;
+  }
+
+  encodeInfo(): Uint8Array {
+    return encode(ExecutionRecord, this.info);
+  }
+
+  /** Rows of table `component` under this run's key. */
+  componentWrites(): ComponentWrite[] {
+    const out: ComponentWrite[] = [];
+    const put = <V>(kind: Kind, type: MessageType<V>, rows: DraftRows<V>) => {
+      if (!rows.isDirty) return;
+      for (const { id, value, isNew } of rows.changes()) {
+        if (value === undefined) out.push({ kind, id, op: "delete", value: NOTHING });
+        else out.push({ kind, id, op: isNew ? "insert" : "put", value: encode(type, value as never) });
+      }
+    };
+    put(Kind.ACTIVITY, ActivityRecord, this.activities);
+    put(Kind.TIMER, TimerRecord, this.timers);
+    put(Kind.CHILD, ChildRecord, this.children);
+    put(Kind.EXTERNAL_SIGNAL, ExternalRecord, this.externalSignals);
+    put(Kind.EXTERNAL_CANCEL, ExternalRecord, this.externalCancels);
+    put(Kind.BUFFERED_EVENT, BufferedEventRecord, this.buffered);
+    if (this.memo !== this.base.memo || (this.isNew && this.memo !== undefined))
+      out.push({ kind: Kind.MEMO, id: 0, op: this.isNew ? "insert" : "put", value: encode(MemoRecord, { memo: this.memo }) });
+    if (this.searchAttributes !== this.base.searchAttributes || (this.isNew && this.searchAttributes !== undefined))
+      out.push({
+        kind: Kind.SEARCH_ATTRIBUTES,
+        id: 0,
+        op: this.isNew ? "insert" : "put",
+        value: encode(SearchAttributesRecord, { searchAttributes: this.searchAttributes }),
+      });
+    return out;
+  }
+
+  /** Makes the draft the state. The draft must not be used afterwards. */
+  accept(): RunState {
+    const s = this.base;
+    s.info = this.info;
+    this.activities.accept();
+    this.timers.accept();
+    this.children.accept();
+    this.externalSignals.accept();
+    this.externalCancels.accept();
+    this.buffered.accept();
+    if (this.activityIdChanges !== undefined) fold(s.activityIds, this.activityIdChanges);
+    if (this.timerIdChanges !== undefined) fold(s.timerIds, this.timerIdChanges);
+    s.memo = this.memo;
+    s.searchAttributes = this.searchAttributes;
+    s.queries = this.queries;
+    return s;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+function fold(base: Map<string, number>, changes: Map<string, number | undefined>): void {
+  for (const [name, id] of changes) {
+    if (id === undefined) base.delete(name);
+    else base.set(name, id);
+  }
+}

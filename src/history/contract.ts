@@ -1,0 +1,46 @@
+/** What the rest of the server knows of the history service, and what it needs of matching. */
+import type { BacklogKey } from "../persistence/batch.js";
+import type { ExecutionAddress, InputKind, InputOf } from "../core/input.js";
+import type { DispatchTask, HistoryRange, Replies, EventReference } from "../core/transition.js";
+import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+import type { Batch } from "../persistence/batch.js";
+
+export interface HistoryService {
+  /**
+   * Applies an input and resolves with its reply once everything that the reply was computed from is durable; rejects with
+   * ServiceError. Inputs of one workflow id apply in the order of the calls.
+   * `consumed`: a backlog row that is deleted in the same batch when the input is accepted or stale.
+   * `undeliverable`: asked when the reply of a started task is released; true means that its poller has gone.
+   */
+  submit<K extends InputKind>(address: ExecutionAddress, input: InputOf<K>, options?: { consumed?: BacklogKey; isGone?: () => boolean }): Promise<Replies[K]>;
+  /** Number for the `waiter` of a deferred input; its `submit` resolves when another input answers it. */
+  newWaiter(): number;
+  /** Committed events of the range as temporal.api.history.v1.History bytes, a page at a time. `reverse`: newest first. */
+  readHistory(range: HistoryRange, page: { fromEventId: number; eventCountMax: number; bytesMax: number; reverse: boolean }): Promise<{ data: Uint8Array; nextEventId: number | undefined }>;
+  readEvent(reference: EventReference): Promise<HistoryEvent | undefined>;
+  /** Resolves when the run has an event beyond `afterEventId` or is closed, at the time limit, or when cancelled. */
+  waitForEvents(address: ExecutionAddress, afterEventId: number, timeoutMs: number, onCancel: (f: () => void) => () => void): Promise<void>;
+  /** Stops taking inputs, finishes the batch, resolves when all is durable. */
+  drain(): Promise<void>;
+}
+
+/** Matching, as history needs it: asked in the turn of the transition that made the task. */
+export interface TaskDispatcher {
+  /** Takes hold of a waiting poller (and a rate token) for the task, if the rules allow a direct start. */
+  reserve(task: DispatchTask): Reservation | undefined;
+  /** No poller: the task becomes a backlog row of the batch. */
+  store(task: DispatchTask, batch: Batch): void;
+  /** The batch that held stored tasks has settled. */
+  settled(batch: Batch, durable: boolean): void;
+}
+
+/** A poller held for a task between the transition and its durability. Exactly one of confirm and release is called. */
+export interface Reservation {
+  readonly input: InputOf<"startWorkflowTask"> | InputOf<"startActivity">;
+  /** Whether the poller's stream is still open. */
+  isGone(): boolean;
+  /** Durable: hands the reply to the poller. */
+  confirm(reply: Replies["startWorkflowTask"] | Replies["startActivity"]): void;
+  /** The start was stale, refused or lost: the poller waits on, and the rate token goes back. */
+  release(): void;
+}

@@ -1,0 +1,23 @@
+/**
+ * Time, chance and the event loop, as the shell sees them. The server has the real ones (server/runtime.ts), the simulator its
+ * own: nothing below `server` may take them from anywhere else.
+ */
+export interface Runtime {
+  /** Microseconds since the epoch. May go back; whoever needs order keeps its own last value. */
+  nowMicros(): number;
+  /** Runs `f` once after at least `delayMs`; the result cancels it. */
+  setTimer(delayMs: number, f: () => void): () => void;
+  /** Runs `f` in a later turn of the loop, after the I/O that is ready now. */
+  defer(f: () => void): void;
+  /** 16 random bytes. */
+  randomBytes16(): Uint8Array;
+  /** A random integer below 2^48. */
+  randomSeed(): number;
+}
+
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}

@@ -1,0 +1,48 @@
+/** What the rest of the server knows of matching, and what it needs of history. */
+import type { Init } from "../api/wire.js";
+import type { Call } from "../api/call.js";
+import type { BacklogKey } from "../persistence/batch.js";
+import type { DispatchTask, QueryReply, StartedActivity, StartedWorkflowTask } from "../core/transition.js";
+import type { Poller } from "../core/input.js";
+import type { NamespaceView } from "../core/namespace-view.js";
+import type {
+  DescribeTaskQueueRequest,
+  DescribeTaskQueueResponse,
+  PollActivityTaskQueueRequest,
+  PollWorkflowTaskQueueRequest,
+  QueryWorkflowRequest,
+  QueryWorkflowResponse,
+  RespondQueryTaskCompletedRequest,
+  ShutdownWorkerRequest,
+} from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+
+/** History, as matching needs it: a task from the backlog is started for a poller. Rejects with NotFound when stale: drop the task. */
+export interface TaskStarter {
+  startWorkflowTask(task: DispatchTask, poller: Poller, consumed: BacklogKey | undefined, isGone: () => boolean): Promise<StartedWorkflowTask>;
+  startActivity(task: DispatchTask, poller: Poller, request: PollActivityTaskQueueRequest, consumed: BacklogKey | undefined, isGone: () => boolean): Promise<StartedActivity>;
+  /** Deletes the backlog row of a task that no longer concerns anything (expired, run gone). */
+  drop(task: DispatchTask, consumed: BacklogKey): Promise<void>;
+}
+
+/** A query that a worker of the queue is asked now; its task has no history event. */
+export interface DirectQuery {
+  readonly reply: Extract<QueryReply, { kind: "direct" }>;
+  readonly request: QueryWorkflowRequest;
+}
+
+export interface MatchingService {
+  /** Undefined: the long poll ended without a task; the caller answers empty. */
+  pollWorkflowTask(namespace: NamespaceView, request: PollWorkflowTaskQueueRequest, call: Call): Promise<{ task: StartedWorkflowTask } | { query: DirectQuery; queryId: string } | undefined>;
+  pollActivityTask(namespace: NamespaceView, request: PollActivityTaskQueueRequest, call: Call): Promise<StartedActivity | undefined>;
+  /** Rejects with ServiceError when no worker takes or answers the query in time. */
+  query(namespace: NamespaceView, query: DirectQuery, call: Call): Promise<Init<QueryWorkflowResponse>>;
+  respondQuery(namespace: NamespaceView, queryId: string, request: RespondQueryTaskCompletedRequest): void;
+  /** Throws when nobody has polled the queue within matching.queryPollerUnavailableWindow. */
+  describeTaskQueue(namespace: NamespaceView, request: DescribeTaskQueueRequest): Promise<Init<DescribeTaskQueueResponse>>;
+  /** Ends the polls of a worker at once and forgets it (sticky tasks fall back). */
+  shutdownWorker(namespace: NamespaceView, request: ShutdownWorkerRequest): void;
+  /** Milliseconds since somebody polled the queue; undefined when never. */
+  sinceLastPoll(namespace: NamespaceView, taskQueue: string, type: "workflow" | "activity"): number | undefined;
+  /** Empty answers to all polls. */
+  drain(): void;
+}
