@@ -1,7 +1,26 @@
-/** placeholder contract: apply */
-import type { Env, ExecutionAddress, InputKind, InputOf } from "./input.js";
-import type { Loaded, Outcome } from "./transition.js";
+/**
+ * The door of the functional core: one input, applied to the runs of one workflow id, gives one outcome. Total: every input ends
+ * in a transition, a service error, "stale" or "need"; whatever else is thrown is a bug that the shell reports. Nothing here
+ * reads a clock, a store, chance or the environment: all of that is in `env`.
+ */
+import { WorkflowTaskFailedCause } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+import { ServiceError, notFound } from "../api/service-error.js";
+import { assert } from "../lib/assert.js";
+import * as activity from "./activity/statemachine.js";
+import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "./input.js";
+import type { Loaded, Outcome, Replies } from "./transition.js";
+import * as child from "./workflow/child.js";
+import { HISTORY_SERVICE_IDENTITY } from "./workflow/close.js";
+import { completeWorkflowTask, failWorkflowTask } from "./workflow/complete-workflow-task.js";
+import { Context, Need, type Run, Stale } from "./workflow/context.js";
+import { describe, historyPosition } from "./workflow/describe.js";
 import type { RunState } from "./workflow/mutable-state.js";
+import { dropQuery, query } from "./workflow/query.js";
+import { addressed, addressedOpen, requestCancel, signal, terminate } from "./workflow/signal.js";
+import { scheduleFirstTask, signalWithStart, start } from "./workflow/start.js";
+import { enforceHistoryLimits, fireDue, settleDue } from "./workflow/timers.js";
+import { visibilityRow } from "./workflow/visibility.js";
+import { clearSticky, failTask, isTaskRunning, scheduleWorkflowTask, startWorkflowTask, timeOutTask } from "./workflow/workflow-task.js";
 
 /** The runs of one workflow id that are in memory. The addressed run is loaded before `apply`, or known not to exist. */
 export interface Chain {
@@ -10,4 +29,155 @@ export interface Chain {
   run(runId: string): RunState | undefined;
 }
 
-export declare function apply<K extends InputKind>(chain: Chain, address: ExecutionAddress, input: InputOf<K>, env: Env, loaded: Loaded): Outcome<K>;
+type Handlers = { [K in InputKind]: (ctx: Context, address: ExecutionAddress, input: InputOf<K>) => Replies[K] | undefined };
+
+/** A caller that names an activity of a workflow that has ended gets NotFound, like one that names none. */
+function activityRun(ctx: Context, address: ExecutionAddress): Run {
+  return addressedOpen(ctx, address);
+}
+
+/** Inputs without a caller: what they concern may be gone. */
+function matchedRun(ctx: Context, address: ExecutionAddress): Run {
+  const state = address.runId === "" ? ctx.chain.current() : ctx.chain.run(address.runId);
+  if (state === undefined || !state.isOpen) throw new Stale();
+  return ctx.open(state);
+}
+
+const HANDLERS: Handlers = {
+  start,
+  signalWithStart,
+  signal,
+  requestCancel,
+  terminate,
+  delete: (ctx, address) => {
+    const state = addressed(ctx, address);
+    const run = ctx.open(state);
+    run.draft.removed = true;
+    run.draft.dirty = true;
+    return { runId: state.info.runId };
+  },
+  describe,
+  historyPosition,
+  query,
+  dropQuery,
+  resetSticky: (ctx, address) => {
+    const state = addressed(ctx, address);
+    if (!state.isOpen) throw notFound("workflow execution already completed");
+    clearSticky(ctx.open(state).draft);
+    return undefined;
+  },
+  startWorkflowTask: (ctx, address, input) => startWorkflowTask(matchedRun(ctx, address), input.scheduledEventId, input.attempt, input.stamp, input.poller),
+  completeWorkflowTask,
+  failWorkflowTask,
+  startActivity: (ctx, address, input) => activity.startActivity(matchedRun(ctx, address), input.scheduledEventId, input.attempt, input.stamp, input.poller),
+  heartbeatActivity: (ctx, address, input) => activity.heartbeat(activityRun(ctx, address), input.activity, input.details),
+  completeActivity: (ctx, address, input) => {
+    activity.complete(activityRun(ctx, address), input.activity, input.result, input.identity, input.version);
+    return {};
+  },
+  failActivity: (ctx, address, input) => {
+    activity.fail(activityRun(ctx, address), input.activity, input.failure, input.lastHeartbeatDetails, input.identity);
+    return undefined;
+  },
+  cancelActivity: (ctx, address, input) => {
+    activity.cancel(activityRun(ctx, address), input.activity, input.details, input.identity);
+    return undefined;
+  },
+  undelivered: (ctx, address, input) => {
+    const run = matchedRun(ctx, address);
+    if (input.task === "activity") {
+      activity.undelivered(run, input.scheduledEventId, input.nonce);
+      return undefined;
+    }
+    const task = run.info.workflowTask;
+    if (task === undefined || task.startedEventId === 0 || task.scheduledEventId !== input.scheduledEventId || task.nonce !== input.nonce) throw new Stale();
+    timeOutTask(run);
+    scheduleWorkflowTask(run);
+    return undefined;
+  },
+  due: (ctx, address) => {
+    const state = address.runId === "" ? ctx.chain.current() : ctx.chain.run(address.runId);
+    if (state === undefined) throw new Stale();
+    const run = ctx.open(state);
+    // A closed run's only deadline is the end of its retention.
+    if (!state.isOpen && state.info.deleteAt > 0 && state.info.deleteAt <= ctx.env.now && state.info.pendingTransfers === 0) {
+      run.draft.removed = true;
+      run.draft.dirty = true;
+      return undefined;
+    }
+    fireDue(run);
+    return undefined;
+  },
+  childStarted: child.childStarted,
+  childStartFailed: child.childStartFailed,
+  childClosed: child.childClosed,
+  externalSignaled: child.externalSignaled,
+  externalCancelRequested: child.externalCancelRequested,
+  transferDone: (ctx, address, input) => {
+    ctx.open(addressed(ctx, address)).transferDone(input.transferId);
+    return undefined;
+  },
+  scheduleFirstTask: (ctx, address) => {
+    scheduleFirstTask(ctx, addressed(ctx, address));
+    return undefined;
+  },
+};
+
+const RETENTION_RETRY_MICROS = 10_000_000;
+
+/** Ends the transition of one run: what waits gets its ids or its rows, limits, due row, visibility row. */
+function finish(run: Run, input: Input): void {
+  const { draft } = run;
+  if (draft.removed) return;
+  const fired = input.kind === "due" && draft.base.info.due > 0 && draft.base.info.due <= run.now;
+  if (!draft.dirty && !fired) return;
+  const wasRunning = isTaskRunning(draft);
+  if (!wasRunning) run.flushBuffered();
+  enforceBufferLimits(run);
+  run.events.finish(isTaskRunning(draft));
+  enforceHistoryLimits(run);
+  run.events.finish(isTaskRunning(draft));
+  const info = draft.info;
+  if (draft.dirty) {
+    info.stateTransitionCount++;
+    info.lastUpdateTime = run.now;
+  }
+  settleDue(run, fired);
+  if (!draft.isOpen && info.due > 0 && info.due <= run.now) info.due = run.now + RETENTION_RETRY_MICROS;
+  if (info.due !== draft.base.info.due) draft.dirty = true;
+  if (run.visibilityChanged) draft.visibility = visibilityRow(run);
+  assert(info.workflowTask === undefined || draft.isOpen, "a closed run has no workflow task");
+  assert(info.nextEventId > 1, "a run has its start event");
+}
+
+/** Too much waits for the running workflow task: it fails, and what waits is written (history.maximumBufferedEventsBatch). */
+function enforceBufferLimits(run: Run): void {
+  if (!isTaskRunning(run.draft)) return;
+  if (run.events.bufferedCount <= run.ctx.env.config.limits.bufferedEventsMax) return;
+  failTask(run, WorkflowTaskFailedCause.FORCE_CLOSE_COMMAND, undefined, HISTORY_SERVICE_IDENTITY);
+  run.flushBuffered();
+  scheduleWorkflowTask(run);
+}
+
+export function apply<K extends InputKind>(chain: Chain, address: ExecutionAddress, input: InputOf<K>, env: Env, loaded: Loaded): Outcome<K> {
+  const ctx = new Context(chain, env, loaded);
+  try {
+    const handler = HANDLERS[input.kind as K] as Handlers[K];
+    const reply = handler(ctx, address, input);
+    for (const run of ctx.runs) finish(run, input);
+    return {
+      outcome: "accepted",
+      runs: ctx.runs.map((r) => r.draft),
+      reply,
+      deferred: ctx.deferred,
+      answers: ctx.answers,
+      dispatch: ctx.dispatch,
+      transfers: ctx.runs.flatMap((r) => r.draft.transfers),
+    };
+  } catch (e) {
+    if (e instanceof ServiceError) return { outcome: "error", error: e };
+    if (e instanceof Stale) return { outcome: "stale" };
+    if (e instanceof Need) return { outcome: "need", events: e.events, requestIds: e.requestIds };
+    throw e;
+  }
+}

@@ -81,6 +81,8 @@ export class RunState {
   searchAttributes: SearchAttributes | undefined;
   /** Ephemeral: never stored. */
   queries: readonly PendingQuery[] = [];
+  /** Every request id applied to the run, when that is known without asking the store: from its start in this process on. */
+  knownRequestIds: Set<string> | undefined;
 
   constructor(
     readonly key: number,
@@ -298,9 +300,17 @@ export class RunDraft {
     s.memo = this.memo;
     s.searchAttributes = this.searchAttributes;
     s.queries = this.queries;
+    if (this.isNew) s.knownRequestIds = new Set();
+    if (s.knownRequestIds !== undefined) {
+      for (const r of this.requestIds) s.knownRequestIds.add(r.id);
+      if (s.knownRequestIds.size > KNOWN_REQUEST_IDS_MAX) s.knownRequestIds = undefined;
+    }
     return s;
   }
 }
+
+/** Beyond this a run asks the store whether a request was applied. */
+const KNOWN_REQUEST_IDS_MAX = 2000;
 
 const NOTHING = new Uint8Array(0);
 

@@ -1,0 +1,304 @@
+/**
+ * A pending activity: dispatched, started, heartbeated, completed, failed, canceled, timed out, retried. ActivityTaskStarted is
+ * written together with the event that ends the activity, so an attempt that is retried leaves no trace in history.
+ * Behaviour: service/history/api/*activity*, mutable_state_impl.go RetryActivity and timer_queue_active_task_executor.go of the
+ * official server.
+ */
+import type { ActivityRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import type { WorkerVersionStamp } from "../../../gen/wire/temporal/api/common/v1/message.js";
+import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
+import { RetryState, TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
+import { invalidArgument, notFound } from "../../api/service-error.js";
+import { encodeTaskToken } from "../../api/task-token.js";
+import { duration, timestamp } from "../../api/time.js";
+import { encode } from "../../api/wire.js";
+import type { ActivityReference, Poller } from "../input.js";
+import type { StartedActivity } from "../transition.js";
+import { type Run, Stale, eventReference } from "../workflow/context.js";
+import { isRetryable, nextBackoff, timeoutName } from "../workflow/retry-and-cron.js";
+import { wakeWorkflow } from "../workflow/signal.js";
+
+const NOT_FOUND = "invalid activityID or activity already timed out or invoking workflow is completed";
+
+/** Offers the activity's current attempt to the pollers of its queue. */
+export function dispatchActivity(run: Run, a: ActivityRecord): void {
+  const info = run.info;
+  run.ctx.dispatch.push({
+    type: "activity",
+    namespaceId: info.namespaceId,
+    namespaceKey: run.ctx.env.namespace.key,
+    taskQueue: a.taskQueue,
+    normalTaskQueue: undefined,
+    workflowId: info.workflowId,
+    runId: info.runId,
+    executionKey: run.draft.key,
+    scheduledEventId: a.scheduledEventId,
+    attempt: a.attempt,
+    stamp: a.stamp,
+    priority: a.priority?.priorityKey || info.priority?.priorityKey || 3,
+    fairnessKey: a.priority?.fairnessKey || info.priority?.fairnessKey || "",
+    fairnessWeight: a.priority?.fairnessWeight || info.priority?.fairnessWeight || 0,
+    createTime: a.attemptScheduledTime,
+    expireTime: a.scheduleToStartTimeout > 0 ? a.attemptScheduledTime + a.scheduleToStartTimeout : 0,
+  });
+}
+
+/** Deadlines of the activity as it stands; the earliest first decides. Undefined type: the end of a backoff. */
+export function activityDeadlines(a: ActivityRecord): { time: number; type: TimeoutType | undefined }[] {
+  const out: { time: number; type: TimeoutType | undefined }[] = [];
+  if (a.scheduleToCloseDeadline > 0) out.push({ time: a.scheduleToCloseDeadline, type: TimeoutType.SCHEDULE_TO_CLOSE });
+  if (a.startedTime === 0) {
+    if (a.waitsForRetry) out.push({ time: a.attemptScheduledTime, type: undefined });
+    else if (a.scheduleToStartTimeout > 0 && !a.paused) out.push({ time: a.attemptScheduledTime + a.scheduleToStartTimeout, type: TimeoutType.SCHEDULE_TO_START });
+  } else {
+    if (a.startToCloseTimeout > 0) out.push({ time: a.startedTime + a.startToCloseTimeout, type: TimeoutType.START_TO_CLOSE });
+    if (a.heartbeatTimeout > 0) out.push({ time: Math.max(a.startedTime, a.lastHeartbeatTime) + a.heartbeatTimeout, type: TimeoutType.HEARTBEAT });
+  }
+  return out;
+}
+
+export function noteDeadlines(run: Run, a: ActivityRecord): void {
+  for (const d of activityDeadlines(a)) run.deadline(d.time);
+}
+
+/** A poller takes the activity. The same poll request again gets the same answer. */
+export function startActivity(run: Run, scheduledEventId: number, attempt: number, stamp: number, poller: Poller): StartedActivity {
+  const a = run.draft.activities.get(scheduledEventId);
+  if (!run.isOpen || a === undefined || a.attempt !== attempt || a.stamp !== stamp || a.paused) throw new Stale();
+  if (a.startedTime !== 0) {
+    if (a.requestId !== poller.requestId) throw new Stale();
+    return startedActivity(run, a);
+  }
+  return startedActivity(run, markStarted(run, a, poller));
+}
+
+export function markStarted(run: Run, a: ActivityRecord, poller: Pick<Poller, "requestId" | "identity" | "versionStamp">): ActivityRecord {
+  const started: ActivityRecord = {
+    ...a,
+    startedTime: run.now,
+    startedIdentity: poller.identity,
+    requestId: poller.requestId,
+    nonce: run.ctx.random.nonce(),
+    versionStamp: poller.versionStamp,
+    lastHeartbeatTime: a.lastHeartbeatDetails === undefined ? 0 : a.lastHeartbeatTime,
+    waitsForRetry: false,
+  };
+  run.draft.putActivity(started);
+  noteDeadlines(run, started);
+  return started;
+}
+
+export function startedActivity(run: Run, a: ActivityRecord): StartedActivity {
+  const info = run.info;
+  return {
+    response: {
+      taskToken: encodeTaskToken({
+        namespaceId: info.namespaceId,
+        workflowId: info.workflowId,
+        runId: info.runId,
+        scheduledEventId: a.scheduledEventId,
+        attempt: a.attempt,
+        nonce: a.nonce,
+        activityId: a.activityId,
+        activityType: a.activityType,
+      }),
+      workflowNamespace: run.ctx.env.namespace.name,
+      workflowType: { name: info.workflowType },
+      workflowExecution: { workflowId: info.workflowId, runId: info.runId },
+      activityType: { name: a.activityType },
+      activityId: a.activityId,
+      heartbeatDetails: a.lastHeartbeatDetails,
+      scheduledTime: timestamp(a.scheduledTime),
+      currentAttemptScheduledTime: timestamp(a.attemptScheduledTime),
+      startedTime: timestamp(a.startedTime),
+      attempt: a.attempt,
+      scheduleToCloseTimeout: duration(a.scheduleToCloseTimeout),
+      startToCloseTimeout: duration(a.startToCloseTimeout),
+      heartbeatTimeout: duration(a.heartbeatTimeout),
+      retryPolicy: a.retryPolicy,
+      priority: a.priority,
+    },
+    scheduled: eventReference(run.draft, a.scheduledEventId),
+    scheduledEventId: a.scheduledEventId,
+    nonce: a.nonce,
+  };
+}
+
+/** The activity that a respond call names, or NotFound. By id it need not be started. */
+export function activityByReference(run: Run, reference: ActivityReference): ActivityRecord {
+  if (reference.by === "id") {
+    const a = run.draft.activityByName(reference.activityId);
+    if (a === undefined) throw notFound(`cannot find pending activity with ActivityID ${reference.activityId}, check workflow execution history for more details`);
+    return a;
+  }
+  const { token } = reference;
+  const a = run.draft.activities.get(token.scheduledEventId);
+  if (a === undefined || a.startedTime === 0 || a.attempt !== token.attempt || a.nonce !== token.nonce) throw notFound(NOT_FOUND);
+  return a;
+}
+
+/** The started event that the end of the activity brings. */
+function writeStarted(run: Run, a: ActivityRecord): number {
+  const event = run.events.add(
+    EventType.ACTIVITY_TASK_STARTED,
+    "activityTaskStartedEventAttributes",
+    {
+      scheduledEventId: a.scheduledEventId,
+      identity: a.startedIdentity,
+      requestId: a.requestId,
+      attempt: a.attempt,
+      lastFailure: a.lastFailure,
+      workerVersion: a.versionStamp,
+    },
+    a.startedTime,
+  );
+  return event.eventId;
+}
+
+export function heartbeat(run: Run, reference: ActivityReference, details: Uint8Array | undefined): { cancelRequested: boolean; activityPaused: boolean; activityReset: boolean } {
+  const a = activityByReference(run, reference);
+  if (a.startedTime === 0) throw notFound(NOT_FOUND);
+  run.draft.putActivity({ ...a, lastHeartbeatTime: run.now, lastHeartbeatDetails: details });
+  // The deadline moves later only, so the due row stays: it is a lower bound.
+  return { cancelRequested: a.cancelRequested, activityPaused: a.paused, activityReset: false };
+}
+
+export function complete(run: Run, reference: ActivityReference, result: Uint8Array | undefined, identity: string, version: WorkerVersionStamp | undefined): void {
+  let a = activityByReference(run, reference);
+  if (a.startedTime === 0) a = { ...a, startedTime: run.now, startedIdentity: identity, requestId: "" };
+  const startedEventId = writeStarted(run, a);
+  run.add(EventType.ACTIVITY_TASK_COMPLETED, "activityTaskCompletedEventAttributes", {
+    result,
+    scheduledEventId: a.scheduledEventId,
+    startedEventId,
+    identity,
+    workerVersion: version,
+  });
+  wakeWorkflow(run);
+}
+
+export function fail(run: Run, reference: ActivityReference, failure: Failure | undefined, lastHeartbeatDetails: Uint8Array | undefined, identity: string): void {
+  let a = activityByReference(run, reference);
+  if (lastHeartbeatDetails !== undefined) a = { ...a, lastHeartbeatDetails, lastHeartbeatTime: run.now };
+  const state = retry(run, a, failure);
+  if (state === RetryState.IN_PROGRESS) return;
+  const startedEventId = a.startedTime === 0 ? 0 : writeStarted(run, a);
+  run.draft.putActivity(a);
+  run.add(EventType.ACTIVITY_TASK_FAILED, "activityTaskFailedEventAttributes", {
+    failure,
+    scheduledEventId: a.scheduledEventId,
+    startedEventId,
+    identity,
+    retryState: state,
+  });
+  wakeWorkflow(run);
+}
+
+export function cancel(run: Run, reference: ActivityReference, details: Uint8Array | undefined, identity: string): void {
+  const a = activityByReference(run, reference);
+  if (!a.cancelRequested) throw invalidArgument("unable to mark activity as canceled without activity being request canceled first");
+  const startedEventId = a.startedTime === 0 ? 0 : writeStarted(run, a);
+  run.add(EventType.ACTIVITY_TASK_CANCELED, "activityTaskCanceledEventAttributes", {
+    details,
+    latestCancelRequestedEventId: a.cancelRequestedEventId,
+    scheduledEventId: a.scheduledEventId,
+    startedEventId,
+    identity,
+  });
+  wakeWorkflow(run);
+}
+
+/** The next attempt is set up (IN_PROGRESS), or why there is none. */
+function retry(run: Run, a: ActivityRecord, failure: Failure | undefined): RetryState {
+  const policy = a.retryPolicy;
+  if (policy === undefined) return RetryState.RETRY_POLICY_NOT_SET;
+  if (a.cancelRequested) return RetryState.CANCEL_REQUESTED;
+  const info = failure?.failureInfo;
+  if (info?.case === "timeoutFailureInfo" && (info.value.timeoutType === TimeoutType.SCHEDULE_TO_START || info.value.timeoutType === TimeoutType.SCHEDULE_TO_CLOSE))
+    return RetryState.TIMEOUT;
+  if (!isRetryable(failure, policy.nonRetryableErrorTypes)) return RetryState.NON_RETRYABLE_FAILURE;
+  const backoff = nextBackoff(policy, a.attempt, run.now, a.scheduleToCloseDeadline, failure);
+  if (backoff.state !== RetryState.IN_PROGRESS) return backoff.state;
+  const next: ActivityRecord = {
+    ...a,
+    attempt: a.attempt + 1,
+    attemptScheduledTime: run.now + backoff.delay,
+    startedTime: 0,
+    requestId: "",
+    nonce: 0,
+    startedIdentity: "",
+    lastWorkerIdentity: a.startedIdentity,
+    lastAttemptCompleteTime: run.now,
+    lastFailure: truncateFailure(failure, run.ctx.env.config.limits.activityFailureSizeBytesMax),
+    versionStamp: undefined,
+    waitsForRetry: true,
+  };
+  if (backoff.delay === 0) {
+    const now = { ...next, waitsForRetry: false };
+    run.draft.putActivity(now);
+    noteDeadlines(run, now);
+    dispatchActivity(run, now);
+  } else {
+    run.draft.putActivity(next);
+    noteDeadlines(run, next);
+  }
+  return RetryState.IN_PROGRESS;
+}
+
+/** What is kept of a failure that is too large for the state (limit.mutableStateActivityFailureSize.error). */
+export function truncateFailure(failure: Failure | undefined, sizeBytesMax: number): Failure | undefined {
+  if (failure === undefined || encode(Failure, failure).length <= sizeBytesMax) return failure;
+  return Failure.create({
+    message: Buffer.from(failure.message).subarray(0, Math.max(0, sizeBytesMax - 200)).toString(),
+    source: failure.source,
+    failureInfo: { case: "serverFailureInfo", value: { nonRetryable: false } },
+  });
+}
+
+function timeoutFailure(message: string, timeoutType: TimeoutType, lastHeartbeatDetails?: Uint8Array, cause?: Failure): Failure {
+  return Failure.create({
+    message,
+    source: "Server",
+    cause,
+    failureInfo: { case: "timeoutFailureInfo", value: { timeoutType, lastHeartbeatDetails } },
+  });
+}
+
+/** A deadline of the activity has passed. */
+export function timeOut(run: Run, a: ActivityRecord, type: TimeoutType): void {
+  let failure = timeoutFailure(`activity ${timeoutName(type)} timeout`, type);
+  const state = retry(run, a, failure);
+  if (state === RetryState.IN_PROGRESS) return;
+  if (state === RetryState.TIMEOUT && type !== TimeoutType.SCHEDULE_TO_START)
+    failure = timeoutFailure("Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up retrying", TimeoutType.SCHEDULE_TO_CLOSE);
+  if (failure.failureInfo.case === "timeoutFailureInfo") failure.failureInfo.value.lastHeartbeatDetails = a.lastHeartbeatDetails;
+  // What made the attempts before fail is what the user needs to see.
+  failure.cause = a.lastFailure;
+  const startedEventId = a.startedTime === 0 ? 0 : writeStarted(run, a);
+  run.add(EventType.ACTIVITY_TASK_TIMED_OUT, "activityTaskTimedOutEventAttributes", {
+    failure,
+    scheduledEventId: a.scheduledEventId,
+    startedEventId,
+    retryState: state,
+  });
+  wakeWorkflow(run);
+}
+
+/** The end of a backoff: the next attempt is offered to the pollers. */
+export function endBackoff(run: Run, a: ActivityRecord): void {
+  const ready = { ...a, waitsForRetry: false };
+  run.draft.putActivity(ready);
+  noteDeadlines(run, ready);
+  if (!ready.paused) dispatchActivity(run, ready);
+}
+
+/** The poller that was to have it had gone: the same attempt is offered again. */
+export function undelivered(run: Run, scheduledEventId: number, nonce: number): void {
+  const a = run.draft.activities.get(scheduledEventId);
+  if (!run.isOpen || a === undefined || a.startedTime === 0 || a.nonce !== nonce) throw new Stale();
+  const again: ActivityRecord = { ...a, startedTime: 0, requestId: "", nonce: 0, startedIdentity: "", versionStamp: undefined };
+  run.draft.putActivity(again);
+  noteDeadlines(run, again);
+  dispatchActivity(run, again);
+}

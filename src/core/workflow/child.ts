@@ -1,0 +1,163 @@
+/** What a workflow learns of its children and of other workflows that it signaled or asked to cancel. */
+import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
+import { ParentClosePolicy } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import { assert } from "../../lib/assert.js";
+import type { ExecutionAddress, InputOf } from "../input.js";
+import { type Context, Stale } from "./context.js";
+import { addressed, wakeWorkflow } from "./signal.js";
+import { TransferKind } from "./transfer-kind.js";
+
+export function childStarted(ctx: Context, address: ExecutionAddress, input: InputOf<"childStarted">): undefined {
+  const run = ctx.open(addressed(ctx, address));
+  run.transferDone(input.transferId);
+  const child = run.draft.children.get(input.initiatedEventId);
+  if (child === undefined) return undefined;
+  const target = { initiatedEventId: child.initiatedEventId, namespaceId: child.namespaceId, namespace: child.namespace, workflowId: child.workflowId, runId: input.runId, firstRunId: input.runId };
+  if (!run.isOpen) {
+    // The parent ended meanwhile: its policy decides what becomes of the child.
+    if (child.parentClosePolicy === ParentClosePolicy.ABANDON) run.transfer({ ...target, kind: TransferKind.FIRST_TASK });
+    else if (child.parentClosePolicy === ParentClosePolicy.REQUEST_CANCEL) {
+      run.transfer({ ...target, kind: TransferKind.FIRST_TASK });
+      run.transfer({ ...target, runId: "", kind: TransferKind.PARENT_CLOSE_CANCEL, childWorkflowOnly: true });
+    } else run.transfer({ ...target, runId: "", kind: TransferKind.PARENT_CLOSE_TERMINATE, childWorkflowOnly: true });
+    return undefined;
+  }
+  if (child.startedEventId !== 0) throw new Stale();
+  const initiated = ctx.event(run, input.initiatedEventId).attributes;
+  assert(initiated.case === "startChildWorkflowExecutionInitiatedEventAttributes", "a child's initiated event");
+  run.add(EventType.CHILD_WORKFLOW_EXECUTION_STARTED, "childWorkflowExecutionStartedEventAttributes", {
+    namespace: child.namespace,
+    namespaceId: child.namespaceId,
+    initiatedEventId: child.initiatedEventId,
+    workflowExecution: { workflowId: child.workflowId, runId: input.runId },
+    workflowType: { name: child.workflowType },
+    header: initiated.value.header,
+  });
+  run.transfer({ ...target, kind: TransferKind.FIRST_TASK });
+  wakeWorkflow(run);
+  return undefined;
+}
+
+export function childStartFailed(ctx: Context, address: ExecutionAddress, input: InputOf<"childStartFailed">): undefined {
+  const run = ctx.open(addressed(ctx, address));
+  run.transferDone(input.transferId);
+  const child = run.draft.children.get(input.initiatedEventId);
+  if (child === undefined || !run.isOpen) return undefined;
+  const initiated = ctx.event(run, input.initiatedEventId).attributes;
+  assert(initiated.case === "startChildWorkflowExecutionInitiatedEventAttributes", "a child's initiated event");
+  run.add(EventType.START_CHILD_WORKFLOW_EXECUTION_FAILED, "startChildWorkflowExecutionFailedEventAttributes", {
+    namespace: child.namespace,
+    namespaceId: child.namespaceId,
+    workflowId: child.workflowId,
+    workflowType: { name: child.workflowType },
+    cause: input.cause,
+    control: initiated.value.control,
+    initiatedEventId: child.initiatedEventId,
+    workflowTaskCompletedEventId: initiated.value.workflowTaskCompletedEventId,
+  });
+  wakeWorkflow(run);
+  return undefined;
+}
+
+export function childClosed(ctx: Context, address: ExecutionAddress, input: InputOf<"childClosed">): undefined {
+  const state = addressed(ctx, address);
+  if (!state.isOpen) return undefined;
+  const run = ctx.open(state);
+  const child = run.draft.children.get(input.initiatedEventId);
+  if (child === undefined) return undefined;
+  // The same start may be reported after the end of the child: the effect of the start is then made up for first.
+  if (child.startedEventId === 0) {
+    const initiated = ctx.event(run, input.initiatedEventId).attributes;
+    assert(initiated.case === "startChildWorkflowExecutionInitiatedEventAttributes", "a child's initiated event");
+    run.add(EventType.CHILD_WORKFLOW_EXECUTION_STARTED, "childWorkflowExecutionStartedEventAttributes", {
+      namespace: child.namespace,
+      namespaceId: child.namespaceId,
+      initiatedEventId: child.initiatedEventId,
+      workflowExecution: { workflowId: child.workflowId, runId: input.childFirstRunId },
+      workflowType: { name: child.workflowType },
+      header: initiated.value.header,
+    });
+  }
+  const started = run.draft.children.get(input.initiatedEventId);
+  assert(started !== undefined, "the child is pending");
+  const common = {
+    namespace: child.namespace,
+    namespaceId: child.namespaceId,
+    workflowExecution: { workflowId: input.childWorkflowId, runId: input.childRunId },
+    workflowType: { name: child.workflowType },
+    initiatedEventId: child.initiatedEventId,
+    startedEventId: started.startedEventId,
+  };
+  const a = input.event.attributes;
+  switch (a.case) {
+    case "workflowExecutionCompletedEventAttributes":
+      run.add(EventType.CHILD_WORKFLOW_EXECUTION_COMPLETED, "childWorkflowExecutionCompletedEventAttributes", { ...common, result: a.value.result });
+      break;
+    case "workflowExecutionFailedEventAttributes":
+      run.add(EventType.CHILD_WORKFLOW_EXECUTION_FAILED, "childWorkflowExecutionFailedEventAttributes", { ...common, failure: a.value.failure, retryState: a.value.retryState });
+      break;
+    case "workflowExecutionCanceledEventAttributes":
+      run.add(EventType.CHILD_WORKFLOW_EXECUTION_CANCELED, "childWorkflowExecutionCanceledEventAttributes", { ...common, details: a.value.details });
+      break;
+    case "workflowExecutionTimedOutEventAttributes":
+      run.add(EventType.CHILD_WORKFLOW_EXECUTION_TIMED_OUT, "childWorkflowExecutionTimedOutEventAttributes", { ...common, retryState: a.value.retryState });
+      break;
+    case "workflowExecutionTerminatedEventAttributes":
+      run.add(EventType.CHILD_WORKFLOW_EXECUTION_TERMINATED, "childWorkflowExecutionTerminatedEventAttributes", common);
+      break;
+    default:
+      assert(false, `a child does not end with ${a.case}`);
+  }
+  wakeWorkflow(run);
+  return undefined;
+}
+
+export function externalSignaled(ctx: Context, address: ExecutionAddress, input: InputOf<"externalSignaled">): undefined {
+  const run = ctx.open(addressed(ctx, address));
+  run.transferDone(input.transferId);
+  const pending = run.draft.externalSignals.get(input.initiatedEventId);
+  if (pending === undefined || !run.isOpen) return undefined;
+  const initiated = ctx.event(run, input.initiatedEventId).attributes;
+  assert(initiated.case === "signalExternalWorkflowExecutionInitiatedEventAttributes", "an external signal's initiated event");
+  const common = {
+    namespace: pending.namespace,
+    namespaceId: pending.namespaceId,
+    workflowExecution: { workflowId: pending.workflowId, runId: pending.runId },
+    initiatedEventId: pending.initiatedEventId,
+    control: initiated.value.control,
+  };
+  if (input.failure === undefined) run.add(EventType.EXTERNAL_WORKFLOW_EXECUTION_SIGNALED, "externalWorkflowExecutionSignaledEventAttributes", common);
+  else
+    run.add(EventType.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED, "signalExternalWorkflowExecutionFailedEventAttributes", {
+      ...common,
+      cause: input.failure,
+      workflowTaskCompletedEventId: initiated.value.workflowTaskCompletedEventId,
+    });
+  wakeWorkflow(run);
+  return undefined;
+}
+
+export function externalCancelRequested(ctx: Context, address: ExecutionAddress, input: InputOf<"externalCancelRequested">): undefined {
+  const run = ctx.open(addressed(ctx, address));
+  run.transferDone(input.transferId);
+  const pending = run.draft.externalCancels.get(input.initiatedEventId);
+  if (pending === undefined || !run.isOpen) return undefined;
+  const initiated = ctx.event(run, input.initiatedEventId).attributes;
+  assert(initiated.case === "requestCancelExternalWorkflowExecutionInitiatedEventAttributes", "an external cancel's initiated event");
+  const common = {
+    namespace: pending.namespace,
+    namespaceId: pending.namespaceId,
+    workflowExecution: { workflowId: pending.workflowId, runId: pending.runId },
+    initiatedEventId: pending.initiatedEventId,
+  };
+  if (input.failure === undefined) run.add(EventType.EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED, "externalWorkflowExecutionCancelRequestedEventAttributes", common);
+  else
+    run.add(EventType.REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED, "requestCancelExternalWorkflowExecutionFailedEventAttributes", {
+      ...common,
+      cause: input.failure,
+      control: initiated.value.control,
+      workflowTaskCompletedEventId: initiated.value.workflowTaskCompletedEventId,
+    });
+  wakeWorkflow(run);
+  return undefined;
+}

@@ -1,0 +1,86 @@
+/**
+ * The end of a run: its close event and everything that follows from it - the next run of the chain, the parent's result, the
+ * parent close policy of its children, queries that will never be answered, the visibility row, retention.
+ */
+import { ParentClosePolicy } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
+import { RetryState, WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
+import { Payload, Payloads } from "../../../gen/wire/temporal/api/common/v1/message.js";
+import { notFound } from "../../api/service-error.js";
+import { type Init, encode } from "../../api/wire.js";
+import { assert } from "../../lib/assert.js";
+import type { Run } from "./context.js";
+import type { AttributesCase, AttributesOf } from "./event-factory.js";
+import { failTask, isTaskRunning } from "./workflow-task.js";
+import { WorkflowTaskFailedCause } from "../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+import { TransferKind } from "./transfer-kind.js";
+
+/** Identity that the official server gives to what it does itself. */
+export const HISTORY_SERVICE_IDENTITY = "history-service";
+
+export function closeRun<C extends AttributesCase>(run: Run, type: EventType, attributes: C, value: Init<AttributesOf<C>>, links: HistoryEvent["links"] = []): HistoryEvent {
+  const { draft, ctx } = run;
+  assert(run.isOpen, "only an open run closes");
+  const event = run.add(type, attributes, value, { links });
+  const info = draft.info;
+  info.closeEventBatchFirstId = run.events.batchFirstEventId;
+  run.visibilityChanged = true;
+  for (const q of draft.queries) ctx.answers.push({ waiter: q.waiter, result: notFound("workflow execution already completed") });
+  draft.queries = [];
+  // What waits in rows no longer concerns anyone.
+  for (const row of [...draft.buffered.values()]) draft.buffered.delete(row.rowId);
+  if (info.parent !== undefined && info.newRunId === "")
+    run.transfer({
+      kind: TransferKind.CHILD_CLOSED,
+      initiatedEventId: info.parent.initiatedEventId,
+      namespaceId: info.parent.namespaceId,
+      namespace: info.parent.namespace,
+      workflowId: info.parent.workflowId,
+      runId: info.parent.runId,
+      event,
+      firstRunId: info.firstRunId,
+    });
+  for (const child of [...draft.children.values()]) {
+    if (info.newRunId !== "" && info.status === WorkflowExecutionStatus.CONTINUED_AS_NEW && child.parentClosePolicy === ParentClosePolicy.ABANDON) continue;
+    if (child.startedEventId === 0 || child.parentClosePolicy === ParentClosePolicy.ABANDON) continue;
+    run.transfer({
+      kind: child.parentClosePolicy === ParentClosePolicy.REQUEST_CANCEL ? TransferKind.PARENT_CLOSE_CANCEL : TransferKind.PARENT_CLOSE_TERMINATE,
+      initiatedEventId: child.initiatedEventId,
+      namespaceId: child.namespaceId,
+      namespace: child.namespace,
+      workflowId: child.workflowId,
+      firstRunId: child.runId,
+      childWorkflowOnly: true,
+    });
+  }
+  info.deleteAt = run.now + ctx.env.namespace.retention;
+  run.deadline(info.deleteAt);
+  return event;
+}
+
+/** Ends a run from outside: a running workflow task fails first, and what waited is written, so that the history says so. */
+export function terminateRun(
+  run: Run,
+  attributes: { reason: string; details: Uint8Array | undefined; identity: string },
+  links: HistoryEvent["links"] = [],
+): void {
+  if (isTaskRunning(run.draft)) {
+    failTask(run, WorkflowTaskFailedCause.FORCE_CLOSE_COMMAND, undefined, HISTORY_SERVICE_IDENTITY);
+    run.flushBuffered();
+  }
+  closeRun(run, EventType.WORKFLOW_EXECUTION_TERMINATED, "workflowExecutionTerminatedEventAttributes", attributes, links);
+}
+
+export function timeOutRun(run: Run, retryState: RetryState, newExecutionRunId: string): void {
+  if (isTaskRunning(run.draft)) {
+    failTask(run, WorkflowTaskFailedCause.FORCE_CLOSE_COMMAND, undefined, HISTORY_SERVICE_IDENTITY);
+    run.flushBuffered();
+  }
+  closeRun(run, EventType.WORKFLOW_EXECUTION_TIMED_OUT, "workflowExecutionTimedOutEventAttributes", { retryState, newExecutionRunId });
+}
+
+/** A string as the official server's own payloads carry it (json/plain). */
+export function stringPayloads(text: string): Uint8Array {
+  return encode(Payloads, { payloads: [encode(Payload, { metadata: { encoding: Buffer.from("json/plain") }, data: Buffer.from(JSON.stringify(text)) })] });
+}

@@ -1,0 +1,187 @@
+/**
+ * RespondWorkflowTaskCompleted and RespondWorkflowTaskFailed. All commands of a completion stand, or none: one that is refused
+ * fails the workflow task, with the draft of the completion thrown away. Behaviour: service/history/api/respondworkflowtaskcompleted
+ * of the official server.
+ */
+import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
+import { WorkflowTaskFailedCause as Cause } from "../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+import { QueryResultType } from "../../../gen/wire/temporal/api/enums/v1/query.js";
+import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
+import type { RespondWorkflowTaskCompletedRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import { invalidArgument, queryFailed } from "../../api/service-error.js";
+import { durationMicros } from "../../api/time.js";
+import { markStarted, startedActivity } from "../activity/statemachine.js";
+import type { ExecutionAddress, InputOf } from "../input.js";
+import type { Replies, StartedActivity } from "../transition.js";
+import { HISTORY_SERVICE_IDENTITY, closeRun, terminateRun } from "./close.js";
+import { Completion, TaskFailure } from "./commands/command.js";
+import { COMMANDS, checkSequence } from "./commands/table.js";
+import type { Context, Run } from "./context.js";
+import { beginNextRun } from "./next-run.js";
+import { addressed } from "./signal.js";
+import { clearSticky, completeTask, failTask, recordStarted, scheduleWorkflowTask, startedWorkflowTask, taskByToken, timeOutTask } from "./workflow-task.js";
+
+export function completeWorkflowTask(ctx: Context, address: ExecutionAddress, input: InputOf<"completeWorkflowTask">): Replies["completeWorkflowTask"] {
+  const { request, token } = input;
+  const state = addressed(ctx, address);
+  let run = ctx.open(state);
+  const task = taskByToken(run, token);
+  checkSequence(request.commands);
+  const limits = ctx.env.config.limits;
+
+  // A heartbeat that brings nothing keeps the workflow task alive, but not for ever.
+  const isHeartbeat = request.forceCreateNewWorkflowTask && request.commands.length === 0 && request.messages.length === 0;
+  const heartbeatsSince = task.originalScheduledTime || task.scheduledTime;
+  let failure: TaskFailure | undefined;
+  let completion: Completion | undefined;
+  let heartbeatTimedOut = false;
+  if (isHeartbeat && run.now > heartbeatsSince + limits.workflowTaskHeartbeatTimeoutMs * 1000) {
+    timeOutTask(run);
+    clearSticky(run.draft);
+    heartbeatTimedOut = true;
+  } else {
+    const hasBuffered = run.events.hasBuffered;
+    const event = completeTask(run, {
+      identity: request.identity,
+      binaryChecksum: request.binaryChecksum,
+      workerVersion: request.workerVersionStamp,
+      sdkMetadata: request.sdkMetadata,
+      meteringMetadata: request.meteringMetadata,
+      versioningBehavior: request.versioningBehavior,
+      workerDeploymentName: request.deploymentOptions?.deploymentName ?? "",
+      deploymentVersion: undefined,
+      deployment: undefined,
+    });
+    run.info.mostRecentWorkerVersionStamp = request.workerVersionStamp ?? run.info.mostRecentWorkerVersionStamp;
+    setSticky(run, request);
+    completion = new Completion(run, event.eventId, request.identity, hasBuffered);
+    try {
+      for (const command of request.commands) {
+        if (!run.isOpen) break;
+        COMMANDS[command.commandType]?.handle(completion, command);
+      }
+    } catch (e) {
+      if (!(e instanceof TaskFailure)) throw e;
+      failure = e;
+    }
+  }
+
+  if (failure !== undefined) {
+    if (task.attempt > 1 && failure.failedCause !== Cause.UNHANDLED_COMMAND) throw invalidArgument(failureText(failure));
+    ctx.reset();
+    run = ctx.open(state);
+    failTask(
+      run,
+      failure.failedCause,
+      Failure.create({ message: failureText(failure), failureInfo: { case: "serverFailureInfo", value: { nonRetryable: false } } }),
+      request.identity,
+      { binaryChecksum: request.binaryChecksum },
+    );
+    if (failure.terminates) {
+      run.flushBuffered();
+      closeRun(run, EventType.WORKFLOW_EXECUTION_TERMINATED, "workflowExecutionTerminatedEventAttributes", {
+        reason: failureText(failure),
+        details: undefined,
+        identity: HISTORY_SERVICE_IDENTITY,
+      });
+      return { newTask: undefined, activityTasks: [], resetHistoryEventId: 0 };
+    }
+    scheduleWorkflowTask(run);
+    return { newTask: undefined, activityTasks: [], resetHistoryEventId: 0 };
+  }
+
+  if (completion?.nextRun !== undefined) beginNextRun(run, completion.nextRun);
+  if (!run.isOpen) {
+    answerQueries(run, request);
+    return { newTask: undefined, activityTasks: [], resetHistoryEventId: 0 };
+  }
+  answerQueries(run, request);
+
+  const activityTasks: StartedActivity[] = [];
+  for (const id of completion?.eagerActivities ?? []) {
+    const activity = run.draft.activities.get(id);
+    if (activity === undefined) continue;
+    const started = markStarted(run, activity, { requestId: `${run.info.runId}:${id}:eager`, identity: request.identity, versionStamp: undefined });
+    activityTasks.push(startedActivity(run, started));
+  }
+
+  let newTask: Replies["completeWorkflowTask"]["newTask"];
+  if (
+    request.forceCreateNewWorkflowTask ||
+    heartbeatTimedOut ||
+    completion?.hasBuffered === true ||
+    run.events.hasBuffered ||
+    completion?.activityCanceledUnstarted === true ||
+    run.draft.queries.length > 0
+  ) {
+    const isReturned = request.returnNewWorkflowTask;
+    scheduleWorkflowTask(run, {
+      bypassDispatch: isReturned,
+      originalScheduledTime: isHeartbeat && !heartbeatTimedOut ? heartbeatsSince : run.now,
+    });
+    if (isReturned) {
+      recordStarted(run, "request-from-RespondWorkflowTaskCompleted", request.identity, undefined);
+      newTask = startedWorkflowTask(run);
+    }
+  }
+  return { newTask, activityTasks, resetHistoryEventId: 0 };
+}
+
+function failureText(failure: TaskFailure): string {
+  const name = CAUSE_NAMES[failure.failedCause] ?? String(failure.failedCause);
+  return failure.error === undefined ? name : `${name}: ${failure.error.message}`;
+}
+
+/** Cause names as the official server prints them: "BadScheduleActivityAttributes". */
+const CAUSE_NAMES: Readonly<Record<number, string>> = Object.fromEntries(
+  Object.entries(Cause)
+    .filter(([, v]) => typeof v === "number")
+    .map(([k, v]) => [
+      v,
+      k
+        .split("_")
+        .map((w) => w.charAt(0) + w.slice(1).toLowerCase())
+        .join(""),
+    ]),
+);
+
+function setSticky(run: Run, request: RespondWorkflowTaskCompletedRequest): void {
+  const sticky = request.stickyAttributes;
+  if (sticky?.workerTaskQueue === undefined || sticky.workerTaskQueue.name === "") {
+    clearSticky(run.draft);
+    return;
+  }
+  const info = run.info;
+  info.stickyTaskQueue = sticky.workerTaskQueue.name;
+  info.stickyScheduleToStartTimeout = durationMicros(sticky.scheduleToStartTimeout);
+}
+
+/** Results of the queries that went with the task. */
+function answerQueries(run: Run, request: RespondWorkflowTaskCompletedRequest): void {
+  const { draft, ctx } = run;
+  if (draft.queries.length === 0) return;
+  const left = [];
+  for (const q of draft.queries) {
+    const result = request.queryResults[q.id];
+    if (result === undefined) {
+      left.push({ ...q, sent: false });
+      continue;
+    }
+    if (result.resultType === QueryResultType.ANSWERED) ctx.answers.push({ waiter: q.waiter, result: { kind: "answered", response: { queryResult: result.answer } } });
+    else ctx.answers.push({ waiter: q.waiter, result: queryFailed(result.errorMessage, { failure: result.failure }) });
+  }
+  draft.queries = left;
+}
+
+export function failWorkflowTask(ctx: Context, address: ExecutionAddress, input: InputOf<"failWorkflowTask">): undefined {
+  const { request, token } = input;
+  const run = ctx.open(addressed(ctx, address));
+  taskByToken(run, token);
+  if (request.cause === Cause.GRPC_MESSAGE_TOO_LARGE) {
+    terminateRun(run, { reason: "GrpcMessageTooLarge", details: undefined, identity: HISTORY_SERVICE_IDENTITY });
+    return undefined;
+  }
+  failTask(run, request.cause, request.failure, request.identity, { binaryChecksum: request.binaryChecksum });
+  scheduleWorkflowTask(run);
+  return undefined;
+}

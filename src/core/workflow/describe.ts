@@ -1,0 +1,138 @@
+/** DescribeWorkflowExecution and the position that history readers start from. */
+import { PendingActivityState, PendingWorkflowTaskState, WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import { TaskQueueKind } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
+import type { ActivityRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import { duration, timestamp } from "../../api/time.js";
+import type { ExecutionAddress } from "../input.js";
+import type { HistoryPosition, Replies } from "../transition.js";
+import { type Context, segmentsOf } from "./context.js";
+import { addressed } from "./signal.js";
+import { transientEvents } from "./workflow-task.js";
+
+export function describe(ctx: Context, address: ExecutionAddress): Replies["describe"] {
+  const state = addressed(ctx, address);
+  const { info } = state;
+  const isOpen = state.isOpen;
+  const task = info.workflowTask;
+  return {
+    executionConfig: {
+      taskQueue: { name: info.taskQueue, kind: TaskQueueKind.NORMAL },
+      workflowExecutionTimeout: duration(info.executionTimeout),
+      workflowRunTimeout: duration(info.runTimeout),
+      defaultWorkflowTaskTimeout: duration(info.taskTimeout),
+      userMetadata: info.userMetadata,
+    },
+    workflowExecutionInfo: {
+      execution: { workflowId: info.workflowId, runId: info.runId },
+      type: { name: info.workflowType },
+      startTime: timestamp(info.startTime),
+      closeTime: timestamp(info.closeTime),
+      status: info.status,
+      historyLength: info.nextEventId - 1,
+      parentNamespaceId: info.parent?.namespaceId,
+      parentExecution: info.parent === undefined ? undefined : { workflowId: info.parent.workflowId, runId: info.parent.runId },
+      executionTime: timestamp(info.executionTime),
+      memo: state.memo ?? {},
+      searchAttributes: state.searchAttributes ?? {},
+      autoResetPoints: info.autoResetPoints ?? {},
+      taskQueue: info.taskQueue,
+      stateTransitionCount: info.stateTransitionCount,
+      historySizeBytes: info.historySizeBytes,
+      mostRecentWorkerVersionStamp: info.mostRecentWorkerVersionStamp,
+      executionDuration: isOpen ? undefined : duration(Math.max(0, info.closeTime - info.executionTime)),
+      rootExecution: { workflowId: info.rootWorkflowId, runId: info.rootRunId },
+      firstRunId: info.firstRunId,
+      versioningInfo: info.versioningInfo,
+      priority: info.priority ?? {},
+    },
+    workflowExtendedInfo: {
+      executionExpirationTime: timestamp(info.executionDeadline),
+      runExpirationTime: timestamp(info.runDeadline),
+      cancelRequested: info.cancelRequested,
+      lastResetTime: undefined,
+      originalStartTime: timestamp(info.startTime),
+      requestIdInfos: requestIdInfos(info),
+    },
+    pendingActivities: [...state.activities.base.values()].map((a) => pendingActivity(a, ctx.env.now)),
+    pendingChildren: isOpen
+      ? [...state.children.base.values()].map((c) => ({
+          workflowId: c.workflowId,
+          runId: c.runId,
+          workflowTypeName: c.workflowType,
+          initiatedId: c.initiatedEventId,
+          parentClosePolicy: c.parentClosePolicy,
+        }))
+      : [],
+    pendingWorkflowTask:
+      !isOpen || task === undefined
+        ? undefined
+        : {
+            state: task.startedEventId === 0 ? PendingWorkflowTaskState.SCHEDULED : PendingWorkflowTaskState.STARTED,
+            scheduledTime: timestamp(task.scheduledTime),
+            originalScheduledTime: timestamp(task.originalScheduledTime),
+            startedTime: timestamp(task.startedTime),
+            attempt: task.attempt,
+          },
+    callbacks: [],
+  };
+}
+
+function requestIdInfos(info: { startRequestId: string; requestIds: readonly string[] }): Record<string, { eventType: number; eventId: number; buffered: boolean }> {
+  const out: Record<string, { eventType: number; eventId: number; buffered: boolean }> = {};
+  if (info.startRequestId !== "") out[info.startRequestId] = { eventType: 1, eventId: 1, buffered: false };
+  return out;
+}
+
+function pendingActivity(a: ActivityRecord, now: number): NonNullable<Replies["describe"]["pendingActivities"]>[number] {
+  const isStarted = a.startedTime !== 0;
+  const state = a.paused
+    ? isStarted
+      ? PendingActivityState.PAUSE_REQUESTED
+      : PendingActivityState.PAUSED
+    : isStarted
+      ? a.cancelRequested
+        ? PendingActivityState.CANCEL_REQUESTED
+        : PendingActivityState.STARTED
+      : PendingActivityState.SCHEDULED;
+  return {
+    activityId: a.activityId,
+    activityType: { name: a.activityType },
+    state,
+    heartbeatDetails: a.lastHeartbeatDetails,
+    lastHeartbeatTime: timestamp(a.lastHeartbeatTime),
+    lastStartedTime: timestamp(a.startedTime),
+    attempt: a.attempt,
+    maximumAttempts: a.retryPolicy?.maximumAttempts ?? 0,
+    scheduledTime: timestamp(a.attemptScheduledTime),
+    expirationTime: timestamp(a.scheduleToCloseDeadline),
+    lastFailure: a.lastFailure,
+    lastWorkerIdentity: a.startedIdentity || a.lastWorkerIdentity,
+    currentRetryInterval: a.waitsForRetry && a.lastAttemptCompleteTime > 0 ? duration(a.attemptScheduledTime - a.lastAttemptCompleteTime) : undefined,
+    lastAttemptCompleteTime: timestamp(a.lastAttemptCompleteTime),
+    nextAttemptScheduleTime: a.waitsForRetry && a.attemptScheduledTime > now ? timestamp(a.attemptScheduledTime) : undefined,
+    paused: a.paused,
+    priority: a.priority ?? {},
+    activityOptions: {
+      taskQueue: { name: a.taskQueue, kind: TaskQueueKind.NORMAL },
+      scheduleToCloseTimeout: duration(a.scheduleToCloseTimeout),
+      scheduleToStartTimeout: duration(a.scheduleToStartTimeout),
+      startToCloseTimeout: duration(a.startToCloseTimeout),
+      heartbeatTimeout: duration(a.heartbeatTimeout),
+      retryPolicy: a.retryPolicy,
+      priority: a.priority,
+    },
+  };
+}
+
+export function historyPosition(ctx: Context, address: ExecutionAddress): HistoryPosition {
+  const state = addressed(ctx, address);
+  const run = ctx.open(state);
+  const info = state.info;
+  return {
+    runId: info.runId,
+    range: { runKey: state.key, segments: segmentsOf(run.draft), fromEventId: 1, endEventId: info.nextEventId },
+    isOpen: info.status === WorkflowExecutionStatus.RUNNING || info.status === WorkflowExecutionStatus.PAUSED,
+    closeEventId: info.closeEventBatchFirstId,
+    trailing: transientEvents(run.draft),
+  };
+}

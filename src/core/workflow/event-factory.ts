@@ -1,0 +1,255 @@
+/**
+ * Makes history events. An event gets its id when it enters a batch; while a workflow task is running (and until the end of the
+ * transition) events that are not caused by commands wait in the buffer, in the official server's order: see BUFFERED below and
+ * service/history/historybuilder/event_store.go of the official server.
+ */
+import { BufferedEventRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import type { Link } from "../../../gen/wire/temporal/api/common/v1/message.js";
+import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
+import { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
+import type { UserMetadata } from "../../../gen/wire/temporal/api/sdk/v1/user_metadata.js";
+import { timestampOf } from "../../api/time.js";
+import { type Init, Writer } from "../../api/wire.js";
+import { assert } from "../../lib/assert.js";
+import type { RunDraft } from "./mutable-state.js";
+
+export type EventAttributes = Exclude<HistoryEvent["attributes"], { case: undefined }>;
+export type AttributesCase = EventAttributes["case"];
+export type AttributesOf<C extends AttributesCase> = Extract<EventAttributes, { case: C }>["value"];
+
+/** Id of an event that waits in the buffer. */
+export const BUFFERED_EVENT_ID = -123;
+
+/** Types that wait while a workflow task is running. Events caused by commands, of workflow tasks and of the close do not. */
+const BUFFERED: ReadonlySet<EventType> = new Set([
+  EventType.WORKFLOW_EXECUTION_SIGNALED,
+  EventType.WORKFLOW_EXECUTION_CANCEL_REQUESTED,
+  EventType.WORKFLOW_EXECUTION_OPTIONS_UPDATED,
+  EventType.WORKFLOW_EXECUTION_PAUSED,
+  EventType.WORKFLOW_EXECUTION_UNPAUSED,
+  EventType.WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED,
+  EventType.WORKFLOW_EXECUTION_UPDATE_ADMITTED,
+  EventType.ACTIVITY_TASK_STARTED,
+  EventType.ACTIVITY_TASK_COMPLETED,
+  EventType.ACTIVITY_TASK_FAILED,
+  EventType.ACTIVITY_TASK_TIMED_OUT,
+  EventType.ACTIVITY_TASK_CANCELED,
+  EventType.TIMER_FIRED,
+  EventType.START_CHILD_WORKFLOW_EXECUTION_FAILED,
+  EventType.CHILD_WORKFLOW_EXECUTION_STARTED,
+  EventType.CHILD_WORKFLOW_EXECUTION_COMPLETED,
+  EventType.CHILD_WORKFLOW_EXECUTION_FAILED,
+  EventType.CHILD_WORKFLOW_EXECUTION_CANCELED,
+  EventType.CHILD_WORKFLOW_EXECUTION_TIMED_OUT,
+  EventType.CHILD_WORKFLOW_EXECUTION_TERMINATED,
+  EventType.REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED,
+  EventType.EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED,
+  EventType.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED,
+  EventType.EXTERNAL_WORKFLOW_EXECUTION_SIGNALED,
+  EventType.NEXUS_OPERATION_STARTED,
+  EventType.NEXUS_OPERATION_COMPLETED,
+  EventType.NEXUS_OPERATION_FAILED,
+  EventType.NEXUS_OPERATION_CANCELED,
+  EventType.NEXUS_OPERATION_TIMED_OUT,
+  EventType.NEXUS_OPERATION_CANCEL_REQUEST_COMPLETED,
+  EventType.NEXUS_OPERATION_CANCEL_REQUEST_FAILED,
+]);
+
+/** Types that a flush puts behind all others: results of activities and children, so that their started events come first. */
+const FLUSHED_LAST: ReadonlySet<EventType> = new Set([
+  EventType.ACTIVITY_TASK_COMPLETED,
+  EventType.ACTIVITY_TASK_FAILED,
+  EventType.ACTIVITY_TASK_CANCELED,
+  EventType.ACTIVITY_TASK_TIMED_OUT,
+  EventType.CHILD_WORKFLOW_EXECUTION_COMPLETED,
+  EventType.CHILD_WORKFLOW_EXECUTION_FAILED,
+  EventType.CHILD_WORKFLOW_EXECUTION_TIMED_OUT,
+  EventType.CHILD_WORKFLOW_EXECUTION_CANCELED,
+  EventType.CHILD_WORKFLOW_EXECUTION_TERMINATED,
+]);
+
+const FINISHING: ReadonlySet<EventType> = new Set([
+  EventType.WORKFLOW_EXECUTION_COMPLETED,
+  EventType.WORKFLOW_EXECUTION_FAILED,
+  EventType.WORKFLOW_EXECUTION_TIMED_OUT,
+  EventType.WORKFLOW_EXECUTION_TERMINATED,
+  EventType.WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
+  EventType.WORKFLOW_EXECUTION_CANCELED,
+]);
+
+/** What a workflow task's end must begin (docs/ARCHITECTURE.md section 5): reset forks there. */
+const BEGINS_BATCH: ReadonlySet<EventType> = new Set([
+  EventType.WORKFLOW_TASK_COMPLETED,
+  EventType.WORKFLOW_TASK_FAILED,
+  EventType.WORKFLOW_TASK_TIMED_OUT,
+]);
+
+/** Events of one transition of one run: the open batch, and those that wait in memory for the end of the transition. */
+export class EventFactory {
+  private open: HistoryEvent[] = [];
+  private waiting: HistoryEvent[] = [];
+  private finished = false;
+  /** Started event of an activity or child that left the buffer, by scheduled or initiated event id. */
+  private readonly startedIds = new Map<number, number>();
+
+  constructor(private readonly draft: RunDraft) {}
+
+  /** Adds an event. Its id is BUFFERED_EVENT_ID while it waits. */
+  add<C extends AttributesCase>(
+    type: EventType,
+    attributes: C,
+    value: Init<AttributesOf<C>>,
+    now: number,
+    extra?: { userMetadata?: UserMetadata | undefined; links?: Link[]; eventGroupMarkers?: HistoryEvent["eventGroupMarkers"] },
+  ): HistoryEvent {
+    assert(!this.finished, `event ${EventType[type]} after the close event`);
+    const event = HistoryEvent.create({
+      eventTime: timestampOf(now),
+      eventType: type,
+      attributes: { case: attributes, value } as Init<HistoryEvent["attributes"]>,
+      userMetadata: extra?.userMetadata,
+      links: extra?.links ?? [],
+      eventGroupMarkers: extra?.eventGroupMarkers ?? [],
+    } as Init<HistoryEvent>);
+    this.draft.dirty = true;
+    if (BUFFERED.has(type)) {
+      event.eventId = BUFFERED_EVENT_ID;
+      this.waiting.push(event);
+      return event;
+    }
+    if (BEGINS_BATCH.has(type)) this.endBatch();
+    this.append(event);
+    if (FINISHING.has(type)) {
+      this.finished = true;
+      this.waiting = [];
+    }
+    return event;
+  }
+
+  private append(event: HistoryEvent): void {
+    const info = this.draft.info;
+    event.eventId = info.nextEventId++;
+    event.taskId = info.branch * 4096 + event.eventId;
+    this.open.push(event);
+  }
+
+  get hasBuffered(): boolean {
+    return this.waiting.length > 0 || this.draft.buffered.size > 0;
+  }
+
+  get bufferedCount(): number {
+    return this.waiting.length + this.draft.buffered.size;
+  }
+
+  /** Removes a waiting event, wherever it waits. Answers whether there was one. */
+  removeBuffered(predicate: (e: HistoryEvent) => boolean): HistoryEvent | undefined {
+    const i = this.waiting.findIndex(predicate);
+    if (i >= 0) return this.waiting.splice(i, 1)[0];
+    for (const row of this.draft.buffered.values()) {
+      if (row.event !== undefined && predicate(row.event)) {
+        this.draft.buffered.delete(row.rowId);
+        return row.event;
+      }
+    }
+    return undefined;
+  }
+
+  hasBufferedWhere(predicate: (e: HistoryEvent) => boolean): boolean {
+    if (this.waiting.some(predicate)) return true;
+    for (const row of this.draft.buffered.values()) if (row.event !== undefined && predicate(row.event)) return true;
+    return false;
+  }
+
+  /** Gives ids to all waiting events, in flush order. The events that now have ids are answered for the state to follow. */
+  flushBuffered(): HistoryEvent[] {
+    if (this.waiting.length === 0 && this.draft.buffered.size === 0) return [];
+    const all: HistoryEvent[] = [];
+    for (const row of [...this.draft.buffered.values()].sort((a, b) => a.rowId - b.rowId)) {
+      assert(row.event !== undefined, "a buffered row without its event");
+      all.push(HistoryEvent.create(row.event));
+      this.draft.buffered.delete(row.rowId);
+    }
+    all.push(...this.waiting);
+    this.waiting = [];
+    if (this.finished) return [];
+    const ordered = [...all.filter((e) => !FLUSHED_LAST.has(e.eventType)), ...all.filter((e) => FLUSHED_LAST.has(e.eventType))];
+    for (const event of ordered) {
+      this.append(event);
+      this.wire(event);
+    }
+    return ordered;
+  }
+
+  /** Events that refer to the started event of the same activity or child learn its id. */
+  private wire(event: HistoryEvent): void {
+    const a = event.attributes;
+    switch (a.case) {
+      case "activityTaskStartedEventAttributes":
+        this.startedIds.set(a.value.scheduledEventId, event.eventId);
+        return;
+      case "childWorkflowExecutionStartedEventAttributes":
+        this.startedIds.set(a.value.initiatedEventId, event.eventId);
+        return;
+      case "activityTaskCompletedEventAttributes":
+      case "activityTaskFailedEventAttributes":
+      case "activityTaskTimedOutEventAttributes":
+      case "activityTaskCanceledEventAttributes":
+        a.value.startedEventId = this.startedIds.get(a.value.scheduledEventId) ?? Math.max(a.value.startedEventId, 0);
+        return;
+      case "childWorkflowExecutionCompletedEventAttributes":
+      case "childWorkflowExecutionFailedEventAttributes":
+      case "childWorkflowExecutionCanceledEventAttributes":
+      case "childWorkflowExecutionTimedOutEventAttributes":
+      case "childWorkflowExecutionTerminatedEventAttributes":
+        a.value.startedEventId = this.startedIds.get(a.value.initiatedEventId) ?? Math.max(a.value.startedEventId, 0);
+        return;
+      default:
+    }
+  }
+
+  /** Ends the open batch: it becomes one row of history. */
+  endBatch(): void {
+    const first = this.open[0];
+    if (first === undefined) return;
+    const data = frame(this.open);
+    const info = this.draft.info;
+    this.draft.batches.push({ branch: info.branch, firstEventId: first.eventId, events: this.open, data });
+    info.historySizeBytes += data.length;
+    this.open = [];
+  }
+
+  /** First event id of the batch that an event added now would be in. */
+  get batchFirstEventId(): number {
+    return this.open[0]?.eventId ?? this.draft.info.nextEventId;
+  }
+
+  /** Ends the transition. With a workflow task running, what waits is stored as rows. */
+  finish(taskIsRunning: boolean): HistoryEvent[] {
+    let flushed: HistoryEvent[] = [];
+    if (!taskIsRunning) flushed = this.flushBuffered();
+    else {
+      for (const event of this.waiting) {
+        const rowId = this.draft.nextRowId();
+        this.draft.buffered.set(rowId, BufferedEventRecord.create({ rowId, event }));
+      }
+      this.waiting = [];
+    }
+    this.endBatch();
+    return flushed;
+  }
+}
+
+const writer = new Writer(1 << 14);
+const EVENT_TAG = 10;
+
+/** Events as fields 1 of temporal.api.history.v1.History. */
+export function frame(events: readonly HistoryEvent[]): Uint8Array {
+  writer.reset();
+  for (const event of events) {
+    writer.tag(EVENT_TAG);
+    const start = writer.fork();
+    HistoryEvent.write(writer, event);
+    writer.join(start);
+  }
+  return writer.take();
+}

@@ -1,0 +1,126 @@
+/** The run that follows in a chain: continue-as-new, retry, cron. What it inherits, and how long it waits. */
+import { ContinueAsNewInitiator } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import { TaskQueueKind } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
+import type { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
+import type { ContinueAsNewWorkflowExecutionCommandAttributes } from "../../../gen/wire/temporal/api/command/v1/message.js";
+import type { WorkflowExecutionStartedEventAttributes } from "../../../gen/wire/temporal/api/history/v1/message.js";
+import { cappedMicros, duration, timestamp } from "../../api/time.js";
+import type { Init } from "../../api/wire.js";
+import { assert } from "../../lib/assert.js";
+import { cronBackoff } from "../../lib/cron.js";
+import type { Run } from "./context.js";
+import { type NewRun, beginFirstTask, createRun } from "./start.js";
+
+/** Microseconds until the next cron run; undefined when the workflow is no cron or its chain's time is over. */
+export function cronDelay(run: Run): number | undefined {
+  const info = run.info;
+  if (info.cronSchedule === "") return undefined;
+  return cronBackoff(info.cronSchedule, info.executionTime, run.now);
+}
+
+/** A chain may not spin: a run that follows one that lived less than the minimal interval waits for the rest of it. */
+function minimalBackoff(run: Run, delay: number): number {
+  const interval = run.ctx.env.config.limits.workflowIdReuseIntervalMsMin * 1000;
+  const lived = run.now - run.info.executionTime;
+  return lived >= interval ? delay : Math.max(delay, interval - Math.max(0, lived));
+}
+
+function inherited(run: Run): Init<WorkflowExecutionStartedEventAttributes> {
+  const info = run.info;
+  const parent = info.parent;
+  return {
+    parentWorkflowNamespace: parent?.namespace,
+    parentWorkflowNamespaceId: parent?.namespaceId,
+    parentWorkflowExecution: parent === undefined ? undefined : { workflowId: parent.workflowId, runId: parent.runId },
+    parentInitiatedEventId: parent?.initiatedEventId,
+    rootWorkflowExecution: parent === undefined ? undefined : { workflowId: info.rootWorkflowId, runId: info.rootRunId },
+    workflowExecutionTimeout: duration(info.executionTimeout),
+    workflowExecutionExpirationTime: timestamp(info.executionDeadline),
+    continuedExecutionRunId: info.runId,
+    firstExecutionRunId: info.firstRunId,
+    cronSchedule: info.cronSchedule,
+    prevAutoResetPoints: info.autoResetPoints,
+    priority: info.priority,
+  };
+}
+
+/** Retry and cron: the same start again. Needs the start event, for its payloads. */
+export function nextRunOf(
+  run: Run,
+  next: { initiator: ContinueAsNewInitiator; delay: number; lastCompletionResult: Uint8Array | undefined; failure: Failure | undefined },
+): NewRun {
+  const info = run.info;
+  const started = run.ctx.event(run, 1).attributes;
+  assert(started.case === "workflowExecutionStartedEventAttributes", "the first event starts the run");
+  const a = started.value;
+  const isRetry = next.initiator === ContinueAsNewInitiator.RETRY;
+  return {
+    attributes: {
+      ...inherited(run),
+      workflowType: a.workflowType,
+      taskQueue: { name: info.taskQueue, kind: TaskQueueKind.NORMAL },
+      input: a.input,
+      header: a.header,
+      workflowRunTimeout: a.workflowRunTimeout,
+      workflowTaskTimeout: a.workflowTaskTimeout,
+      retryPolicy: a.retryPolicy,
+      memo: run.draft.memo,
+      searchAttributes: run.draft.searchAttributes,
+      initiator: next.initiator,
+      continuedFailure: next.failure,
+      // A failed cron run hands on what the last successful one had.
+      lastCompletionResult: next.lastCompletionResult ?? a.lastCompletionResult,
+      firstWorkflowTaskBackoff: duration(minimalBackoff(run, next.delay)),
+      attempt: isRetry ? info.attempt + 1 : 1,
+      completionCallbacks: isRetry ? info.completionCallbacks : [],
+    },
+    workflowId: info.workflowId,
+    requestId: "",
+    reusePolicy: info.reusePolicy,
+    userMetadata: info.userMetadata,
+    links: info.links,
+    awaitsParent: false,
+  };
+}
+
+export function continueAsNewRun(
+  run: Run,
+  a: ContinueAsNewWorkflowExecutionCommandAttributes,
+  resolved: { type: string; queue: string; runTimeout: number; taskTimeout: number },
+): NewRun {
+  const info = run.info;
+  return {
+    attributes: {
+      ...inherited(run),
+      workflowType: { name: resolved.type },
+      taskQueue: { name: resolved.queue, kind: TaskQueueKind.NORMAL },
+      input: a.input,
+      header: a.header,
+      workflowRunTimeout: duration(resolved.runTimeout),
+      workflowTaskTimeout: duration(resolved.taskTimeout),
+      retryPolicy: a.retryPolicy,
+      cronSchedule: a.cronSchedule,
+      memo: a.memo,
+      searchAttributes: a.searchAttributes,
+      initiator: a.initiator,
+      continuedFailure: a.failure,
+      lastCompletionResult: a.lastCompletionResult,
+      firstWorkflowTaskBackoff: duration(minimalBackoff(run, cappedMicros(a.backoffStartInterval))),
+      attempt: 1,
+      completionCallbacks: info.completionCallbacks,
+    },
+    workflowId: info.workflowId,
+    requestId: "",
+    reusePolicy: info.reusePolicy,
+    userMetadata: info.userMetadata,
+    links: info.links,
+    awaitsParent: false,
+  };
+}
+
+/** Opens the next run. The closed one keeps nothing that the new one goes on with. */
+export function beginNextRun(run: Run, next: NewRun): void {
+  const child = createRun(run.ctx, next);
+  child.info.startRequestId = `${run.info.runId}:next`;
+  beginFirstTask(child);
+}

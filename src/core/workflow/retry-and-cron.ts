@@ -1,0 +1,102 @@
+/** Whether and when something is tried again: retry policies of activities and workflows. Behaviour: common/retrypolicy and service/history/workflow/retry.go of the official server. */
+import type { RetryPolicy } from "../../../gen/wire/temporal/api/common/v1/message.js";
+import { RetryState, TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import type { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
+import { type ServiceError, invalidArgument } from "../../api/service-error.js";
+import { duration, durationMicros, durationProblem } from "../../api/time.js";
+import type { RunDraft } from "./mutable-state.js";
+
+const TIMEOUT_TYPE_PREFIX = "TemporalTimeout:";
+
+/** Names as non_retryable_error_types spells them. */
+const TIMEOUT_NAMES: Readonly<Record<number, string>> = {
+  [TimeoutType.START_TO_CLOSE]: "StartToClose",
+  [TimeoutType.SCHEDULE_TO_START]: "ScheduleToStart",
+  [TimeoutType.SCHEDULE_TO_CLOSE]: "ScheduleToClose",
+  [TimeoutType.HEARTBEAT]: "Heartbeat",
+};
+
+export function timeoutName(type: TimeoutType): string {
+  return TIMEOUT_NAMES[type] ?? "Unspecified";
+}
+
+export function isRetryable(failure: Failure | undefined, nonRetryableTypes: readonly string[]): boolean {
+  const info = failure?.failureInfo;
+  switch (info?.case) {
+    case "terminatedFailureInfo":
+    case "canceledFailureInfo":
+      return false;
+    case "timeoutFailureInfo": {
+      const type = info.value.timeoutType;
+      if (type !== TimeoutType.START_TO_CLOSE && type !== TimeoutType.HEARTBEAT) return false;
+      return !nonRetryableTypes.includes(TIMEOUT_TYPE_PREFIX + timeoutName(type));
+    }
+    case "serverFailureInfo":
+      return !info.value.nonRetryable;
+    case "applicationFailureInfo":
+      return !info.value.nonRetryable && !nonRetryableTypes.includes(info.value.type);
+    default:
+      return true;
+  }
+}
+
+/** Delay that the worker asked for; undefined when it left that to the policy. */
+export function nextRetryDelay(failure: Failure | undefined): number | undefined {
+  const info = failure?.failureInfo;
+  return info?.case === "applicationFailureInfo" && info.value.nextRetryDelay !== undefined ? durationMicros(info.value.nextRetryDelay) : undefined;
+}
+
+export type Backoff = { state: typeof RetryState.IN_PROGRESS; delay: number } | { state: Exclude<RetryState, typeof RetryState.IN_PROGRESS>; delay?: undefined };
+
+/** Microseconds until the next attempt, or why there is none. `expiration`: microseconds, 0 is none. */
+export function nextBackoff(policy: RetryPolicy, attempt: number, now: number, expiration: number, failure: Failure | undefined): Backoff {
+  if (policy.maximumAttempts > 0 && attempt >= policy.maximumAttempts) return { state: RetryState.MAXIMUM_ATTEMPTS_REACHED };
+  const asked = nextRetryDelay(failure);
+  const maximum = asked ?? durationMicros(policy.maximumInterval);
+  let delay = asked ?? durationMicros(policy.initialInterval) * policy.backoffCoefficient ** (Math.max(1, attempt) - 1);
+  if (asked === undefined) {
+    if (maximum === 0 && delay <= 0) return { state: RetryState.TIMEOUT };
+    if (maximum !== 0 && (delay <= 0 || delay > maximum)) delay = maximum;
+  }
+  delay = Math.round(delay);
+  if (expiration > 0 && now + delay > expiration) return { state: RetryState.TIMEOUT };
+  return { state: RetryState.IN_PROGRESS, delay };
+}
+
+/** The workflow's own retry, decided by its retry policy. */
+export function workflowRetry(draft: RunDraft, now: number, failure: Failure | undefined): Backoff {
+  const policy = draft.info.retryPolicy;
+  if (policy === undefined) return { state: RetryState.RETRY_POLICY_NOT_SET };
+  if (!isRetryable(failure, policy.nonRetryableErrorTypes)) return { state: RetryState.NON_RETRYABLE_FAILURE };
+  return nextBackoff(policy, draft.info.attempt, now, draft.info.executionDeadline, failure);
+}
+
+/** Fills what the user left out with the official defaults (history.defaultActivityRetryPolicy, history.defaultWorkflowRetryPolicy). */
+export function withRetryDefaults(policy: RetryPolicy | undefined): RetryPolicy {
+  const initial = durationMicros(policy?.initialInterval) || 1_000_000;
+  const maximum = durationMicros(policy?.maximumInterval) || initial * 100;
+  return {
+    initialInterval: policy?.initialInterval !== undefined && durationMicros(policy.initialInterval) !== 0 ? policy.initialInterval : duration(initial),
+    backoffCoefficient: policy?.backoffCoefficient || 2,
+    maximumInterval: policy?.maximumInterval !== undefined && durationMicros(policy.maximumInterval) !== 0 ? policy.maximumInterval : duration(maximum),
+    maximumAttempts: policy?.maximumAttempts ?? 0,
+    nonRetryableErrorTypes: policy?.nonRetryableErrorTypes ?? [],
+  };
+}
+
+/** What the official server refuses in a retry policy whose defaults are filled in. */
+export function retryPolicyProblem(policy: RetryPolicy | undefined): ServiceError | undefined {
+  if (policy === undefined || policy.maximumAttempts === 1) return undefined;
+  let problem = durationProblem(policy.initialInterval);
+  if (problem !== undefined) return invalidArgument(`invalid InitialInterval set on retry policy: ${problem}`);
+  if (policy.backoffCoefficient < 1) return invalidArgument("BackoffCoefficient cannot be less than 1 on retry policy.");
+  problem = durationProblem(policy.maximumInterval);
+  if (problem !== undefined) return invalidArgument(`invalid MaximumInterval set on retry policy: ${problem}`);
+  const maximum = durationMicros(policy.maximumInterval);
+  if (maximum > 0 && maximum < durationMicros(policy.initialInterval)) return invalidArgument("MaximumInterval cannot be less than InitialInterval on retry policy.");
+  if (policy.maximumAttempts < 0) return invalidArgument("MaximumAttempts cannot be negative on retry policy.");
+  for (const type of policy.nonRetryableErrorTypes)
+    if (type.startsWith(TIMEOUT_TYPE_PREFIX) && !Object.values(TIMEOUT_NAMES).includes(type.slice(TIMEOUT_TYPE_PREFIX.length)))
+      return invalidArgument(`Invalid timeout type value: ${type.slice(TIMEOUT_TYPE_PREFIX.length)}.`);
+  return undefined;
+}

@@ -1,0 +1,143 @@
+/** Signals, cancel requests and terminations from outside. */
+import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
+import type { Link } from "../../../gen/wire/temporal/api/common/v1/message.js";
+import { invalidArgument, notFound } from "../../api/service-error.js";
+import type { ExecutionAddress, InputOf } from "../input.js";
+import type { Replies } from "../transition.js";
+import { terminateRun } from "./close.js";
+import { type Context, Need, type Run } from "./context.js";
+import type { RunState } from "./mutable-state.js";
+import { scheduleWorkflowTask } from "./workflow-task.js";
+
+export const WORKFLOW_NOT_FOUND = "workflow execution not found";
+export const WORKFLOW_COMPLETED = "workflow execution already completed";
+
+/** The addressed run. The text for an unknown workflow is the official server's. */
+export function addressed(ctx: Context, address: ExecutionAddress): RunState {
+  const state = address.runId === "" ? ctx.chain.current() : ctx.chain.run(address.runId);
+  if (state === undefined) {
+    const runId = address.runId === "" ? "" : address.runId;
+    throw notFound(runId === "" ? `workflow not found for ID: ${address.workflowId}` : WORKFLOW_NOT_FOUND);
+  }
+  return state;
+}
+
+export function addressedOpen(ctx: Context, address: ExecutionAddress): Run {
+  const state = addressed(ctx, address);
+  if (!state.isOpen) throw notFound(WORKFLOW_COMPLETED);
+  return ctx.open(state);
+}
+
+/** Whether a request was applied to this run before. */
+function isApplied(run: Run, requestId: string): boolean {
+  if (requestId === "") return false;
+  if (run.draft.requestIds.some((r) => r.id === requestId)) return true;
+  const known = run.draft.base.knownRequestIds;
+  if (known !== undefined) return known.has(requestId);
+  const loaded = run.ctx.loaded.requestId(requestId);
+  if (loaded === undefined) throw new Need([], [requestId]);
+  return loaded !== null;
+}
+
+interface SignalContent {
+  signalName: string;
+  input: Uint8Array | undefined;
+  identity: string;
+  header: Uint8Array | undefined;
+  requestId: string;
+  links: Link[];
+}
+
+/** Adds the signal and, unless told not to, makes sure that a workflow task follows. Answers the event id (0 while it waits). */
+export function addSignal(run: Run, signal: SignalContent, external: { workflowId: string; runId: string } | undefined, options: { schedules: boolean } = { schedules: true }): number {
+  if (isApplied(run, signal.requestId)) return 0;
+  const max = run.ctx.env.config.limits.signalsPerExecutionMax;
+  if (max > 0 && run.info.signalCount >= max) throw invalidArgument("exceeded workflow execution limit for signal events");
+  const event = run.add(
+    EventType.WORKFLOW_EXECUTION_SIGNALED,
+    "workflowExecutionSignaledEventAttributes",
+    {
+      signalName: signal.signalName,
+      input: signal.input,
+      identity: signal.identity,
+      header: signal.header,
+      externalWorkflowExecution: external,
+      requestId: signal.requestId,
+    },
+    { links: signal.links },
+  );
+  if (signal.requestId !== "") run.draft.requestIds.push({ id: signal.requestId, eventType: EventType.WORKFLOW_EXECUTION_SIGNALED, eventId: 0 });
+  if (!options.schedules) {
+    run.flushBuffered();
+    return event.eventId;
+  }
+  wakeWorkflow(run);
+  return event.eventId > 0 ? event.eventId : 0;
+}
+
+/** Something happened that the workflow must see. A first workflow task that waits for its backoff is not hurried. */
+export function wakeWorkflow(run: Run): void {
+  const info = run.info;
+  if (!run.isOpen || info.awaitsParent || info.firstTaskBackoffUntil > 0) return;
+  scheduleWorkflowTask(run);
+}
+
+export function signal(ctx: Context, address: ExecutionAddress, input: InputOf<"signal">): Replies["signal"] {
+  const { request, external } = input;
+  const run = addressedOpen(ctx, address);
+  if (external?.childWorkflowOnly === true) checkParent(run, external.workflowId, external.runId);
+  const eventId = addSignal(
+    run,
+    { signalName: request.signalName, input: request.input, identity: request.identity, header: request.header, requestId: request.requestId, links: request.links },
+    external === undefined ? undefined : { workflowId: external.workflowId, runId: external.runId },
+  );
+  return { runId: run.info.runId, eventId };
+}
+
+function checkParent(run: Run, workflowId: string, runId: string): void {
+  const parent = run.info.parent;
+  if (parent === undefined || parent.workflowId !== workflowId || parent.runId !== runId) throw notFound("workflow parent does not match");
+}
+
+export function requestCancel(ctx: Context, address: ExecutionAddress, input: InputOf<"requestCancel">): Replies["requestCancel"] {
+  const { request, external } = input;
+  const state = addressed(ctx, address);
+  if (!state.isOpen) {
+    // The same caller as before, or an effect that may repeat: nothing left to do.
+    if (external === undefined) throw notFound(WORKFLOW_COMPLETED);
+    throw notFound(WORKFLOW_COMPLETED);
+  }
+  const run = ctx.open(state);
+  if (request.firstExecutionRunId !== "" && run.info.firstRunId !== request.firstExecutionRunId) throw notFound(WORKFLOW_NOT_FOUND);
+  if (external?.childWorkflowOnly === true) checkParent(run, external.workflowId, external.runId);
+  if (run.info.cancelRequested) {
+    if (request.requestId !== "" && run.info.cancelRequestId === request.requestId) return { runId: run.info.runId };
+    // A second request changes nothing, and is no error.
+    return { runId: run.info.runId };
+  }
+  run.add(
+    EventType.WORKFLOW_EXECUTION_CANCEL_REQUESTED,
+    "workflowExecutionCancelRequestedEventAttributes",
+    {
+      cause: request.reason,
+      externalInitiatedEventId: external?.initiatedEventId,
+      externalWorkflowExecution: external === undefined ? undefined : { workflowId: external.workflowId, runId: external.runId },
+      identity: request.identity,
+    },
+    { links: request.links },
+  );
+  run.info.cancelRequestId = request.requestId;
+  wakeWorkflow(run);
+  return { runId: run.info.runId };
+}
+
+export function terminate(ctx: Context, address: ExecutionAddress, input: InputOf<"terminate">): Replies["terminate"] {
+  const { request, parent } = input;
+  const run = addressedOpen(ctx, address);
+  if (request.firstExecutionRunId !== "" && run.info.firstRunId !== request.firstExecutionRunId) throw notFound(WORKFLOW_NOT_FOUND);
+  if (input.childWorkflowOnly && parent !== undefined) checkParent(run, parent.workflowId, parent.runId);
+  terminateRun(run, { reason: request.reason, details: request.details, identity: request.identity }, request.links);
+  return { runId: run.info.runId };
+}
+
+

@@ -1,0 +1,134 @@
+/**
+ * Deadlines of a run. The due row holds a lower bound of the earliest one: it moves earlier at once and later only when it
+ * fires. A timer means "not before": whatever is due is checked against the state when it fires.
+ */
+import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
+import { ContinueAsNewInitiator, RetryState, type TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
+import { TimeoutType as TimeoutTypes } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import { activityDeadlines, endBackoff, timeOut } from "../activity/statemachine.js";
+import { HISTORY_SERVICE_IDENTITY, terminateRun, timeOutRun } from "./close.js";
+import type { Run } from "./context.js";
+import { beginNextRun, cronDelay, nextRunOf } from "./next-run.js";
+import type { RunDraft } from "./mutable-state.js";
+import { workflowRetry } from "./retry-and-cron.js";
+import { wakeWorkflow } from "./signal.js";
+import { scheduleWorkflowTask, timeOutStickySchedule, timeOutTask } from "./workflow-task.js";
+
+/** The exact earliest deadline; 0 is none. Looks at everything pending: only for a due row that has fired. */
+export function earliestDeadline(draft: RunDraft): number {
+  const info = draft.info;
+  let earliest = Number.POSITIVE_INFINITY;
+  const at = (time: number) => {
+    if (time > 0 && time < earliest) earliest = time;
+  };
+  if (!draft.isOpen) {
+    at(info.deleteAt);
+    return Number.isFinite(earliest) ? earliest : 0;
+  }
+  at(info.runDeadline);
+  at(info.firstTaskBackoffUntil);
+  const task = info.workflowTask;
+  if (task !== undefined) at(task.startedEventId === 0 ? task.scheduleToStartDeadline : task.startedTime + task.timeout);
+  for (const t of draft.timers.values()) at(t.fireTime);
+  for (const a of draft.activities.values()) for (const d of activityDeadlines(a)) at(d.time);
+  return Number.isFinite(earliest) ? earliest : 0;
+}
+
+/** Runs what is due. Answers false when nothing was. */
+export function fireDue(run: Run): boolean {
+  const { draft, now } = run;
+  const info = draft.info;
+  if (!run.isOpen) return false;
+  if (info.runDeadline > 0 && info.runDeadline <= now) {
+    timeOutWorkflow(run);
+    return true;
+  }
+  let fired = false;
+  if (info.firstTaskBackoffUntil > 0 && info.firstTaskBackoffUntil <= now) {
+    info.firstTaskBackoffUntil = 0;
+    draft.dirty = true;
+    scheduleWorkflowTask(run);
+    fired = true;
+  }
+  const task = info.workflowTask;
+  if (task !== undefined) {
+    if (task.startedEventId !== 0 && task.startedTime + task.timeout <= now) {
+      timeOutTask(run);
+      scheduleWorkflowTask(run);
+      fired = true;
+    } else if (task.startedEventId === 0 && task.scheduleToStartDeadline > 0 && task.scheduleToStartDeadline <= now) {
+      timeOutStickySchedule(run);
+      scheduleWorkflowTask(run);
+      fired = true;
+    }
+  }
+  const timers = [...draft.timers.values()].filter((t) => t.fireTime <= now).sort((a, b) => a.fireTime - b.fireTime || a.startedEventId - b.startedEventId);
+  for (const t of timers) {
+    run.add(EventType.TIMER_FIRED, "timerFiredEventAttributes", { timerId: t.timerId, startedEventId: t.startedEventId });
+    fired = true;
+  }
+  const activities: { time: number; type: TimeoutType | undefined; id: number; attempt: number }[] = [];
+  for (const a of draft.activities.values())
+    for (const d of activityDeadlines(a)) if (d.time > 0 && d.time <= now) activities.push({ ...d, id: a.scheduledEventId, attempt: a.attempt });
+  activities.sort((a, b) => a.time - b.time || a.id - b.id || (a.type ?? 0) - (b.type ?? 0));
+  for (const due of activities) {
+    const a = draft.activities.get(due.id);
+    if (a === undefined || a.attempt !== due.attempt) continue;
+    if (due.type === undefined) endBackoff(run, a);
+    else timeOut(run, a, due.type);
+    fired = true;
+  }
+  if (timers.length > 0) wakeWorkflow(run);
+  return fired;
+}
+
+/** The run's time is over: like a failure, its policy may try again. The time of the chain is the end. */
+function timeOutWorkflow(run: Run): void {
+  const info = run.info;
+  const failure = Failure.create({ message: "workflow timeout", source: "Server", failureInfo: { case: "timeoutFailureInfo", value: { timeoutType: TimeoutTypes.START_TO_CLOSE } } });
+  if (info.executionDeadline > 0 && info.executionDeadline <= run.now) {
+    timeOutRun(run, RetryState.TIMEOUT, "");
+    return;
+  }
+  const retry = workflowRetry(run.draft, run.now, failure);
+  let next: Parameters<typeof nextRunOf>[1] | undefined;
+  if (retry.state === RetryState.IN_PROGRESS) next = { initiator: ContinueAsNewInitiator.RETRY, delay: retry.delay ?? 0, lastCompletionResult: undefined, failure };
+  else {
+    const delay = cronDelay(run);
+    if (delay !== undefined) next = { initiator: ContinueAsNewInitiator.CRON_SCHEDULE, delay, lastCompletionResult: undefined, failure };
+  }
+  if (next === undefined) {
+    timeOutRun(run, retry.state, "");
+    return;
+  }
+  const newRun = nextRunOf(run, next);
+  timeOutRun(run, retry.state, run.ctx.env.newRunId);
+  beginNextRun(run, newRun);
+}
+
+/** Sets the due row at the end of a transition. `fired`: the old row has fired, so the bound is computed anew. */
+export function settleDue(run: Run, fired: boolean): void {
+  const info = run.info;
+  if (fired) info.due = earliestDeadline(run.draft);
+  else {
+    const earliest = run.earliestDeadline;
+    if (earliest > 0 && (info.due === 0 || earliest < info.due)) info.due = earliest;
+  }
+}
+
+/** History limits: a workflow that passes one ends. */
+export function enforceHistoryLimits(run: Run): void {
+  if (!run.isOpen) return;
+  const limits = run.ctx.env.config.limits;
+  const info = run.info;
+  const reason =
+    info.historySizeBytes > limits.historySizeBytesMax
+      ? "Workflow history size exceeds limit."
+      : info.nextEventId - 1 > limits.historyEventsMax
+        ? "Workflow history count exceeds limit."
+        : undefined;
+  if (reason === undefined) return;
+  terminateRun(run, { reason, details: undefined, identity: HISTORY_SERVICE_IDENTITY });
+}
+

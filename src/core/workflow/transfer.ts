@@ -1,0 +1,197 @@
+/**
+ * Transfer tasks as inputs: what each asks of its target, and what its source learns from the answer. Pure; the shell's transfer
+ * queue carries them at least once, and the request id (source run and initiated event) makes the effect happen once.
+ */
+import type { TransferRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import {
+  CancelExternalWorkflowExecutionFailedCause as CancelCause,
+  SignalExternalWorkflowExecutionFailedCause as SignalCause,
+  StartChildWorkflowExecutionFailedCause as StartCause,
+} from "../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+import {
+  RequestCancelWorkflowExecutionRequest,
+  SignalWorkflowExecutionRequest,
+  StartWorkflowExecutionRequest,
+  TerminateWorkflowExecutionRequest,
+} from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import { Code, type ServiceError } from "../../api/service-error.js";
+import { assert } from "../../lib/assert.js";
+import type { ExecutionAddress, Input } from "../input.js";
+import type { NamespaceDirectory } from "../namespace-view.js";
+import type { Replies } from "../transition.js";
+import { TransferKind } from "./transfer-kind.js";
+
+/** Identity that the official server gives to effects of one workflow on another. */
+const IDENTITY = "history-service";
+
+export type TransferInput = { address: ExecutionAddress; input: Input } | { result: Input };
+
+/** What to ask of the target; or at once what the source learns, when there is no target to ask. */
+export function transferInput(id: number, record: TransferRecord, directory: NamespaceDirectory): TransferInput {
+  const namespace = directory.byId(record.namespaceId);
+  if (namespace === undefined) return { result: withoutTarget(id, record) };
+  const address: ExecutionAddress = { namespaceId: record.namespaceId, workflowId: record.workflowId, runId: record.runId };
+  const source = { workflowId: record.sourceWorkflowId, runId: record.sourceRunId, namespace: record.sourceNamespace };
+  const execution = { workflowId: record.workflowId, runId: record.runId };
+  const a = record.event?.attributes;
+  switch (record.kind as TransferKind) {
+    case TransferKind.START_CHILD: {
+      assert(a?.case === "startChildWorkflowExecutionInitiatedEventAttributes", "a child start carries its initiated event");
+      const v = a.value;
+      return {
+        address: { ...address, runId: "" },
+        input: {
+          kind: "start",
+          request: StartWorkflowExecutionRequest.create({
+            namespace: v.namespace,
+            workflowId: v.workflowId,
+            workflowType: v.workflowType,
+            taskQueue: v.taskQueue,
+            input: v.input,
+            header: v.header,
+            workflowExecutionTimeout: v.workflowExecutionTimeout,
+            workflowRunTimeout: v.workflowRunTimeout,
+            workflowTaskTimeout: v.workflowTaskTimeout,
+            requestId: record.requestId,
+            workflowIdReusePolicy: v.workflowIdReusePolicy,
+            retryPolicy: v.retryPolicy,
+            cronSchedule: v.cronSchedule,
+            memo: v.memo,
+            searchAttributes: v.searchAttributes,
+            priority: v.priority,
+            userMetadata: record.event?.userMetadata,
+          }),
+          parent: {
+            namespace: record.sourceNamespace,
+            namespaceId: record.sourceNamespaceId,
+            workflowId: record.sourceWorkflowId,
+            runId: record.sourceRunId,
+            initiatedEventId: record.initiatedEventId,
+            rootWorkflowId: record.rootWorkflowId,
+            rootRunId: record.rootRunId,
+          },
+        },
+      };
+    }
+    case TransferKind.SIGNAL_EXTERNAL: {
+      assert(a?.case === "signalExternalWorkflowExecutionInitiatedEventAttributes", "an external signal carries its initiated event");
+      const v = a.value;
+      return {
+        address,
+        input: {
+          kind: "signal",
+          request: SignalWorkflowExecutionRequest.create({
+            workflowExecution: execution,
+            signalName: v.signalName,
+            input: v.input,
+            identity: IDENTITY,
+            requestId: record.requestId,
+            header: v.header,
+          }),
+          external: { ...source, childWorkflowOnly: v.childWorkflowOnly },
+        },
+      };
+    }
+    case TransferKind.CANCEL_EXTERNAL: {
+      assert(a?.case === "requestCancelExternalWorkflowExecutionInitiatedEventAttributes", "an external cancel carries its initiated event");
+      return {
+        address,
+        input: {
+          kind: "requestCancel",
+          request: RequestCancelWorkflowExecutionRequest.create({ workflowExecution: execution, identity: IDENTITY, requestId: record.requestId, reason: a.value.reason }),
+          external: { ...source, initiatedEventId: record.initiatedEventId, childWorkflowOnly: a.value.childWorkflowOnly },
+        },
+      };
+    }
+    case TransferKind.CHILD_CLOSED:
+      assert(record.event !== undefined, "a child's end carries its close event");
+      return {
+        address,
+        input: {
+          kind: "childClosed",
+          initiatedEventId: record.initiatedEventId,
+          childWorkflowId: record.sourceWorkflowId,
+          childRunId: record.sourceRunId,
+          childFirstRunId: record.firstRunId,
+          event: record.event,
+        },
+      };
+    case TransferKind.PARENT_CLOSE_TERMINATE:
+      return {
+        address: { ...address, runId: "" },
+        input: {
+          kind: "terminate",
+          request: TerminateWorkflowExecutionRequest.create({
+            workflowExecution: execution,
+            reason: "by parent close policy",
+            identity: IDENTITY,
+            firstExecutionRunId: record.firstRunId,
+          }),
+          childWorkflowOnly: record.childWorkflowOnly,
+          parent: { workflowId: record.sourceWorkflowId, runId: record.sourceRunId },
+        },
+      };
+    case TransferKind.PARENT_CLOSE_CANCEL:
+      return {
+        address: { ...address, runId: "" },
+        input: {
+          kind: "requestCancel",
+          request: RequestCancelWorkflowExecutionRequest.create({
+            workflowExecution: execution,
+            identity: IDENTITY,
+            requestId: `${record.sourceRunId}:${record.initiatedEventId}:close`,
+            firstExecutionRunId: record.firstRunId,
+            reason: "by parent close policy",
+          }),
+          external: { ...source, initiatedEventId: record.initiatedEventId, childWorkflowOnly: record.childWorkflowOnly },
+        },
+      };
+    case TransferKind.FIRST_TASK:
+      return { address, input: { kind: "scheduleFirstTask" } };
+    default:
+      assert(false, `transfer kind ${record.kind} is not known`);
+  }
+}
+
+function withoutTarget(transferId: number, record: TransferRecord): Input {
+  switch (record.kind as TransferKind) {
+    case TransferKind.START_CHILD:
+      return { kind: "childStartFailed", transferId, initiatedEventId: record.initiatedEventId, cause: StartCause.NAMESPACE_NOT_FOUND };
+    case TransferKind.SIGNAL_EXTERNAL:
+      return { kind: "externalSignaled", transferId, initiatedEventId: record.initiatedEventId, failure: SignalCause.NAMESPACE_NOT_FOUND };
+    case TransferKind.CANCEL_EXTERNAL:
+      return { kind: "externalCancelRequested", transferId, initiatedEventId: record.initiatedEventId, failure: CancelCause.NAMESPACE_NOT_FOUND };
+    default:
+      return { kind: "transferDone", transferId };
+  }
+}
+
+const PASSING: ReadonlySet<Code> = new Set([Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.INTERNAL, Code.DEADLINE_EXCEEDED, Code.CANCELLED, Code.UNKNOWN]);
+
+/** What the source learns from the target's answer; "retry" when the answer says nothing for good. */
+export function transferResult(transferId: number, record: TransferRecord, answer: { reply: unknown } | { error: ServiceError }): Input | "retry" {
+  const { initiatedEventId } = record;
+  const error = "error" in answer ? answer.error : undefined;
+  if (error !== undefined && PASSING.has(error.code)) return "retry";
+  switch (record.kind as TransferKind) {
+    case TransferKind.START_CHILD:
+      if (error === undefined) return { kind: "childStarted", transferId, initiatedEventId, runId: ("reply" in answer ? (answer.reply as Replies["start"]) : undefined)?.runId ?? "", clock: undefined };
+      return {
+        kind: "childStartFailed",
+        transferId,
+        initiatedEventId,
+        cause: error.code === Code.NOT_FOUND ? StartCause.NAMESPACE_NOT_FOUND : StartCause.WORKFLOW_ALREADY_EXISTS,
+      };
+    case TransferKind.SIGNAL_EXTERNAL:
+      return {
+        kind: "externalSignaled",
+        transferId,
+        initiatedEventId,
+        failure: error === undefined ? undefined : error.code === Code.INVALID_ARGUMENT ? SignalCause.SIGNAL_COUNT_LIMIT_EXCEEDED : SignalCause.EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND,
+      };
+    case TransferKind.CANCEL_EXTERNAL:
+      return { kind: "externalCancelRequested", transferId, initiatedEventId, failure: error === undefined ? undefined : CancelCause.EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND };
+    default:
+      return { kind: "transferDone", transferId };
+  }
+}

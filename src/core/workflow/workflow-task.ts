@@ -1,0 +1,415 @@
+/**
+ * The workflow task: scheduled, started, completed, failed, timed out; sticky queue and attempts. A task of attempt 1 is in
+ * history; later attempts are transient: their scheduled and started events enter history only with the completion.
+ * Behaviour: service/history/workflow/workflow_task_state_machine.go of the official server.
+ */
+import { WorkflowTaskRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import type { WorkflowQuery } from "../../../gen/wire/temporal/api/query/v1/message.js";
+import { WorkflowQuery as WorkflowQueryType } from "../../../gen/wire/temporal/api/query/v1/message.js";
+import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
+import { TaskQueueKind } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
+import { TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import { SuggestContinueAsNewReason } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import { WorkflowTaskFailedCause } from "../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+import type { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
+import { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
+import { notFound } from "../../api/service-error.js";
+import { type TaskToken, encodeTaskToken } from "../../api/task-token.js";
+import { MICROS_PER_SECOND, duration, timestamp, timestampOf } from "../../api/time.js";
+import { decode } from "../../api/wire.js";
+import { assert } from "../../lib/assert.js";
+import type { Poller } from "../input.js";
+import type { StartedWorkflowTask } from "../transition.js";
+import { TASK_NORMAL, TASK_TRANSIENT } from "./apply-events.js";
+import { type Run, Stale, segmentsOf } from "./context.js";
+import { BUFFERED_EVENT_ID, frame } from "./event-factory.js";
+import type { PendingQuery, RunDraft } from "./mutable-state.js";
+
+/** Attempts up to this one use the plain timeout; later ones add a growing delay, which slows a failing worker down. */
+const PLAIN_ATTEMPTS_MAX = 3;
+const RETRY_INITIAL_MICROS = 5 * MICROS_PER_SECOND;
+
+export function isTaskRunning(draft: RunDraft): boolean {
+  return draft.task !== undefined && draft.task.startedEventId !== 0;
+}
+
+/** The queue of the next workflow task. */
+function taskQueueOf(draft: RunDraft): { name: string; kind: TaskQueueKind; normalName: string } {
+  const info = draft.info;
+  if (info.stickyTaskQueue !== "") return { name: info.stickyTaskQueue, kind: TaskQueueKind.STICKY, normalName: info.taskQueue };
+  return { name: info.taskQueue, kind: TaskQueueKind.NORMAL, normalName: "" };
+}
+
+export function clearSticky(draft: RunDraft): void {
+  const info = draft.info;
+  if (info.stickyTaskQueue === "" && info.clientLibraryName === "") return;
+  info.stickyTaskQueue = "";
+  info.stickyScheduleToStartTimeout = 0;
+  info.clientLibraryName = "";
+  info.clientLibraryVersion = "";
+  draft.dirty = true;
+}
+
+function timeoutOf(run: Run, attempt: number): number {
+  const base = run.info.taskTimeout;
+  if (attempt <= PLAIN_ATTEMPTS_MAX) return base;
+  const max = run.ctx.env.config.limits.workflowTaskRetryIntervalMsMax * 1000;
+  const delay = Math.min(RETRY_INITIAL_MICROS * 2 ** (attempt - PLAIN_ATTEMPTS_MAX - 1), max);
+  return base + Math.round(delay * (0.8 + 0.2 * run.ctx.random.float()));
+}
+
+export interface ScheduleOptions {
+  /** The task is started in the same transition: no poller is asked. */
+  bypassDispatch?: boolean;
+  /** When the first of a row of heartbeats was scheduled. */
+  originalScheduledTime?: number;
+}
+
+/** Schedules a workflow task unless one is pending. */
+export function scheduleWorkflowTask(run: Run, options: ScheduleOptions = {}): void {
+  const { draft, now } = run;
+  const info = draft.info;
+  if (info.workflowTask !== undefined) return;
+  if (run.events.hasBuffered) {
+    info.nextTaskAttempt = 0;
+    run.flushBuffered();
+  }
+  const attempt = Math.max(1, info.nextTaskAttempt);
+  const queue = taskQueueOf(draft);
+  const timeout = timeoutOf(run, attempt);
+  if (attempt === 1) {
+    run.add(EventType.WORKFLOW_TASK_SCHEDULED, "workflowTaskScheduledEventAttributes", {
+      taskQueue: queue,
+      startToCloseTimeout: duration(timeout),
+      attempt,
+    });
+  } else {
+    info.workflowTask = WorkflowTaskRecord.create({
+      type: TASK_TRANSIENT,
+      scheduledEventId: info.nextEventId,
+      attempt,
+      scheduledTime: now,
+      timeout,
+    });
+    draft.dirty = true;
+  }
+  const isSticky = queue.kind === TaskQueueKind.STICKY;
+  const scheduleToStart = isSticky ? info.stickyScheduleToStartTimeout : 0;
+  const task = info.workflowTask as WorkflowTaskRecord | undefined;
+  assert(task !== undefined, "a scheduled workflow task is in the state");
+  info.workflowTask = {
+    ...task,
+    originalScheduledTime: options.originalScheduledTime ?? now,
+    stickyTaskQueue: isSticky ? queue.name : "",
+    scheduleToStartDeadline: scheduleToStart > 0 && options.bypassDispatch !== true ? now + scheduleToStart : 0,
+    stamp: info.taskStamp,
+  };
+  if (options.bypassDispatch === true) return;
+  dispatchWorkflowTask(run);
+}
+
+/** Offers the pending workflow task to the pollers of its queue. */
+export function dispatchWorkflowTask(run: Run): void {
+  const { draft } = run;
+  const task = draft.info.workflowTask;
+  assert(task !== undefined && task.startedEventId === 0, "only a pending workflow task is dispatched");
+  run.deadline(task.scheduleToStartDeadline);
+  const isSticky = task.stickyTaskQueue !== "";
+  run.ctx.dispatch.push({
+    type: "workflow",
+    namespaceId: draft.info.namespaceId,
+    namespaceKey: run.ctx.env.namespace.key,
+    taskQueue: isSticky ? task.stickyTaskQueue : draft.info.taskQueue,
+    normalTaskQueue: isSticky ? draft.info.taskQueue : undefined,
+    workflowId: draft.info.workflowId,
+    runId: draft.info.runId,
+    executionKey: draft.key,
+    scheduledEventId: task.scheduledEventId,
+    attempt: task.attempt,
+    stamp: task.stamp,
+    priority: draft.info.priority?.priorityKey || 3,
+    fairnessKey: draft.info.priority?.fairnessKey ?? "",
+    fairnessWeight: draft.info.priority?.fairnessWeight ?? 0,
+    createTime: task.scheduledTime,
+    expireTime: task.scheduleToStartDeadline,
+  });
+}
+
+/** A poller takes the pending task. The same poll request again gets the same answer. */
+export function startWorkflowTask(run: Run, scheduledEventId: number, attempt: number, stamp: number, poller: Poller): StartedWorkflowTask {
+  const { draft } = run;
+  const info = draft.info;
+  const task = info.workflowTask;
+  if (!run.isOpen || task === undefined || task.scheduledEventId !== scheduledEventId || task.attempt !== attempt || task.stamp !== stamp) throw new Stale();
+  if (task.startedEventId !== 0) {
+    if (task.requestId !== poller.requestId) throw new Stale();
+    return startedWorkflowTask(run);
+  }
+  const polledSticky = poller.taskQueueKind === TaskQueueKind.STICKY;
+  if (info.stickyTaskQueue !== "" && info.stickyTaskQueue !== poller.taskQueue) clearSticky(draft);
+  else if (info.stickyTaskQueue === "" && polledSticky) throw new Stale();
+  recordStarted(run, poller.requestId, poller.identity, poller.versionStamp);
+  return startedWorkflowTask(run);
+}
+
+/** The pending task is started: for a poller, or within the completion of the one before. */
+export function recordStarted(run: Run, requestId: string, identity: string, versionStamp: Poller["versionStamp"]): void {
+  const { draft, now } = run;
+  const info = draft.info;
+  let task = info.workflowTask;
+  assert(task !== undefined && task.startedEventId === 0, "only a pending workflow task is started");
+  const limits = run.ctx.env.config.limits;
+  const reasons: SuggestContinueAsNewReason[] = [];
+  if (info.historySizeBytes >= limits.historySizeBytesSuggestContinueAsNew) reasons.push(SuggestContinueAsNewReason.HISTORY_SIZE_TOO_LARGE);
+  if (info.nextEventId >= limits.historyEventsSuggestContinueAsNew) reasons.push(SuggestContinueAsNewReason.TOO_MANY_HISTORY_EVENTS);
+  const historySizeBytes = info.historySizeBytes;
+  const nonce = run.ctx.random.nonce();
+  if (task.type === TASK_TRANSIENT && task.scheduledEventId !== info.nextEventId) {
+    // Events came since it was scheduled: it becomes a normal task.
+    const { stamp, originalScheduledTime, timeout } = task;
+    run.add(EventType.WORKFLOW_TASK_SCHEDULED, "workflowTaskScheduledEventAttributes", {
+      taskQueue: taskQueueOf(draft),
+      startToCloseTimeout: duration(timeout),
+      attempt: 1,
+    });
+    task = { ...(info.workflowTask as WorkflowTaskRecord), stamp, originalScheduledTime };
+    info.workflowTask = task;
+  }
+  if (task.type === TASK_NORMAL) {
+    run.add(EventType.WORKFLOW_TASK_STARTED, "workflowTaskStartedEventAttributes", {
+      scheduledEventId: task.scheduledEventId,
+      identity,
+      requestId,
+      suggestContinueAsNew: reasons.length > 0,
+      suggestContinueAsNewReasons: reasons,
+      historySizeBytes,
+      workerVersion: versionStamp,
+    });
+    run.events.endBatch();
+    info.workflowTask = { ...(info.workflowTask as WorkflowTaskRecord), nonce, scheduleToStartDeadline: 0 };
+  } else {
+    info.workflowTask = {
+      ...task,
+      startedEventId: task.scheduledEventId + 1,
+      startedTime: now,
+      requestId,
+      identity,
+      suggestContinueAsNew: reasons.length > 0,
+      historySizeAtStart: historySizeBytes,
+      nonce,
+      scheduleToStartDeadline: 0,
+    };
+    draft.dirty = true;
+  }
+  run.deadline(now + (info.workflowTask as WorkflowTaskRecord).timeout);
+}
+
+export function taskTokenOf(draft: RunDraft): Uint8Array {
+  const task = draft.info.workflowTask;
+  assert(task !== undefined && task.startedEventId !== 0, "only a started workflow task has a token");
+  return encodeTaskToken({
+    namespaceId: draft.info.namespaceId,
+    workflowId: draft.info.workflowId,
+    runId: draft.info.runId,
+    scheduledEventId: task.scheduledEventId,
+    startedEventId: task.startedEventId,
+    attempt: task.attempt,
+    nonce: task.nonce,
+    workflowType: draft.info.workflowType,
+  });
+}
+
+/** The started task as a poll answers it. A worker that still holds the workflow gets only what it has not seen. */
+export function startedWorkflowTask(run: Run): StartedWorkflowTask {
+  const { draft } = run;
+  const info = draft.info;
+  const task = info.workflowTask;
+  assert(task !== undefined && task.startedEventId !== 0, "only a started workflow task is answered");
+  const isSticky = info.stickyTaskQueue !== "";
+  const queries: Record<string, WorkflowQuery> = {};
+  if (draft.queries.length > 0) {
+    draft.queries = draft.queries.map((q): PendingQuery => ({ ...q, sent: true }));
+    for (const q of draft.queries) queries[q.id] = decode(WorkflowQueryType, q.query);
+  }
+  return {
+    response: {
+      taskToken: taskTokenOf(draft),
+      workflowExecution: { workflowId: info.workflowId, runId: info.runId },
+      workflowType: { name: info.workflowType },
+      previousStartedEventId: info.lastCompletedTaskStartedEventId,
+      startedEventId: task.startedEventId,
+      attempt: task.attempt,
+      workflowExecutionTaskQueue: { name: info.taskQueue, kind: TaskQueueKind.NORMAL },
+      scheduledTime: timestamp(task.scheduledTime),
+      startedTime: timestamp(task.startedTime),
+      queries,
+    },
+    history: {
+      runKey: draft.key,
+      segments: segmentsOf(draft),
+      fromEventId: isSticky ? info.lastCompletedTaskStartedEventId + 1 : 1,
+      endEventId: info.nextEventId,
+    },
+    trailing: transientEvents(draft),
+    scheduledEventId: task.scheduledEventId,
+    nonce: task.nonce,
+  };
+}
+
+/** Framed events of a transient task, which history does not hold yet. */
+export function transientEvents(draft: RunDraft): Uint8Array | undefined {
+  const task = draft.info.workflowTask;
+  if (task === undefined || task.type !== TASK_TRANSIENT) return undefined;
+  const events = [
+    HistoryEvent.create({
+      eventId: task.scheduledEventId,
+      eventTime: timestampOf(task.scheduledTime),
+      eventType: EventType.WORKFLOW_TASK_SCHEDULED,
+      attributes: {
+        case: "workflowTaskScheduledEventAttributes",
+        value: { taskQueue: taskQueueOf(draft), startToCloseTimeout: duration(task.timeout), attempt: task.attempt },
+      },
+    }),
+  ];
+  if (task.startedEventId !== 0)
+    events.push(
+      HistoryEvent.create({
+        eventId: task.startedEventId,
+        eventTime: timestampOf(task.startedTime),
+        eventType: EventType.WORKFLOW_TASK_STARTED,
+        attributes: {
+          case: "workflowTaskStartedEventAttributes",
+          value: {
+            scheduledEventId: task.scheduledEventId,
+            identity: task.identity,
+            requestId: task.requestId,
+            suggestContinueAsNew: task.suggestContinueAsNew,
+            historySizeBytes: task.historySizeAtStart,
+          },
+        },
+      }),
+    );
+  return frame(events);
+}
+
+/** The running task that the token names, or NotFound. */
+export function taskByToken(run: Run, token: TaskToken): WorkflowTaskRecord {
+  const task = run.info.workflowTask;
+  if (
+    !run.isOpen ||
+    task === undefined ||
+    task.startedEventId === 0 ||
+    task.scheduledEventId !== token.scheduledEventId ||
+    task.startedEventId !== token.startedEventId ||
+    task.attempt !== token.attempt ||
+    task.nonce !== token.nonce
+  )
+    throw notFound("Workflow task not found.");
+  return task;
+}
+
+/** Scheduled and started events of a transient task enter history. */
+function materialize(run: Run, identity: string): WorkflowTaskRecord {
+  const task = run.info.workflowTask as WorkflowTaskRecord;
+  if (task.type !== TASK_TRANSIENT) return task;
+  run.info.workflowTask = undefined;
+  const scheduled = run.events.add(
+    EventType.WORKFLOW_TASK_SCHEDULED,
+    "workflowTaskScheduledEventAttributes",
+    { taskQueue: taskQueueOf(run.draft), startToCloseTimeout: duration(task.timeout), attempt: task.attempt },
+    task.scheduledTime,
+  );
+  const started = run.events.add(
+    EventType.WORKFLOW_TASK_STARTED,
+    "workflowTaskStartedEventAttributes",
+    {
+      scheduledEventId: scheduled.eventId,
+      identity,
+      requestId: task.requestId,
+      suggestContinueAsNew: task.suggestContinueAsNew,
+      historySizeBytes: task.historySizeAtStart,
+    },
+    task.startedTime,
+  );
+  run.events.endBatch();
+  return { ...task, scheduledEventId: scheduled.eventId, startedEventId: started.eventId };
+}
+
+/** The running task is completed. Answers the completed event. */
+export function completeTask(run: Run, attributes: Parameters<typeof addCompleted>[2]): HistoryEvent {
+  const task = materialize(run, attributes.identity ?? "");
+  run.info.nextTaskAttempt = 0;
+  run.info.closeAttempted = false;
+  return addCompleted(run, task, attributes);
+}
+
+function addCompleted(
+  run: Run,
+  task: WorkflowTaskRecord,
+  attributes: Pick<
+    Extract<HistoryEvent["attributes"], { case: "workflowTaskCompletedEventAttributes" }>["value"],
+    "identity" | "binaryChecksum" | "workerVersion" | "sdkMetadata" | "meteringMetadata" | "versioningBehavior" | "workerDeploymentName" | "deploymentVersion" | "deployment"
+  >,
+): HistoryEvent {
+  return run.add(EventType.WORKFLOW_TASK_COMPLETED, "workflowTaskCompletedEventAttributes", {
+    ...attributes,
+    scheduledEventId: task.scheduledEventId,
+    startedEventId: task.startedEventId,
+  });
+}
+
+/** The next task has one attempt more, and no sticky queue. After a sticky task the attempt stays: the next one goes to any worker. */
+function endAttempt(run: Run, task: WorkflowTaskRecord, countsAsAttempt: boolean): void {
+  const info = run.info;
+  const wasSticky = info.stickyTaskQueue !== "";
+  clearSticky(run.draft);
+  info.workflowTask = undefined;
+  info.nextTaskAttempt = countsAsAttempt && !wasSticky ? task.attempt + 1 : 0;
+  info.closeAttempted = false;
+  run.draft.dirty = true;
+}
+
+export function failTask(run: Run, cause: WorkflowTaskFailedCause, failure: Failure | undefined, identity: string, extra: { binaryChecksum?: string; baseRunId?: string; newRunId?: string } = {}): void {
+  const task = run.info.workflowTask;
+  assert(task !== undefined && task.startedEventId !== 0, "only a running workflow task fails");
+  if (task.type === TASK_NORMAL)
+    run.add(EventType.WORKFLOW_TASK_FAILED, "workflowTaskFailedEventAttributes", {
+      scheduledEventId: task.scheduledEventId,
+      startedEventId: task.startedEventId,
+      cause,
+      failure,
+      identity,
+      ...extra,
+    });
+  endAttempt(run, task, true);
+  if (cause === WorkflowTaskFailedCause.RESET_WORKFLOW) run.info.nextTaskAttempt = 0;
+  if (cause === WorkflowTaskFailedCause.UNHANDLED_COMMAND) run.info.closeAttempted = true;
+}
+
+/** The worker did not answer in time. */
+export function timeOutTask(run: Run): void {
+  const task = run.info.workflowTask;
+  assert(task !== undefined && task.startedEventId !== 0, "only a running workflow task times out");
+  if (task.type === TASK_NORMAL)
+    run.add(EventType.WORKFLOW_TASK_TIMED_OUT, "workflowTaskTimedOutEventAttributes", {
+      scheduledEventId: task.scheduledEventId,
+      startedEventId: task.startedEventId,
+      timeoutType: TimeoutType.START_TO_CLOSE,
+    });
+  endAttempt(run, task, true);
+}
+
+/** No sticky worker took the task: the next one goes to the normal queue. */
+export function timeOutStickySchedule(run: Run): void {
+  const task = run.info.workflowTask;
+  assert(task !== undefined && task.startedEventId === 0, "only a pending workflow task waits for a start");
+  if (task.type === TASK_NORMAL)
+    run.add(EventType.WORKFLOW_TASK_TIMED_OUT, "workflowTaskTimedOutEventAttributes", {
+      scheduledEventId: task.scheduledEventId,
+      startedEventId: 0,
+      timeoutType: TimeoutType.SCHEDULE_TO_START,
+    });
+  endAttempt(run, task, false);
+}
+
+export { BUFFERED_EVENT_ID };

@@ -1,0 +1,56 @@
+/**
+ * What the handlers work with. The composition root fills it in; a handler is a plain function of it, the request and the call.
+ */
+import type { SearchAttributes } from "../../gen/wire/temporal/api/common/v1/message.js";
+import type { WorkflowExecutionInfo } from "../../gen/wire/temporal/api/workflow/v1/message.js";
+import type { CountWorkflowExecutionsResponse } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import type { Init } from "../api/wire.js";
+import type { NamespaceView } from "../core/namespace-view.js";
+import type { HistoryService } from "../history/contract.js";
+import type { Logger, Runtime } from "../lib/runtime.js";
+import type { MatchingService } from "../matching/contract.js";
+import type { NamespaceRegistry } from "../namespace/registry.js";
+import type { RequestLimits } from "./request-limits.js";
+
+export interface VisibilityService {
+  /** @throws ServiceError when the query or the token is not valid. */
+  list(namespace: NamespaceView, query: string, pageSize: number, pageToken: Uint8Array): Promise<{ executions: Init<WorkflowExecutionInfo>[]; nextPageToken: Uint8Array }>;
+  count(namespace: NamespaceView, query: string): Promise<Init<CountWorkflowExecutionsResponse>>;
+}
+
+export interface SearchAttributeRules {
+  /** Throws a ServiceError when the attributes cannot be set on a workflow of the namespace. */
+  validate(attributes: SearchAttributes, namespace: NamespaceView): void;
+  /** Names that no custom attribute may have. */
+  isReserved(name: string): boolean;
+  /** System and predefined attributes: name to temporal.api.enums.v1.IndexedValueType. */
+  readonly predefined: ReadonlyMap<string, number>;
+}
+
+/** What the server says of itself. */
+export interface ServerIdentity {
+  readonly version: string;
+  readonly clusterId: string;
+  /** "host:port" that clients reach it at. */
+  readonly address: string;
+  readonly persistenceStore: string;
+  readonly historyShardCount: number;
+}
+
+export interface Services {
+  readonly history: HistoryService;
+  readonly matching: MatchingService;
+  readonly namespaces: NamespaceRegistry;
+  readonly visibility: VisibilityService;
+  readonly searchAttributes: SearchAttributeRules;
+  /** Settings of a namespace, by name. */
+  readonly limits: (namespace: string) => RequestLimits;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  readonly server: ServerIdentity;
+}
+
+/** Milliseconds until the caller gives up; undefined when it does not say. */
+export function remainingMs(deadlineMs: number | undefined, runtime: Runtime): number | undefined {
+  return deadlineMs === undefined ? undefined : deadlineMs - runtime.nowMicros() / 1000;
+}

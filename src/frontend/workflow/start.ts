@@ -1,0 +1,185 @@
+/** StartWorkflowExecution and SignalWithStartWorkflowExecution: checks and defaults, then one input to history. */
+import { type Link } from "../../../gen/wire/temporal/api/common/v1/message.js";
+import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
+import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import type {
+  SignalWithStartWorkflowExecutionRequest,
+  SignalWithStartWorkflowExecutionResponse,
+  StartWorkflowExecutionRequest,
+  StartWorkflowExecutionResponse,
+} from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import type { Handler } from "../../api/call.js";
+import { invalidArgument, unimplemented } from "../../api/service-error.js";
+import { durationMicros } from "../../api/time.js";
+import type { Init } from "../../api/wire.js";
+import type { Services } from "../services.js";
+import { isLongerThan, requestIdOrNew, validateWorkflowId } from "../validation/execution.js";
+import { validateLinks, withoutCallbackLinks } from "../validation/links.js";
+import { validatePriority } from "../validation/priority.js";
+import { type SizeContext, validateBlob, validateMemo } from "../validation/size.js";
+import { validateUserTaskQueue } from "../validation/task-queue.js";
+import {
+  normalizeWorkflowTimeouts,
+  validateCronSchedule,
+  validateRetryPolicy,
+  validateStartDelay,
+  validateWorkflowTimeouts,
+} from "../validation/timeouts.js";
+import { workflowTaskResponse } from "./task-response.js";
+
+export const startWorkflowExecution =
+  (s: Services): Handler<StartWorkflowExecutionRequest, StartWorkflowExecutionResponse> =>
+  async (request) => {
+    validateStart(s, request);
+    const namespace = s.namespaces.view(request.namespace);
+    const { workflowId } = request;
+    const reply = await s.history.submit({ namespaceId: namespace.id, workflowId, runId: "" }, { kind: "start", request, parent: undefined });
+    const attached = !reply.started && request.onConflictOptions?.attachRequestId === true;
+    return {
+      runId: reply.runId,
+      firstExecutionRunId: reply.firstRunId,
+      started: reply.started,
+      status: reply.status,
+      eagerWorkflowTask: reply.eagerTask === undefined ? undefined : await workflowTaskResponse(s, namespace, reply.eagerTask),
+      link: attached
+        ? requestIdLink(request.namespace, workflowId, reply.runId, request.requestId, EventType.WORKFLOW_EXECUTION_OPTIONS_UPDATED)
+        : startedLink(request.namespace, workflowId, reply.runId),
+    };
+  };
+
+export const signalWithStartWorkflowExecution =
+  (s: Services): Handler<SignalWithStartWorkflowExecutionRequest, SignalWithStartWorkflowExecutionResponse> =>
+  async (request) => {
+    validateSignalWithStart(s, request);
+    const namespace = s.namespaces.view(request.namespace);
+    const { workflowId } = request;
+    const reply = await s.history.submit({ namespaceId: namespace.id, workflowId, runId: "" }, { kind: "signalWithStart", request });
+    return {
+      runId: reply.runId,
+      firstExecutionRunId: reply.started ? reply.runId : "",
+      started: reply.started,
+      signalLink: requestIdLink(request.namespace, workflowId, reply.runId, request.requestId, EventType.WORKFLOW_EXECUTION_SIGNALED),
+    };
+  };
+
+/** In the order of the official server: which error a request with several faults gets depends on it. */
+export function validateStart(s: Services, request: StartWorkflowExecutionRequest): void {
+  const limits = s.limits(request.namespace);
+  setIdPolicies(request, WorkflowIdConflictPolicy.FAIL);
+  validateWorkflowId(request.workflowId, limits.idLengthMax);
+  validateRetryPolicy(request.retryPolicy);
+  validateStartDelay(request.cronSchedule, request.workflowStartDelay);
+  validateCronSchedule(request.cronSchedule, s.runtime.nowMicros());
+  const type = request.workflowType?.name ?? "";
+  if (type === "") throw invalidArgument("WorkflowType is not set on request.");
+  if (isLongerThan(type, limits.idLengthMax)) throw invalidArgument("WorkflowType length exceeds limit.");
+  validateUserTaskQueue(request.taskQueue, limits.idLengthMax);
+  validateWorkflowTimeouts(request);
+  request.requestId = requestIdOrNew(request.requestId, limits.idLengthMax, s.runtime);
+  validateIdPolicies(request);
+  const options = request.onConflictOptions;
+  if (options?.attachCompletionCallbacks === true && !options.attachRequestId)
+    throw invalidArgument("attaching request ID is required for attaching completion callbacks");
+  const namespace = s.namespaces.view(request.namespace);
+  if (request.searchAttributes !== undefined) s.searchAttributes.validate(request.searchAttributes, namespace);
+  validatePriority(request.priority);
+  const [callback] = request.completionCallbacks;
+  // No callback address is configured yet: the official server refuses every URL in that case.
+  if (callback !== undefined)
+    throw invalidArgument(
+      callback.variant.case === "nexus"
+        ? `invalid url: url does not match any configured callback address: ${callback.variant.value.url}`
+        : "unknown callback variant",
+    );
+  request.links = withoutCallbackLinks(request.links, request.completionCallbacks);
+  validateLinks(request.links, limits.linksPerRequestMax, limits.linkSizeMax);
+  refuseTimeSkipping(request);
+
+  if (durationMicros(request.workflowStartDelay) > 0 || request.cronSchedule !== "") request.requestEagerExecution = false;
+  normalizeWorkflowTimeouts(request, limits.defaultWorkflowTaskTimeout);
+  const size = sizeContext(s, request, "StartWorkflowExecution");
+  validateBlob(request.input, size);
+  validateMemo(request.memo?.fields, size);
+}
+
+export function validateSignalWithStart(s: Services, request: SignalWithStartWorkflowExecutionRequest): void {
+  const limits = s.limits(request.namespace);
+  const max = limits.idLengthMax;
+  validateCronSchedule(request.cronSchedule, s.runtime.nowMicros());
+  validateWorkflowId(request.workflowId, max);
+  if (request.signalName === "") throw invalidArgument("signal not set");
+  if (isLongerThan(request.signalName, max)) throw invalidArgument(tooLong("signal name", request.signalName, max));
+  const type = request.workflowType?.name ?? "";
+  if (type === "") throw invalidArgument("workflow type not set");
+  if (isLongerThan(type, max)) throw invalidArgument(tooLong("workflow type name", type, max));
+  validateUserTaskQueue(request.taskQueue, max);
+  if (isLongerThan(request.requestId, max)) throw invalidArgument(tooLong("Request ID", request.requestId, max));
+  request.requestId = requestIdOrNew(request.requestId, max, s.runtime);
+  validateWorkflowTimeouts(request);
+  validateRetryPolicy(request.retryPolicy);
+  validateStartDelay(request.cronSchedule, request.workflowStartDelay);
+  validateIdPolicies(request);
+  if (request.workflowIdConflictPolicy === WorkflowIdConflictPolicy.FAIL)
+    throw invalidArgument("Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported for this operation.");
+  setIdPolicies(request, WorkflowIdConflictPolicy.USE_EXISTING);
+  const namespace = s.namespaces.view(request.namespace);
+  if (request.searchAttributes !== undefined) s.searchAttributes.validate(request.searchAttributes, namespace);
+  validatePriority(request.priority);
+  validateLinks(request.links, limits.linksPerRequestMax, limits.linkSizeMax);
+  refuseTimeSkipping(request);
+
+  normalizeWorkflowTimeouts(request, limits.defaultWorkflowTaskTimeout);
+  const size = sizeContext(s, request, "SignalWithStartWorkflowExecution");
+  validateBlob(request.input, size);
+  validateMemo(request.memo?.fields, size);
+  validateBlob(request.signalInput, size);
+}
+
+type IdPolicies = Pick<StartWorkflowExecutionRequest, "workflowIdReusePolicy" | "workflowIdConflictPolicy">;
+
+/** Fills in unset policies; the reuse policy "terminate if running" becomes the conflict policy that replaced it. */
+function setIdPolicies(request: IdPolicies, conflictDefault: WorkflowIdConflictPolicy): void {
+  if (request.workflowIdConflictPolicy === WorkflowIdConflictPolicy.UNSPECIFIED) {
+    if (request.workflowIdReusePolicy === WorkflowIdReusePolicy.TERMINATE_IF_RUNNING) {
+      request.workflowIdConflictPolicy = WorkflowIdConflictPolicy.TERMINATE_EXISTING;
+      request.workflowIdReusePolicy = WorkflowIdReusePolicy.ALLOW_DUPLICATE;
+    } else request.workflowIdConflictPolicy = conflictDefault;
+  }
+  if (request.workflowIdReusePolicy === WorkflowIdReusePolicy.UNSPECIFIED) request.workflowIdReusePolicy = WorkflowIdReusePolicy.ALLOW_DUPLICATE;
+}
+
+function validateIdPolicies(request: IdPolicies): void {
+  const { workflowIdReusePolicy: reuse, workflowIdConflictPolicy: conflict } = request;
+  if (conflict !== WorkflowIdConflictPolicy.UNSPECIFIED && reuse === WorkflowIdReusePolicy.TERMINATE_IF_RUNNING)
+    throw invalidArgument(
+      "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be used together with a WorkflowIDConflictPolicy",
+    );
+  if (conflict === WorkflowIdConflictPolicy.TERMINATE_EXISTING && reuse === WorkflowIdReusePolicy.REJECT_DUPLICATE)
+    throw invalidArgument(
+      "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together with WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING",
+    );
+}
+
+function refuseTimeSkipping(request: Pick<StartWorkflowExecutionRequest, "timeSkippingConfig">): void {
+  if (request.timeSkippingConfig !== undefined) throw unimplemented("The Time-Skipping feature is not enabled for namespace.");
+}
+
+function tooLong(what: string, text: string, max: number): string {
+  return `${what} exceeds maximum allowed length (${Buffer.byteLength(text)}/${max})`;
+}
+
+function sizeContext(s: Services, request: { namespace: string; workflowId: string }, operation: string): SizeContext {
+  const { namespace, workflowId } = request;
+  return { logger: s.logger, limits: s.limits(namespace), operation, namespace, workflowId, runId: "" };
+}
+
+function startedLink(namespace: string, workflowId: string, runId: string): Init<Link> {
+  const reference = { case: "eventRef" as const, value: { eventId: 1, eventType: EventType.WORKFLOW_EXECUTION_STARTED } };
+  return { variant: { case: "workflowEvent", value: { namespace, workflowId, runId, reference } } };
+}
+
+/** Names an event by the request that made it: a signal may be buffered and have no event id yet. */
+export function requestIdLink(namespace: string, workflowId: string, runId: string, requestId: string, eventType: EventType): Init<Link> {
+  const reference = { case: "requestIdRef" as const, value: { requestId, eventType } };
+  return { variant: { case: "workflowEvent", value: { namespace, workflowId, runId, reference } } };
+}

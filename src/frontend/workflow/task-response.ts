@@ -1,0 +1,54 @@
+/** What a worker gets for a started task: the reply of the core, completed with history and payloads from the rows. */
+import { HistoryToken } from "../../../gen/wire/perdure/persistence/v1/token.js";
+import type { PollActivityTaskQueueResponse, PollWorkflowTaskQueueResponse } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import { encodeTaskToken } from "../../api/task-token.js";
+import { EMPTY_BYTES, type Init } from "../../api/wire.js";
+import type { NamespaceView } from "../../core/namespace-view.js";
+import type { StartedActivity, StartedWorkflowTask } from "../../core/transition.js";
+import type { DirectQuery } from "../../matching/contract.js";
+import type { Services } from "../services.js";
+import { append, encodeHistoryToken, readPage } from "./history-page.js";
+
+export async function workflowTaskResponse(s: Services, namespace: NamespaceView, task: StartedWorkflowTask): Promise<Init<PollWorkflowTaskQueueResponse>> {
+  const { history: range, trailing } = task;
+  const { data, next } = await readPage(s.history, range, range.fromEventId, s.limits(namespace.name).historyPageSizeMax);
+  const runId = task.response.workflowExecution?.runId ?? "";
+  if (next === undefined) return { ...task.response, history: append(data, trailing) };
+  const token = HistoryToken.create({ runId, firstEventId: next, nextEventId: range.endEventId, trailing: trailing ?? EMPTY_BYTES });
+  return { ...task.response, history: data, nextPageToken: encodeHistoryToken(token) };
+}
+
+/** Undefined when the run has gone since: there is nothing to work on. */
+export async function activityTaskResponse(s: Services, task: StartedActivity): Promise<Init<PollActivityTaskQueueResponse> | undefined> {
+  const event = await s.history.readEvent(task.scheduled);
+  const attributes = event?.attributes;
+  if (attributes?.case !== "activityTaskScheduledEventAttributes") return undefined;
+  const { activityType, activityId, input, header } = attributes.value;
+  return { activityType, activityId, ...task.response, input, header };
+}
+
+/** A query that no workflow task carries: its task has no events of its own and answers with a token of its own. */
+export async function queryTaskResponse(
+  s: Services,
+  namespace: NamespaceView,
+  query: DirectQuery,
+  queryId: string,
+): Promise<Init<PollWorkflowTaskQueueResponse>> {
+  const { reply, request } = query;
+  const workflowId = request.execution?.workflowId ?? "";
+  const range = reply.history;
+  const { data, next } = await readPage(s.history, range, range.fromEventId, s.limits(namespace.name).historyPageSizeMax);
+  const { runId, taskQueue } = reply;
+  const token = next === undefined ? undefined : HistoryToken.create({ runId, firstEventId: next, nextEventId: range.endEventId });
+  return {
+    taskToken: encodeTaskToken({ namespaceId: namespace.id, workflowId, runId, taskQueue, queryId }),
+    workflowExecution: { workflowId, runId },
+    workflowType: { name: reply.workflowType },
+    previousStartedEventId: reply.previousStartedEventId,
+    attempt: 1,
+    history: data,
+    nextPageToken: token === undefined ? EMPTY_BYTES : encodeHistoryToken(token),
+    query: request.query,
+    workflowExecutionTaskQueue: { name: taskQueue, kind: 1 },
+  };
+}

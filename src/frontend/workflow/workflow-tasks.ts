@@ -1,0 +1,97 @@
+/** Workflow tasks: poll, complete, fail; answers to queries that a worker was asked directly. */
+import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
+import { QueryResultType } from "../../../gen/wire/temporal/api/enums/v1/query.js";
+import type {
+  PollActivityTaskQueueResponse,
+  PollWorkflowTaskQueueRequest,
+  PollWorkflowTaskQueueResponse,
+  RespondQueryTaskCompletedRequest,
+  RespondQueryTaskCompletedResponse,
+  RespondWorkflowTaskCompletedRequest,
+  RespondWorkflowTaskCompletedResponse,
+  RespondWorkflowTaskFailedRequest,
+  RespondWorkflowTaskFailedResponse,
+} from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import type { Handler } from "../../api/call.js";
+import { invalidArgument } from "../../api/service-error.js";
+import { type Init, encode } from "../../api/wire.js";
+import { validateLongPollDeadline } from "../long-poll.js";
+import type { Services } from "../services.js";
+import { taskToken } from "../task-token.js";
+import { validateIdentity } from "../validation/execution.js";
+import { isBlobAllowed, serverFailure, truncateFailure } from "../validation/size.js";
+import { validateTaskQueue } from "../validation/task-queue.js";
+import { validateVersioning } from "../validation/versioning.js";
+import { activityTaskResponse, queryTaskResponse, workflowTaskResponse } from "./task-response.js";
+
+export const pollWorkflowTaskQueue =
+  (s: Services): Handler<PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse> =>
+  async (request, call) => {
+    validateLongPollDeadline(s, call);
+    const limits = s.limits(request.namespace);
+    validateIdentity(request.identity, limits.idLengthMax);
+    validateVersioning(request.workerVersionCapabilities, request.deploymentOptions, request.taskQueue, limits);
+    validateTaskQueue(request.taskQueue, limits.idLengthMax);
+    const { view: namespace, record } = s.namespaces.entry(request.namespace);
+    if (Object.hasOwn(record.config?.badBinaries?.binaries ?? {}, request.binaryChecksum))
+      throw invalidArgument(`Binary ${request.binaryChecksum} already marked as bad deployment.`);
+    const polled = await s.matching.pollWorkflowTask(namespace, request, call);
+    if (polled === undefined) return {};
+    if ("task" in polled) return workflowTaskResponse(s, namespace, polled.task);
+    return queryTaskResponse(s, namespace, polled.query, polled.queryId);
+  };
+
+export const respondWorkflowTaskCompleted =
+  (s: Services): Handler<RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskCompletedResponse> =>
+  async (request) => {
+    const token = taskToken(request.taskToken);
+    const namespace = s.namespaces.viewById(token.namespaceId);
+    const limits = s.limits(namespace.name);
+    validateIdentity(request.identity, limits.idLengthMax);
+    validateVersioning(request.workerVersionStamp, request.deploymentOptions, request.stickyAttributes?.workerTaskQueue, limits);
+    const { workflowId, runId } = token;
+    const reply = await s.history.submit({ namespaceId: namespace.id, workflowId, runId }, { kind: "completeWorkflowTask", token, request });
+    const started: Init<PollActivityTaskQueueResponse>[] = [];
+    for (const task of reply.activityTasks) {
+      const response = await activityTaskResponse(s, task);
+      if (response !== undefined) started.push(response);
+    }
+    return {
+      workflowTask: reply.newTask === undefined ? undefined : await workflowTaskResponse(s, namespace, reply.newTask),
+      activityTasks: started,
+      resetHistoryEventId: reply.resetHistoryEventId,
+    };
+  };
+
+export const respondWorkflowTaskFailed =
+  (s: Services): Handler<RespondWorkflowTaskFailedRequest, RespondWorkflowTaskFailedResponse> =>
+  async (request) => {
+    const token = taskToken(request.taskToken);
+    const namespace = s.namespaces.viewById(token.namespaceId);
+    const limits = s.limits(namespace.name);
+    validateIdentity(request.identity, limits.idLengthMax);
+    const { workflowId, runId } = token;
+    const size = { logger: s.logger, limits, operation: "RespondWorkflowTaskFailed", namespace: namespace.name, workflowId, runId };
+    if (request.failure !== undefined && !isBlobAllowed(encode(Failure, request.failure).length, size))
+      request.failure = serverFailure("Failure exceeds size limit.", truncateFailure(request.failure, limits.blobSizeWarn));
+    await s.history.submit({ namespaceId: namespace.id, workflowId, runId }, { kind: "failWorkflowTask", token, request });
+    return {};
+  };
+
+export const respondQueryTaskCompleted =
+  (s: Services): Handler<RespondQueryTaskCompletedRequest, RespondQueryTaskCompletedResponse> =>
+  (request) => {
+    const token = taskToken(request.taskToken);
+    if (token.taskQueue === "" || token.queryId === "") throw invalidArgument("Invalid TaskToken.");
+    const namespace = s.namespaces.viewById(token.namespaceId);
+    const limits = s.limits(namespace.name);
+    const size = { logger: s.logger, limits, operation: "RespondQueryTaskCompleted", namespace: namespace.name, workflowId: "", runId: "" };
+    if (request.queryResult !== undefined && !isBlobAllowed(request.queryResult.length, size)) {
+      request.completedType = QueryResultType.FAILED;
+      request.queryResult = undefined;
+      request.failure = undefined;
+      request.errorMessage = "Blob data size exceeds limit.";
+    }
+    s.matching.respondQuery(namespace, token.queryId, request);
+    return {};
+  };

@@ -1,0 +1,33 @@
+/** The limits that matching works with, by the names of src/config; the defaults are the official server's (LIMITS.md). */
+export interface MatchingLimits {
+  /** matching.longPollExpirationInterval */
+  readonly longPollExpirationMs: number;
+  /** matching.maxTaskQueueIdleTime */
+  readonly taskQueueIdleMsMax: number;
+  /** matching.queryPollerUnavailableWindow */
+  readonly queryPollerUnavailableMs: number;
+  /** Tasks of one queue in memory. The official server reads 1,000 at a time (matching.getTasksBatchSize). */
+  readonly backlogWindowTasksMax: number;
+  /** Tasks per second that leave one queue at most: admin.matchingTaskqueueToPartitionDispatchRate times the official four partitions. */
+  readonly taskQueueDispatchPerSecondMax: number;
+  /** For a query whose caller set no deadline. The official server's callers always set one; 30 s is three times the SDKs' 10 s. */
+  readonly queryWithoutDeadlineMs: number;
+}
+
+export const DEFAULT_MATCHING_LIMITS: MatchingLimits = {
+  longPollExpirationMs: 60_000,
+  taskQueueIdleMsMax: 300_000,
+  queryPollerUnavailableMs: 20_000,
+  backlogWindowTasksMax: 2_000,
+  taskQueueDispatchPerSecondMax: 4_000,
+  queryWithoutDeadlineMs: 30_000,
+};
+
+/** What is kept back of a poller's time so that its answer reaches it (official: returnEmptyTaskTimeBudget). */
+export const EMPTY_ANSWER_BUDGET_MS = 1_000;
+/** A sticky queue whose worker has not polled for this long is passed over (official: stickyPollerUnavailableWindow). */
+export const STICKY_POLLER_UNAVAILABLE_MS = 10_000;
+/** How long polls of a worker that has shut down are turned away (official: shutdownWorkersCacheTTL). */
+export const SHUTDOWN_WORKER_REMEMBERED_MS = 30_000;
+/** Before a task whose start failed for a reason that may pass is offered again, and a failed read of the backlog repeated. */
+export const RETRY_MS = 1_000;

@@ -1,0 +1,121 @@
+/**
+ * One poll call: it waits in its queue, is held for a task or a query, and is answered once. Its time ends a second before the
+ * caller's deadline, so that an empty answer still arrives.
+ */
+import { WorkerVersioningMode } from "../../gen/wire/temporal/api/enums/v1/deployment.js";
+import type { WorkerVersionStamp } from "../../gen/wire/temporal/api/common/v1/message.js";
+import type { PollActivityTaskQueueRequest, PollWorkflowTaskQueueRequest } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import type { Call } from "../api/call.js";
+import { MICROS_PER_MS } from "../api/time.js";
+import type { Poller } from "../core/input.js";
+import type { WaitingPoller } from "../core/matching/task-queue.js";
+import type { StartedActivity, StartedWorkflowTask } from "../core/transition.js";
+import type { Runtime } from "../lib/runtime.js";
+import type { DirectQuery } from "./contract.js";
+import { EMPTY_ANSWER_BUDGET_MS } from "./limits.js";
+
+export type PollRequest = PollWorkflowTaskQueueRequest | PollActivityTaskQueueRequest;
+export type PollAnswer = StartedWorkflowTask | StartedActivity | { query: DirectQuery; queryId: string } | undefined;
+
+export class PollWaiter implements WaitingPoller {
+  readonly expiresAt: number;
+  readonly poller: Poller;
+  readonly answer: Promise<PollAnswer>;
+  private state: "waiting" | "held" | "answered" = "waiting";
+  private hasExpired = false;
+  private resolve!: (answer: PollAnswer) => void;
+  private reject!: (error: unknown) => void;
+  private stopTimer: () => void = () => undefined;
+  private stopListening: () => void = () => undefined;
+
+  constructor(
+    readonly request: PollRequest,
+    readonly call: Call,
+    kind: number,
+    longPollMs: number,
+    private readonly runtime: Runtime,
+    /** Takes the waiter out of its queue. */
+    private readonly leave: (waiter: PollWaiter) => void,
+  ) {
+    const latest = runtime.nowMicros() + (longPollMs - EMPTY_ANSWER_BUDGET_MS) * MICROS_PER_MS;
+    const callers = call.deadlineMs === undefined ? latest : (call.deadlineMs - EMPTY_ANSWER_BUDGET_MS) * MICROS_PER_MS;
+    this.expiresAt = Math.min(latest, callers);
+    this.poller = {
+      requestId: Buffer.from(runtime.randomBytes16()).toString("hex"),
+      identity: request.identity,
+      versionStamp: versionStampOf(request),
+      taskQueue: request.taskQueue?.name ?? "",
+      taskQueueKind: kind,
+      workerInstanceKey: request.workerInstanceKey,
+    };
+    this.answer = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+
+  /** Begins to watch the clock and the stream; to be called once the waiter is in its queue. */
+  watch(): void {
+    if (this.state === "answered") return;
+    const delayMs = Math.max(0, Math.ceil((this.expiresAt - this.runtime.nowMicros()) / MICROS_PER_MS));
+    this.stopTimer = this.runtime.setTimer(delayMs, () => this.end());
+    this.stopListening = this.call.onCancel(() => this.end());
+  }
+
+  get isHeld(): boolean {
+    return this.state === "held";
+  }
+
+  isGone(): boolean {
+    return this.call.cancelled;
+  }
+
+  /** Takes it out of its queue for a task. */
+  hold(): void {
+    this.state = "held";
+    this.leave(this);
+  }
+
+  /** The task came to nothing. False: its time has passed meanwhile, and it has been answered. */
+  unhold(): boolean {
+    if (this.state !== "held") return false;
+    this.state = "waiting";
+    if (this.hasExpired || this.isGone() || this.expiresAt <= this.runtime.nowMicros()) {
+      this.give(undefined);
+      return false;
+    }
+    return true;
+  }
+
+  /** No more tasks: answers empty, at once unless a task is on its way. */
+  end(): void {
+    this.hasExpired = true;
+    if (this.state === "waiting") this.give(undefined);
+  }
+
+  give(answer: PollAnswer): void {
+    if (this.finish()) this.resolve(answer);
+  }
+
+  fail(error: unknown): void {
+    if (this.finish()) this.reject(error);
+  }
+
+  private finish(): boolean {
+    if (this.state === "answered") return false;
+    this.state = "answered";
+    this.stopTimer();
+    this.stopListening();
+    this.leave(this);
+    return true;
+  }
+}
+
+/** What events record of the poller's version: nothing for workers of a deployment (official: StampFromCapabilities). */
+function versionStampOf(request: PollRequest): WorkerVersionStamp | undefined {
+  const { workerVersionCapabilities: capabilities, deploymentOptions: options } = request;
+  if (options?.workerVersioningMode === WorkerVersioningMode.VERSIONED && options.deploymentName !== "") return undefined;
+  if (capabilities === undefined || capabilities.buildId === "") return undefined;
+  if (capabilities.useVersioning && capabilities.deploymentSeriesName !== "") return undefined;
+  return { buildId: capabilities.buildId, useVersioning: capabilities.useVersioning };
+}

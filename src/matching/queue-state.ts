@@ -1,0 +1,99 @@
+/** A task queue in memory: its line of pollers and tasks, its stored backlog, its rate and what it has seen. */
+import type { WorkerVersionCapabilities } from "../../gen/wire/temporal/api/common/v1/message.js";
+import type { WorkerDeploymentOptions } from "../../gen/wire/temporal/api/deployment/v1/message.js";
+import { MICROS_PER_MS } from "../api/time.js";
+import { PollerHistory } from "../core/matching/poller-history.js";
+import { RateLimiter } from "../core/matching/rate-limiter.js";
+import { TaskQueue } from "../core/matching/task-queue.js";
+import { TaskRate } from "../core/matching/task-rate.js";
+import type { Logger, Runtime } from "../lib/runtime.js";
+import type { Store } from "../persistence/store.js";
+import { Backlog, type StoredTask } from "./backlog.js";
+import { type MatchingLimits, STICKY_POLLER_UNAVAILABLE_MS } from "./limits.js";
+import type { PollWaiter } from "./poll-waiter.js";
+import type { PendingQuery } from "./pending-query.js";
+import type { QueueKeys, QueueName } from "./queue-keys.js";
+
+export interface PollerVersion {
+  readonly capabilities: WorkerVersionCapabilities | undefined;
+  readonly deploymentOptions: WorkerDeploymentOptions | undefined;
+}
+
+/** Tasks that came and went, of one priority. */
+export interface PriorityRates {
+  readonly added: TaskRate;
+  readonly dispatched: TaskRate;
+}
+
+export class QueueState {
+  readonly line: TaskQueue<PollWaiter, PendingQuery, StoredTask>;
+  readonly backlog: Backlog;
+  readonly limiter: RateLimiter;
+  readonly pollers = new PollerHistory<PollerVersion>();
+  readonly rates = new Map<number, PriorityRates>();
+  /** Tasks that had to wait for the rate limit. */
+  readonly limited: TaskRate;
+  /** What the latest poll asked for; undefined: no limit of the workers'. */
+  workerRate: number | undefined;
+  /** Where a sticky queue's tasks go. */
+  normalName = "";
+  /** A sticky queue whose worker has said goodbye. */
+  isAbandoned = false;
+  lastUsed: number;
+  isPumpDue = false;
+  stopWake: (() => void) | undefined;
+  /** Tasks whose start failed and that wait a moment before they are offered again. */
+  readonly resting = new Set<() => void>();
+  /** Tasks being started. */
+  startingCount = 0;
+
+  constructor(
+    readonly id: string,
+    readonly name: QueueName,
+    limits: MatchingLimits,
+    now: number,
+    keys: QueueKeys,
+    store: Store,
+    runtime: Runtime,
+    logger: Logger,
+    onRead: (q: QueueState) => void,
+  ) {
+    const key = keys.find(id);
+    this.normalName = key?.normalName ?? "";
+    this.line = new TaskQueue(limits.backlogWindowTasksMax, key === undefined);
+    this.backlog = new Backlog(id, name, keys, this.line.window, store, runtime, logger, () => onRead(this));
+    this.limiter = new RateLimiter(limits.taskQueueDispatchPerSecondMax, now);
+    this.limited = new TaskRate(now);
+    this.lastUsed = now;
+  }
+
+  ratesOf(priority: number, now: number): PriorityRates {
+    let rates = this.rates.get(priority);
+    if (rates === undefined) this.rates.set(priority, (rates = { added: new TaskRate(now), dispatched: new TaskRate(now) }));
+    return rates;
+  }
+
+  /** Whether a worker polls this sticky queue now, or did so a moment ago. */
+  isStickyAvailable(now: number): boolean {
+    if (this.isAbandoned) return false;
+    if (this.line.nextPoller(now) !== undefined) return true;
+    const last = this.pollers.lastPoll;
+    return last !== undefined && last >= now - STICKY_POLLER_UNAVAILABLE_MS * MICROS_PER_MS;
+  }
+
+  /** Whether nothing of it would be missed in memory. Its rows stay in the store. */
+  isIdle(): boolean {
+    const { line } = this;
+    return (
+      line.pollerCount === 0 && line.queryCount === 0 && line.movedCount === 0 && this.startingCount === 0 && this.resting.size === 0 && !this.backlog.isBusy
+    );
+  }
+
+  stop(): void {
+    this.stopWake?.();
+    this.stopWake = undefined;
+    for (const stop of this.resting) stop();
+    this.resting.clear();
+    this.backlog.stop();
+  }
+}

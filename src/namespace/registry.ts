@@ -1,0 +1,310 @@
+/**
+ * The namespaces of the server: in memory, written through to the registry rows of the store.
+ *
+ * Inputs: the rows at start-up, then calls of the frontend and of the start-up flags. Outputs: the directory, an immutable
+ * snapshot that is replaced as a whole, and one registry row per change.
+ * Invariants:
+ * - A change is visible once its row is durable, and not before; changes apply one after the other.
+ * - A namespace's key and id never change and are never given out again while its record exists; the id of a custom search
+ *   attribute is never given out again at all.
+ * - A snapshot that somebody holds stays as it is.
+ * Rules and texts are those of the official server (service/frontend/namespace_handler.go, operator_handler.go).
+ */
+import { NamespaceRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import { IndexedValueType } from "../../gen/wire/temporal/api/enums/v1/common.js";
+import { ArchivalState, NamespaceState } from "../../gen/wire/temporal/api/enums/v1/namespace.js";
+import type { RegisterNamespaceRequest, UpdateNamespaceRequest } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import { invalidArgument, namespaceAlreadyExists, namespaceNotFound } from "../api/service-error.js";
+import { DURATION_MICROS_MAX, MICROS_PER_SECOND, duration, durationMicros, durationProblem, timestampOf } from "../api/time.js";
+import { type Init, copyMap, decode, encode } from "../api/wire.js";
+import type { NamespaceView } from "../core/namespace-view.js";
+import { assert } from "../lib/assert.js";
+import type { Runtime } from "../lib/runtime.js";
+import { uuidV4 } from "../lib/uuid.js";
+import { Batch } from "../persistence/batch.js";
+import { DirectorySnapshot, type NamespaceEntry, namespaceEntry } from "./record.js";
+import { TYPE_NAMES, addDefinition, fieldName, fieldType, removeDefinition } from "./search-attribute-definitions.js";
+
+export const REGISTRY_KIND = "namespace";
+export const CLUSTER_NAME = "active";
+export const DEFAULT_NAMESPACE = "default";
+export const SYSTEM_NAMESPACE = "temporal-system";
+export const SYSTEM_NAMESPACE_ID = "32049b68-7872-4094-8e63-d0dd59896a83";
+const SYSTEM_RETENTION = 7 * 86_400 * MICROS_PER_SECOND;
+/** Of namespaces made by start-up flags, as `temporal server start-dev` makes them. */
+const FLAG_RETENTION = 86_400 * MICROS_PER_SECOND;
+export const PAGE_SIZE_DEFAULT = 100;
+
+export interface NamespaceLimits {
+  /** Microseconds: system.namespaceMinRetentionLocal. */
+  readonly retentionMin: number;
+  readonly badBinariesMax: number;
+  readonly searchAttributesPerTypeMax: number;
+  /** Name of the setting behind it, for the error's text. */
+  readonly searchAttributesPerTypeSetting: string;
+}
+
+export interface NamespaceRegistryOptions {
+  readonly rows: readonly { kind: string; id: string; version: number; value: Uint8Array }[];
+  /** Makes the batch durable; rejects with a ServiceError when nothing was written. */
+  readonly commit: (batch: Batch) => Promise<void>;
+  readonly runtime: Runtime;
+  readonly limits: () => NamespaceLimits;
+  /** Names that no custom attribute may have. */
+  readonly isReservedAttribute: (name: string) => boolean;
+}
+
+export class NamespaceRegistry {
+  private current: DirectorySnapshot;
+  private nextKey: number;
+  private lastChange: Promise<unknown> = Promise.resolve();
+  private readonly listeners = new Set<(directory: DirectorySnapshot) => void>();
+
+  constructor(private readonly options: NamespaceRegistryOptions) {
+    const entries = options.rows.filter((r) => r.kind === REGISTRY_KIND).map((r) => namespaceEntry(decode(NamespaceRecord, r.value), r.version));
+    this.current = new DirectorySnapshot(entries);
+    this.nextKey = entries.reduce((max, e) => Math.max(max, e.view.key), 0) + 1;
+  }
+
+  /** Every namespace at one version; to be held for the length of one input. */
+  get directory(): DirectorySnapshot {
+    return this.current;
+  }
+
+  /** Calls `f` after each change; the result ends it. */
+  onChange(f: (directory: DirectorySnapshot) => void): () => void {
+    this.listeners.add(f);
+    return () => this.listeners.delete(f);
+  }
+
+  /** @throws NamespaceNotFound */
+  view(name: string): NamespaceView {
+    return this.entry(name).view;
+  }
+
+  /** @throws NamespaceNotFound */
+  viewById(id: string): NamespaceView {
+    const view = this.current.byId(id);
+    if (view === undefined) throw namespaceNotFound(id);
+    return view;
+  }
+
+  /** @throws NamespaceNotFound */
+  entry(name: string): NamespaceEntry {
+    if (name === "") throw invalidArgument("Namespace is empty.");
+    const entry = this.current.entryByName(name);
+    if (entry === undefined) throw namespaceNotFound(name);
+    return entry;
+  }
+
+  /** A page of namespaces in id order; `after` is the last id of the page before. */
+  list(pageSize: number, after: string, includeDeleted: boolean): { entries: NamespaceEntry[]; next: string } {
+    const size = pageSize > 0 ? pageSize : PAGE_SIZE_DEFAULT;
+    const all = this.current.entries().filter((e) => e.view.id > after && (includeDeleted || e.view.state !== NamespaceState.DELETED));
+    const entries = all.slice(0, size);
+    return { entries, next: all.length > size ? (entries.at(-1)?.view.id ?? "") : "" };
+  }
+
+  register(request: Init<RegisterNamespaceRequest>): Promise<NamespaceEntry> {
+    return this.change(async () => {
+      const name = request.namespace ?? "";
+      if (request.isGlobalNamespace === true) throw invalidArgument("Cannot register global namespace when not enabled");
+      const retention = this.checkRetention(request.workflowExecutionRetentionPeriod);
+      if (this.current.byName(name) !== undefined) throw namespaceAlreadyExists(`Namespace "${name}" already exists`);
+      const active = request.activeClusterName || CLUSTER_NAME;
+      const clusters = (request.clusters ?? []).map((c) => c.clusterName ?? "");
+      checkClusters(active, clusters.length > 0 ? clusters : [active]);
+      return this.insert({
+        name,
+        id: uuidV4(this.options.runtime.randomBytes16()),
+        retention,
+        description: request.description ?? "",
+        ownerEmail: request.ownerEmail ?? "",
+        data: copyMap(request.data ?? {}),
+      });
+    });
+  }
+
+  update(request: Init<UpdateNamespaceRequest>): Promise<NamespaceEntry> {
+    return this.change(async () => {
+      const old = this.entry(request.namespace ?? "");
+      const record = NamespaceRecord.create(old.record);
+      const { info, config } = record;
+      assert(info !== undefined && config !== undefined, "a namespace record has info and config");
+      const next = request.updateInfo;
+      if (next !== undefined) {
+        if (next.description) info.description = next.description;
+        if (next.ownerEmail) info.ownerEmail = next.ownerEmail;
+        info.data = { ...info.data, ...copyMap(next.data ?? {}) };
+        if (next.state !== undefined && next.state !== NamespaceState.UNSPECIFIED && next.state !== info.state) {
+          checkStateChange(info.state, next.state);
+          info.state = next.state;
+        }
+      }
+      const wanted = request.config;
+      if (wanted?.workflowExecutionRetentionTtl !== undefined)
+        config.workflowExecutionRetentionTtl = duration(this.checkRetention(wanted.workflowExecutionRetentionTtl));
+      const binaries = { ...config.badBinaries?.binaries };
+      if (wanted?.badBinaries !== undefined) {
+        const createTime = timestampOf(this.options.runtime.nowMicros());
+        for (const [checksum, b] of Object.entries(wanted.badBinaries.binaries ?? {}))
+          binaries[checksum] = { reason: b?.reason ?? "", operator: b?.operator ?? "", createTime };
+        const max = this.options.limits().badBinariesMax;
+        if (Object.keys(binaries).length > max) throw invalidArgument(`Total resetBinaries cannot exceed the max limit: ${max}`);
+      }
+      this.updateAliases(record, wanted?.customSearchAttributeAliases ?? {});
+      const deleted = request.deleteBadBinary ?? "";
+      if (deleted !== "") {
+        if (!Object.hasOwn(binaries, deleted)) throw invalidArgument(`Bad binary checksum ${deleted} doesn't exists.`);
+        delete binaries[deleted];
+      }
+      config.badBinaries = { binaries };
+      const replication = request.replicationConfig;
+      const clusters = (replication?.clusters ?? []).map((c) => c.clusterName ?? "");
+      checkClusters(replication?.activeClusterName || CLUSTER_NAME, clusters.length > 0 ? clusters : [CLUSTER_NAME]);
+      if (request.promoteNamespace === true)
+        throw invalidArgument(
+          `global namespace is not enabled on this cluster, cannot update global namespace or promote local namespace: ${info.name}`,
+        );
+      return this.put(record, old.version + 1);
+    });
+  }
+
+  deprecate(name: string): Promise<NamespaceEntry> {
+    return this.change(async () => {
+      const old = this.entry(name);
+      const record = NamespaceRecord.create(old.record);
+      if (record.info !== undefined) record.info.state = NamespaceState.DEPRECATED;
+      return this.put(record, old.version + 1);
+    });
+  }
+
+  /** Adds what is missing; an attribute that exists stays as it is, whatever its type. */
+  addSearchAttributes(namespace: string, attributes: Readonly<Record<string, number>>): Promise<NamespaceEntry> {
+    return this.change(async () => {
+      const old = this.entry(namespace);
+      const record = NamespaceRecord.create(old.record);
+      const before = record.searchAttributes;
+      for (const [name, type] of Object.entries(attributes)) this.define(record, name, type);
+      return record.searchAttributes === before ? old : this.put(record, old.version + 1);
+    });
+  }
+
+  /** Names that are not defined are passed over. */
+  removeSearchAttributes(namespace: string, names: readonly string[]): Promise<NamespaceEntry> {
+    return this.change(async () => {
+      const old = this.entry(namespace);
+      const known = names.filter((n) => old.view.searchAttributes.has(n));
+      if (known.length === 0) return old;
+      const record = NamespaceRecord.create(old.record);
+      for (const name of known) record.searchAttributes = removeDefinition(record.searchAttributes, name);
+      return this.put(record, old.version + 1);
+    });
+  }
+
+  /**
+   * What the server needs before it listens: the system namespace, and those that the flags name with the attributes that they
+   * name. Safe to repeat: what exists stays as it is.
+   */
+  async ensure(namespaces: readonly string[], attributes: Readonly<Record<string, number>> = {}): Promise<void> {
+    await this.change(async () => {
+      if (this.current.byId(SYSTEM_NAMESPACE_ID) === undefined)
+        await this.insert({
+          name: SYSTEM_NAMESPACE,
+          id: SYSTEM_NAMESPACE_ID,
+          retention: SYSTEM_RETENTION,
+          description: "Temporal internal system namespace",
+          ownerEmail: "temporal-core@temporal.io",
+          data: {},
+        });
+    });
+    for (const name of namespaces) {
+      await this.change(async () => {
+        if (this.current.byName(name) === undefined)
+          await this.insert({ name, id: uuidV4(this.options.runtime.randomBytes16()), retention: FLAG_RETENTION, description: "", ownerEmail: "", data: {} });
+      });
+      if (Object.keys(attributes).length > 0) await this.addSearchAttributes(name, attributes);
+    }
+  }
+
+  private define(record: NamespaceRecord, name: string, type: number): void {
+    if (record.searchAttributes.some((a) => a.name === name && a.id > 0 && name !== "")) return;
+    if (name === "" || this.options.isReservedAttribute(name)) throw invalidArgument(`Search attribute ${name} is reserved by system.`);
+    if (!TYPE_NAMES.has(type)) throw invalidArgument(`Unknown search attribute type: ${type}.`);
+    const { searchAttributesPerTypeMax, searchAttributesPerTypeSetting } = this.options.limits();
+    const max = type === IndexedValueType.UNSPECIFIED ? 0 : searchAttributesPerTypeMax;
+    if (record.searchAttributes.filter((a) => a.type === type && a.name !== "").length >= max)
+      throw invalidArgument(
+        `Unable to create search attributes: cannot have more than ${max} search attribute of type ${TYPE_NAMES.get(type)}.` +
+          (max === 0 ? "" : ` The limit is set by ${searchAttributesPerTypeSetting}.`),
+      );
+    record.searchAttributes = addDefinition(record.searchAttributes, name, type);
+  }
+
+  /** UpdateNamespace's way to change attributes: field to name, an empty name to remove. */
+  private updateAliases(record: NamespaceRecord, aliases: Readonly<Record<string, string | undefined>>): void {
+    for (const [field, name] of Object.entries(aliases)) {
+      const holder = record.searchAttributes.find((a) => a.name !== "" && fieldName(a) === field);
+      if (name === undefined || name === "") {
+        if (holder !== undefined) record.searchAttributes = removeDefinition(record.searchAttributes, holder.name);
+      } else if (!record.searchAttributes.some((a) => a.name === name)) {
+        if (holder !== undefined) throw invalidArgument("Custom search attribute field name already allocated.");
+        this.define(record, name, fieldType(field) ?? IndexedValueType.UNSPECIFIED);
+      }
+    }
+  }
+
+  private checkRetention(retention: { seconds?: number; nanos?: number } | undefined): number {
+    const micros = durationMicros(retention);
+    if (durationProblem(retention) !== undefined || micros < this.options.limits().retentionMin)
+      throw invalidArgument("A valid retention period is not set on request.");
+    return Math.min(micros, DURATION_MICROS_MAX);
+  }
+
+  private insert(n: { name: string; id: string; retention: number; description: string; ownerEmail: string; data: Record<string, string> }): Promise<NamespaceEntry> {
+    const record = NamespaceRecord.create({
+      info: { id: n.id, name: n.name, state: NamespaceState.REGISTERED, description: n.description, ownerEmail: n.ownerEmail, data: n.data },
+      config: {
+        workflowExecutionRetentionTtl: duration(n.retention),
+        historyArchivalState: ArchivalState.DISABLED,
+        visibilityArchivalState: ArchivalState.DISABLED,
+        badBinaries: {},
+      },
+      createTime: this.options.runtime.nowMicros(),
+      activeClusterName: CLUSTER_NAME,
+      clusters: [CLUSTER_NAME],
+      key: this.nextKey,
+    });
+    this.nextKey++;
+    return this.put(record, 1);
+  }
+
+  private async put(record: NamespaceRecord, version: number): Promise<NamespaceEntry> {
+    const entry = namespaceEntry(record, version);
+    const batch = new Batch();
+    batch.writeRegistry(REGISTRY_KIND, entry.view.id, version, { op: version === 1 ? "insert" : "put", value: encode(NamespaceRecord, record) });
+    await this.options.commit(batch);
+    this.current = this.current.with(entry);
+    for (const f of [...this.listeners]) f(this.current);
+    return entry;
+  }
+
+  /** Runs changes one after the other: each sees the outcome of the one before. */
+  private change<T>(f: () => Promise<T>): Promise<T> {
+    const result = this.lastChange.then(f);
+    this.lastChange = result.catch(() => undefined);
+    return result;
+  }
+}
+
+function checkStateChange(from: NamespaceState, to: NamespaceState): void {
+  const fine =
+    (from === NamespaceState.REGISTERED && (to === NamespaceState.DEPRECATED || to === NamespaceState.DELETED)) ||
+    (from === NamespaceState.DEPRECATED && to === NamespaceState.DELETED);
+  if (!fine) throw invalidArgument("Invalid namespace state update.");
+}
+
+function checkClusters(active: string, clusters: readonly string[]): void {
+  for (const name of [active, ...clusters]) if (name !== CLUSTER_NAME) throw invalidArgument(`Invalid cluster name: ${name}`);
+  if (clusters.length !== 1) throw invalidArgument("Invalid local namespace clusters");
+}
