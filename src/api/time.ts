@@ -37,7 +37,7 @@ export function durationProblem(d: { seconds?: number; nanos?: number } | undefi
   if (d === undefined) return undefined;
   const seconds = d.seconds ?? 0;
   const nanos = d.nanos ?? 0;
-  if ((seconds > 0 && nanos < 0) || (seconds < 0 && nanos > 0)) return "mismatched signs for seconds and nanos";
+  if ((seconds > 0 && nanos < 0) || (seconds < 0 && nanos > 0)) return "duration has seconds and nanos with different signs";
   if (seconds < 0 || nanos < 0) return "negative duration";
   return undefined;
 }

@@ -33,7 +33,7 @@ interface NamespacedRequest {
 
 /** Gives a task call without a namespace that of its token, and refuses a name that is too long. */
 export function namespaceNameValidator(namespaces: NamespaceRegistry, idLengthMax: () => number): Interceptor {
-  return (_method, request, _call, next) => {
+  return async (_method, request, _call, next) => {
     const r = request as NamespacedRequest;
     if (r.namespace === "" && r.taskToken instanceof Uint8Array) r.namespace = ofTaskToken(namespaces, r.taskToken).name;
     if (typeof r.namespace === "string" && isLongerThan(r.namespace, idLengthMax())) throw invalidArgument("Namespace length exceeds limit.");
@@ -43,7 +43,7 @@ export function namespaceNameValidator(namespaces: NamespaceRegistry, idLengthMa
 
 /** Refuses a call whose namespace is missing, unknown, in the wrong state, or not that of its task token. */
 export function namespaceStateValidator(namespaces: NamespaceRegistry): Interceptor {
-  return (method, request, _call, next) => {
+  return async (method, request, _call, next) => {
     const namespace = namespaceOf(namespaces, method, request as NamespacedRequest);
     if (namespace !== undefined) checkState(namespace, method);
     return next();

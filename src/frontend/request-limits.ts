@@ -1,4 +1,6 @@
-/** The settings that request validation reads, of one namespace, by what they limit. */
+/** The settings that request handling reads, by what they limit. */
+import type { Limits } from "../config/limits.js";
+
 export interface RequestLimits {
   readonly idLengthMax: number;
   readonly buildIdSizeMax: number;
@@ -11,7 +13,30 @@ export interface RequestLimits {
   readonly historyPageSizeMax: number;
   readonly visibilityPageSizeMax: number;
   readonly longPollExpirationMs: number;
+  readonly queryWithoutDeadlineMs: number;
   /** Microseconds. */
   readonly defaultWorkflowTaskTimeout: number;
   readonly workflowTaskCompletionSizeMax: number;
+  readonly isEagerWorkflowStartEnabled: boolean;
+}
+
+/** From the settings: to be made once per version of the configuration, not per request. */
+export function requestLimits(limits: Limits): RequestLimits {
+  return {
+    idLengthMax: limits.idLengthMax,
+    buildIdSizeMax: limits.workerBuildIdSizeMax,
+    blobSizeWarn: limits.blobSizeBytesWarn,
+    blobSizeError: limits.blobSizeBytesMax,
+    memoSizeWarn: limits.memoSizeBytesWarn,
+    memoSizeError: limits.memoSizeBytesMax,
+    linksPerRequestMax: limits.linksPerRequestMax,
+    linkSizeMax: limits.linkBytesMax,
+    historyPageSizeMax: Math.min(limits.historyPageEventsMax, limits.frontendHistoryPageEventsMax),
+    visibilityPageSizeMax: limits.visibilityPageRowsMax,
+    longPollExpirationMs: limits.historyLongPollMs,
+    queryWithoutDeadlineMs: limits.queryWithoutDeadlineMs,
+    defaultWorkflowTaskTimeout: limits.workflowTaskTimeoutMsDefault * 1000,
+    workflowTaskCompletionSizeMax: limits.completionBufferBytesMax,
+    isEagerWorkflowStartEnabled: limits.eagerWorkflowStart,
+  };
 }

@@ -12,9 +12,15 @@ import type { MatchingService } from "../matching/contract.js";
 import type { NamespaceRegistry } from "../namespace/registry.js";
 import type { RequestLimits } from "./request-limits.js";
 
+export interface VisibilityPage {
+  readonly executions: Init<WorkflowExecutionInfo>[];
+  /** Empty after the last page. */
+  readonly nextPageToken: Uint8Array;
+}
+
 export interface VisibilityService {
   /** @throws ServiceError when the query or the token is not valid. */
-  list(namespace: NamespaceView, query: string, pageSize: number, pageToken: Uint8Array): Promise<{ executions: Init<WorkflowExecutionInfo>[]; nextPageToken: Uint8Array }>;
+  list(namespace: NamespaceView, query: string, pageSize: number, pageToken: Uint8Array): Promise<VisibilityPage>;
   count(namespace: NamespaceView, query: string): Promise<Init<CountWorkflowExecutionsResponse>>;
 }
 
@@ -43,7 +49,7 @@ export interface Services {
   readonly namespaces: NamespaceRegistry;
   readonly visibility: VisibilityService;
   readonly searchAttributes: SearchAttributeRules;
-  /** Settings of a namespace, by name. */
+  /** Settings of a namespace, by name: `requestLimits` of the present configuration, made once per version of it. */
   readonly limits: (namespace: string) => RequestLimits;
   readonly runtime: Runtime;
   readonly logger: Logger;

@@ -16,11 +16,15 @@ import type {
   ShutdownWorkerRequest,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 
-/** History, as matching needs it: a task from the backlog is started for a poller. Rejects with NotFound when stale: drop the task. */
+/**
+ * History, as matching needs it: a stored task is started for a poller; resolves once that and the deletion of its row are durable.
+ * Rejects with NOT_FOUND or ALREADY_EXISTS when stale: matching then calls `drop`, and gives the poller the next task. Any other
+ * error: the row stays and the task is offered again after a second. `consumed` may lie in another queue's backlog (a sticky one's).
+ */
 export interface TaskStarter {
   startWorkflowTask(task: DispatchTask, poller: Poller, consumed: BacklogKey | undefined, isGone: () => boolean): Promise<StartedWorkflowTask>;
   startActivity(task: DispatchTask, poller: Poller, request: PollActivityTaskQueueRequest, consumed: BacklogKey | undefined, isGone: () => boolean): Promise<StartedActivity>;
-  /** Deletes the backlog row of a task that no longer concerns anything (expired, run gone). */
+  /** Deletes the backlog row of a task that no longer concerns anything (expired, stale); the row may have gone already. */
   drop(task: DispatchTask, consumed: BacklogKey): Promise<void>;
 }
 
@@ -34,10 +38,12 @@ export interface MatchingService {
   /** Undefined: the long poll ended without a task; the caller answers empty. */
   pollWorkflowTask(namespace: NamespaceView, request: PollWorkflowTaskQueueRequest, call: Call): Promise<{ task: StartedWorkflowTask } | { query: DirectQuery; queryId: string } | undefined>;
   pollActivityTask(namespace: NamespaceView, request: PollActivityTaskQueueRequest, call: Call): Promise<StartedActivity | undefined>;
-  /** Rejects with ServiceError when no worker takes or answers the query in time. */
+  /**
+   * Rejects with ServiceError when no worker takes or answers the query in time; FAILED_PRECONDITION when nobody has polled the
+   * queue within matching.queryPollerUnavailableWindow.
+   */
   query(namespace: NamespaceView, query: DirectQuery, call: Call): Promise<Init<QueryWorkflowResponse>>;
   respondQuery(namespace: NamespaceView, queryId: string, request: RespondQueryTaskCompletedRequest): void;
-  /** Throws when nobody has polled the queue within matching.queryPollerUnavailableWindow. */
   describeTaskQueue(namespace: NamespaceView, request: DescribeTaskQueueRequest): Promise<Init<DescribeTaskQueueResponse>>;
   /** Ends the polls of a worker at once and forgets it (sticky tasks fall back). */
   shutdownWorker(namespace: NamespaceView, request: ShutdownWorkerRequest): void;

@@ -349,7 +349,11 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     for (;;) {
       const now = this.now();
       const waiter = q.line.nextPoller(now);
-      if (waiter === undefined) return;
+      if (waiter === undefined) {
+        // Read on before the next poller comes; but a queue that nobody polls is not read at all.
+        if (!q.line.window.isUnread) void q.backlog.refill();
+        return;
+      }
       const query = q.line.nextQuery();
       if (query !== undefined) {
         q.line.removeQuery(query);

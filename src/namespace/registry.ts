@@ -22,6 +22,7 @@ import { assert } from "../lib/assert.js";
 import type { Runtime } from "../lib/runtime.js";
 import { uuidV4 } from "../lib/uuid.js";
 import { Batch } from "../persistence/batch.js";
+import type { NamespaceLimits } from "./limits.js";
 import { DirectorySnapshot, type NamespaceEntry, namespaceEntry } from "./record.js";
 import { TYPE_NAMES, addDefinition, fieldName, fieldType, removeDefinition } from "./search-attribute-definitions.js";
 
@@ -34,15 +35,6 @@ const SYSTEM_RETENTION = 7 * 86_400 * MICROS_PER_SECOND;
 /** Of namespaces made by start-up flags, as `temporal server start-dev` makes them. */
 const FLAG_RETENTION = 86_400 * MICROS_PER_SECOND;
 export const PAGE_SIZE_DEFAULT = 100;
-
-export interface NamespaceLimits {
-  /** Microseconds: system.namespaceMinRetentionLocal. */
-  readonly retentionMin: number;
-  readonly badBinariesMax: number;
-  readonly searchAttributesPerTypeMax: number;
-  /** Name of the setting behind it, for the error's text. */
-  readonly searchAttributesPerTypeSetting: string;
-}
 
 export interface NamespaceRegistryOptions {
   readonly rows: readonly { kind: string; id: string; version: number; value: Uint8Array }[];
@@ -261,7 +253,7 @@ export class NamespaceRegistry {
     return Math.min(micros, DURATION_MICROS_MAX);
   }
 
-  private insert(n: { name: string; id: string; retention: number; description: string; ownerEmail: string; data: Record<string, string> }): Promise<NamespaceEntry> {
+  private insert(n: NewNamespace): Promise<NamespaceEntry> {
     const record = NamespaceRecord.create({
       info: { id: n.id, name: n.name, state: NamespaceState.REGISTERED, description: n.description, ownerEmail: n.ownerEmail, data: n.data },
       config: {
@@ -295,6 +287,16 @@ export class NamespaceRegistry {
     this.lastChange = result.catch(() => undefined);
     return result;
   }
+}
+
+interface NewNamespace {
+  name: string;
+  id: string;
+  /** Microseconds. */
+  retention: number;
+  description: string;
+  ownerEmail: string;
+  data: Record<string, string>;
 }
 
 function checkStateChange(from: NamespaceState, to: NamespaceState): void {

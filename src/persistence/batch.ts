@@ -70,8 +70,10 @@ export class Batch {
   /** By execution key, then `kind`, then id. */
   readonly components = new Map<number, Map<number, Map<ComponentId, RowWrite>>>();
   readonly history: HistoryAppend[] = [];
-  /** Branches of which every event from `fromEventId` on goes. */
-  readonly historyDeletes: { branch: number; fromEventId: number }[] = [];
+  /** Rows of a branch that begin in [fromEventId, endEventId) go. */
+  readonly historyDeletes: { branch: number; fromEventId: number; endEventId: number }[] = [];
+  /** Executions of which every component goes. */
+  readonly componentPurges: number[] = [];
   readonly forks: ForkWrite[] = [];
   readonly forkDeletes: { parentBranch: number; childBranch: number }[] = [];
   /** By `${clock}/${due}/${key}`. */
@@ -87,7 +89,7 @@ export class Batch {
     let n = this.executions.size + this.runs.size + this.history.length + this.dues.size + this.backlog.size + this.visibility.size;
     for (const kinds of this.components.values()) for (const ids of kinds.values()) n += ids.size;
     for (const ids of this.registry.values()) n += ids.size;
-    return n + this.forks.length + this.forkDeletes.length + this.historyDeletes.length;
+    return n + this.forks.length + this.forkDeletes.length + this.historyDeletes.length + this.componentPurges.length;
   }
   get isEmpty(): boolean {
     return this.rowCount === 0;

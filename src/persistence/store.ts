@@ -35,9 +35,6 @@ export interface Store {
   loadComponent(key: number, kind: number, id: ComponentId): Promise<Uint8Array | undefined>;
   /** Keyed rows of one kind in id order, after `after`. */
   listComponents(key: number, kind: number, after: ComponentId | undefined, limit: number): Promise<{ id: ComponentId; value: Uint8Array }[]>;
-  /** All keyed rows of one kind over every execution, in (execution key, id) order: what a start-up resumes. */
-  scanComponents(kind: number, afterKey: number, afterId: ComponentId | undefined, limit: number): Promise<{ key: number; id: ComponentId; value: Uint8Array }[]>;
-
   /**
    * Batches of a branch that hold events in [fromEventId, endEventId), in order (reverse: newest first), until `bytesMax` is
    * passed (at least one). The first batch may begin before fromEventId.

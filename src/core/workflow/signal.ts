@@ -16,8 +16,11 @@ export const WORKFLOW_COMPLETED = "workflow execution already completed";
 export function addressed(ctx: Context, address: ExecutionAddress): RunState {
   const state = address.runId === "" ? ctx.chain.current() : ctx.chain.run(address.runId);
   if (state === undefined) {
-    const runId = address.runId === "" ? "" : address.runId;
-    throw notFound(runId === "" ? `workflow not found for ID: ${address.workflowId}` : WORKFLOW_NOT_FOUND);
+    throw notFound(
+      address.runId === ""
+        ? `workflow not found for ID: ${address.workflowId}`
+        : `workflow execution not found for workflow ID ${JSON.stringify(address.workflowId)} and run ID ${JSON.stringify(address.runId)}`,
+    );
   }
   return state;
 }

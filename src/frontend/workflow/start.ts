@@ -95,7 +95,9 @@ export function validateStart(s: Services, request: StartWorkflowExecutionReques
   validateLinks(request.links, limits.linksPerRequestMax, limits.linkSizeMax);
   refuseTimeSkipping(request);
 
-  if (durationMicros(request.workflowStartDelay) > 0 || request.cronSchedule !== "") request.requestEagerExecution = false;
+  // The first task of such a run comes later: there is none to hand out with the start.
+  const isDelayed = durationMicros(request.workflowStartDelay) > 0 || request.cronSchedule !== "";
+  if (isDelayed || !limits.isEagerWorkflowStartEnabled) request.requestEagerExecution = false;
   normalizeWorkflowTimeouts(request, limits.defaultWorkflowTaskTimeout);
   const size = sizeContext(s, request, "StartWorkflowExecution");
   validateBlob(request.input, size);
@@ -156,7 +158,8 @@ function validateIdPolicies(request: IdPolicies): void {
     );
   if (conflict === WorkflowIdConflictPolicy.TERMINATE_EXISTING && reuse === WorkflowIdReusePolicy.REJECT_DUPLICATE)
     throw invalidArgument(
-      "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together with WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING",
+      "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together with " +
+        "WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING",
     );
 }
 

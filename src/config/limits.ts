@@ -1,0 +1,238 @@
+/**
+ * Every limit and setting, in one table: our name, Temporal's dynamic-config key verbatim, type, default, scope and effect. The
+ * defaults are the official server's (common/dynamicconfig/constants.go); keys that end in RPS or QPS are off (0) by default,
+ * because their official values lie below what this server does on a small machine.
+ *
+ * Units are in the name: `...Ms` milliseconds, `...BytesMax` bytes, the rest counts. Scope: N namespace, G process, T task queue,
+ * D destination; this server keeps one value for all. `simulation` is the range that the simulator draws from.
+ */
+
+export type SettingKind = "bytes" | "count" | "ms" | "bool" | "rate" | "ratio";
+
+export interface Setting {
+  /** Dynamic-config key. */
+  readonly key: string;
+  readonly kind: SettingKind;
+  readonly value: number | boolean;
+  readonly scope: "N" | "G" | "T" | "D";
+  readonly effect: string;
+  readonly simulation?: readonly [number, number];
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+type Options = { simulation?: readonly [number, number] };
+const bytes = (key: string, value: number, scope: Setting["scope"], effect: string, o: Options = {}) => ({ key, kind: "bytes", value, scope, effect, ...o }) as const;
+const count = (key: string, value: number, scope: Setting["scope"], effect: string, o: Options = {}) => ({ key, kind: "count", value, scope, effect, ...o }) as const;
+const ms = (key: string, value: number, scope: Setting["scope"], effect: string, o: Options = {}) => ({ key, kind: "ms", value, scope, effect, ...o }) as const;
+const rate = (key: string, scope: Setting["scope"], effect: string) => ({ key, kind: "rate", value: 0, scope, effect }) as const;
+const ratio = (key: string, value: number, scope: Setting["scope"], effect: string) => ({ key, kind: "ratio", value, scope, effect }) as const;
+const bool = (key: string, value: boolean, scope: Setting["scope"], effect: string) => ({ key, kind: "bool", value, scope, effect }) as const;
+
+export const SETTINGS = {
+  blobSizeBytesMax: bytes("limit.blobSize.error", 2 * MIB, "N", "INVALID_ARGUMENT; in a command the workflow is terminated", { simulation: [4 * KIB, 2 * MIB] }),
+  blobSizeBytesWarn: bytes("limit.blobSize.warn", 512 * KIB, "N", "logged"),
+  memoSizeBytesMax: bytes("limit.memoSize.error", 2 * MIB, "N", "INVALID_ARGUMENT; in a command the workflow is terminated"),
+  memoSizeBytesWarn: bytes("limit.memoSize.warn", 2 * KIB, "N", "logged"),
+  historySizeBytesMax: bytes("limit.historySize.error", 50 * MIB, "N", "the workflow is terminated", { simulation: [64 * KIB, 50 * MIB] }),
+  historySizeBytesWarn: bytes("limit.historySize.warn", 10 * MIB, "N", "logged"),
+  historySizeBytesSuggestContinueAsNew: bytes("limit.historySize.suggestContinueAsNew", 4 * MIB, "N", "flag on WorkflowTaskStarted"),
+  historyEventsMax: count("limit.historyCount.error", 50 * 1024, "N", "the workflow is terminated", { simulation: [60, 51_200] }),
+  historyEventsWarn: count("limit.historyCount.warn", 10 * 1024, "N", "logged"),
+  historyEventsSuggestContinueAsNew: count("limit.historyCount.suggestContinueAsNew", 4 * 1024, "N", "flag on WorkflowTaskStarted"),
+  mutableStateSizeBytesMax: bytes("limit.mutableStateSize.error", 8 * MIB, "G", "the workflow is terminated"),
+  mutableStateSizeBytesWarn: bytes("limit.mutableStateSize.warn", 1 * MIB, "G", "logged"),
+  activityFailureSizeBytesMax: bytes("limit.mutableStateActivityFailureSize.error", 4 * KIB, "N", "the failure is cut before it is kept"),
+  activityFailureSizeBytesWarn: bytes("limit.mutableStateActivityFailureSize.warn", 2 * KIB, "N", "logged"),
+  transactionSizeBytesMax: bytes("system.transactionSizeLimit", 4 * MIB, "G", "the workflow is terminated"),
+  pendingActivitiesMax: count("limit.numPendingActivities.error", 2000, "N", "the workflow task fails", { simulation: [3, 2000] }),
+  pendingChildExecutionsMax: count("limit.numPendingChildExecutions.error", 2000, "N", "the workflow task fails", { simulation: [3, 2000] }),
+  pendingSignalsMax: count("limit.numPendingSignals.error", 2000, "N", "the workflow task fails", { simulation: [3, 2000] }),
+  pendingCancelRequestsMax: count("limit.numPendingCancelRequests.error", 2000, "N", "the workflow task fails", { simulation: [3, 2000] }),
+  signalsPerExecutionMax: count("history.maximumSignalsPerExecution", 10_000, "N", "INVALID_ARGUMENT", { simulation: [5, 10_000] }),
+  inFlightUpdatesMax: count("history.maxInFlightUpdates", 10, "N", "RESOURCE_EXHAUSTED"),
+  inFlightUpdateBytesMax: bytes("history.maxInFlightUpdatePayloads", 20 * MIB, "N", "RESOURCE_EXHAUSTED"),
+  totalUpdatesMax: count("history.maxTotalUpdates", 2000, "N", "FAILED_PRECONDITION"),
+  totalUpdatesSuggestContinueAsNewRatio: ratio("history.maxTotalUpdates.suggestContinueAsNewThreshold", 0.9, "N", "flag on WorkflowTaskStarted"),
+  bufferedEventsMax: count("history.maximumBufferedEventsBatch", 100, "G", "the running workflow task fails", { simulation: [3, 100] }),
+  bufferedEventsSizeBytesMax: bytes("history.maximumBufferedEventsSizeInBytes", 2 * MIB, "G", "the running workflow task fails"),
+  bufferedQueriesMax: count("history.MaxBufferedQueryCount", 1, "G", "RESOURCE_EXHAUSTED"),
+  requestIdsPerExecutionMax: count("history.maximumRequestIDsPerExecution", 25, "N", "the oldest are forgotten"),
+  requestIdAgeMsMax: ms("history.requestIDMaxAge", 7 * DAY, "N", "older ones are forgotten"),
+  idLengthMax: count("limit.maxIDLength", 1000, "G", "INVALID_ARGUMENT"),
+  workerBuildIdSizeMax: count("limit.workerBuildIdSize", 255, "G", "INVALID_ARGUMENT"),
+  userMetadataSummaryBytesMax: bytes("limit.userMetadataSummarySize", 400, "N", "INVALID_ARGUMENT"),
+  userMetadataDetailsBytesMax: bytes("limit.userMetadataDetailsSize", 20_000, "N", "INVALID_ARGUMENT"),
+  historyPageEventsMax: count("limit.historyMaxPageSize", 256, "N", "larger pages are cut"),
+  frontendHistoryPageEventsMax: count("frontend.historyMaxPageSize", 256, "N", "larger pages are cut"),
+  matchingHistoryPageEventsMax: count("matching.historyMaxPageSize", 256, "N", "larger pages are cut"),
+  visibilityPageRowsMax: count("frontend.visibilityMaxPageSize", 1000, "N", "larger pages are cut"),
+  searchAttributeKeysMax: count("frontend.searchAttributesNumberOfKeysLimit", 100, "N", "INVALID_ARGUMENT"),
+  searchAttributeValueBytesMax: bytes("frontend.searchAttributesSizeOfValueLimit", 2048, "N", "INVALID_ARGUMENT"),
+  searchAttributesBytesMax: bytes("frontend.searchAttributesTotalSizeLimit", 40 * KIB, "N", "INVALID_ARGUMENT"),
+  searchAttributesPerTypeMax: count("system.searchAttributesPerTypeMax", 100, "N", "ours (official: 3 to 10 columns): FAILED_PRECONDITION"),
+  callbackUrlLengthMax: count("frontend.callbackURLMaxLength", 1000, "N", "INVALID_ARGUMENT"),
+  callbackHeaderBytesMax: bytes("frontend.callbackHeaderMaxLength", 8192, "N", "INVALID_ARGUMENT"),
+  callbacksPerWorkflowMax: count("system.maxCallbacksPerWorkflow", 32, "N", "FAILED_PRECONDITION"),
+  callbacksPerUpdateMax: count("system.maxCallbacksPerUpdateID", 32, "N", "FAILED_PRECONDITION"),
+  callbacksPerExecutionMax: count("callback.maxPerExecution", 2000, "N", "FAILED_PRECONDITION"),
+  linkBytesMax: bytes("frontend.linkMaxSize", 4000, "N", "INVALID_ARGUMENT"),
+  linksPerRequestMax: count("frontend.maxlinksPerRequest", 10, "N", "INVALID_ARGUMENT"),
+  nexusOperationsMax: count("component.nexusoperations.limit.operation.concurrency", 30, "N", "the workflow task fails"),
+  nexusOperationsPerWorkflowMax: count("nexusoperation.limit.operation.concurrencyPerWorkflow.max", 2000, "N", "the workflow task fails"),
+  nexusRequestTimeoutMs: ms("component.nexusoperations.request.timeout", 10 * SECOND, "D", "deadline of one request"),
+  nexusRequestTimeoutMsMin: ms("component.nexusoperations.limit.request.timeout.min", 1500, "D", "less left is a time-out"),
+  nexusHeaderBytesMax: bytes("component.nexusoperations.limit.header.size", 8192, "N", "the workflow task fails"),
+  nexusTokenBytesMax: bytes("component.nexusoperations.limit.operation.token.length", 4096, "N", "the operation fails"),
+  nexusNameLengthMax: count("component.nexusoperations.limit.operation.name.length", 1000, "N", "the workflow task fails"),
+  nexusScheduleToCloseTimeoutMsMax: ms("component.nexusoperations.limit.scheduleToCloseTimeout", 0, "N", "0 is none"),
+  nexusServiceNameLengthMax: count("component.nexusoperations.limit.service.name.length", 1000, "N", "the workflow task fails"),
+  endpointNameLengthMax: count("limit.endpointNameMaxLength", 200, "G", "INVALID_ARGUMENT"),
+  endpointUrlLengthMax: count("limit.endpointExternalURLMaxLength", 4096, "G", "INVALID_ARGUMENT"),
+  endpointDescriptionBytesMax: bytes("limit.endpointDescriptionMaxSize", 20_000, "G", "INVALID_ARGUMENT"),
+  frontendRps: rate("frontend.rps", "G", "RESOURCE_EXHAUSTED; official 2400"),
+  namespaceRps: rate("frontend.namespaceRPS", "N", "RESOURCE_EXHAUSTED; official 2400"),
+  namespaceBurstRatio: ratio("frontend.namespaceBurstRatio", 2, "N", "burst over the rate"),
+  globalNamespaceRps: rate("frontend.globalNamespaceRPS", "N", "RESOURCE_EXHAUSTED; official 0"),
+  namespaceVisibilityRps: rate("frontend.namespaceRPS.visibility", "N", "RESOURCE_EXHAUSTED; official 10"),
+  namespaceVisibilityBurstRatio: ratio("frontend.namespaceBurstRatio.visibility", 1, "N", "burst over the rate"),
+  namespaceReplicationRps: rate("frontend.namespaceRPS.namespaceReplicationInducingAPIs", "N", "RESOURCE_EXHAUSTED; official 1"),
+  namespaceReplicationBurst: ratio("frontend.namespaceBurstRatio.namespaceReplicationInducingAPIs", 10, "N", "burst over the rate"),
+  replicationRps: rate("frontend.rps.namespaceReplicationInducingAPIs", "G", "RESOURCE_EXHAUSTED; official 20"),
+  longPollsPerNamespaceMax: count("frontend.namespaceCount", 0, "N", "RESOURCE_EXHAUSTED; official 1200; 0 is none"),
+  matchingRps: rate("matching.rps", "G", "RESOURCE_EXHAUSTED; official 1200"),
+  historyRps: rate("history.rps", "G", "RESOURCE_EXHAUSTED; official 3000"),
+  frontendPersistenceQps: rate("frontend.persistenceMaxQPS", "G", "RESOURCE_EXHAUSTED; official 2000"),
+  matchingPersistenceQps: rate("matching.persistenceMaxQPS", "G", "RESOURCE_EXHAUSTED; official 3000"),
+  historyPersistenceQps: rate("history.persistenceMaxQPS", "G", "RESOURCE_EXHAUSTED; official 9000"),
+  workerPersistenceQps: rate("worker.persistenceMaxQPS", "G", "RESOURCE_EXHAUSTED; official 500"),
+  visibilityReadQps: rate("system.visibilityPersistenceMaxReadQPS", "G", "RESOURCE_EXHAUSTED; official 9000"),
+  visibilityWriteQps: rate("system.visibilityPersistenceMaxWriteQPS", "G", "RESOURCE_EXHAUSTED; official 9000"),
+  namespaceToPartitionDispatchRate: count("admin.matchingNamespaceToPartitionDispatchRate", 10_000, "N", "tasks a second that leave a queue"),
+  taskQueueToPartitionDispatchRate: count("admin.matchingNamespaceTaskqueueToPartitionDispatchRate", 1000, "T", "tasks a second that leave a queue"),
+  taskQueueReadPartitions: count("matching.numTaskqueueReadPartitions", 4, "T", "accepted; a queue here has one partition"),
+  taskQueueWritePartitions: count("matching.numTaskqueueWritePartitions", 4, "T", "accepted; a queue here has one partition"),
+  matchingLongPollMs: ms("matching.longPollExpirationInterval", 60 * SECOND, "T", "an empty answer a second before", { simulation: [2 * SECOND, 60 * SECOND] }),
+  historyLongPollMs: ms("history.longPollExpirationInterval", 20 * SECOND, "N", "an empty answer"),
+  activityLongPollMs: ms("activity.longPollTimeout", 60 * SECOND, "N", "an empty answer"),
+  activityLongPollBufferMs: ms("activity.longPollBuffer", 1 * SECOND, "N", "kept back of the caller's deadline"),
+  syncMatchWaitMs: ms("matching.syncMatchWaitDuration", 200, "T", "accepted; a match here needs no wait"),
+  newMatcher: bool("matching.useNewMatcher", true, "T", "accepted; there is one matcher"),
+  priorityLevels: count("matching.priorityLevels", 5, "T", "priority keys 1 to 5"),
+  fairness: bool("matching.enableFairness", false, "T", "fairness keys and weights"),
+  backlogReadTasksMax: count("matching.getTasksBatchSize", 1000, "T", "tasks read at a time"),
+  backlogWriteTasksMax: count("matching.maxTaskBatchSize", 100, "T", "accepted; rows are written with their batch"),
+  outstandingTaskAppendsMax: count("matching.outstandingTaskAppendsThreshold", 250, "T", "accepted"),
+  backlogWindowTasksMax: count("matching.backlogWindowTasks", 2000, "T", "ours: tasks of a queue in memory", { simulation: [2, 2000] }),
+  taskQueueIdleMsMax: ms("matching.maxTaskQueueIdleTime", 5 * MINUTE, "T", "an idle queue leaves memory", { simulation: [10 * SECOND, 5 * MINUTE] }),
+  queryPollerUnavailableMs: ms("matching.queryPollerUnavailableWindow", 20 * SECOND, "G", "a query fails without a recent poller"),
+  queryWithoutDeadlineMs: ms("frontend.queryWithoutDeadline", 30 * SECOND, "N", "ours: a query without a deadline ends"),
+  workflowTaskTimeoutMsDefault: ms("history.defaultWorkflowTaskTimeout", 10 * SECOND, "N", "when a start names none"),
+  workflowTaskHeartbeatTimeoutMs: ms("history.workflowTaskHeartbeatTimeout", 30 * MINUTE, "N", "the workflow task times out"),
+  workflowTaskRetryIntervalMsMax: ms("history.workflowTaskRetryMaxInterval", 10 * MINUTE, "G", "added to the timeout of late attempts"),
+  workflowTaskCriticalAttempts: count("history.workflowTaskCriticalAttempt", 10, "G", "logged"),
+  workflowTaskAttemptsQueryMax: count("history.workflowTaskQueryAttempts", 3, "G", "ours: a query of a workflow that never completed a task fails"),
+  workflowIdReuseIntervalMsMin: ms("history.workflowIdReuseMinimalInterval", 1 * SECOND, "N", "a run that follows a shorter one waits"),
+  deploymentsMax: count("matching.maxDeployments", 100, "N", "RESOURCE_EXHAUSTED"),
+  versionsInDeploymentMax: count("matching.maxVersionsInDeployment", 100, "N", "RESOURCE_EXHAUSTED"),
+  taskQueuesInDeploymentVersionMax: count("matching.maxTaskQueuesInDeploymentVersion", 100, "N", "RESOURCE_EXHAUSTED"),
+  versionsInTaskQueueMax: count("matching.maxVersionsInTaskQueue", 200, "N", "RESOURCE_EXHAUSTED"),
+  batchOperationsMax: count("frontend.MaxConcurrentBatchOperationPerNamespace", 1, "N", "RESOURCE_EXHAUSTED"),
+  batcherRps: rate("worker.batcherRPS", "N", "operations a second; official 50"),
+  batcherConcurrency: count("worker.batcherConcurrency", 5, "N", "operations at once"),
+  schedulerStartRps: rate("worker.schedulerNamespaceStartWorkflowRPS", "N", "starts a second; official 30"),
+  namespaceRetentionMsMin: ms("system.namespaceMinRetentionLocal", 1 * HOUR, "G", "INVALID_ARGUMENT"),
+  namespaceRetentionGlobalMsMin: ms("system.namespaceMinRetentionGlobal", 1 * DAY, "G", "INVALID_ARGUMENT"),
+  errorMessageLengthMax: count("system.maxServiceErrorMessageLength", 4000, "G", "longer texts are cut"),
+  keepAliveMinMs: ms("frontend.keepAliveMinTime", 10 * SECOND, "G", "accepted"),
+  keepAliveMs: ms("frontend.keepAliveTime", 60 * SECOND, "G", "an idle connection is pinged"),
+  keepAliveTimeoutMs: ms("frontend.keepAliveTimeout", 10 * SECOND, "G", "an unanswered ping ends the connection"),
+  connectionIdleMsMax: ms("frontend.keepAliveMaxConnectionIdle", 2 * MINUTE, "G", "accepted"),
+  connectionAgeMsMax: ms("frontend.keepAliveMaxConnectionAge", 5 * MINUTE, "G", "accepted; connections here have no age"),
+  connectionAgeGraceMs: ms("frontend.keepAliveMaxConnectionAgeGrace", 70 * SECOND, "G", "accepted"),
+  executionCacheEntriesMax: count("history.hostLevelCacheMaxSize", 128_000, "G", "runs in memory"),
+  eventsCacheBytesMax: bytes("history.eventsHostLevelCacheMaxSizeBytes", 256 * MIB, "G", "history in memory"),
+  completionBufferBytesMax: bytes("history.workflowTaskCompletionBufferSizeLimit", 40 * MIB, "N", "the workflow is terminated"),
+  completionBufferTotalBytesMax: bytes("history.workflowTaskCompletionBufferTotalSizeLimit", 1024 * MIB, "G", "RESOURCE_EXHAUSTED"),
+  completionPagination: bool("history.enableWorkflowTaskCompletionPagination", false, "N", "completions in pages"),
+  receiveBytesMax: bytes("frontend.receiveMessageSize", 4 * MIB, "G", "ours (official: fixed): RESOURCE_EXHAUSTED"),
+  eagerActivities: bool("system.enableActivityEagerExecution", true, "N", "activities started with the completion that schedules them"),
+  eagerWorkflowStart: bool("system.enableEagerWorkflowStart", true, "N", "first workflow task with the start"),
+} as const satisfies Record<string, Setting>;
+
+export type SettingName = keyof typeof SETTINGS;
+
+/** Values by name: booleans for `bool`, numbers for the rest. */
+export type Limits = { readonly [K in SettingName]: (typeof SETTINGS)[K]["kind"] extends "bool" ? boolean : number };
+
+/**
+ * Keys that the SDKs' own test runners and local environments set: accepted, and of no effect here, since what they switch on is
+ * always on, or concerns caches that this server does not have.
+ */
+export const ACCEPTED_KEYS: Readonly<Record<string, string>> = {
+  "frontend.enableServerVersionCheck": "this server never asks for newer versions",
+  "frontend.enableUpdateWorkflowExecution": "comes with updates",
+  "frontend.enableUpdateWorkflowExecutionAsyncAccepted": "comes with updates",
+  "frontend.enableExecuteMultiOperation": "comes with updates",
+  "frontend.enableActivityEagerExecution": "always on",
+  "frontend.workerVersioningRuleAPIs": "comes with versioning",
+  "frontend.workerVersioningWorkflowAPIs": "comes with versioning",
+  "frontend.workerVersioningDataAPIs": "comes with versioning",
+  "frontend.enableWorkerVersioningDataAPIs": "comes with versioning",
+  "frontend.enableWorkerVersioningWorkflowAPIs": "comes with versioning",
+  "frontend.enableWorkerVersioningRuleAPIs": "comes with versioning",
+  "frontend.enableVersioningWorkflowAPIs": "comes with versioning",
+  "frontend.enableVersioningDataAPIs": "comes with versioning",
+  "frontend.workerCommandsEnabled": "comes with worker commands",
+  "frontend.activityAPIsEnabled": "comes with activity operations",
+  "frontend.WorkerHeartbeatsEnabled": "heartbeats are accepted",
+  "frontend.ListWorkersEnabled": "comes with worker listing",
+  "frontend.enableCancelWorkerPollsOnShutdown": "always on",
+  "frontend.WorkflowTimeSkippingEnabled": "comes with time skipping",
+  "frontend.workflowRulesAPIsEnabled": "comes with workflow rules",
+  "frontend.namespaceRPS.visibility.burst": "see frontend.namespaceRPS.visibility",
+  "system.forceSearchAttributesCacheRefreshOnRead": "search attributes are never stale here",
+  "system.forceNexusEndpointRefreshOnRead": "endpoints are never stale here",
+  "system.enableCancelActivityWorkerCommand": "comes with worker commands",
+  "system.enableNexus": "comes with Nexus",
+  "system.enableDeployments": "comes with deployments",
+  "system.enableDeploymentVersions": "comes with deployments",
+  "system.refreshNexusEndpointsMinWait": "endpoints are never stale here",
+  "system.namespaceCacheRefreshInterval": "namespaces are never stale here",
+  "component.nexusoperations.recordCancelRequestCompletionEvents": "comes with Nexus",
+  "component.nexusoperations.useSystemCallbackURL": "comes with Nexus",
+  "component.nexusoperations.callback.endpoint.template": "comes with Nexus",
+  "component.callbacks.allowedAddresses": "comes with callbacks",
+  "callback.allowedAddresses": "comes with callbacks",
+  "nexusoperation.enableStandalone": "comes with standalone operations",
+  "activity.enableStandalone": "comes with standalone activities",
+  "activity.startDelayEnabled": "comes with standalone activities",
+  "activity.enableCallbacks": "comes with callbacks",
+  "history.enableRequestIdRefLinks": "always on",
+  "history.defaultActivityRetryPolicy": "fixed: 1 s, coefficient 2, at most 100 s between attempts, no last attempt",
+  "history.defaultWorkflowRetryPolicy": "fixed: 1 s, coefficient 2, at most 100 s between attempts, no last attempt",
+  "history.enableChasm": "there is one engine",
+  "history.enableTransitionHistory": "there is one engine",
+  "matching.useFairnessMatcher": "comes with fairness",
+  "matching.wv.VersionDrainageStatusVisibilityGracePeriod": "comes with deployments",
+  "matching.wv.VersionDrainageStatusRefreshInterval": "comes with deployments",
+  "matching.PollerHistoryTTL": "5 minutes",
+  "worker.buildIdScavengerEnabled": "comes with versioning",
+  "worker.removableBuildIdDurationSinceDefault": "comes with versioning",
+};
+
+for (const [smaller, larger] of [
+  ["blobSizeBytesWarn", "blobSizeBytesMax"],
+  ["memoSizeBytesWarn", "memoSizeBytesMax"],
+  ["historySizeBytesSuggestContinueAsNew", "historySizeBytesWarn"],
+  ["historySizeBytesWarn", "historySizeBytesMax"],
+  ["historyEventsSuggestContinueAsNew", "historyEventsWarn"],
+  ["historyEventsWarn", "historyEventsMax"],
+  ["blobSizeBytesMax", "receiveBytesMax"],
+] as const)
+  if (SETTINGS[smaller].value > SETTINGS[larger].value) throw new Error(`${smaller} is above ${larger}`);

@@ -1,0 +1,243 @@
+/**
+ * What a server is started with. In: flags, PERDURE_* environment, the parsed JSON file of --config (in this order of precedence) and
+ * the command's defaults. Out: one checked ServerOptions, or an OptionsError whose text is one line for the user. Pure: reading the
+ * environment and the file is the caller's.
+ */
+import { _default, array, boolean, type core, enum as choice, int, maximum, minLength, minimum, optional, safeParse, strictObject, string } from "zod/mini";
+import { type Command, camelCase, COMMIT_THREADS, DURABILITIES, environmentName, flagsOf, LOG_FORMATS, LOG_LEVELS } from "./flags.js";
+
+export const SEARCH_ATTRIBUTE_TYPES = ["Text", "Keyword", "Int", "Double", "Bool", "Datetime", "KeywordList"] as const;
+export type SearchAttributeTypeName = (typeof SEARCH_ATTRIBUTE_TYPES)[number];
+
+export interface ServerOptions {
+  /** Numeric address, or a name that resolves to one. */
+  readonly ip: string;
+  readonly port: number;
+  /** Further listeners on the same server; 0 takes a free port, undefined opens none. */
+  readonly httpPort?: number;
+  readonly metricsPort?: number;
+  readonly ui?: { readonly ip: string; readonly port: number; readonly publicPath: string; readonly assetPath?: string; readonly codecEndpoint?: string };
+  /** Undefined: everything in memory. */
+  readonly dbFilename?: string;
+  readonly durability: (typeof DURABILITIES)[number];
+  readonly commitThread: (typeof COMMIT_THREADS)[number];
+  /** To exist before the port opens, beside `default` and `temporal-system`; no doubles. */
+  readonly namespaces: readonly string[];
+  readonly searchAttributes: Readonly<Record<string, SearchAttributeTypeName>>;
+  /** "key=json" for withSettings of dynamic-config.ts. */
+  readonly dynamicConfigValues: readonly string[];
+  readonly sqlitePragmas: Readonly<Record<string, string>>;
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+  readonly logFormat: (typeof LOG_FORMATS)[number];
+}
+
+/** What concerns the program around the server. */
+export interface StartOptions {
+  readonly server: ServerOptions;
+  readonly portFile?: string;
+  readonly logConfig: boolean;
+}
+
+export class OptionsError extends Error {
+  override readonly name = "OptionsError";
+}
+
+const port = int().check(minimum(0), maximum(65_535));
+const text = string().check(minLength(1));
+const list = _default(array(text), []);
+
+/** The flags by their camelCase names, defaults of start-dev and serve already filled in. */
+const RAW = strictObject({
+  dbFilename: optional(text),
+  ip: text,
+  port,
+  httpPort: optional(port),
+  metricsPort: optional(port),
+  uiPort: optional(port),
+  uiIp: optional(text),
+  headless: _default(boolean(), false),
+  namespace: list,
+  searchAttribute: list,
+  dynamicConfigValue: list,
+  sqlitePragma: list,
+  durability: choice(DURABILITIES),
+  commitThread: choice(COMMIT_THREADS),
+  portFile: optional(text),
+  logLevel: choice(LOG_LEVELS),
+  logFormat: choice(LOG_FORMATS),
+  logConfig: _default(boolean(), false),
+  uiPublicPath: optional(text),
+  uiAssetPath: optional(text),
+  uiCodecEndpoint: optional(text),
+  uiDisableNewsFetch: _default(boolean(), false),
+});
+
+/** Defaults that are worked out below and not texts for the table. */
+const WORKED_OUT: ReadonlySet<string> = new Set(["ui-port", "ui-ip"]);
+
+/** Pragmas that the store sets itself: another value would break what it promises. */
+const OWN_PRAGMAS: ReadonlySet<string> = new Set([
+  "auto_vacuum", "checkpoint_fullfsync", "fullfsync", "journal_mode", "locking_mode", "page_size", "synchronous", "user_version", "wal_autocheckpoint", "writable_schema",
+]);
+
+const dashed = (key: string): string => key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+
+/** Splits at commas and line ends that are not inside quotes, brackets or braces: values may be JSON. */
+export function splitList(value: string): string[] {
+  const parts: string[] = [];
+  let depth = 0;
+  let quoted = false;
+  let part = "";
+  for (let i = 0; i < value.length; i++) {
+    const c = value[i] as string;
+    if (quoted && c === "\\") {
+      part += c + (value[++i] ?? "");
+      continue;
+    }
+    if (c === '"') quoted = !quoted;
+    else if (!quoted && (c === "[" || c === "{")) depth++;
+    else if (!quoted && (c === "]" || c === "}")) depth--;
+    if (!quoted && depth === 0 && (c === "," || c === "\n")) {
+      parts.push(part.trim());
+      part = "";
+    } else part += c;
+  }
+  parts.push(part.trim());
+  return parts.filter((p) => p !== "");
+}
+
+type Raw = Record<string, unknown>;
+
+function fromText(kind: string, value: string, source: string): unknown {
+  if (kind === "list") return splitList(value);
+  if (kind === "switch") {
+    if (/^(1|true|yes|on)$/i.test(value)) return true;
+    if (/^(0|false|no|off)$/i.test(value)) return false;
+    throw new OptionsError(`${source}: ${JSON.stringify(value)} is neither true nor false`);
+  }
+  if (kind === "port") {
+    if (/^\d+$/.test(value)) return Number(value);
+    throw new OptionsError(`${source}: ${JSON.stringify(value)} is not a port`);
+  }
+  return value;
+}
+
+/** Options of the environment; empty variables are as good as unset. */
+export function fromEnvironment(command: Command, environment: Readonly<Record<string, string | undefined>>): Raw {
+  const raw: Raw = {};
+  for (const flag of flagsOf(command)) {
+    const name = environmentName(flag);
+    const value = environment[name];
+    if (value !== undefined && value !== "") raw[camelCase(flag.name)] = fromText(flag.kind, value, name);
+  }
+  return raw;
+}
+
+/** Checks the keys of a --config file; its values are checked with all others. */
+export function fromFile(command: Command, path: string, contents: string): Raw {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(contents);
+  } catch (error) {
+    throw new OptionsError(`--config ${path}: ${(error as Error).message}`);
+  }
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) throw new OptionsError(`--config ${path}: not a JSON object`);
+  const raw: Raw = {};
+  const known = new Set(flagsOf(command).map((f) => camelCase(f.name)));
+  for (const [key, value] of Object.entries(parsed)) {
+    if (!known.has(key) || key === "config") throw new OptionsError(`--config ${path}: unknown key ${JSON.stringify(key)}`);
+    // Settings and attributes read better as an object in a file.
+    const isMap = typeof value === "object" && value !== null && !Array.isArray(value);
+    raw[key] = isMap ? Object.entries(value).map(([k, v]) => `${k}=${key === "dynamicConfigValue" ? JSON.stringify(v) : String(v)}`) : value;
+  }
+  return raw;
+}
+
+function defaultsOf(command: Command): Raw {
+  const raw: Raw = {};
+  for (const flag of flagsOf(command)) {
+    const value = flag.default?.[command];
+    if (value !== undefined && !WORKED_OUT.has(flag.name)) raw[camelCase(flag.name)] = fromText(flag.kind, value, flag.name);
+  }
+  return raw;
+}
+
+function pairs(flag: string, values: readonly string[]): [string, string][] {
+  return values.map((value) => {
+    const at = value.indexOf("=");
+    if (at < 1) throw new OptionsError(`--${flag} ${JSON.stringify(value)}: must have the form NAME=VALUE`);
+    return [value.slice(0, at), value.slice(at + 1)];
+  });
+}
+
+function searchAttributes(values: readonly string[]): Record<string, SearchAttributeTypeName> {
+  const result: Record<string, SearchAttributeTypeName> = {};
+  for (const [name, given] of pairs("search-attribute", values)) {
+    const type = SEARCH_ATTRIBUTE_TYPES.find((t) => t.toLowerCase() === given.toLowerCase());
+    if (type === undefined) throw new OptionsError(`--search-attribute ${name}=${given}: the type must be one of ${SEARCH_ATTRIBUTE_TYPES.join(", ")}`);
+    if (result[name] !== undefined && result[name] !== type) throw new OptionsError(`--search-attribute ${name}: given as ${result[name]} and as ${type}`);
+    result[name] = type;
+  }
+  return result;
+}
+
+function sqlitePragmas(values: readonly string[]): Record<string, string> {
+  const result: Record<string, string> = {};
+  for (const [given, value] of pairs("sqlite-pragma", values)) {
+    const name = given.toLowerCase();
+    if (!/^[a-z_]+$/.test(name) || !/^[A-Za-z0-9_.+-]+$/.test(value)) throw new OptionsError(`--sqlite-pragma ${given}=${value}: not a pragma and its value`);
+    if (OWN_PRAGMAS.has(name)) throw new OptionsError(`--sqlite-pragma ${name}: set by the server itself (see --durability)`);
+    result[name] = value;
+  }
+  return result;
+}
+
+/** The official CLI's own words for an address. */
+const numeric = (ip: string): string => (ip === "localhost" ? "127.0.0.1" : ip);
+
+function explain(issue: core.$ZodIssue): string {
+  const flag = `--${dashed(String(issue.path[0] ?? "?"))}`;
+  if (issue.code === "invalid_value") return `${flag}: must be one of ${issue.values.join(", ")}`;
+  if (issue.code === "unrecognized_keys") return `unknown option ${issue.keys.map((k) => `--${dashed(k)}`).join(", ")}`;
+  if (issue.code === "too_small" || issue.code === "too_big") return issue.origin === "string" ? `${flag}: must not be empty` : `${flag}: must be a port between 0 and 65535`;
+  if (issue.code === "invalid_type") return `${flag}: must be ${/^[aeiou]/.test(issue.expected) ? "an" : "a"} ${issue.expected}`;
+  return `${flag}: ${issue.message}`;
+}
+
+/** @param sources the strongest first: flags, environment, file. A list of a stronger source replaces that of a weaker one. */
+export function resolveOptions(command: Command, ...sources: readonly Raw[]): StartOptions {
+  const merged: Raw = defaultsOf(command);
+  for (const source of sources.toReversed()) Object.assign(merged, source);
+  delete merged.config;
+  const parsed = safeParse(RAW, merged);
+  if (!parsed.success) throw new OptionsError(explain(parsed.error.issues[0] as core.$ZodIssue));
+  const raw = parsed.data;
+  const ip = numeric(raw.ip);
+  // As the official CLI works it out; a free main port has a free one for the UI.
+  const uiPort = raw.headless ? undefined : (raw.uiPort ?? (command === "serve" ? undefined : raw.port === 0 ? 0 : Math.min(raw.port + 1000, 65_535)));
+  pairs("dynamic-config-value", raw.dynamicConfigValue);
+  const optionals = <T extends object>(o: T): T => Object.fromEntries(Object.entries(o).filter(([, v]) => v !== undefined)) as T;
+  return optionals({
+    server: optionals({
+      ip,
+      port: raw.port,
+      httpPort: raw.httpPort,
+      metricsPort: raw.metricsPort,
+      ui:
+        uiPort === undefined
+          ? undefined
+          : optionals({ ip: numeric(raw.uiIp ?? ip), port: uiPort, publicPath: raw.uiPublicPath ?? "/", assetPath: raw.uiAssetPath, codecEndpoint: raw.uiCodecEndpoint }),
+      dbFilename: raw.dbFilename,
+      durability: raw.durability,
+      commitThread: raw.commitThread,
+      namespaces: [...new Set(raw.namespace)],
+      searchAttributes: searchAttributes(raw.searchAttribute),
+      dynamicConfigValues: raw.dynamicConfigValue,
+      sqlitePragmas: sqlitePragmas(raw.sqlitePragma),
+      logLevel: raw.logLevel,
+      logFormat: raw.logFormat,
+    }),
+    portFile: raw.portFile,
+    logConfig: raw.logConfig,
+  });
+}

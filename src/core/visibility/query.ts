@@ -1,0 +1,2 @@
+export interface VisibilityFilter { readonly kind: string }
+export interface VisibilityOrder { readonly kind: string }

@@ -1,0 +1,191 @@
+/** For the tests of the handlers: a history of one run, a matching that holds what it is told to, and a call. */
+import { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
+import type { Call } from "../api/call.js";
+import { invalidArgument } from "../api/service-error.js";
+import { type Init, Writer, encode } from "../api/wire.js";
+import { defaultConfig } from "../config/dynamic-config.js";
+import type { ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
+import type { EventReference, HistoryPosition, HistoryRange, Replies } from "../core/transition.js";
+import type { HistoryService } from "../history/contract.js";
+import type { Runtime } from "../lib/runtime.js";
+import type { MatchingService } from "../matching/contract.js";
+import { namespaceLimits } from "../namespace/limits.js";
+import { NamespaceRegistry } from "../namespace/registry.js";
+import { requestLimits } from "./request-limits.js";
+import type { Services } from "./services.js";
+
+export const RUN_ID = "01890000-0000-7000-8000-000000000001";
+
+const LIMITS = requestLimits(defaultConfig().limits);
+
+/** Time that moves when the test says so. */
+export class FakeRuntime implements Runtime {
+  now = 1_700_000_000_000_000;
+  private seed = 0;
+  readonly timers = new Set<{ at: number; f: () => void }>();
+
+  nowMicros(): number {
+    return this.now;
+  }
+  setTimer(delayMs: number, f: () => void): () => void {
+    const timer = { at: this.now + delayMs * 1000, f };
+    this.timers.add(timer);
+    return () => this.timers.delete(timer);
+  }
+  advance(ms: number): void {
+    this.now += ms * 1000;
+    for (const t of [...this.timers])
+      if (t.at <= this.now) {
+        this.timers.delete(t);
+        t.f();
+      }
+  }
+  defer(f: () => void): void {
+    queueMicrotask(f);
+  }
+  randomBytes16(): Uint8Array {
+    return new Uint8Array(16).fill(++this.seed);
+  }
+  randomSeed(): number {
+    return ++this.seed;
+  }
+}
+
+export class FakeCall implements Call {
+  readonly path = "";
+  readonly peer = "";
+  cancelled = false;
+  private readonly watchers = new Set<() => void>();
+  constructor(
+    readonly deadlineMs: number | undefined,
+    private readonly md: Record<string, string> = {},
+  ) {}
+  metadata(key: string): string | undefined {
+    return this.md[key];
+  }
+  onCancel(f: () => void): () => void {
+    this.watchers.add(f);
+    return () => this.watchers.delete(f);
+  }
+  cancel(): void {
+    this.cancelled = true;
+    for (const f of [...this.watchers]) f();
+  }
+}
+
+/** One run: batches of events, read as the rows of a store are: a page holds whole batches. */
+export class FakeHistory implements HistoryService {
+  readonly inputs: { address: ExecutionAddress; input: Input }[] = [];
+  readonly batches: HistoryEvent[][] = [];
+  isOpen = true;
+  trailing: Uint8Array | undefined;
+  /** Replies by kind of input, other than positions. */
+  replies: { [K in InputKind]?: () => Replies[K] | Promise<Replies[K]> } = {};
+  private waiters: (() => void)[] = [];
+  waits = 0;
+
+  constructor(private readonly runtime: FakeRuntime) {}
+
+  get endEventId(): number {
+    return this.batches.flat().length + 1;
+  }
+
+  append(...events: Init<HistoryEvent>[]): void {
+    let eventId = this.endEventId;
+    this.batches.push(events.map((e) => HistoryEvent.create({ ...e, eventId: eventId++ })));
+    for (const wake of this.waiters.splice(0)) wake();
+  }
+
+  position(): HistoryPosition {
+    const last = this.batches.at(-1)?.[0]?.eventId ?? 0;
+    const range = { runKey: 1, segments: [], fromEventId: 1, endEventId: this.endEventId };
+    return { runId: RUN_ID, range, isOpen: this.isOpen, closeEventId: this.isOpen ? 0 : last, trailing: this.trailing };
+  }
+
+  submit<K extends InputKind>(address: ExecutionAddress, input: InputOf<K>): Promise<Replies[K]> {
+    this.inputs.push({ address, input: input as Input });
+    if (input.kind === "historyPosition") return Promise.resolve(this.position() as Replies[K]);
+    const reply = this.replies[input.kind as K];
+    return reply === undefined ? Promise.reject(invalidArgument(`no reply to ${input.kind}`)) : Promise.resolve(reply());
+  }
+  newWaiter(): number {
+    return 1;
+  }
+  readHistory(
+    range: HistoryRange,
+    page: { fromEventId: number; eventCountMax: number; reverse: boolean },
+  ): Promise<{ data: Uint8Array; nextEventId: number | undefined }> {
+    const inRange = (e: HistoryEvent) => e.eventId < range.endEventId && (page.reverse ? e.eventId <= page.fromEventId : e.eventId >= page.fromEventId);
+    const taken: HistoryEvent[] = [];
+    for (const batch of page.reverse ? [...this.batches].reverse() : this.batches) {
+      const events = batch.filter(inRange);
+      if (taken.length >= page.eventCountMax) break;
+      taken.push(...(page.reverse ? events.reverse() : events));
+    }
+    const last = taken.at(-1)?.eventId ?? page.fromEventId;
+    const next = page.reverse ? last - 1 : last + 1;
+    const isDone = page.reverse ? next < 1 : next >= range.endEventId;
+    return Promise.resolve({ data: framed(taken), nextEventId: isDone ? undefined : next });
+  }
+  readEvent(reference: EventReference): Promise<HistoryEvent | undefined> {
+    return Promise.resolve(this.batches.flat().find((e) => e.eventId === reference.eventId));
+  }
+  waitForEvents(_run: ExecutionAddress, afterEventId: number, timeoutMs: number): Promise<void> {
+    this.waits++;
+    if (this.endEventId - 1 > afterEventId || !this.isOpen) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.waiters.push(resolve);
+      this.runtime.setTimer(timeoutMs, resolve);
+    });
+  }
+  drain(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+export function framed(events: readonly Init<HistoryEvent>[]): Uint8Array {
+  const w = new Writer();
+  for (const e of events) {
+    w.tag(10);
+    w.bytes(encode(HistoryEvent, e));
+  }
+  return w.take();
+}
+
+export const started: Init<HistoryEvent> = { eventType: EventType.WORKFLOW_EXECUTION_STARTED };
+
+export interface Fakes {
+  readonly s: Services;
+  readonly runtime: FakeRuntime;
+  readonly history: FakeHistory;
+  readonly warnings: string[];
+  call(timeoutMs?: number, metadata?: Record<string, string>): FakeCall;
+}
+
+export async function fakeServices(matching: Partial<MatchingService> = {}): Promise<Fakes> {
+  const runtime = new FakeRuntime();
+  const history = new FakeHistory(runtime);
+  const warnings: string[] = [];
+  const ignore = () => undefined;
+  const namespaces = new NamespaceRegistry({
+    rows: [],
+    commit: () => Promise.resolve(),
+    runtime,
+    limits: () => namespaceLimits(defaultConfig().limits),
+    isReservedAttribute: () => false,
+  });
+  await namespaces.ensure(["default", "other"]);
+  const s: Services = {
+    history,
+    matching: matching as MatchingService,
+    namespaces,
+    visibility: { list: () => Promise.resolve({ executions: [], nextPageToken: new Uint8Array() }), count: () => Promise.resolve({ count: 0 }) },
+    searchAttributes: { validate: ignore, isReserved: (n) => n === "WorkflowId", predefined: new Map([["WorkflowId", 2]]) },
+    limits: () => LIMITS,
+    runtime,
+    logger: { debug: ignore, info: ignore, warn: (_f, message) => warnings.push(message), error: ignore },
+    server: { version: "1.0.0", clusterId: "c", address: "127.0.0.1:7233", persistenceStore: "sqlite", historyShardCount: 1024 },
+  };
+  return { s, runtime, history, warnings, call: (timeoutMs = 30_000, metadata = {}) => new FakeCall(runtime.now / 1000 + timeoutMs, metadata) };
+}

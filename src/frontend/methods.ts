@@ -1,0 +1,272 @@
+/**
+ * THE table: one row per RPC of the services that SDKs call. The only place that knows an RPC's handler, its permission, its
+ * quota priority and whether it waits. A row without a handler is an RPC of a later issue: it answers UNIMPLEMENTED.
+ * grpc.health and reflection are not here: they are the listener's own (src/rpc).
+ *
+ * Permissions are the authorization tree's; priorities those of the official server (service/frontend/configs/quotas.go), 0 first.
+ */
+import { OperatorService } from "../../gen/wire/temporal/api/operatorservice/v1/service.js";
+import { TestService } from "../../gen/wire/temporal/api/testservice/v1/service.js";
+import { WorkflowService } from "../../gen/wire/temporal/api/workflowservice/v1/service.js";
+import type { Handler, Method, MethodTable, Permission, QuotaPriority } from "../api/call.js";
+import type { MessageType } from "../api/wire.js";
+import { listClusters } from "./operator/clusters.js";
+import { addSearchAttributes, listSearchAttributes, removeSearchAttributes } from "./operator/search-attributes.js";
+import type { Services } from "./services.js";
+import {
+  pollActivityTaskQueue,
+  recordActivityTaskHeartbeat,
+  recordActivityTaskHeartbeatById,
+  respondActivityTaskCanceled,
+  respondActivityTaskCanceledById,
+  respondActivityTaskCompleted,
+  respondActivityTaskCompletedById,
+  respondActivityTaskFailed,
+  respondActivityTaskFailedById,
+} from "./workflow/activity-tasks.js";
+import {
+  deleteWorkflowExecution,
+  requestCancelWorkflowExecution,
+  resetStickyTaskQueue,
+  terminateWorkflowExecution,
+} from "./workflow/cancel-terminate-delete.js";
+import { describeWorkflowExecution } from "./workflow/describe.js";
+import { getWorkflowExecutionHistory, getWorkflowExecutionHistoryReverse } from "./workflow/history.js";
+import {
+  deprecateNamespace,
+  describeNamespace,
+  listNamespaces,
+  registerNamespace,
+  updateNamespace,
+} from "./workflow/namespaces.js";
+import { queryWorkflow } from "./workflow/query.js";
+import { signalWorkflowExecution } from "./workflow/signal.js";
+import { signalWithStartWorkflowExecution, startWorkflowExecution } from "./workflow/start.js";
+import { getClusterInfo, getSystemInfo } from "./workflow/system.js";
+import { describeTaskQueue, listTaskQueuePartitions } from "./workflow/task-queues.js";
+import {
+  countWorkflowExecutions,
+  getSearchAttributes,
+  listArchivedWorkflowExecutions,
+  listClosedWorkflowExecutions,
+  listOpenWorkflowExecutions,
+  listWorkflowExecutions,
+  scanWorkflowExecutions,
+} from "./workflow/visibility.js";
+import { pollNexusTaskQueue, recordWorkerHeartbeat, shutdownWorker } from "./workflow/workers.js";
+import {
+  pollWorkflowTaskQueue,
+  respondQueryTaskCompleted,
+  respondWorkflowTaskCompleted,
+  respondWorkflowTaskFailed,
+} from "./workflow/workflow-tasks.js";
+
+interface Row<I, O> {
+  readonly permission: Permission;
+  readonly priority: QuotaPriority;
+  readonly longPoll: boolean;
+  readonly handler: Handler<I, O> | undefined;
+}
+
+type Descriptor<I, O> = { readonly name: string; readonly path: string; readonly input: MessageType<I>; readonly output: MessageType<O> };
+
+/** Exactly one row, of the right types, for each method of a service. */
+type Rows<M> = { readonly [K in keyof M]: M[K] extends Descriptor<infer I, infer O> ? Row<I, O> : never };
+
+function row<I, O>(permission: Permission, priority: QuotaPriority, handler?: Handler<I, O>): Row<I, O> {
+  return { permission, priority, longPoll: false, handler };
+}
+
+/** A row of an RPC that may wait for something to happen. */
+function poll<I, O>(permission: Permission, priority: QuotaPriority, handler?: Handler<I, O>): Row<I, O> {
+  return { permission, priority, longPoll: true, handler };
+}
+
+const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => ({
+  RegisterNamespace: row("namespace.create", 0, registerNamespace(s)),
+  DescribeNamespace: row("namespace.read", 0, describeNamespace(s)),
+  ListNamespaces: row("cluster.read", 0, listNamespaces(s)),
+  UpdateNamespace: row("namespace.update", 0, updateNamespace(s)),
+  DeprecateNamespace: row("namespace.update", 0, deprecateNamespace(s)),
+
+  // Workflows
+  StartWorkflowExecution: row("workflow.start", 1, startWorkflowExecution(s)),
+  SignalWithStartWorkflowExecution: row("workflow.start", 1, signalWithStartWorkflowExecution(s)),
+  ExecuteMultiOperation: row("workflow.start", 1),
+  SignalWorkflowExecution: row("workflow.signal", 1, signalWorkflowExecution(s)),
+  UpdateWorkflowExecution: poll("workflow.signal", 1),
+  PollWorkflowExecutionUpdate: poll("workflow.read", 4),
+  QueryWorkflow: poll("workflow.query", 3, queryWorkflow(s)),
+  RequestCancelWorkflowExecution: row("workflow.cancel", 2, requestCancelWorkflowExecution(s)),
+  TerminateWorkflowExecution: row("workflow.terminate", 2, terminateWorkflowExecution(s)),
+  ResetWorkflowExecution: row("workflow.terminate", 2),
+  DeleteWorkflowExecution: row("workflow.terminate", 2, deleteWorkflowExecution(s)),
+  PauseWorkflowExecution: row("workflow.signal", 2),
+  UnpauseWorkflowExecution: row("workflow.signal", 2),
+  UpdateWorkflowExecutionOptions: row("workflow.signal", 2),
+  DescribeWorkflowExecution: row("workflow.read", 3, describeWorkflowExecution(s)),
+  GetWorkflowExecutionHistory: poll("workflow.read", 2, getWorkflowExecutionHistory(s)),
+  GetWorkflowExecutionHistoryReverse: row("workflow.read", 4, getWorkflowExecutionHistoryReverse(s)),
+  PollWorkflowExecutionTimeSkipping: poll("workflow.read", 5),
+
+  // Lists
+  ListWorkflowExecutions: row("workflow.list", 1, listWorkflowExecutions(s)),
+  ListOpenWorkflowExecutions: row("workflow.list", 1, listOpenWorkflowExecutions(s)),
+  ListClosedWorkflowExecutions: row("workflow.list", 1, listClosedWorkflowExecutions(s)),
+  ListArchivedWorkflowExecutions: row("workflow.list", 1, listArchivedWorkflowExecutions(s)),
+  ScanWorkflowExecutions: row("workflow.list", 1, scanWorkflowExecutions(s)),
+  CountWorkflowExecutions: row("workflow.list", 1, countWorkflowExecutions(s)),
+  GetSearchAttributes: row("cluster.read", 0, getSearchAttributes(s)),
+
+  // Workers: workflow, activity and Nexus tasks
+  PollWorkflowTaskQueue: poll("worker.poll", 4, pollWorkflowTaskQueue(s)),
+  RespondWorkflowTaskCompleted: row("worker.respond", 1, respondWorkflowTaskCompleted(s)),
+  RespondWorkflowTaskFailed: row("worker.respond", 3, respondWorkflowTaskFailed(s)),
+  RespondQueryTaskCompleted: row("worker.respond", 1, respondQueryTaskCompleted(s)),
+  PollActivityTaskQueue: poll("worker.poll", 4, pollActivityTaskQueue(s)),
+  RecordActivityTaskHeartbeat: row("worker.respond", 1, recordActivityTaskHeartbeat(s)),
+  RecordActivityTaskHeartbeatById: row("worker.respond", 1, recordActivityTaskHeartbeatById(s)),
+  RespondActivityTaskCompleted: row("worker.respond", 1, respondActivityTaskCompleted(s)),
+  RespondActivityTaskCompletedById: row("worker.respond", 1, respondActivityTaskCompletedById(s)),
+  RespondActivityTaskFailed: row("worker.respond", 3, respondActivityTaskFailed(s)),
+  RespondActivityTaskFailedById: row("worker.respond", 3, respondActivityTaskFailedById(s)),
+  RespondActivityTaskCanceled: row("worker.respond", 3, respondActivityTaskCanceled(s)),
+  RespondActivityTaskCanceledById: row("worker.respond", 3, respondActivityTaskCanceledById(s)),
+  PollNexusTaskQueue: poll("worker.poll", 4, pollNexusTaskQueue(s)),
+  RespondNexusTaskCompleted: row("worker.respond", 1),
+  RespondNexusTaskFailed: row("worker.respond", 3),
+  ResetStickyTaskQueue: row("worker.respond", 4, resetStickyTaskQueue(s)),
+  ShutdownWorker: row("worker.poll", 4, shutdownWorker(s)),
+  RecordWorkerHeartbeat: row("worker.poll", 4, recordWorkerHeartbeat(s)),
+  ListWorkers: row("workflow.read", 3),
+  CountWorkers: row("workflow.read", 3),
+  DescribeWorker: row("workflow.read", 3),
+  FetchWorkerConfig: row("worker.poll", 4),
+  UpdateWorkerConfig: row("namespace.update", 4),
+
+  // Task queues
+  DescribeTaskQueue: row("workflow.read", 3, describeTaskQueue(s)),
+  ListTaskQueuePartitions: row("workflow.read", 3, listTaskQueuePartitions(s)),
+  UpdateTaskQueueConfig: row("namespace.update", 2),
+
+  // The server
+  GetSystemInfo: row("none", 0, getSystemInfo(s)),
+  GetClusterInfo: row("none", 0, getClusterInfo(s)),
+
+  // Schedules
+  CreateSchedule: row("workflow.start", 1),
+  DescribeSchedule: row("workflow.read", 3),
+  UpdateSchedule: row("workflow.start", 2),
+  PatchSchedule: row("workflow.start", 2),
+  ListScheduleMatchingTimes: row("workflow.read", 3),
+  DeleteSchedule: row("workflow.terminate", 2),
+  ListSchedules: row("workflow.list", 1),
+  CountSchedules: row("workflow.list", 1),
+
+  // Versions of workers
+  UpdateWorkerBuildIdCompatibility: row("namespace.update", 2),
+  GetWorkerBuildIdCompatibility: row("workflow.read", 3),
+  UpdateWorkerVersioningRules: row("namespace.update", 2),
+  GetWorkerVersioningRules: row("workflow.read", 3),
+  GetWorkerTaskReachability: row("workflow.read", 1),
+  DescribeDeployment: row("workflow.read", 3),
+  ListDeployments: row("workflow.list", 1),
+  GetDeploymentReachability: row("workflow.read", 1),
+  GetCurrentDeployment: row("workflow.read", 3),
+  SetCurrentDeployment: row("namespace.update", 2),
+  DescribeWorkerDeploymentVersion: row("workflow.read", 3),
+  SetWorkerDeploymentCurrentVersion: row("namespace.update", 2),
+  SetWorkerDeploymentRampingVersion: row("namespace.update", 2),
+  DescribeWorkerDeployment: row("workflow.read", 3),
+  ListWorkerDeployments: row("workflow.list", 1),
+  CreateWorkerDeployment: row("namespace.update", 2),
+  CreateWorkerDeploymentVersion: row("namespace.update", 2),
+  DeleteWorkerDeployment: row("namespace.update", 2),
+  DeleteWorkerDeploymentVersion: row("namespace.update", 2),
+  UpdateWorkerDeploymentVersionComputeConfig: row("namespace.update", 2),
+  ValidateWorkerDeploymentVersionComputeConfig: row("workflow.read", 3),
+  UpdateWorkerDeploymentVersionMetadata: row("namespace.update", 2),
+  SetWorkerDeploymentManager: row("namespace.update", 2),
+
+  // Batches and rules
+  StartBatchOperation: row("workflow.terminate", 1),
+  StopBatchOperation: row("workflow.terminate", 2),
+  DescribeBatchOperation: row("workflow.read", 3),
+  ListBatchOperations: row("workflow.list", 1),
+  CreateWorkflowRule: row("namespace.update", 2),
+  DescribeWorkflowRule: row("workflow.read", 2),
+  DeleteWorkflowRule: row("namespace.update", 2),
+  ListWorkflowRules: row("workflow.list", 2),
+  TriggerWorkflowRule: row("workflow.signal", 2),
+
+  // Activities of a workflow
+  UpdateActivityOptions: row("workflow.signal", 2),
+  PauseActivity: row("workflow.signal", 2),
+  UnpauseActivity: row("workflow.signal", 2),
+  ResetActivity: row("workflow.signal", 2),
+
+  // Standalone activities
+  StartActivityExecution: row("workflow.start", 1),
+  DescribeActivityExecution: poll("workflow.read", 3),
+  PollActivityExecution: poll("workflow.read", 4),
+  ListActivityExecutions: row("workflow.list", 1),
+  CountActivityExecutions: row("workflow.list", 1),
+  RequestCancelActivityExecution: row("workflow.cancel", 2),
+  TerminateActivityExecution: row("workflow.terminate", 2),
+  DeleteActivityExecution: row("workflow.terminate", 2),
+  PauseActivityExecution: row("workflow.signal", 2),
+  UnpauseActivityExecution: row("workflow.signal", 2),
+  ResetActivityExecution: row("workflow.signal", 2),
+  UpdateActivityExecutionOptions: row("workflow.signal", 2),
+
+  // Standalone Nexus operations
+  StartNexusOperationExecution: row("workflow.start", 1),
+  DescribeNexusOperationExecution: poll("workflow.read", 3),
+  PollNexusOperationExecution: poll("workflow.read", 4),
+  ListNexusOperationExecutions: row("workflow.list", 1),
+  CountNexusOperationExecutions: row("workflow.list", 1),
+  RequestCancelNexusOperationExecution: row("workflow.cancel", 2),
+  TerminateNexusOperationExecution: row("workflow.terminate", 2),
+  DeleteNexusOperationExecution: row("workflow.terminate", 2),
+});
+
+const operatorService = (s: Services): Rows<typeof OperatorService.methods> => ({
+  AddSearchAttributes: row("namespace.update", 2, addSearchAttributes(s)),
+  RemoveSearchAttributes: row("namespace.update", 2, removeSearchAttributes(s)),
+  ListSearchAttributes: row("namespace.read", 3, listSearchAttributes(s)),
+  DeleteNamespace: row("namespace.delete", 2),
+  AddOrUpdateRemoteCluster: row("cluster.write", 2),
+  RemoveRemoteCluster: row("cluster.write", 2),
+  ListClusters: row("cluster.read", 3, listClusters(s)),
+  GetNexusEndpoint: row("cluster.read", 3),
+  CreateNexusEndpoint: row("cluster.write", 2),
+  UpdateNexusEndpoint: row("cluster.write", 2),
+  DeleteNexusEndpoint: row("cluster.write", 2),
+  ListNexusEndpoints: row("cluster.read", 3),
+});
+
+const testService = (): Rows<typeof TestService.methods> => ({
+  LockTimeSkipping: row("cluster.write", 2),
+  UnlockTimeSkipping: row("cluster.write", 2),
+  UnlockTimeSkippingWithSleep: poll("cluster.write", 2),
+  Sleep: poll("cluster.write", 2),
+  SleepUntil: poll("cluster.write", 2),
+  GetCurrentTime: row("cluster.read", 2),
+});
+
+export function methodTable(s: Services): MethodTable {
+  const table = new Map<string, Method>();
+  add(table, WorkflowService, workflowService(s));
+  add(table, OperatorService, operatorService(s));
+  add(table, TestService, testService());
+  return table;
+}
+
+/** The types of rows and descriptors have been matched above: from here on a method is any method. */
+function add<M extends object>(table: Map<string, Method>, service: { readonly typeName: string; readonly methods: M }, rows: Rows<M>): void {
+  for (const descriptor of Object.values(service.methods) as Descriptor<unknown, unknown>[]) {
+    const { name, path, input, output } = descriptor;
+    const { permission, priority, longPoll, handler } = rows[name as keyof M] as Row<unknown, unknown>;
+    table.set(path, { service: service.typeName, name, path, input, output, handler, permission, priority, longPoll });
+  }
+}

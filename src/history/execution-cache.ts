@@ -1,0 +1,135 @@
+/**
+ * Executions in memory, by namespace and workflow id. What may leave memory is what the store has: a chain with queued inputs, with
+ * transitions that are not durable, or with ephemeral state stays.
+ */
+import type { Chain } from "../core/engine.js";
+import type { ExecutionAddress } from "../core/input.js";
+import type { RunState } from "../core/workflow/mutable-state.js";
+import type { PendingInput } from "./pending-input.js";
+
+export class CachedChain implements Chain {
+  readonly runs = new Map<string, RunState>();
+  /** Run ids that the store does not have. */
+  readonly missing = new Set<string>();
+  /** Undefined: the store has not been asked. Null: the workflow id has no run. */
+  currentRunId: string | null | undefined;
+  readonly queue: PendingInput[] = [];
+  isLoading = false;
+  isReady = false;
+  /** Newest batch that holds a transition of the chain. */
+  sequence = 0;
+  /** Set while a failed transition's batch settles: no input is taken. */
+  isBlocked = false;
+  lastUsed = 0;
+
+  constructor(
+    readonly id: string,
+    readonly namespaceId: string,
+    readonly workflowId: string,
+  ) {}
+
+  current(): RunState | undefined {
+    return typeof this.currentRunId === "string" ? this.runs.get(this.currentRunId) : undefined;
+  }
+
+  run(runId: string): RunState | undefined {
+    return this.runs.get(runId);
+  }
+
+  /** Whether the addressed run is in memory, or known not to exist. */
+  isLoaded(address: ExecutionAddress): boolean {
+    if (address.runId !== "") return this.runs.has(address.runId) || this.missing.has(address.runId);
+    return this.currentRunId === null || (this.currentRunId !== undefined && this.runs.has(this.currentRunId));
+  }
+
+  add(state: RunState): void {
+    this.runs.set(state.info.runId, state);
+    this.missing.delete(state.info.runId);
+  }
+
+  /** A run has begun: it is the greatest run id. */
+  began(state: RunState): void {
+    this.add(state);
+    if (this.currentRunId === undefined || this.currentRunId === null || state.info.runId > this.currentRunId) this.currentRunId = state.info.runId;
+  }
+
+  get isPinned(): boolean {
+    if (this.queue.length > 0 || this.isLoading || this.isBlocked) return true;
+    for (const r of this.runs.values()) if (r.isPinned) return true;
+    return false;
+  }
+
+  get sizeBytes(): number {
+    let n = 300;
+    for (const r of this.runs.values()) n += r.sizeBytes;
+    return n;
+  }
+}
+
+export class ExecutionCache {
+  private readonly chains = new Map<string, CachedChain>();
+  /** Runs in memory by execution key. */
+  private readonly keys = new Map<number, CachedChain>();
+  private clock = 0;
+
+  constructor(private readonly chainsMax: () => number) {}
+
+  get(namespaceId: string, workflowId: string): CachedChain {
+    const id = `${namespaceId}/${workflowId}`;
+    let chain = this.chains.get(id);
+    if (chain === undefined) this.chains.set(id, (chain = new CachedChain(id, namespaceId, workflowId)));
+    chain.lastUsed = ++this.clock;
+    return chain;
+  }
+
+  find(namespaceId: string, workflowId: string): CachedChain | undefined {
+    return this.chains.get(`${namespaceId}/${workflowId}`);
+  }
+
+  byKey(key: number): { chain: CachedChain; state: RunState } | undefined {
+    const chain = this.keys.get(key);
+    if (chain === undefined) return undefined;
+    for (const state of chain.runs.values()) if (state.key === key) return { chain, state };
+    return undefined;
+  }
+
+  index(chain: CachedChain, state: RunState): void {
+    this.keys.set(state.key, chain);
+  }
+
+  unindex(key: number): void {
+    this.keys.delete(key);
+  }
+
+  /** Forgets what is in memory of a chain; the next input loads it again. */
+  evict(chain: CachedChain): void {
+    for (const state of chain.runs.values()) this.keys.delete(state.key);
+    chain.runs.clear();
+    chain.missing.clear();
+    chain.currentRunId = undefined;
+    if (chain.queue.length === 0 && !chain.isLoading) this.chains.delete(chain.id);
+  }
+
+  /** Lets the least used chains go. `durable`: the newest settled batch. */
+  shrink(durable: number): void {
+    const max = this.chainsMax();
+    if (this.chains.size <= max) return;
+    // Insertion order is nearly age; a chain used lately is passed over once.
+    const threshold = this.clock - Math.floor(max / 2);
+    let budget = this.chains.size - max + 64;
+    for (const chain of this.chains.values()) {
+      if (budget-- <= 0) return;
+      if (chain.isPinned || chain.sequence > durable) continue;
+      if (chain.lastUsed > threshold) {
+        this.chains.delete(chain.id);
+        this.chains.set(chain.id, chain);
+        continue;
+      }
+      this.evict(chain);
+    }
+  }
+
+  get size(): number {
+    return this.chains.size;
+  }
+}

@@ -1,0 +1,1058 @@
+import { describe, expect, it } from "vitest";
+import { QueryResultType } from "../../gen/wire/temporal/api/enums/v1/query.js";
+import { TaskQueueKind, TaskQueueType } from "../../gen/wire/temporal/api/enums/v1/task_queue.js";
+import {
+  DescribeTaskQueueRequest,
+  PollActivityTaskQueueRequest,
+  PollWorkflowTaskQueueRequest,
+  QueryWorkflowRequest,
+  RespondQueryTaskCompletedRequest,
+  ShutdownWorkerRequest,
+} from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import type { Call } from "../api/call.js";
+import { Code, notFound, resourceExhausted, unavailable } from "../api/service-error.js";
+import type { NamespaceView } from "../core/namespace-view.js";
+import { comparePositions } from "../core/matching/backlog-window.js";
+import type { Poller } from "../core/input.js";
+import type { DispatchTask, StartedActivity, StartedWorkflowTask } from "../core/transition.js";
+import type { Logger, Runtime } from "../lib/runtime.js";
+import { type BacklogKey, Batch } from "../persistence/batch.js";
+import type { Store } from "../persistence/store.js";
+import type { DirectQuery, TaskStarter } from "./contract.js";
+import { DEFAULT_MATCHING_LIMITS, type MatchingLimits } from "./limits.js";
+import { MatchingEngine } from "./matching-engine.js";
+import { QUEUE_REGISTRY_KIND, QueueKeys } from "./queue-keys.js";
+
+const START_MICROS = 1_800_000_000_000_000;
+const namespace: NamespaceView = { id: "ns-id", name: "default", key: 1, retention: 0, state: 1, searchAttributes: new Map() };
+const keyText = (at: BacklogKey) => `${at.queue}/${at.priority}/${at.pass}/${at.id}`;
+
+class FakeRuntime implements Runtime {
+  now = START_MICROS;
+  private timers: { at: number; f: () => void }[] = [];
+  private deferred: (() => void)[] = [];
+  private counter = 0;
+
+  nowMicros(): number {
+    return this.now;
+  }
+  setTimer(delayMs: number, f: () => void): () => void {
+    const timer = { at: this.now + delayMs * 1000, f };
+    this.timers.push(timer);
+    return () => {
+      this.timers = this.timers.filter((t) => t !== timer);
+    };
+  }
+  defer(f: () => void): void {
+    this.deferred.push(f);
+  }
+  randomBytes16(): Uint8Array {
+    const bytes = new Uint8Array(16);
+    new DataView(bytes.buffer).setUint32(0, ++this.counter);
+    return bytes;
+  }
+  randomSeed(): number {
+    return ++this.counter;
+  }
+  /** Runs everything that is ready now. */
+  async flush(): Promise<void> {
+    for (let i = 0; i < 30; i++) {
+      await Promise.resolve();
+      for (const f of this.deferred.splice(0)) f();
+    }
+  }
+  async advance(ms: number): Promise<void> {
+    const end = this.now + ms * 1000;
+    await this.flush();
+    for (;;) {
+      this.timers.sort((a, b) => a.at - b.at);
+      const next = this.timers[0];
+      if (next === undefined || next.at > end) break;
+      this.timers.shift();
+      this.now = Math.max(this.now, next.at);
+      next.f();
+      await this.flush();
+    }
+    this.now = end;
+  }
+}
+
+class FakeStore {
+  readonly rows = new Map<string, { at: BacklogKey; value: Uint8Array }>();
+  readonly registry = new Map<string, Uint8Array>();
+  reads = 0;
+  failReads = 0;
+  /** Holds reads back until it resolves. */
+  gate: Promise<void> | undefined;
+
+  commit(batch: Batch): void {
+    for (const [text, { at, write }] of batch.backlog) {
+      if (write.op === "delete") this.rows.delete(text);
+      else this.rows.set(text, { at, value: write.value });
+    }
+    for (const [id, { write }] of batch.registry.get(QUEUE_REGISTRY_KIND) ?? []) {
+      if (write.op === "delete") this.registry.delete(id);
+      else this.registry.set(id, write.value);
+    }
+  }
+  async readBacklog(queue: number, after: BacklogKey | undefined, limit: number) {
+    this.reads++;
+    if (this.failReads > 0) {
+      this.failReads--;
+      throw new Error("disk");
+    }
+    const rows = this.of(queue)
+      .filter((r) => after === undefined || comparePositions(r.at, after) > 0)
+      .slice(0, limit);
+    await this.gate;
+    return rows;
+  }
+  async countBacklog(queue: number): Promise<number> {
+    return this.of(queue).length;
+  }
+  private of(queue: number) {
+    return [...this.rows.values()].filter((r) => r.at.queue === queue).sort((a, b) => comparePositions(a.at, b.at));
+  }
+}
+
+interface Start {
+  task: DispatchTask;
+  poller: Poller;
+  consumed: BacklogKey | undefined;
+  isGone: () => boolean;
+  succeed(): void;
+  fail(error: unknown): void;
+}
+
+class FakeStarter implements TaskStarter {
+  readonly starts: Start[] = [];
+  readonly dropped: string[] = [];
+  /** What becomes of a start; undefined leaves it open. */
+  behaviour: (task: DispatchTask) => "ok" | "hold" | Error = () => "ok";
+
+  constructor(private readonly store: FakeStore) {}
+
+  startWorkflowTask(task: DispatchTask, poller: Poller, consumed: BacklogKey | undefined, isGone: () => boolean): Promise<StartedWorkflowTask> {
+    return this.start(task, poller, consumed, isGone) as Promise<StartedWorkflowTask>;
+  }
+  startActivity(task: DispatchTask, poller: Poller, _request: unknown, consumed: BacklogKey | undefined, isGone: () => boolean): Promise<StartedActivity> {
+    return this.start(task, poller, consumed, isGone) as Promise<StartedActivity>;
+  }
+  async drop(task: DispatchTask, consumed: BacklogKey): Promise<void> {
+    this.dropped.push(task.workflowId);
+    this.store.rows.delete(keyText(consumed));
+  }
+  private start(task: DispatchTask, poller: Poller, consumed: BacklogKey | undefined, isGone: () => boolean): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const start: Start = {
+        task,
+        poller,
+        consumed,
+        isGone,
+        succeed: () => {
+          if (consumed !== undefined) this.store.rows.delete(keyText(consumed));
+          resolve(started(task));
+        },
+        fail: reject,
+      };
+      this.starts.push(start);
+      const what = this.behaviour(task);
+      if (what === "ok") start.succeed();
+      else if (what !== "hold") reject(what);
+    });
+  }
+}
+
+const started = (task: DispatchTask) => ({ response: { workflowId: task.workflowId }, scheduledEventId: task.scheduledEventId, nonce: 1 }) as unknown as StartedActivity;
+
+class FakeCall implements Call {
+  readonly path = "/test";
+  readonly peer = "";
+  cancelled = false;
+  private readonly listeners = new Set<() => void>();
+  constructor(readonly deadlineMs: number | undefined = undefined) {}
+  metadata(): string | undefined {
+    return undefined;
+  }
+  onCancel(f: () => void): () => void {
+    if (this.cancelled) f();
+    else this.listeners.add(f);
+    return () => this.listeners.delete(f);
+  }
+  cancel(): void {
+    this.cancelled = true;
+    for (const f of this.listeners) f();
+  }
+}
+
+function setup(limits: Partial<MatchingLimits> = {}, store = new FakeStore(), runtime = new FakeRuntime()) {
+  const warnings: string[] = [];
+  const logger: Logger = { debug: () => undefined, info: () => undefined, warn: (_f, m) => warnings.push(m), error: (_f, m) => warnings.push(m) };
+  const starter = new FakeStarter(store);
+  const engine = new MatchingEngine({
+    store: store as unknown as Store,
+    runtime,
+    logger,
+    limits: () => ({ ...DEFAULT_MATCHING_LIMITS, ...limits }),
+    queueKeys: new QueueKeys([...store.registry].map(([id, value]) => ({ id, value }))),
+  });
+  engine.setStarter(starter);
+  const nowMs = () => runtime.now / 1000;
+
+  /** A poll, with what became of it. */
+  function poll(options: { type?: "workflow" | "activity"; queue?: string; sticky?: string; rate?: number; identity?: string; instance?: string; call?: FakeCall } = {}) {
+    const call = options.call ?? new FakeCall(nowMs() + 70_000);
+    const kind = options.sticky === undefined ? TaskQueueKind.NORMAL : TaskQueueKind.STICKY;
+    const common = {
+      namespace: "default",
+      taskQueue: { name: options.sticky ?? options.queue ?? "q", kind, normalName: options.sticky === undefined ? "" : (options.queue ?? "q") },
+      identity: options.identity ?? "worker",
+      workerInstanceKey: options.instance ?? "",
+    };
+    const promise: Promise<unknown> =
+      (options.type ?? "activity") === "workflow"
+        ? engine.pollWorkflowTask(namespace, PollWorkflowTaskQueueRequest.create(common), call)
+        : engine.pollActivityTask(
+            namespace,
+            PollActivityTaskQueueRequest.create({
+              ...common,
+              taskQueueMetadata: options.rate === undefined ? undefined : { maxTasksPerSecond: { value: options.rate } },
+            }),
+            call,
+          );
+    const result: { state: "open" | "empty" | "error" | "task" | "query"; workflowId: string; queryId: string; call: FakeCall; error: unknown } = {
+      state: "open",
+      workflowId: "",
+      queryId: "",
+      call,
+      error: undefined,
+    };
+    promise.then(
+      (answer) => {
+        const a = answer as { queryId?: string; task?: { response: { workflowId: string } }; response?: { workflowId: string } } | undefined;
+        result.state = a === undefined ? "empty" : a.queryId !== undefined ? "query" : "task";
+        result.queryId = a?.queryId ?? "";
+        result.workflowId = (a?.task ?? a)?.response?.workflowId ?? "";
+      },
+      (error: unknown) => {
+        result.state = "error";
+        result.error = error;
+      },
+    );
+    return result;
+  }
+
+  /** Stores tasks in one batch, durable at once. */
+  function storeDurably(...tasks: DispatchTask[]): void {
+    const batch = new Batch();
+    for (const t of tasks) engine.store(t, batch);
+    store.commit(batch);
+    engine.settled(batch, true);
+  }
+
+  /** What the history engine does with a new task. */
+  function offer(t: DispatchTask): "reserved" | "stored" {
+    const reservation = engine.reserve(t);
+    if (reservation === undefined) {
+      storeDurably(t);
+      return "stored";
+    }
+    reservation.confirm(started(t));
+    return "reserved";
+  }
+  return { engine, runtime, store, starter, warnings, poll, storeDurably, offer, nowMs };
+}
+
+let serial = 0;
+function task(options: Partial<DispatchTask> & { sticky?: string } = {}): DispatchTask {
+  serial++;
+  const { sticky, ...rest } = options;
+  return {
+    type: "activity",
+    namespaceId: namespace.id,
+    namespaceKey: namespace.key,
+    taskQueue: sticky ?? "q",
+    normalTaskQueue: sticky === undefined ? undefined : "q",
+    workflowId: `w${serial}`,
+    runId: "r",
+    executionKey: serial,
+    scheduledEventId: 5,
+    attempt: 1,
+    stamp: 0,
+    priority: 3,
+    fairnessKey: "",
+    fairnessWeight: 0,
+    createTime: START_MICROS,
+    expireTime: 0,
+    ...rest,
+  };
+}
+
+describe("direct start", () => {
+  it("holds the poller that has waited longest and hands it the reply when confirmed", async () => {
+    const { engine, runtime, poll, store } = setup();
+    const [a, b] = [poll({ identity: "a" }), poll({ identity: "b" })];
+    const reservation = engine.reserve(task({ workflowId: "w" }));
+    expect(reservation?.input).toMatchObject({ kind: "startActivity", scheduledEventId: 5, attempt: 1, poller: { identity: "a", taskQueue: "q", taskQueueKind: 1 } });
+    await runtime.flush();
+    expect(a.state).toBe("open");
+    reservation?.confirm(started(task({ workflowId: "w" })));
+    await runtime.flush();
+    expect([a.state, a.workflowId, b.state]).toEqual(["task", "w", "open"]);
+    expect(store.reads).toBe(0);
+  });
+
+  it("gives every poll its own request id", () => {
+    const { engine, poll } = setup();
+    poll();
+    poll();
+    const ids = [engine.reserve(task()), engine.reserve(task())].map((r) => r?.input.poller.requestId);
+    expect(new Set(ids).size).toBe(2);
+  });
+
+  it("needs a poller of that queue and type", () => {
+    const { engine, poll } = setup();
+    poll({ queue: "other" });
+    poll({ type: "workflow" });
+    expect(engine.reserve(task())).toBeUndefined();
+  });
+
+  it("refuses a poller that has gone or has less than a second left", () => {
+    const { engine, poll, nowMs } = setup();
+    poll({ call: new FakeCall(nowMs() + 900) });
+    expect(engine.reserve(task())).toBeUndefined();
+    const call = new FakeCall(nowMs() + 10_000);
+    poll({ call });
+    // The stream has closed, but its listeners have not run yet.
+    call.cancelled = true;
+    expect(engine.reserve(task())).toBeUndefined();
+  });
+
+  it("puts a released poller back in front and returns its rate token", async () => {
+    const { engine, runtime, poll } = setup();
+    const a = poll({ identity: "a", rate: 1 });
+    poll({ identity: "b", rate: 1 });
+    engine.reserve(task())?.release();
+    const second = engine.reserve(task());
+    expect(second?.input.poller.identity).toBe("a");
+    second?.confirm(started(task()));
+    await runtime.flush();
+    expect(a.state).toBe("task");
+    expect(engine.reserve(task())).toBeUndefined();
+  });
+
+  it("answers a poller empty that was released after its time, or whose stream closed", async () => {
+    const { engine, runtime, poll } = setup();
+    const a = poll();
+    const r = engine.reserve(task());
+    await runtime.advance(60_000);
+    expect(a.state).toBe("open");
+    r?.release();
+    await runtime.flush();
+    expect(a.state).toBe("empty");
+    const b = poll();
+    const s = engine.reserve(task());
+    b.call.cancel();
+    expect(s?.isGone()).toBe(true);
+    s?.release();
+    await runtime.flush();
+    expect(b.state).toBe("empty");
+    expect(engine.reserve(task())).toBeUndefined();
+  });
+
+  it("does not overtake a stored task of its priority or a better one", async () => {
+    const { engine, runtime, poll, storeDurably, starter } = setup();
+    starter.behaviour = () => "hold";
+    storeDurably(task({ priority: 3 }), task({ priority: 3 }), task({ priority: 4 }));
+    poll({ rate: 1 });
+    await runtime.flush();
+    const b = poll({ rate: 1 });
+    await runtime.flush();
+    expect(starter.starts).toHaveLength(1);
+    // One of priority 3 waits for the rate limit, with a poller waiting too.
+    runtime.now += 1_000_000;
+    expect(engine.reserve(task({ priority: 3 }))).toBeUndefined();
+    const better = engine.reserve(task({ priority: 2 }));
+    expect(better).toBeDefined();
+    better?.confirm(started(task({ workflowId: "better" })));
+    await runtime.flush();
+    expect(b.workflowId).toBe("better");
+  });
+
+  it("needs a rate token, and the stored task follows when there is one", async () => {
+    const { runtime, poll, offer, starter } = setup();
+    const [a, b] = [poll({ rate: 1 }), poll({ rate: 1 })];
+    expect(offer(task())).toBe("reserved");
+    expect(offer(task({ workflowId: "second" }))).toBe("stored");
+    await runtime.flush();
+    expect([a.state, b.state, starter.starts.length]).toEqual(["task", "open", 0]);
+    await runtime.advance(1_001);
+    expect([b.state, b.workflowId]).toEqual(["task", "second"]);
+  });
+
+  it("is not allowed while an earlier process's backlog is unknown", async () => {
+    const first = setup();
+    first.storeDurably(task({ workflowId: "old" }));
+    const second = setup({}, first.store, first.runtime);
+    let open: () => void = () => undefined;
+    second.store.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const [a, b] = [second.poll(), second.poll()];
+    expect(second.offer(task({ workflowId: "new" }))).toBe("stored");
+    open();
+    await second.runtime.flush();
+    expect([a.workflowId, b.workflowId]).toEqual(["old", "new"]);
+    second.poll();
+    await second.runtime.flush();
+    expect(second.offer(task())).toBe("reserved");
+  });
+});
+
+describe("backlog", () => {
+  it("starts stored tasks through the starter with their rows, by priority and arrival", async () => {
+    const { runtime, poll, storeDurably, starter, store } = setup();
+    storeDurably(task({ workflowId: "a", priority: 5 }), task({ workflowId: "b" }), task({ workflowId: "c" }), task({ workflowId: "d", priority: 1 }));
+    expect(store.rows.size).toBe(4);
+    const polls = [1, 2, 3, 4].map(() => poll());
+    await runtime.flush();
+    expect(polls.map((p) => p.workflowId)).toEqual(["d", "b", "c", "a"]);
+    expect(starter.starts.every((s) => s.consumed !== undefined)).toBe(true);
+    expect(store.rows.size).toBe(0);
+  });
+
+  it("may start a task whose batch is not durable yet, but not in the turn that stores it", async () => {
+    const { engine, runtime, poll, starter } = setup();
+    const a = poll({ rate: 0 });
+    const batch = new Batch();
+    engine.store(task(), batch);
+    expect(starter.starts).toHaveLength(0);
+    const b = poll();
+    expect(starter.starts).toHaveLength(1);
+    await runtime.flush();
+    expect([a.state, b.state]).toEqual(["task", "open"]);
+  });
+
+  it("forgets the tasks of a batch that failed and reads the rest again", async () => {
+    const { engine, runtime, poll, storeDurably, store, starter } = setup();
+    storeDurably(task({ workflowId: "kept" }));
+    const batch = new Batch();
+    engine.store(task({ workflowId: "lost" }), batch);
+    const other = new Batch();
+    engine.store(task({ workflowId: "in flight" }), other);
+    engine.settled(batch, false);
+    const polls = [poll(), poll(), poll()];
+    await runtime.flush();
+    expect(polls.map((p) => p.workflowId)).toEqual(["kept", "in flight", ""]);
+    expect(starter.starts).toHaveLength(2);
+    expect(store.reads).toBe(1);
+  });
+
+  it("does not put back or drop a task whose batch failed while it was being started", async () => {
+    const { engine, runtime, poll, starter } = setup();
+    starter.behaviour = () => "hold";
+    const batch = new Batch();
+    engine.store(task(), batch);
+    poll();
+    poll();
+    engine.settled(batch, false);
+    starter.starts[0]?.fail(notFound("gone"));
+    await runtime.advance(2_000);
+    expect(starter.dropped).toEqual([]);
+    expect(starter.starts).toHaveLength(1);
+  });
+
+  it("drops a stale task with its row and goes on with the next one for the same poller", async () => {
+    const { runtime, poll, storeDurably, starter, store } = setup();
+    starter.behaviour = (t) => (t.workflowId === "stale" ? notFound("workflow execution already completed") : "ok");
+    storeDurably(task({ workflowId: "stale" }), task({ workflowId: "good" }));
+    const a = poll({ rate: 1 });
+    await runtime.flush();
+    expect(a.workflowId).toBe("good");
+    expect(starter.dropped).toEqual(["stale"]);
+    expect(store.rows.size).toBe(0);
+  });
+
+  it("drops expired tasks without starting them", async () => {
+    const { runtime, poll, storeDurably, starter } = setup();
+    storeDurably(task({ workflowId: "expired", expireTime: START_MICROS + 1_000_000 }), task({ workflowId: "good", expireTime: START_MICROS + 9_000_000 }));
+    await runtime.advance(2_000);
+    const a = poll();
+    await runtime.flush();
+    expect([a.workflowId, starter.dropped, starter.starts.length]).toEqual(["good", ["expired"], 1]);
+  });
+
+  it("rests a task whose start failed, lets the next one pass, and offers it again", async () => {
+    const { runtime, poll, storeDurably, starter, warnings } = setup();
+    let failures = 1;
+    starter.behaviour = (t) => (t.workflowId === "sick" && failures-- > 0 ? unavailable("later") : "ok");
+    storeDurably(task({ workflowId: "sick" }), task({ workflowId: "good" }));
+    const [a, b] = [poll(), poll()];
+    await runtime.flush();
+    expect([a.workflowId, b.workflowId].sort()).toEqual(["", "good"]);
+    await runtime.advance(1_000);
+    expect([a.workflowId, b.workflowId].sort()).toEqual(["good", "sick"]);
+    expect(warnings).toEqual(["starting a task failed"]);
+  });
+
+  it("tells the poller of overload and keeps the task", async () => {
+    const { runtime, poll, storeDurably, starter, store } = setup();
+    starter.behaviour = () => resourceExhausted("busy", 1, 1);
+    storeDurably(task());
+    const a = poll();
+    await runtime.flush();
+    expect([a.state, store.rows.size]).toEqual(["error", 1]);
+    starter.behaviour = () => "ok";
+    const b = poll();
+    await runtime.advance(1_000);
+    expect(b.state).toBe("task");
+  });
+
+  it("keeps a window in memory and reads on below half of it, each task once and in order", async () => {
+    const { runtime, poll, storeDurably, store, starter } = setup({ backlogWindowTasksMax: 10 });
+    const expected = Array.from({ length: 57 }, (_, i) => `t${i}`);
+    for (const workflowId of expected) storeDurably(task({ workflowId }));
+    const seen: string[] = [];
+    for (let i = 0; i < 57; i++) {
+      const p = poll();
+      await runtime.flush();
+      seen.push(p.workflowId);
+      // Read ahead: the next task is in memory before its poller comes.
+      if (i === 6) expect(store.reads).toBe(1);
+    }
+    expect(seen).toEqual(expected);
+    expect(starter.starts).toHaveLength(57);
+    expect(store.reads).toBeGreaterThan(3);
+    expect(store.rows.size).toBe(0);
+  });
+
+  it("does not lose what is stored while a read is under way, nor bring back what was started", async () => {
+    const { engine, runtime, poll, storeDurably, store, starter } = setup({ backlogWindowTasksMax: 4 });
+    for (let i = 0; i < 8; i++) storeDurably(task({ workflowId: `t${i}` }));
+    let open: () => void = () => undefined;
+    store.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const polls = [poll(), poll(), poll()];
+    await runtime.flush();
+    const batch = new Batch();
+    engine.store(task({ workflowId: "late" }), batch);
+    engine.store(task({ workflowId: "urgent", priority: 1 }), batch);
+    store.commit(batch);
+    engine.settled(batch, true);
+    open();
+    await runtime.flush();
+    for (let i = 0; i < 7; i++) {
+      polls.push(poll());
+      await runtime.flush();
+    }
+    const got = polls.map((p) => p.workflowId);
+    expect(got).toEqual(["t0", "t1", "t2", "urgent", "t3", "t4", "t5", "t6", "t7", "late"]);
+    expect(starter.starts).toHaveLength(10);
+  });
+
+  it("does not start a task twice that a read finds while, or just after, it is being started", async () => {
+    for (const finishes of ["during the read", "after the read"]) {
+      const { engine, runtime, poll, storeDurably, store, starter } = setup();
+      storeDurably(task({ workflowId: "a" }), task({ workflowId: "b" }));
+      starter.behaviour = () => "hold";
+      const first = poll();
+      const failing = new Batch();
+      engine.store(task(), failing);
+      engine.settled(failing, false);
+      let open: () => void = () => undefined;
+      store.gate = new Promise((resolve) => {
+        open = resolve;
+      });
+      poll();
+      poll();
+      await runtime.flush();
+      if (finishes === "during the read") starter.starts[0]?.succeed();
+      await runtime.flush();
+      open();
+      await runtime.flush();
+      starter.starts[0]?.succeed();
+      await runtime.flush();
+      expect(first.workflowId).toBe("a");
+      expect(starter.starts.map((s) => s.task.workflowId)).toEqual(["a", "b"]);
+    }
+  });
+
+  it("repeats a read that failed", async () => {
+    const first = setup();
+    first.storeDurably(task({ workflowId: "old" }));
+    first.store.failReads = 1;
+    const { poll, runtime, warnings } = setup({}, first.store, first.runtime);
+    const a = poll();
+    await runtime.advance(1_000);
+    expect([a.workflowId, warnings.length]).toEqual(["old", 1]);
+  });
+
+  it("carries every field of a task over a restart", async () => {
+    const first = setup();
+    const full = task({ attempt: 7, stamp: 3, priority: 2, fairnessKey: "f", fairnessWeight: 1.5, expireTime: START_MICROS + 10 ** 9 });
+    first.storeDurably(full);
+    const { poll, runtime, starter } = setup({}, first.store, first.runtime);
+    poll();
+    await runtime.flush();
+    expect(starter.starts[0]?.task).toEqual(full);
+  });
+
+  it("unloads an idle queue and finds its tasks again", async () => {
+    const { engine, runtime, poll, storeDurably, store, nowMs } = setup();
+    storeDurably(task({ workflowId: "waits" }));
+    poll({ queue: "polled", call: new FakeCall(nowMs() + 3_000) });
+    await runtime.advance(8 * 60_000);
+    expect(engine.sinceLastPoll(namespace, "polled", "activity")).toBe(8 * 60_000 - 2_000);
+    const a = poll();
+    await runtime.flush();
+    expect([a.workflowId, store.reads]).toEqual(["waits", 1]);
+  });
+
+  it("takes a random interleaving of stores, failures, starts and restarts without losing or doubling a task", async () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      let x = seed;
+      const random = (n: number) => {
+        x = (Math.imul(x, 1_103_515_245) + 12_345) & 0x7fffffff;
+        return (x >>> 8) % n;
+      };
+      let t = setup({ backlogWindowTasksMax: 6 });
+      const alive = new Set<string>();
+      const delivered: string[] = [];
+      let inFlight: { batch: Batch; ids: string[] }[] = [];
+      const settle = (durable: boolean) => {
+        const next = inFlight.shift();
+        if (next === undefined) return;
+        if (durable) t.store.commit(next.batch);
+        else for (const id of next.ids) alive.delete(id);
+        t.engine.settled(next.batch, durable);
+      };
+      const behave = () => {
+        t.starter.behaviour = (started) => {
+          // The engine evicts the executions of a failed batch: their tasks are stale.
+          if (!alive.has(started.workflowId)) return notFound("gone");
+          // An undurable row cannot be consumed before its batch; the start then lands behind it.
+          if (random(5) === 0) return unavailable("later");
+          alive.delete(started.workflowId);
+          delivered.push(started.workflowId);
+          while (inFlight.some((b) => b.ids.includes(started.workflowId))) settle(true);
+          return "ok";
+        };
+      };
+      behave();
+      for (let step = 0; step < 150; step++) {
+        const what = random(10);
+        if (what < 5) {
+          const batch = new Batch();
+          const ids: string[] = [];
+          for (let i = 0; i <= random(4); i++) {
+            const stored = task({ priority: 1 + random(5) });
+            ids.push(stored.workflowId);
+            alive.add(stored.workflowId);
+            t.engine.store(stored, batch);
+          }
+          inFlight.push({ batch, ids });
+        } else if (what < 7) settle(random(6) > 0);
+        else if (what < 9) t.poll();
+        else await t.runtime.flush();
+        while (inFlight.length > 2) settle(true);
+        if (step === 90) {
+          while (inFlight.length > 0) settle(true);
+          inFlight = [];
+          t.engine.drain();
+          await t.runtime.flush();
+          t = setup({ backlogWindowTasksMax: 6 }, t.store, t.runtime);
+          behave();
+        }
+      }
+      while (inFlight.length > 0) settle(true);
+      for (let i = 0; i < 600 && alive.size > 0; i++) {
+        t.poll();
+        await t.runtime.advance(100);
+      }
+      await t.runtime.advance(3_000);
+      expect([...alive]).toEqual([]);
+      expect(new Set(delivered).size).toBe(delivered.length);
+      expect(t.store.rows.size).toBe(0);
+    }
+  });
+});
+
+describe("polls", () => {
+  it("answer empty a second before the long-poll limit or the caller's deadline", async () => {
+    const { runtime, poll, nowMs } = setup();
+    const long = poll({ call: new FakeCall(undefined) });
+    const short = poll({ call: new FakeCall(nowMs() + 10_000) });
+    await runtime.advance(8_999);
+    expect(short.state).toBe("open");
+    await runtime.advance(1);
+    expect([short.state, long.state]).toEqual(["empty", "open"]);
+    await runtime.advance(50_000);
+    expect(long.state).toBe("empty");
+  });
+
+  it("leave the queue when cancelled", async () => {
+    const { engine, runtime, poll } = setup();
+    const a = poll();
+    a.call.cancel();
+    await runtime.flush();
+    expect(a.state).toBe("empty");
+    expect(engine.reserve(task())).toBeUndefined();
+  });
+
+  it("are all answered empty on drain, and later ones at once", async () => {
+    const { engine, runtime, poll } = setup();
+    const [a, held] = [poll(), poll()];
+    const reservation = engine.reserve(task());
+    engine.drain();
+    const b = poll();
+    await runtime.flush();
+    // The first is held for a task that will be durable.
+    expect([a.state, held.state, b.state]).toEqual(["open", "empty", "empty"]);
+    reservation?.confirm(started(task()));
+    await runtime.flush();
+    expect(a.state).toBe("task");
+    expect(engine.reserve(task())).toBeUndefined();
+  });
+
+  it("tell how long ago the queue was polled", async () => {
+    const { engine, runtime, poll } = setup();
+    expect(engine.sinceLastPoll(namespace, "q", "activity")).toBeUndefined();
+    const a = poll();
+    await runtime.advance(5_000);
+    expect(engine.sinceLastPoll(namespace, "q", "activity")).toBe(0);
+    a.call.cancel();
+    await runtime.advance(3_000);
+    expect(engine.sinceLastPoll(namespace, "q", "activity")).toBe(3_000);
+  });
+});
+
+describe("sticky queues", () => {
+  const stickyTask = (o: Partial<DispatchTask> = {}) => task({ type: "workflow", sticky: "s", ...o });
+  const stickyPoll = { type: "workflow", sticky: "s" } as const;
+
+  it("get the task directly when their worker is polling", async () => {
+    const { engine, poll } = setup();
+    poll({ type: "workflow" });
+    poll(stickyPoll);
+    expect(engine.reserve(stickyTask())?.input.poller.taskQueueKind).toBe(TaskQueueKind.STICKY);
+  });
+
+  it("keep the task when their worker polled within 10 s", async () => {
+    const { runtime, poll, offer, nowMs } = setup();
+    const normal = poll({ type: "workflow" });
+    poll({ ...stickyPoll, call: new FakeCall(nowMs() + 3_000) });
+    await runtime.advance(11_000);
+    expect(offer(stickyTask({ workflowId: "sticky" }))).toBe("stored");
+    await runtime.flush();
+    expect(normal.state).toBe("open");
+    const back = poll(stickyPoll);
+    await runtime.flush();
+    expect(back.workflowId).toBe("sticky");
+  });
+
+  it("are passed over when their worker has not polled for 10 s, or never", async () => {
+    const { engine, runtime, poll, nowMs } = setup();
+    poll({ type: "workflow" });
+    expect(engine.reserve(stickyTask())?.input.poller.taskQueueKind).toBe(TaskQueueKind.NORMAL);
+    poll({ ...stickyPoll, call: new FakeCall(nowMs() + 3_000) });
+    await runtime.advance(12_001);
+    poll({ type: "workflow" });
+    expect(engine.reserve(stickyTask())?.input.poller.taskQueueKind).toBe(TaskQueueKind.NORMAL);
+  });
+
+  it("hand their tasks to the normal queue, in front, when the worker shuts down", async () => {
+    const { engine, runtime, poll, offer, store, starter } = setup();
+    const last = poll(stickyPoll);
+    offer(stickyTask());
+    await runtime.flush();
+    expect(last.state).toBe("task");
+    expect(offer(stickyTask({ workflowId: "sticky" }))).toBe("stored");
+    offer(task({ type: "workflow", workflowId: "normal" }));
+    const [a, b] = [poll({ ...stickyPoll, sticky: "other" }), poll({ type: "workflow", queue: "elsewhere" })];
+    engine.shutdownWorker(namespace, ShutdownWorkerRequest.create({ stickyTaskQueue: "s", identity: "worker" }));
+    const polls = [poll({ type: "workflow" }), poll({ type: "workflow" })];
+    await runtime.flush();
+    expect(polls.map((p) => p.workflowId)).toEqual(["sticky", "normal"]);
+    expect(starter.starts[0]?.poller.taskQueueKind).toBe(TaskQueueKind.NORMAL);
+    expect([a.state, b.state, store.rows.size]).toEqual(["open", "open", 0]);
+    poll({ type: "workflow" });
+    expect(engine.reserve(stickyTask())?.input.poller.taskQueueKind).toBe(TaskQueueKind.NORMAL);
+  });
+
+  it("end the polls of a worker that shuts down at once, and turn its late ones away", async () => {
+    const { engine, runtime, poll } = setup();
+    const polls = [poll({ ...stickyPoll, instance: "i" }), poll({ type: "workflow", instance: "i" }), poll({ instance: "i" }), poll({ instance: "other" })];
+    engine.shutdownWorker(namespace, ShutdownWorkerRequest.create({ stickyTaskQueue: "s", identity: "worker", workerInstanceKey: "i" }));
+    await runtime.flush();
+    expect(polls.map((p) => p.state)).toEqual(["empty", "empty", "empty", "open"]);
+    const late = poll({ ...stickyPoll, instance: "i" });
+    await runtime.flush();
+    expect(late.state).toBe("empty");
+    await runtime.advance(30_001);
+    const again = poll({ instance: "i" });
+    await runtime.flush();
+    expect(again.state).toBe("open");
+  });
+
+  it("are cleared of rows and records that an earlier process left", async () => {
+    const first = setup();
+    first.poll(stickyPoll);
+    first.offer(stickyTask());
+    await first.runtime.flush();
+    first.storeDurably(stickyTask({ workflowId: "left" }));
+    const { runtime, store, starter, poll, storeDurably } = setup({}, first.store, first.runtime);
+    starter.behaviour = () => notFound("stale");
+    expect(store.registry.size).toBe(1);
+    await runtime.advance(7 * 60_000);
+    poll({ type: "workflow" });
+    await runtime.advance(7 * 60_000);
+    expect([starter.dropped, store.rows.size]).toEqual([["left"], 0]);
+    storeDurably(task());
+    expect([...store.registry.keys()]).toEqual(["ns-id/activity/normal/q"]);
+  });
+});
+
+describe("queries", () => {
+  function direct(options: { sticky?: string } = {}): DirectQuery {
+    return {
+      reply: {
+        kind: "direct",
+        runId: "r",
+        stickyTaskQueue: options.sticky ?? "",
+        stickyScheduleToStartMs: 5_000,
+        taskQueue: "q",
+        workflowType: "t",
+        priority: 3,
+        previousStartedEventId: 3,
+        history: { runKey: 1, segments: [], fromEventId: 1, endEventId: 4 },
+      },
+      request: QueryWorkflowRequest.create({}),
+    };
+  }
+  function ask(t: ReturnType<typeof setup>, query: DirectQuery, call = new FakeCall(t.nowMs() + 40_000)) {
+    const result: { answer: Uint8Array | undefined; error: { code: Code; message: string; details: unknown[] } | undefined; call: FakeCall } = {
+      answer: undefined,
+      error: undefined,
+      call,
+    };
+    t.engine.query(namespace, query, call).then(
+      (r) => {
+        result.answer = r.queryResult;
+      },
+      (e: { code: Code; message: string; details: unknown[] }) => {
+        result.error = e;
+      },
+    );
+    return result;
+  }
+  const answer = (t: ReturnType<typeof setup>, id: string, result = new Uint8Array([1])) =>
+    t.engine.respondQuery(namespace, id, RespondQueryTaskCompletedRequest.create({ completedType: QueryResultType.ANSWERED, queryResult: result }));
+
+  it("go to a waiting poller and come back with its answer", async () => {
+    const t = setup();
+    const p = t.poll({ type: "workflow" });
+    const q = ask(t, direct());
+    await t.runtime.flush();
+    expect(p.state).toBe("query");
+    answer(t, p.queryId);
+    await t.runtime.flush();
+    expect(q.answer).toEqual(new Uint8Array([1]));
+    expect(() => answer(t, p.queryId)).toThrow("query task not found, or already expired");
+  });
+
+  it("go before tasks", async () => {
+    const t = setup();
+    t.storeDurably(task({ type: "workflow" }));
+    ask(t, direct());
+    const [a, b] = [t.poll({ type: "workflow" }), t.poll({ type: "workflow" })];
+    await t.runtime.flush();
+    expect([a.state, b.state]).toEqual(["query", "task"]);
+  });
+
+  it("fail with the worker's message and failure", async () => {
+    const t = setup();
+    const p = t.poll({ type: "workflow" });
+    const q = ask(t, direct());
+    await t.runtime.flush();
+    const request = RespondQueryTaskCompletedRequest.create({ completedType: QueryResultType.FAILED, errorMessage: "no such query", failure: { message: "f" } });
+    t.engine.respondQuery(namespace, p.queryId, request);
+    await t.runtime.flush();
+    expect(q.error).toMatchObject({ code: Code.INVALID_ARGUMENT, message: "no such query" });
+    expect(q.error?.details).toHaveLength(1);
+  });
+
+  it("are NotFound to a worker that answers an unknown one, one of another namespace, or one it was not given", async () => {
+    const t = setup();
+    expect(() => answer(t, "nothing")).toThrowError(expect.objectContaining({ code: Code.NOT_FOUND, message: "query task not found, or already expired" }));
+    const p = t.poll({ type: "workflow" });
+    ask(t, direct());
+    await t.runtime.flush();
+    const request = RespondQueryTaskCompletedRequest.create({ completedType: QueryResultType.ANSWERED });
+    expect(() => t.engine.respondQuery({ ...namespace, id: "other" }, p.queryId, request)).toThrowError(expect.objectContaining({ code: Code.NOT_FOUND }));
+  });
+
+  it("time out at the caller's deadline when the worker does not answer", async () => {
+    const t = setup();
+    t.poll({ type: "workflow" });
+    const q = ask(t, direct(), new FakeCall(t.nowMs() + 4_000));
+    await t.runtime.advance(4_000);
+    expect(q.error).toMatchObject({ code: Code.DEADLINE_EXCEEDED, message: "query timed out before a worker could process it" });
+  });
+
+  it("are capped when the caller set no deadline", async () => {
+    const t = setup();
+    t.poll({ type: "workflow" });
+    const q = ask(t, direct(), new FakeCall(undefined));
+    await t.runtime.advance(29_999);
+    expect(q.error).toBeUndefined();
+    await t.runtime.advance(1);
+    expect(q.error?.code).toBe(Code.DEADLINE_EXCEEDED);
+  });
+
+  it("fail within the window when nobody polls, naming the queue and since when", async () => {
+    const t = setup();
+    const p = t.poll({ type: "workflow" });
+    await t.runtime.advance(10_000);
+    const lastPoll = new Date(t.nowMs()).toISOString();
+    p.call.cancel();
+    await t.runtime.advance(15_000);
+    const q = ask(t, direct());
+    await t.runtime.advance(19_999);
+    expect(q.error).toBeUndefined();
+    await t.runtime.advance(1);
+    expect(q.error?.code).toBe(Code.FAILED_PRECONDITION);
+    expect(q.error?.message).toContain("no poller seen for task queue recently, worker may be down");
+    expect(q.error?.message).toContain(`"q" since ${lastPoll}`);
+  });
+
+  it("fail a second before the deadline when that is sooner, and when nobody ever polled", async () => {
+    const t = setup();
+    const q = ask(t, direct(), new FakeCall(t.nowMs() + 10_000));
+    await t.runtime.advance(9_000);
+    expect(q.error?.code).toBe(Code.FAILED_PRECONDITION);
+    expect(q.error?.message).toContain("since the server started");
+  });
+
+  it("wait for a worker that polled a moment ago", async () => {
+    const t = setup();
+    ask(t, direct());
+    await t.runtime.advance(10_000);
+    // It takes another query and is busy with it.
+    const p = t.poll({ type: "workflow" });
+    const second = ask(t, direct());
+    await t.runtime.advance(10_000);
+    expect([p.state, second.error]).toEqual(["query", undefined]);
+    await t.runtime.advance(10_000);
+    expect(second.error?.code).toBe(Code.FAILED_PRECONDITION);
+  });
+
+  it("ask the sticky worker first, and the normal queue when it does not answer in time", async () => {
+    const t = setup();
+    const [normal, sticky] = [t.poll({ type: "workflow" }), t.poll({ type: "workflow", sticky: "s" })];
+    const q = ask(t, direct({ sticky: "s" }));
+    await t.runtime.flush();
+    expect([normal.state, sticky.state]).toEqual(["open", "query"]);
+    await t.runtime.advance(5_000);
+    expect(normal.state).toBe("query");
+    expect(() => answer(t, sticky.queryId)).toThrow();
+    answer(t, normal.queryId);
+    await t.runtime.flush();
+    expect(q.answer).toBeDefined();
+  });
+
+  it("go to the normal queue at once when the sticky worker has gone or shuts down", async () => {
+    const t = setup();
+    const normal = t.poll({ type: "workflow" });
+    ask(t, direct({ sticky: "unknown" }));
+    await t.runtime.flush();
+    expect(normal.state).toBe("query");
+    const busy = t.poll({ type: "workflow", sticky: "s" });
+    ask(t, direct({ sticky: "s" }));
+    await t.runtime.flush();
+    expect(busy.state).toBe("query");
+    ask(t, direct({ sticky: "s" }));
+    const second = t.poll({ type: "workflow" });
+    await t.runtime.flush();
+    expect(second.state).toBe("open");
+    t.engine.shutdownWorker(namespace, ShutdownWorkerRequest.create({ stickyTaskQueue: "s" }));
+    await t.runtime.flush();
+    expect(second.state).toBe("query");
+  });
+
+  it("leave the queue when their caller goes", async () => {
+    const t = setup();
+    const q = ask(t, direct());
+    q.call.cancel();
+    const p = t.poll({ type: "workflow" });
+    await t.runtime.flush();
+    expect([p.state, q.error?.code]).toEqual(["open", Code.CANCELLED]);
+  });
+
+  it("fail on drain while they wait", async () => {
+    const t = setup();
+    const q = ask(t, direct());
+    t.engine.drain();
+    await t.runtime.flush();
+    expect(q.error?.code).toBe(Code.UNAVAILABLE);
+  });
+});
+
+describe("describing a task queue", () => {
+  const describeQueue = (t: ReturnType<typeof setup>, init: Parameters<typeof DescribeTaskQueueRequest.create>[0] = {}) =>
+    t.engine.describeTaskQueue(namespace, DescribeTaskQueueRequest.create({ taskQueue: { name: "q" }, taskQueueType: TaskQueueType.ACTIVITY, ...init }));
+
+  it("shows pollers, their limit and the effective rate", async () => {
+    const t = setup();
+    t.poll({ identity: "a" });
+    t.poll({ identity: "b", rate: 7 });
+    const d = await describeQueue(t);
+    expect(d.pollers?.map((p) => [p.identity, p.ratePerSecond])).toEqual([["b", 7], ["a", 100_000]]);
+    expect(d.effectiveRateLimit).toEqual({ requestsPerSecond: 7, rateLimitSource: 2 });
+    expect(d.versioningInfo?.currentVersion).toBe("__unversioned__");
+    const workflow = await describeQueue(t, { taskQueueType: TaskQueueType.UNSPECIFIED });
+    expect([workflow.pollers, workflow.effectiveRateLimit]).toEqual([[], { requestsPerSecond: 4_000, rateLimitSource: 3 }]);
+  });
+
+  it("counts the backlog and its age, by priority, also beyond the window and of an earlier process", async () => {
+    const first = setup({ backlogWindowTasksMax: 4 });
+    for (let i = 0; i < 9; i++) first.storeDurably(task({ priority: i === 8 ? 1 : 3 }));
+    await first.runtime.advance(5_000);
+    for (const t of [first, setup({ backlogWindowTasksMax: 4 }, first.store, first.runtime)]) {
+      const d = await describeQueue(t, { reportStats: true, includeTaskQueueStatus: true });
+      expect(d.stats).toMatchObject({ approximateBacklogCount: 9, approximateBacklogAge: { seconds: 5, nanos: 0 } });
+      expect(d.statsByPriorityKey?.["1"]?.approximateBacklogCount).toBe(1);
+      expect(d.statsByPriorityKey?.["3"]?.approximateBacklogCount).toBe(8);
+      expect(d.taskQueueStatus?.backlogCountHint).toBe(9);
+    }
+  });
+
+  it("shows how fast tasks come and go", async () => {
+    const t = setup();
+    for (let i = 0; i < 60; i++) {
+      t.poll();
+      await t.runtime.advance(500);
+      t.offer(task());
+    }
+    const { stats } = await describeQueue(t, { reportStats: true });
+    expect(Math.round(stats?.tasksAddRate ?? 0)).toBe(2);
+    expect(Math.round(stats?.tasksDispatchRate ?? 0)).toBe(2);
+  });
+
+  it("describes several types in the enhanced form", async () => {
+    const t = setup();
+    t.poll({ identity: "a" });
+    const d = await describeQueue(t, { apiMode: 1, reportPollers: true, reportStats: true });
+    const types = d.versionsInfo?.[""]?.typesInfo as Record<string, { pollers: { identity: string }[] }>;
+    expect([types["1"]?.pollers.length, types["2"]?.pollers[0]?.identity]).toEqual([0, "a"]);
+  });
+
+  it("refuses what the official server refuses", async () => {
+    const t = setup();
+    await expect(describeQueue(t, { taskQueue: undefined })).rejects.toThrow("taskQueue is not set");
+    await expect(describeQueue(t, { taskQueue: { name: "" } })).rejects.toThrow("missing task queue name");
+    const sticky = { name: "s", kind: TaskQueueKind.STICKY };
+    await expect(describeQueue(t, { taskQueue: sticky, apiMode: 1 })).rejects.toThrow("Enhanced DescribeTaskQueue is not valid for a sticky queue");
+    await expect(describeQueue(t, { taskQueue: sticky, reportStats: true })).rejects.toThrow("only supported for the root partition");
+  });
+});

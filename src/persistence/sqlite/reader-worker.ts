@@ -1,0 +1,36 @@
+/** The reader thread's own side: reader-thread.ts. */
+import { parentPort, workerData } from "node:worker_threads";
+import Database from "better-sqlite3";
+
+const { file } = workerData as { file: string };
+// Not opened read-only: the same connection checkpoints.
+const db = new Database(file, { timeout: 10_000 });
+db.pragma("synchronous = FULL");
+db.pragma("fullfsync = 1");
+db.pragma("checkpoint_fullfsync = 1");
+db.pragma("wal_autocheckpoint = 0");
+db.pragma("cache_size = -16384");
+const statements = new Map<string, Database.Statement>();
+
+parentPort?.on("message", (m: { id: number; sql?: string; params?: unknown[]; checkpoint?: boolean; close?: boolean }) => {
+  try {
+    if (m.close === true) {
+      db.close();
+      process.exit(0);
+    }
+    if (m.checkpoint === true) {
+      db.pragma("wal_checkpoint(PASSIVE)");
+      parentPort?.postMessage({ id: m.id });
+      return;
+    }
+    const sql = m.sql ?? "";
+    let s = statements.get(sql);
+    if (s === undefined) {
+      if (statements.size > 200) statements.clear();
+      statements.set(sql, (s = db.prepare(sql).raw()));
+    }
+    parentPort?.postMessage({ id: m.id, rows: s.all(...(m.params ?? [])) });
+  } catch (e) {
+    parentPort?.postMessage({ id: m.id, error: e instanceof Error ? e.message : String(e) });
+  }
+});

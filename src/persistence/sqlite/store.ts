@@ -1,0 +1,273 @@
+/**
+ * The SQLite store. One connection writes, on the engine's thread while fsync is fast (measured at start), else on a writer
+ * thread; a batch is one transaction. Reads by key use the same connection, which sees committed rows only: no transaction is
+ * open between two calls. List pages run on a reader thread of their own. Checkpoints are PASSIVE and off the commit path.
+ */
+import { closeSync, existsSync, fdatasyncSync, mkdirSync, openSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type Database from "better-sqlite3";
+import type { Logger } from "../../lib/runtime.js";
+import type { BacklogKey, Batch, ComponentId } from "../batch.js";
+import { type HistoryBatch, KEYED_KIND_MIN, type LoadedExecution, type RunAddress, type Store, StoreFailure } from "../store.js";
+import type { VisibilityReader } from "../visibility.js";
+import { type Durability, openConnection } from "./connection.js";
+import { ReaderThread } from "./reader-thread.js";
+import { SCHEMA_VERSION, migrate, schemaVersion } from "./schema.js";
+import { SqliteVisibilityReader, mergeText } from "./visibility.js";
+import { BatchWriter } from "./write-batch.js";
+import { WriterThread } from "./writer-thread.js";
+
+export interface SqliteStoreOptions {
+  /** ":memory:" keeps nothing. */
+  readonly file: string;
+  readonly durability: Durability;
+  /** `auto`: the engine's thread while the median fsync is under 1 ms. */
+  readonly commitThread: "auto" | "engine" | "writer";
+  readonly pragmas: readonly string[];
+  readonly logger: Logger;
+  /** The file can no longer be trusted: the process must end. */
+  readonly onFatal: (error: Error) => void;
+}
+
+const CHECKPOINT_WAL_BYTES = 16 * 1024 * 1024;
+const INTERRUPT_WAL_BYTES = 128 * 1024 * 1024;
+const FSYNC_ENGINE_MS_MAX = 1;
+const FREE_PAGES_PER_TURN = 64;
+
+export class SqliteStore implements Store {
+  readonly inFlightMax: number;
+  readonly visibility: VisibilityReader;
+  private readonly r: ReturnType<typeof readStatements>;
+  private readonly readers: ReaderThread | undefined;
+  private commits = 0;
+  private rows = 0;
+  private failure: StoreFailure | undefined;
+  private last: Promise<unknown> = Promise.resolve();
+  private commitsSinceCheck = 0;
+
+  private constructor(
+    private readonly options: SqliteStoreOptions,
+    private readonly db: Database.Database,
+    private readonly direct: BatchWriter | undefined,
+    private readonly thread: WriterThread | undefined,
+  ) {
+    this.r = readStatements(db);
+    this.inFlightMax = 2;
+    this.readers = options.file === ":memory:" ? undefined : new ReaderThread(options);
+    this.visibility = new SqliteVisibilityReader(
+      this.readers === undefined ? (sql, params) => Promise.resolve(db.prepare(sql).raw().all(...params) as unknown[][]) : (sql, params) => (this.readers as ReaderThread).query(sql, params),
+    );
+  }
+
+  /** @throws SchemaError when the file is not ours to open. */
+  static async open(options: SqliteStoreOptions): Promise<SqliteStore> {
+    if (options.file !== ":memory:") mkdirSync(dirname(options.file), { recursive: true });
+    const db = openConnection(options);
+    try {
+      const version = schemaVersion(db, options.file);
+      if (version < SCHEMA_VERSION) {
+        if (version > 0) {
+          const copy = `${options.file}.v${version}.bak`;
+          await db.backup(copy);
+          options.logger.info({ copy, from: version, to: SCHEMA_VERSION }, "file copied before its schema is changed");
+        }
+        migrate(db, version);
+      }
+    } catch (e) {
+      db.close();
+      throw e;
+    }
+    const onWriter = options.file !== ":memory:" && (options.commitThread === "writer" || (options.commitThread === "auto" && options.durability === "full" && medianFsyncMs(options) >= FSYNC_ENGINE_MS_MAX));
+    if (onWriter) return new SqliteStore(options, db, undefined, await WriterThread.start(options));
+    return new SqliteStore(options, db, new BatchWriter(db), undefined);
+  }
+
+  async findRun(a: RunAddress): Promise<{ key: number; runId: string } | undefined> {
+    const row = (a.runId === "" ? this.r.currentRun.get(a.namespaceKey, a.workflowId) : this.r.run.get(a.namespaceKey, a.workflowId, a.runId)) as { key: number; runId: string } | undefined;
+    return row;
+  }
+
+  async listRuns(namespaceKey: number, workflowId: string, afterRunId: string, limit: number): Promise<{ key: number; runId: string }[]> {
+    return this.r.listRuns.all(namespaceKey, workflowId, afterRunId, limit) as { key: number; runId: string }[];
+  }
+
+  async loadExecution(key: number): Promise<LoadedExecution | undefined> {
+    const row = this.r.execution.get(key) as { record: Uint8Array } | undefined;
+    if (row === undefined) return undefined;
+    return { key, record: row.record, live: this.r.live.all(key, KEYED_KIND_MIN) as LoadedExecution["live"] };
+  }
+
+  async loadComponent(key: number, kind: number, id: ComponentId): Promise<Uint8Array | undefined> {
+    return (this.r.component.get(key, kind, id) as { value: Uint8Array } | undefined)?.value;
+  }
+
+  async listComponents(key: number, kind: number, after: ComponentId | undefined, limit: number): Promise<{ id: ComponentId; value: Uint8Array }[]> {
+    return (after === undefined ? this.r.components.all(key, kind, limit) : this.r.componentsAfter.all(key, kind, after, limit)) as { id: ComponentId; value: Uint8Array }[];
+  }
+
+  async readHistory(branch: number, fromEventId: number, endEventId: number, reverse: boolean, bytesMax: number): Promise<HistoryBatch[]> {
+    const out: HistoryBatch[] = [];
+    let bytes = 0;
+    const statement = reverse ? this.r.historyReverse : this.r.history;
+    for (const row of statement.iterate({ branch, from: fromEventId, end: endEventId }) as IterableIterator<HistoryBatch>) {
+      out.push(row);
+      bytes += row.data.length;
+      if (bytes >= bytesMax) break;
+    }
+    return out;
+  }
+
+  async readForks(parentBranch: number): Promise<{ childBranch: number; endEventId: number }[]> {
+    return this.r.forks.all(parentBranch) as { childBranch: number; endEventId: number }[];
+  }
+
+  async readDue(clock: number, until: number, after: { due: number; key: number } | undefined, limit: number): Promise<{ due: number; key: number }[]> {
+    return this.r.due.all(clock, until, after?.due ?? -1, after?.key ?? -1, limit) as { due: number; key: number }[];
+  }
+
+  async nextDue(clock: number): Promise<number | undefined> {
+    return (this.r.nextDue.get(clock) as { due: number } | undefined)?.due;
+  }
+
+  async readBacklog(queue: number, after: BacklogKey | undefined, limit: number): Promise<{ at: BacklogKey; value: Uint8Array }[]> {
+    const rows = this.r.backlog.all(queue, after?.priority ?? -1, after?.pass ?? -1, after?.id ?? -1, limit) as { priority: number; pass: number; id: number; value: Uint8Array }[];
+    return rows.map((row) => ({ at: { queue, priority: row.priority, pass: row.pass, id: row.id }, value: row.value }));
+  }
+
+  async countBacklog(queue: number): Promise<number> {
+    return (this.r.countBacklog.get(queue) as { n: number }).n;
+  }
+
+  async loadRegistry(): Promise<{ kind: string; id: string; version: number; value: Uint8Array }[]> {
+    return this.r.registry.all() as { kind: string; id: string; version: number; value: Uint8Array }[];
+  }
+
+  commit(batch: Batch): Promise<void> {
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    this.commits++;
+    this.rows += batch.rowCount;
+    if (this.thread !== undefined) {
+      const settled = this.thread.commit(batch).then((failed) => this.settle(failed));
+      this.last = settled.catch(() => undefined);
+      return settled;
+    }
+    try {
+      this.settle(this.direct?.write(batch));
+      return Promise.resolve();
+    } catch (e) {
+      return Promise.reject(e);
+    }
+  }
+
+  private settle(result: { failed: unknown; committing: boolean } | undefined): void {
+    if (result === undefined) {
+      this.commitsSinceCheck++;
+      return;
+    }
+    const failure = classify(result.failed, result.committing);
+    if (failure.kind === "lost") {
+      this.failure = failure;
+      this.options.onFatal(failure);
+    }
+    throw failure;
+  }
+
+  async idle(): Promise<boolean> {
+    if (this.failure !== undefined || this.options.file === ":memory:") return false;
+    if (this.commitsSinceCheck === 0) return false;
+    this.commitsSinceCheck = 0;
+    const wal = this.walBytes();
+    if (wal > INTERRUPT_WAL_BYTES) {
+      this.readers?.interrupt();
+      this.db.pragma("wal_checkpoint(RESTART)");
+    } else if (wal > CHECKPOINT_WAL_BYTES) {
+      if (this.readers !== undefined) await this.readers.checkpoint();
+    }
+    const free = this.db.pragma("freelist_count", { simple: true }) as number;
+    if (free > FREE_PAGES_PER_TURN * 4) this.db.pragma(`incremental_vacuum(${FREE_PAGES_PER_TURN})`);
+    mergeText(this.db);
+    return false;
+  }
+
+  private walBytes(): number {
+    try {
+      return statSync(`${this.options.file}-wal`).size;
+    } catch {
+      return 0;
+    }
+  }
+
+  statistics(): { commits: number; rows: number; fsyncs: number; walBytes: number; fileBytes: number } {
+    const fileBytes = this.options.file !== ":memory:" && existsSync(this.options.file) ? statSync(this.options.file).size : 0;
+    return { commits: this.commits, rows: this.rows, fsyncs: this.options.durability === "full" ? this.commits : 0, walBytes: this.walBytes(), fileBytes };
+  }
+
+  /** A consistent copy of the file, while the server runs. */
+  async backup(file: string): Promise<void> {
+    await this.db.backup(file);
+  }
+
+  async close(): Promise<void> {
+    await this.last;
+    await this.thread?.close();
+    await this.readers?.close();
+    if (this.db.open) {
+      if (this.options.file !== ":memory:" && this.failure === undefined) this.db.pragma("wal_checkpoint(TRUNCATE)");
+      this.db.close();
+    }
+  }
+}
+
+function classify(e: unknown, committing: boolean): StoreFailure {
+  const code = (e as { code?: string }).code ?? "";
+  const message = e instanceof Error ? e.message : String(e);
+  if (code === "SQLITE_FULL" || code === "ENOSPC") return new StoreFailure("full", message, { cause: e });
+  if (committing || code.startsWith("SQLITE_IOERR") || code === "SQLITE_CORRUPT" || code === "SQLITE_NOTADB") return new StoreFailure("lost", message, { cause: e });
+  return new StoreFailure("refused", message, { cause: e });
+}
+
+/** What a commit waits for on this disk. */
+function medianFsyncMs(options: SqliteStoreOptions): number {
+  const file = join(dirname(options.file), `.fsync-probe-${process.pid}`);
+  const fd = openSync(file, "w");
+  try {
+    const times: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      writeSync(fd, Buffer.alloc(4096, i));
+      const begin = process.hrtime.bigint();
+      fdatasyncSync(fd);
+      times.push(Number(process.hrtime.bigint() - begin) / 1e6);
+    }
+    times.sort((a, b) => a - b);
+    const median = times[2] ?? 0;
+    options.logger.debug({ fsyncMs: median }, "fsync measured");
+    return median;
+  } finally {
+    closeSync(fd);
+    unlinkSync(file);
+  }
+}
+
+function readStatements(db: Database.Database) {
+  return {
+    currentRun: db.prepare("SELECT key, run_id AS runId FROM run WHERE namespace = ? AND workflow_id = ? ORDER BY run_id DESC LIMIT 1"),
+    run: db.prepare("SELECT key, run_id AS runId FROM run WHERE namespace = ? AND workflow_id = ? AND run_id = ?"),
+    listRuns: db.prepare("SELECT key, run_id AS runId FROM run WHERE namespace = ? AND workflow_id = ? AND run_id > ? ORDER BY run_id LIMIT ?"),
+    execution: db.prepare("SELECT record FROM execution WHERE key = ?"),
+    live: db.prepare("SELECT kind, id, record AS value FROM component WHERE key = ? AND kind < ? ORDER BY kind, id"),
+    component: db.prepare("SELECT record AS value FROM component WHERE key = ? AND kind = ? AND id = ?"),
+    components: db.prepare("SELECT id, record AS value FROM component WHERE key = ? AND kind = ? ORDER BY id LIMIT ?"),
+    componentsAfter: db.prepare("SELECT id, record AS value FROM component WHERE key = ? AND kind = ? AND id > ? ORDER BY id LIMIT ?"),
+    // The batch that holds the first event may begin before it.
+    history: db.prepare(`SELECT branch, first_event_id AS firstEventId, data FROM history WHERE branch = $branch AND first_event_id < $end
+      AND first_event_id >= coalesce((SELECT max(first_event_id) FROM history WHERE branch = $branch AND first_event_id <= $from), $from) ORDER BY first_event_id`),
+    historyReverse: db.prepare(`SELECT branch, first_event_id AS firstEventId, data FROM history WHERE branch = $branch AND first_event_id < $end
+      AND first_event_id >= coalesce((SELECT max(first_event_id) FROM history WHERE branch = $branch AND first_event_id <= $from), $from) ORDER BY first_event_id DESC`),
+    forks: db.prepare("SELECT child AS childBranch, end_event_id AS endEventId FROM fork WHERE parent = ? ORDER BY child"),
+    due: db.prepare("SELECT due, key FROM due WHERE clock = ? AND due <= ? AND (due, key) > (?, ?) ORDER BY due, key LIMIT ?"),
+    nextDue: db.prepare("SELECT due FROM due WHERE clock = ? ORDER BY due LIMIT 1"),
+    backlog: db.prepare("SELECT priority, pass, id, record AS value FROM backlog WHERE queue = ? AND (priority, pass, id) > (?, ?, ?) ORDER BY priority, pass, id LIMIT ?"),
+    countBacklog: db.prepare("SELECT count(*) AS n FROM backlog WHERE queue = ?"),
+    registry: db.prepare("SELECT kind, id, version, record AS value FROM registry ORDER BY kind, id"),
+  };
+}
