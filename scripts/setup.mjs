@@ -8,7 +8,18 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -49,7 +60,12 @@ const timesOf = (files) => files.map((f) => ((s) => `${f} ${s.size} ${s.mtimeMs}
 
 function contentsOf(files) {
   const hash = createHash("sha256");
-  for (const f of files) hash.update(f).update("\0").update(readFileSync(join(root, f))).update("\0");
+  for (const f of files)
+    hash
+      .update(f)
+      .update("\0")
+      .update(readFileSync(join(root, f)))
+      .update("\0");
   return hash.digest("hex");
 }
 
@@ -96,6 +112,16 @@ function installPackages() {
   must(run("npm", ["install", "--no-save", ...flags], env), "npm install");
 }
 
+/** Into a folder beside, then into place: others may be reading gen/ meanwhile. */
+function generate() {
+  const next = join(stamps, "generated");
+  rmSync(next, { recursive: true, force: true });
+  must(run(join(root, "node_modules/.bin/buf"), ["generate", "--output", next]), "buf generate");
+  rmSync(join(root, "gen"), { recursive: true, force: true });
+  renameSync(join(next, "gen"), join(root, "gen"));
+  rmSync(next, { recursive: true });
+}
+
 async function bundle(names) {
   const { build } = await import(pathToFileURL(join(root, "node_modules/esbuild/lib/main.js")).href);
   const started = Date.now();
@@ -119,7 +145,7 @@ export function bundleOptions() {
     // Flat, so that a worker lies beside the code that starts it wherever its chunk landed.
     entryNames: "[name]",
     chunkNames: "[name]-[hash]",
-    logLevel: "warning",
+    logLevel: "silent",
   };
 }
 
@@ -130,7 +156,8 @@ export const workerEntries = () => filesUnder("src", (f) => f.endsWith("-worker.
 
 const exists = (file) => existsSync(join(root, file));
 // The published messages come with core-bridge: its version stands for them.
-const protoInputs = () => ["buf.yaml", "buf.gen.yaml", "node_modules/@temporalio/core-bridge/package.json", ...filesUnder("proto")].filter(exists);
+const protoInputs = () =>
+  ["buf.yaml", "buf.gen.yaml", "node_modules/@temporalio/core-bridge/package.json", ...filesUnder("proto")].filter(exists);
 
 /** In order: each needs the ones before it. `output` is what the stage makes last. */
 const stages = [
@@ -140,7 +167,7 @@ const stages = [
     inputs: protoInputs,
     output: "gen/wire",
     adopt: true,
-    make: () => must(run(join(root, "node_modules/.bin/buf"), ["generate"]), "buf generate"),
+    make: generate,
   },
   {
     name: "bundle",

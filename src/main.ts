@@ -1,9 +1,9 @@
 /** Entry of the program (bin/perdure). What it can do is in cli/command-line.ts. */
-import packageJson from "../package.json" with { type: "json" };
 import { parseCommandLine } from "./cli/command-line.js";
 import { runServer } from "./cli/run-server.js";
+import { PERDURE_VERSION } from "./server/version.js";
 
-const commandLine = parseCommandLine(process.argv.slice(2), process.env, packageJson.version);
+const commandLine = parseCommandLine(process.argv.slice(2), process.env, PERDURE_VERSION);
 switch (commandLine.kind) {
   case "print":
     process.stdout.write(commandLine.text);
@@ -13,6 +13,6 @@ switch (commandLine.kind) {
     process.exitCode = 1;
     break;
   case "start":
-    await runServer(commandLine.command, commandLine.options, { version: packageJson.version, loadServer: () => import("./server/server.js") });
+    await runServer(commandLine.command, commandLine.options, { version: PERDURE_VERSION, loadServer: () => import("./server/server.js") });
     break;
 }

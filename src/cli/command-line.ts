@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
-import { type Command as CommandName, camelCase, environmentName, type Flag, flagsOf } from "../config/flags.js";
+import { type Command as CommandName, camelCase, type Flag, flagsOf } from "../config/flags.js";
 import { fromEnvironment, fromFile, OptionsError, resolveOptions, type StartOptions } from "../config/options.js";
 
 export type CommandLine =
@@ -33,7 +33,10 @@ function optionOf(flag: Flag, command: CommandName): Option {
   const value = flag.kind === "switch" ? " [boolean]" : ` <${flag.value ?? "port"}>`;
   const initial = flag.default?.[command];
   const hints = [flag.choices?.join(" | "), initial === undefined ? undefined : `default: ${initial}`].filter((h) => h !== undefined);
-  const option = new Option(`${flag.short === undefined ? "" : `-${flag.short}, `}--${flag.name}${value}`, [flag.about, ...hints.map((h) => `(${h})`)].join(" "));
+  const option = new Option(
+    `${flag.short === undefined ? "" : `-${flag.short}, `}--${flag.name}${value}`,
+    [flag.about, ...hints.map((h) => `(${h})`)].join(" "),
+  );
   if (flag.kind === "list") option.argParser(REPEATED);
   if (flag.kind === "port") option.argParser(parsePort(flag));
   if (flag.kind === "switch") option.preset(true).argParser((v: string | boolean) => (v === true ? true : parseSwitch(flag)(String(v))));
@@ -45,9 +48,14 @@ const DESCRIPTIONS: Readonly<Record<CommandName, string>> = {
   serve: "Run a durable server.",
 };
 
-const FOOTER = "\nEvery flag can also be set as PERDURE_<FLAG> in the environment, for instance PERDURE_DB_FILENAME; lists are separated by commas.";
+const FOOTER =
+  "\nEvery flag can also be set as PERDURE_<FLAG> in the environment, for instance PERDURE_DB_FILENAME; lists are separated by commas.";
 
-export function parseCommandLine(args: readonly string[], environment: Readonly<Record<string, string | undefined>>, version: string): CommandLine {
+export function parseCommandLine(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+  version: string,
+): CommandLine {
   let result: CommandLine | undefined;
   let printed = "";
 
@@ -55,7 +63,9 @@ export function parseCommandLine(args: readonly string[], environment: Readonly<
     const command = new Command(name).description(DESCRIPTIONS[name]).allowExcessArguments(false).addHelpText("after", FOOTER);
     for (const flag of flagsOf(name)) command.addOption(optionOf(flag, name));
     return command.action((given: Record<string, unknown>) => {
-      const flags = Object.fromEntries(flagsOf(name).flatMap((f) => (given[camelCase(f.name)] === undefined ? [] : [[camelCase(f.name), given[camelCase(f.name)]]])));
+      const flags = Object.fromEntries(
+        flagsOf(name).flatMap((f) => (given[camelCase(f.name)] === undefined ? [] : [[camelCase(f.name), given[camelCase(f.name)]]])),
+      );
       const fromVariables = fromEnvironment(name, environment);
       const path = flags.config ?? fromVariables.config;
       const file = typeof path === "string" ? fromFile(name, path, readConfigFile(path)) : {};
@@ -63,8 +73,10 @@ export function parseCommandLine(args: readonly string[], environment: Readonly<
     });
   };
 
-  const program = new Command("perdure").description("A server for durable workflows that speaks the Temporal API.").version(`perdure ${version}`, "-v, --version");
-  const server = new Command("server").description("Servers for development.");
+  const program = new Command("perdure")
+    .description("A server for durable workflows that speaks the Temporal API.")
+    .version(`perdure ${version}`, "-v, --version");
+  const server = new Command("server").description("Servers for development: start-dev.");
   server.addCommand(start("start-dev"));
   program.addCommand(server);
   program.addCommand(start("serve"));
@@ -91,9 +103,8 @@ function readConfigFile(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw new OptionsError(`--config ${path}: ${(error as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : (error as Error).message}`);
+    throw new OptionsError(
+      `--config ${path}: ${(error as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : (error as Error).message}`,
+    );
   }
 }
-
-/** For messages that name both ways to set a flag. */
-export const spelledOut = (flag: Flag): string => `--${flag.name} (${environmentName(flag)})`;

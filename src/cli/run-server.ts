@@ -3,7 +3,6 @@
  * 0 within two seconds; a second one exits at once. Whatever the user can mend is one line on stderr and exit code 1.
  */
 import type { Command } from "../config/flags.js";
-import { defaultConfig, withSettings } from "../config/dynamic-config.js";
 import type { StartOptions } from "../config/options.js";
 import type { RunningServer, StartServer } from "../server/options.js";
 import { createLogger } from "../telemetry/logger.js";
@@ -12,6 +11,8 @@ import { banner, readyLine } from "./ready-line.js";
 
 /** What the process may wait for the drain; a little below the two seconds that are promised. */
 const DRAIN_MS_MAX = 1_800;
+/** One Ctrl-C under npm may arrive twice: from the terminal and from npm. */
+const SAME_SIGNAL_MS = 300;
 const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
 
 export interface ProgramContext {
@@ -28,7 +29,9 @@ export function explainStartError(error: unknown): string | undefined {
   if (e.code === "EADDRNOTAVAIL") return `cannot listen on ${at}: not an address of this machine`;
   if (e.code === "EACCES" && e.syscall === "listen") return `cannot listen on ${at}: not allowed`;
   if (e.code === "ENOTFOUND") return `cannot listen: ${e.message}`;
-  return error instanceof Error && !(error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError) ? error.message.split("\n", 1)[0] : undefined;
+  return error instanceof Error && !(error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError)
+    ? error.message.split("\n", 1)[0]
+    : undefined;
 }
 
 function fail(message: string): never {
@@ -40,22 +43,17 @@ export async function runServer(command: Command, options: StartOptions, context
   const { server, portFile } = options;
   const logger = createLogger(server.logLevel, server.logFormat);
 
-  let config = defaultConfig();
-  try {
-    config = withSettings(config, server.dynamicConfigValues, (key) => logger.warn({ key }, "unknown dynamic config key: accepted, without effect"));
-  } catch (error) {
-    fail((error as Error).message);
-  }
   if (options.logConfig) process.stderr.write(`${JSON.stringify({ command, ...server }, null, 2)}\n`);
   // A reader of the ready line may go away after it.
   process.stdout.on("error", () => {});
 
   let running: RunningServer | undefined;
-  let stopping = false;
+  let first: { signal: string; at: number } | undefined;
   const onSignal = (signal: keyof typeof SIGNALS) => {
+    if (first?.signal === signal && performance.now() - first.at < SAME_SIGNAL_MS) return;
     // During the start there is nothing to drain, and a second signal means now.
-    if (running === undefined || stopping) process.exit(128 + SIGNALS[signal]);
-    stopping = true;
+    if (running === undefined || first !== undefined) process.exit(128 + SIGNALS[signal]);
+    first = { signal, at: performance.now() };
     setTimeout(() => {
       logger.warn({}, "the drain took too long; what was acknowledged is on disk");
       process.exit(0);
@@ -73,14 +71,14 @@ export async function runServer(command: Command, options: StartOptions, context
 
   try {
     const { startServer } = await context.loadServer();
-    running = await startServer(server, { config, logger });
+    running = await startServer(server, logger);
   } catch (error) {
     const line = explainStartError(error);
     if (line === undefined) logger.error({ err: error }, "start failed");
     fail(line ?? "start failed");
   }
 
-  const ready = { addresses: running.addresses, pid: process.pid, version: context.version, dbFilename: server.dbFilename };
+  const ready = { addresses: running.addresses, pid: process.pid, version: context.version, file: server.file };
   const line = readyLine(ready);
   try {
     if (portFile !== undefined) writePortFile(portFile, line);

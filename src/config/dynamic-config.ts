@@ -22,7 +22,7 @@ export function keyState(key: string): KeyState {
   return BY_KEY.has(k) ? "known" : ACCEPTED.has(k) ? "accepted" : "unknown";
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1, us: 0.001, "µs": 0.001, ns: 0.000001 };
+const UNIT_MS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1, us: 0.001, µs: 0.001, ns: 0.000001 };
 
 /** Milliseconds of a Go duration ("1m30s"); undefined when it is none. */
 export function parseDurationMs(text: string): number | undefined {

@@ -27,15 +27,22 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 type Options = { simulation?: readonly [number, number] };
-const bytes = (key: string, value: number, scope: Setting["scope"], effect: string, o: Options = {}) => ({ key, kind: "bytes", value, scope, effect, ...o }) as const;
-const count = (key: string, value: number, scope: Setting["scope"], effect: string, o: Options = {}) => ({ key, kind: "count", value, scope, effect, ...o }) as const;
-const ms = (key: string, value: number, scope: Setting["scope"], effect: string, o: Options = {}) => ({ key, kind: "ms", value, scope, effect, ...o }) as const;
+const bytes = (key: string, value: number, scope: Setting["scope"], effect: string, o: Options = {}) =>
+  ({ key, kind: "bytes", value, scope, effect, ...o }) as const;
+const count = (key: string, value: number, scope: Setting["scope"], effect: string, o: Options = {}) =>
+  ({ key, kind: "count", value, scope, effect, ...o }) as const;
+const ms = (key: string, value: number, scope: Setting["scope"], effect: string, o: Options = {}) =>
+  ({ key, kind: "ms", value, scope, effect, ...o }) as const;
 const rate = (key: string, scope: Setting["scope"], effect: string) => ({ key, kind: "rate", value: 0, scope, effect }) as const;
-const ratio = (key: string, value: number, scope: Setting["scope"], effect: string) => ({ key, kind: "ratio", value, scope, effect }) as const;
-const bool = (key: string, value: boolean, scope: Setting["scope"], effect: string) => ({ key, kind: "bool", value, scope, effect }) as const;
+const ratio = (key: string, value: number, scope: Setting["scope"], effect: string) =>
+  ({ key, kind: "ratio", value, scope, effect }) as const;
+const bool = (key: string, value: boolean, scope: Setting["scope"], effect: string) =>
+  ({ key, kind: "bool", value, scope, effect }) as const;
 
 export const SETTINGS = {
-  blobSizeBytesMax: bytes("limit.blobSize.error", 2 * MIB, "N", "INVALID_ARGUMENT; in a command the workflow is terminated", { simulation: [4 * KIB, 2 * MIB] }),
+  blobSizeBytesMax: bytes("limit.blobSize.error", 2 * MIB, "N", "INVALID_ARGUMENT; in a command the workflow is terminated", {
+    simulation: [4 * KIB, 2 * MIB],
+  }),
   blobSizeBytesWarn: bytes("limit.blobSize.warn", 512 * KIB, "N", "logged"),
   memoSizeBytesMax: bytes("limit.memoSize.error", 2 * MIB, "N", "INVALID_ARGUMENT; in a command the workflow is terminated"),
   memoSizeBytesWarn: bytes("limit.memoSize.warn", 2 * KIB, "N", "logged"),
@@ -51,14 +58,21 @@ export const SETTINGS = {
   activityFailureSizeBytesWarn: bytes("limit.mutableStateActivityFailureSize.warn", 2 * KIB, "N", "logged"),
   transactionSizeBytesMax: bytes("system.transactionSizeLimit", 4 * MIB, "G", "the workflow is terminated"),
   pendingActivitiesMax: count("limit.numPendingActivities.error", 2000, "N", "the workflow task fails", { simulation: [3, 2000] }),
-  pendingChildExecutionsMax: count("limit.numPendingChildExecutions.error", 2000, "N", "the workflow task fails", { simulation: [3, 2000] }),
+  pendingChildExecutionsMax: count("limit.numPendingChildExecutions.error", 2000, "N", "the workflow task fails", {
+    simulation: [3, 2000],
+  }),
   pendingSignalsMax: count("limit.numPendingSignals.error", 2000, "N", "the workflow task fails", { simulation: [3, 2000] }),
   pendingCancelRequestsMax: count("limit.numPendingCancelRequests.error", 2000, "N", "the workflow task fails", { simulation: [3, 2000] }),
   signalsPerExecutionMax: count("history.maximumSignalsPerExecution", 10_000, "N", "INVALID_ARGUMENT", { simulation: [5, 10_000] }),
   inFlightUpdatesMax: count("history.maxInFlightUpdates", 10, "N", "RESOURCE_EXHAUSTED"),
   inFlightUpdateBytesMax: bytes("history.maxInFlightUpdatePayloads", 20 * MIB, "N", "RESOURCE_EXHAUSTED"),
   totalUpdatesMax: count("history.maxTotalUpdates", 2000, "N", "FAILED_PRECONDITION"),
-  totalUpdatesSuggestContinueAsNewRatio: ratio("history.maxTotalUpdates.suggestContinueAsNewThreshold", 0.9, "N", "flag on WorkflowTaskStarted"),
+  totalUpdatesSuggestContinueAsNewRatio: ratio(
+    "history.maxTotalUpdates.suggestContinueAsNewThreshold",
+    0.9,
+    "N",
+    "flag on WorkflowTaskStarted",
+  ),
   bufferedEventsMax: count("history.maximumBufferedEventsBatch", 100, "G", "the running workflow task fails", { simulation: [3, 100] }),
   bufferedEventsSizeBytesMax: bytes("history.maximumBufferedEventsSizeInBytes", 2 * MIB, "G", "the running workflow task fails"),
   bufferedQueriesMax: count("history.MaxBufferedQueryCount", 1, "G", "RESOURCE_EXHAUSTED"),
@@ -113,11 +127,23 @@ export const SETTINGS = {
   workerPersistenceQps: rate("worker.persistenceMaxQPS", "G", "RESOURCE_EXHAUSTED; official 500"),
   visibilityReadQps: rate("system.visibilityPersistenceMaxReadQPS", "G", "RESOURCE_EXHAUSTED; official 9000"),
   visibilityWriteQps: rate("system.visibilityPersistenceMaxWriteQPS", "G", "RESOURCE_EXHAUSTED; official 9000"),
-  namespaceToPartitionDispatchRate: count("admin.matchingNamespaceToPartitionDispatchRate", 10_000, "N", "tasks a second that leave a queue"),
-  taskQueueToPartitionDispatchRate: count("admin.matchingNamespaceTaskqueueToPartitionDispatchRate", 1000, "T", "tasks a second that leave a queue"),
+  namespaceToPartitionDispatchRate: count(
+    "admin.matchingNamespaceToPartitionDispatchRate",
+    10_000,
+    "N",
+    "tasks a second that leave a queue",
+  ),
+  taskQueueToPartitionDispatchRate: count(
+    "admin.matchingNamespaceTaskqueueToPartitionDispatchRate",
+    1000,
+    "T",
+    "tasks a second that leave a queue",
+  ),
   taskQueueReadPartitions: count("matching.numTaskqueueReadPartitions", 4, "T", "accepted; a queue here has one partition"),
   taskQueueWritePartitions: count("matching.numTaskqueueWritePartitions", 4, "T", "accepted; a queue here has one partition"),
-  matchingLongPollMs: ms("matching.longPollExpirationInterval", 60 * SECOND, "T", "an empty answer a second before", { simulation: [2 * SECOND, 60 * SECOND] }),
+  matchingLongPollMs: ms("matching.longPollExpirationInterval", 60 * SECOND, "T", "an empty answer a second before", {
+    simulation: [2 * SECOND, 60 * SECOND],
+  }),
   historyLongPollMs: ms("history.longPollExpirationInterval", 20 * SECOND, "N", "an empty answer"),
   activityLongPollMs: ms("activity.longPollTimeout", 60 * SECOND, "N", "an empty answer"),
   activityLongPollBufferMs: ms("activity.longPollBuffer", 1 * SECOND, "N", "kept back of the caller's deadline"),
@@ -129,14 +155,21 @@ export const SETTINGS = {
   backlogWriteTasksMax: count("matching.maxTaskBatchSize", 100, "T", "accepted; rows are written with their batch"),
   outstandingTaskAppendsMax: count("matching.outstandingTaskAppendsThreshold", 250, "T", "accepted"),
   backlogWindowTasksMax: count("matching.backlogWindowTasks", 2000, "T", "ours: tasks of a queue in memory", { simulation: [2, 2000] }),
-  taskQueueIdleMsMax: ms("matching.maxTaskQueueIdleTime", 5 * MINUTE, "T", "an idle queue leaves memory", { simulation: [10 * SECOND, 5 * MINUTE] }),
+  taskQueueIdleMsMax: ms("matching.maxTaskQueueIdleTime", 5 * MINUTE, "T", "an idle queue leaves memory", {
+    simulation: [10 * SECOND, 5 * MINUTE],
+  }),
   queryPollerUnavailableMs: ms("matching.queryPollerUnavailableWindow", 20 * SECOND, "G", "a query fails without a recent poller"),
   queryWithoutDeadlineMs: ms("frontend.queryWithoutDeadline", 30 * SECOND, "N", "ours: a query without a deadline ends"),
   workflowTaskTimeoutMsDefault: ms("history.defaultWorkflowTaskTimeout", 10 * SECOND, "N", "when a start names none"),
   workflowTaskHeartbeatTimeoutMs: ms("history.workflowTaskHeartbeatTimeout", 30 * MINUTE, "N", "the workflow task times out"),
   workflowTaskRetryIntervalMsMax: ms("history.workflowTaskRetryMaxInterval", 10 * MINUTE, "G", "added to the timeout of late attempts"),
   workflowTaskCriticalAttempts: count("history.workflowTaskCriticalAttempt", 10, "G", "logged"),
-  workflowTaskAttemptsQueryMax: count("history.workflowTaskQueryAttempts", 3, "G", "ours: a query of a workflow that never completed a task fails"),
+  workflowTaskAttemptsQueryMax: count(
+    "history.workflowTaskQueryAttempts",
+    3,
+    "G",
+    "ours: a query of a workflow that never completed a task fails",
+  ),
   workflowIdReuseIntervalMsMin: ms("history.workflowIdReuseMinimalInterval", 1 * SECOND, "N", "a run that follows a shorter one waits"),
   deploymentsMax: count("matching.maxDeployments", 100, "N", "RESOURCE_EXHAUSTED"),
   versionsInDeploymentMax: count("matching.maxVersionsInDeployment", 100, "N", "RESOURCE_EXHAUSTED"),

@@ -3,33 +3,59 @@
  * the command's defaults. Out: one checked ServerOptions, or an OptionsError whose text is one line for the user. Pure: reading the
  * environment and the file is the caller's.
  */
-import { _default, array, boolean, type core, enum as choice, int, maximum, minLength, minimum, optional, safeParse, strictObject, string } from "zod/mini";
-import { type Command, camelCase, COMMIT_THREADS, DURABILITIES, environmentName, flagsOf, LOG_FORMATS, LOG_LEVELS } from "./flags.js";
+import {
+  _default,
+  array,
+  boolean,
+  enum as choice,
+  type core,
+  int,
+  maximum,
+  minimum,
+  minLength,
+  optional,
+  safeParse,
+  strictObject,
+  string,
+} from "zod/mini";
+import { IndexedValueType } from "../../gen/wire/temporal/api/enums/v1/common.js";
+import { COMMIT_THREADS, type Command, camelCase, DURABILITIES, environmentName, flagsOf, LOG_FORMATS, LOG_LEVELS } from "./flags.js";
 
-export const SEARCH_ATTRIBUTE_TYPES = ["Text", "Keyword", "Int", "Double", "Bool", "Datetime", "KeywordList"] as const;
-export type SearchAttributeTypeName = (typeof SEARCH_ATTRIBUTE_TYPES)[number];
+/** The official CLI's short names. */
+export const SEARCH_ATTRIBUTE_TYPES = {
+  Text: IndexedValueType.TEXT,
+  Keyword: IndexedValueType.KEYWORD,
+  Int: IndexedValueType.INT,
+  Double: IndexedValueType.DOUBLE,
+  Bool: IndexedValueType.BOOL,
+  Datetime: IndexedValueType.DATETIME,
+  KeywordList: IndexedValueType.KEYWORD_LIST,
+} as const;
 
 export interface ServerOptions {
   /** Numeric address, or a name that resolves to one. */
   readonly ip: string;
   readonly port: number;
   /** Further listeners on the same server; 0 takes a free port, undefined opens none. */
-  readonly httpPort?: number;
-  readonly metricsPort?: number;
-  readonly ui?: { readonly ip: string; readonly port: number; readonly publicPath: string; readonly assetPath?: string; readonly codecEndpoint?: string };
-  /** Undefined: everything in memory. */
-  readonly dbFilename?: string;
+  readonly extraPorts: { readonly http?: number; readonly metrics?: number; readonly ui?: number; readonly uiIp?: string };
+  readonly ui: { readonly publicPath: string; readonly assetPath?: string; readonly codecEndpoint?: string };
+  /** MEMORY_FILE: everything in memory. */
+  readonly file: string;
   readonly durability: (typeof DURABILITIES)[number];
   readonly commitThread: (typeof COMMIT_THREADS)[number];
   /** To exist before the port opens, beside `default` and `temporal-system`; no doubles. */
   readonly namespaces: readonly string[];
-  readonly searchAttributes: Readonly<Record<string, SearchAttributeTypeName>>;
+  /** IndexedValueType by name, to exist in every namespace of the start. */
+  readonly searchAttributes: Readonly<Record<string, IndexedValueType>>;
   /** "key=json" for withSettings of dynamic-config.ts. */
-  readonly dynamicConfigValues: readonly string[];
-  readonly sqlitePragmas: Readonly<Record<string, string>>;
+  readonly dynamicConfig: readonly string[];
+  /** "pragma=value", none of those that the store sets itself. */
+  readonly pragmas: readonly string[];
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly logFormat: (typeof LOG_FORMATS)[number];
 }
+
+export const MEMORY_FILE = ":memory:";
 
 /** What concerns the program around the server. */
 export interface StartOptions {
@@ -77,7 +103,16 @@ const WORKED_OUT: ReadonlySet<string> = new Set(["ui-port", "ui-ip"]);
 
 /** Pragmas that the store sets itself: another value would break what it promises. */
 const OWN_PRAGMAS: ReadonlySet<string> = new Set([
-  "auto_vacuum", "checkpoint_fullfsync", "fullfsync", "journal_mode", "locking_mode", "page_size", "synchronous", "user_version", "wal_autocheckpoint", "writable_schema",
+  "auto_vacuum",
+  "checkpoint_fullfsync",
+  "fullfsync",
+  "journal_mode",
+  "locking_mode",
+  "page_size",
+  "synchronous",
+  "user_version",
+  "wal_autocheckpoint",
+  "writable_schema",
 ]);
 
 const dashed = (key: string): string => key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
@@ -148,7 +183,9 @@ export function fromFile(command: Command, path: string, contents: string): Raw 
     if (!known.has(key) || key === "config") throw new OptionsError(`--config ${path}: unknown key ${JSON.stringify(key)}`);
     // Settings and attributes read better as an object in a file.
     const isMap = typeof value === "object" && value !== null && !Array.isArray(value);
-    raw[key] = isMap ? Object.entries(value).map(([k, v]) => `${k}=${key === "dynamicConfigValue" ? JSON.stringify(v) : String(v)}`) : value;
+    raw[key] = isMap
+      ? Object.entries(value).map(([k, v]) => `${k}=${key === "dynamicConfigValue" ? JSON.stringify(v) : String(v)}`)
+      : value;
   }
   return raw;
 }
@@ -170,26 +207,29 @@ function pairs(flag: string, values: readonly string[]): [string, string][] {
   });
 }
 
-function searchAttributes(values: readonly string[]): Record<string, SearchAttributeTypeName> {
-  const result: Record<string, SearchAttributeTypeName> = {};
+function searchAttributes(values: readonly string[]): Record<string, IndexedValueType> {
+  const result: Record<string, IndexedValueType> = {};
   for (const [name, given] of pairs("search-attribute", values)) {
-    const type = SEARCH_ATTRIBUTE_TYPES.find((t) => t.toLowerCase() === given.toLowerCase());
-    if (type === undefined) throw new OptionsError(`--search-attribute ${name}=${given}: the type must be one of ${SEARCH_ATTRIBUTE_TYPES.join(", ")}`);
-    if (result[name] !== undefined && result[name] !== type) throw new OptionsError(`--search-attribute ${name}: given as ${result[name]} and as ${type}`);
+    const type = Object.entries(SEARCH_ATTRIBUTE_TYPES).find(([t]) => t.toLowerCase() === given.toLowerCase())?.[1];
+    if (type === undefined)
+      throw new OptionsError(
+        `--search-attribute ${name}=${given}: the type must be one of ${Object.keys(SEARCH_ATTRIBUTE_TYPES).join(", ")}`,
+      );
+    if (result[name] !== undefined && result[name] !== type)
+      throw new OptionsError(`--search-attribute ${name}: given twice, with two types`);
     result[name] = type;
   }
   return result;
 }
 
-function sqlitePragmas(values: readonly string[]): Record<string, string> {
-  const result: Record<string, string> = {};
-  for (const [given, value] of pairs("sqlite-pragma", values)) {
+function sqlitePragmas(values: readonly string[]): string[] {
+  return pairs("sqlite-pragma", values).map(([given, value]) => {
     const name = given.toLowerCase();
-    if (!/^[a-z_]+$/.test(name) || !/^[A-Za-z0-9_.+-]+$/.test(value)) throw new OptionsError(`--sqlite-pragma ${given}=${value}: not a pragma and its value`);
+    if (!/^[a-z_]+$/.test(name) || !/^[A-Za-z0-9_.+-]+$/.test(value))
+      throw new OptionsError(`--sqlite-pragma ${given}=${value}: not a pragma and its value`);
     if (OWN_PRAGMAS.has(name)) throw new OptionsError(`--sqlite-pragma ${name}: set by the server itself (see --durability)`);
-    result[name] = value;
-  }
-  return result;
+    return `${name}=${value}`;
+  });
 }
 
 /** The official CLI's own words for an address. */
@@ -199,7 +239,8 @@ function explain(issue: core.$ZodIssue): string {
   const flag = `--${dashed(String(issue.path[0] ?? "?"))}`;
   if (issue.code === "invalid_value") return `${flag}: must be one of ${issue.values.join(", ")}`;
   if (issue.code === "unrecognized_keys") return `unknown option ${issue.keys.map((k) => `--${dashed(k)}`).join(", ")}`;
-  if (issue.code === "too_small" || issue.code === "too_big") return issue.origin === "string" ? `${flag}: must not be empty` : `${flag}: must be a port between 0 and 65535`;
+  if (issue.code === "too_small" || issue.code === "too_big")
+    return issue.origin === "string" ? `${flag}: must not be empty` : `${flag}: must be a port between 0 and 65535`;
   if (issue.code === "invalid_type") return `${flag}: must be ${/^[aeiou]/.test(issue.expected) ? "an" : "a"} ${issue.expected}`;
   return `${flag}: ${issue.message}`;
 }
@@ -214,29 +255,32 @@ export function resolveOptions(command: Command, ...sources: readonly Raw[]): St
   const raw = parsed.data;
   const ip = numeric(raw.ip);
   // As the official CLI works it out; a free main port has a free one for the UI.
-  const uiPort = raw.headless ? undefined : (raw.uiPort ?? (command === "serve" ? undefined : raw.port === 0 ? 0 : Math.min(raw.port + 1000, 65_535)));
+  const uiPort = raw.headless
+    ? undefined
+    : (raw.uiPort ?? (command === "serve" ? undefined : raw.port === 0 ? 0 : Math.min(raw.port + 1000, 65_535)));
   pairs("dynamic-config-value", raw.dynamicConfigValue);
   const optionals = <T extends object>(o: T): T => Object.fromEntries(Object.entries(o).filter(([, v]) => v !== undefined)) as T;
   return optionals({
-    server: optionals({
+    server: {
       ip,
       port: raw.port,
-      httpPort: raw.httpPort,
-      metricsPort: raw.metricsPort,
-      ui:
-        uiPort === undefined
-          ? undefined
-          : optionals({ ip: numeric(raw.uiIp ?? ip), port: uiPort, publicPath: raw.uiPublicPath ?? "/", assetPath: raw.uiAssetPath, codecEndpoint: raw.uiCodecEndpoint }),
-      dbFilename: raw.dbFilename,
+      extraPorts: optionals({
+        http: raw.httpPort,
+        metrics: raw.metricsPort,
+        ui: uiPort,
+        uiIp: raw.uiIp === undefined ? undefined : numeric(raw.uiIp),
+      }),
+      ui: optionals({ publicPath: raw.uiPublicPath ?? "/", assetPath: raw.uiAssetPath, codecEndpoint: raw.uiCodecEndpoint }),
+      file: raw.dbFilename ?? MEMORY_FILE,
       durability: raw.durability,
       commitThread: raw.commitThread,
       namespaces: [...new Set(raw.namespace)],
       searchAttributes: searchAttributes(raw.searchAttribute),
-      dynamicConfigValues: raw.dynamicConfigValue,
-      sqlitePragmas: sqlitePragmas(raw.sqlitePragma),
+      dynamicConfig: raw.dynamicConfigValue,
+      pragmas: sqlitePragmas(raw.sqlitePragma),
       logLevel: raw.logLevel,
       logFormat: raw.logFormat,
-    }),
+    },
     portFile: raw.portFile,
     logConfig: raw.logConfig,
   });

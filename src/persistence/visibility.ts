@@ -1,5 +1,5 @@
 /** The visibility row of a run and the queries over it. The row is written in the transaction that changes the state. */
-import type { VisibilityFilter, VisibilityOrder } from "../core/visibility/query.js";
+import type { Field, VisibilityFilter, VisibilityOrder } from "../core/visibility/query.js";
 
 import type { AttributeValue, VisibilityRow } from "../core/visibility/row.js";
 
@@ -23,6 +23,6 @@ export interface VisibilityReader {
   /** Each page is a snapshot of its own, opened after the call. `after` is the `next` of the page before. */
   list(query: VisibilityQuery, pageSize: number, after: Uint8Array | undefined): Promise<VisibilityPage>;
   count(query: VisibilityQuery): Promise<number>;
-  /** Groups by attributes (system column name or attribute id), greatest count first. */
-  countGroups(query: VisibilityQuery, groupBy: readonly string[]): Promise<{ values: (AttributeValue | undefined)[]; count: number }[]>;
+  /** Greatest count first; a row without a value is in the group of undefined. */
+  countGroups(query: VisibilityQuery, groupBy: readonly Field[]): Promise<{ values: (AttributeValue | undefined)[]; count: number }[]>;
 }

@@ -28,13 +28,6 @@ export class FileInUseError extends Error {
   }
 }
 
-export interface LockFile {
-  readonly path: string;
-  setPort(port: number): void;
-  /** Removes the file if it is still ours. */
-  release(): void;
-}
-
 /** Locks of this very process: its pid alone could not tell them from those of an earlier process with the same pid. */
 const held = new Set<string>();
 
@@ -124,30 +117,42 @@ function removeStale(path: string, contents: string): void {
   rmSync(aside, { force: true });
 }
 
-/** @throws FileInUseError when a running server has the file. */
-export function acquireLockFile(dbFilename: string): LockFile {
-  const path = lockPath(dbFilename);
-  let mine: LockHolder = { pid: process.pid, port: 0, startedAt: new Date().toISOString(), process: processIdentity(process.pid) };
-  while (!createWhole(path, JSON.stringify(mine))) {
-    const contents = readIfThere(path);
-    if (contents === undefined) continue;
-    const holder = parseHolder(contents);
-    if (holder !== undefined && isAlive(path, holder)) throw new FileInUseError(dbFilename, holder);
-    removeStale(path, contents);
+export class LockFile {
+  private constructor(
+    readonly path: string,
+    private mine: LockHolder,
+  ) {
+    held.add(path);
   }
-  held.add(path);
-  const isOurs = () => held.has(path) && readIfThere(path) === JSON.stringify(mine);
-  return {
-    path,
-    setPort(port) {
-      if (!isOurs()) return;
-      mine = { ...mine, port };
-      writeFileSync(`${path}.${process.pid}`, JSON.stringify(mine));
-      renameSync(`${path}.${process.pid}`, path);
-    },
-    release() {
-      if (isOurs()) rmSync(path, { force: true });
-      held.delete(path);
-    },
-  };
+
+  /** @throws FileInUseError when a running server has the file. */
+  static acquire(dbFilename: string): LockFile {
+    const path = lockPath(dbFilename);
+    const mine: LockHolder = { pid: process.pid, port: 0, startedAt: new Date().toISOString(), process: processIdentity(process.pid) };
+    while (!createWhole(path, JSON.stringify(mine))) {
+      const contents = readIfThere(path);
+      if (contents === undefined) continue;
+      const holder = parseHolder(contents);
+      if (holder !== undefined && isAlive(path, holder)) throw new FileInUseError(dbFilename, holder);
+      removeStale(path, contents);
+    }
+    return new LockFile(path, mine);
+  }
+
+  setPort(port: number): void {
+    if (!this.isOurs()) return;
+    this.mine = { ...this.mine, port };
+    writeFileSync(`${this.path}.${process.pid}`, JSON.stringify(this.mine));
+    renameSync(`${this.path}.${process.pid}`, this.path);
+  }
+
+  /** Removes the file if it is still ours. */
+  release(): void {
+    if (this.isOurs()) rmSync(this.path, { force: true });
+    held.delete(this.path);
+  }
+
+  private isOurs(): boolean {
+    return held.has(this.path) && readIfThere(this.path) === JSON.stringify(this.mine);
+  }
 }

@@ -1,24 +1,17 @@
 /** What `startServer` (server.ts) takes and gives: all that the CLI and in-process tests know of a server. */
-import type { Config } from "../config/dynamic-config.js";
 import type { ServerOptions } from "../config/options.js";
 import type { Logger } from "../lib/runtime.js";
 
 export type { ServerOptions } from "../config/options.js";
 
-export interface ServerParts {
-  /** Limits and settings, from options.dynamicConfigValues. */
-  readonly config: Config;
-  readonly logger: Logger;
-}
-
+/** "host:port", IPv6 hosts in brackets, ports as bound. */
 export interface Addresses {
-  /** "host:port", IPv6 hosts in brackets, ports as bound. The first one serves every protocol. */
-  readonly grpc: string;
-  /** The same as `grpc` where no port of its own was asked for. */
-  readonly http: string;
-  readonly metrics: string;
-  /** Undefined when headless. */
-  readonly ui?: string;
+  /** Serves every protocol. */
+  grpc: string;
+  /** Undefined where no port of its own was asked for. */
+  http?: string;
+  metrics?: string;
+  ui?: string;
 }
 
 export interface RunningServer {
@@ -28,4 +21,4 @@ export interface RunningServer {
 }
 
 /** Resolves when every address answers and health says SERVING. Rejects with an error whose message is one line for the user. */
-export type StartServer = (options: ServerOptions, parts: ServerParts) => Promise<RunningServer>;
+export type StartServer = (options: ServerOptions, logger: Logger) => Promise<RunningServer>;

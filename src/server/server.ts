@@ -19,7 +19,7 @@ import { uuidV4 } from "../lib/uuid.js";
 import { MatchingEngine } from "../matching/matching-engine.js";
 import { QUEUE_REGISTRY_KIND, QueueKeys } from "../matching/queue-keys.js";
 import { namespaceLimits } from "../namespace/limits.js";
-import { NamespaceRegistry } from "../namespace/registry.js";
+import { DEFAULT_NAMESPACE, NamespaceRegistry } from "../namespace/registry.js";
 import { Batch } from "../persistence/batch.js";
 import { SqliteStore } from "../persistence/sqlite/store.js";
 import type { Store } from "../persistence/store.js";
@@ -138,10 +138,10 @@ async function wire(
     process.exit(70);
   });
   matching.setStarter(new EngineTaskStarter(engine));
-  await namespaces.ensure(options.namespaces, new Map(options.searchAttributes.map((a) => [a.name, a.type])));
+  await namespaces.ensure([DEFAULT_NAMESPACE, ...options.namespaces], options.searchAttributes);
   const clusterId = await clusterIdOf(store, registry, runtime);
   await engine.start(registry);
-  const visibility = new VisibilityManager(store.visibility, () => namespaces.directory, () => limits);
+  const visibility = new VisibilityManager(store.visibility, () => limits);
   const requestLimitsNow = requestLimits(limits);
   const identity = { version: VERSION, clusterId, address: `${options.ip}:${options.port}`, persistenceStore: "sqlite", historyShardCount: 1024 };
   const services: Services = {
@@ -166,7 +166,7 @@ async function wire(
     port: options.port,
     extra: extra.map(({ host, port }) => ({ host, port })),
     methods,
-    interceptors: [namespaceNameValidator(services), namespaceStateValidator(services)],
+    interceptors: [namespaceNameValidator(namespaces, () => limits.idLengthMax), namespaceStateValidator(namespaces)],
     limits: { receiveBytesMax: limits.receiveBytesMax },
     runtime,
     logger: log,
@@ -174,10 +174,10 @@ async function wire(
   });
   health.setServing(true);
   const text = (a: { host: string; port: number } | undefined): string => (a === undefined ? "" : `${a.host}:${a.port}`);
-  const addresses: RunningServer["addresses"] = { grpc: text(listener.addresses[0]) };
-  extra.forEach((e, i) => {
-    addresses[e.name] = text(listener.addresses[i + 1]);
-  });
+  const grpc = text(listener.addresses[0]);
+  const named = new Map(extra.map((e, i) => [e.name, text(listener.addresses[i + 1])]));
+  const ui = named.get("ui");
+  const addresses: RunningServer["addresses"] = { grpc, http: named.get("http") ?? grpc, metrics: named.get("metrics") ?? grpc, ...(ui === undefined ? {} : { ui }) };
   const running = engine;
   return {
     addresses,

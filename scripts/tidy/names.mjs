@@ -1,0 +1,28 @@
+/** File and folder names: kebab-case, and a name that says what is in it. */
+
+const EMPTY_WORDS = /(^|[-/])(utils?|helpers?|misc|common|impl|stuff)([-.]|\/|$)/;
+const KEBAB = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+)*$/;
+
+export function names({ paths }) {
+  const problems = [];
+  for (const path of paths.filter((p) => /^(src|test|bench|scripts)\//.test(p) && p.endsWith(".ts"))) {
+    if (EMPTY_WORDS.test(path)) problems.push(`${path}: says nothing about its subject; name the subject`);
+    if (!path.split("/").every((part) => KEBAB.test(part))) problems.push(`${path}: not in kebab-case`);
+  }
+  return problems;
+}
+
+/** A note in the code is an issue that nobody sees. */
+export function leftovers({ sources }) {
+  return sources.flatMap(({ path, text }) =>
+    text
+      .split("\n")
+      .flatMap((line, i) =>
+        /\b(TODO|FIXME|XXX|HACK)\b/.test(line)
+          ? [`${path}:${i + 1}: open an issue instead of a note`]
+          : /\b(it|test|describe)\.(only|skip)\(/.test(line)
+            ? [`${path}:${i + 1}: a test that is left out`]
+            : [],
+      ),
+  );
+}

@@ -1,0 +1,50 @@
+/** Visibility in memory: every query looks at every row. For tests and the simulator, and the measure of the SQL. */
+import { compareBy, matches, valueOf } from "../../core/visibility/evaluate.js";
+import type { Field } from "../../core/visibility/query.js";
+import type { AttributeValue, VisibilityRow } from "../../core/visibility/row.js";
+import type { Batch } from "../batch.js";
+import type { VisibilityPage, VisibilityQuery, VisibilityReader } from "../visibility.js";
+
+export class MemoryVisibility {
+  private readonly rows = new Map<number, VisibilityRow>();
+  readonly reader: VisibilityReader = {
+    list: async (query, pageSize, after) => this.list(query, pageSize, after),
+    count: async (query) => this.select(query).length,
+    countGroups: async (query, groupBy) => this.groups(query, groupBy),
+  };
+
+  write(ops: Batch["visibility"]): void {
+    for (const [key, op] of ops) {
+      if (op.op === "delete") this.rows.delete(key);
+      else this.rows.set(key, op.row);
+    }
+  }
+
+  private select(q: VisibilityQuery): VisibilityRow[] {
+    const { filter } = q;
+    return [...this.rows.values()].filter((r) => r.namespaceKey === q.namespaceKey && (filter === undefined || matches(r, filter)));
+  }
+
+  private list(q: VisibilityQuery, pageSize: number, after: Uint8Array | undefined): VisibilityPage {
+    const compare = compareBy(q.orderBy);
+    const sorted = this.select(q).sort(compare);
+    const last = after === undefined ? undefined : (JSON.parse(Buffer.from(after).toString()) as VisibilityRow);
+    const from = last === undefined ? 0 : sorted.findIndex((r) => compare(r, last) > 0);
+    const rows = from < 0 ? [] : sorted.slice(from, from + pageSize);
+    const tail = rows.at(-1);
+    const next = tail !== undefined && from + pageSize < sorted.length ? Buffer.from(JSON.stringify({ ...tail, memo: [], searchAttributes: [] })) : undefined;
+    return { rows, next };
+  }
+
+  private groups(q: VisibilityQuery, groupBy: readonly Field[]): { values: (AttributeValue | undefined)[]; count: number }[] {
+    const groups = new Map<string, { values: (AttributeValue | undefined)[]; count: number }>();
+    for (const row of this.select(q)) {
+      const values = groupBy.map((f) => valueOf(row, f));
+      const id = JSON.stringify(values);
+      const group = groups.get(id) ?? { values, count: 0 };
+      group.count++;
+      groups.set(id, group);
+    }
+    return [...groups.values()].sort((a, b) => b.count - a.count || (JSON.stringify(a.values) < JSON.stringify(b.values) ? -1 : 1));
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Connect, gRPC-Web and streaming gRPC through Connect's adapter. A request goes to our codec by way of its bytes and back, so
+ * that handlers, interceptors, limits and errors are the same as on the fast path. Loaded on the first such request, since the
+ * descriptors are heavy.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import { type DescMethod, type DescService, type Message, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { Code as ConnectCode, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { Health as HealthDesc } from "../../../gen/es/grpc/health/v1/health_pb.js";
+import { ServerReflection as ReflectionV1 } from "../../../gen/es/grpc/reflection/v1/reflection_pb.js";
+import { ServerReflection as ReflectionV1Alpha } from "../../../gen/es/grpc/reflection/v1alpha/reflection_pb.js";
+import { OperatorService } from "../../../gen/es/temporal/api/operatorservice/v1/service_pb.js";
+import { TestService } from "../../../gen/es/temporal/api/testservice/v1/service_pb.js";
+import { WorkflowService } from "../../../gen/es/temporal/api/workflowservice/v1/service_pb.js";
+import type { Call, Method } from "../../api/call.js";
+import { ServiceError } from "../../api/service-error.js";
+import { decode, encode } from "../../api/wire.js";
+import type { OtherProtocolsOptions } from "../other-protocols.js";
+import { reflect } from "../reflection/reflection.js";
+
+type Handle = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => void;
+
+const SERVICES: readonly DescService[] = [WorkflowService, OperatorService, TestService, HealthDesc];
+
+export function connectAdapter(o: OtherProtocolsOptions): Handle {
+  const handler = connectNodeAdapter({
+    readMaxBytes: o.receiveBytesMax,
+    routes: (router: ConnectRouter) => {
+      for (const service of SERVICES) router.service(service, implementation(o, service));
+      for (const reflection of [ReflectionV1, ReflectionV1Alpha])
+        router.service(reflection, { serverReflectionInfo: (requests: AsyncIterable<Message>) => reflect(requests as never, [...SERVICES, ReflectionV1, ReflectionV1Alpha]) } as never);
+    },
+  });
+  return handler as unknown as Handle;
+}
+
+function implementation(o: OtherProtocolsOptions, service: DescService): never {
+  const out: Record<string, unknown> = {};
+  for (const m of service.methods) {
+    const method = o.methods.get(`/${service.typeName}/${m.name}`);
+    if (m.methodKind === "unary" && method !== undefined) out[m.localName] = (request: Message, context: HandlerContext) => unary(o, m, method, request, context);
+    else if (service === HealthDesc && m.name === "Watch") out[m.localName] = (request: { service: string }, context: HandlerContext) => watch(o, request.service, context);
+  }
+  return out as never;
+}
+
+async function unary(o: OtherProtocolsOptions, desc: DescMethod, method: Method, request: Message, context: HandlerContext): Promise<Message> {
+  const call = new ConnectCall(o, method.path, context);
+  try {
+    const reply = await o.chain.run(method, decode(method.input, toBinary(desc.input, request)), call);
+    return fromBinary(desc.output, encode(method.output, reply as never));
+  } catch (e) {
+    throw toConnectError(e);
+  }
+}
+
+function toConnectError(e: unknown): ConnectError {
+  if (!(e instanceof ServiceError)) return new ConnectError("internal error", ConnectCode.Internal);
+  const error = new ConnectError(e.message, e.code as number as ConnectCode);
+  error.details = e.details.map((d) => ({ type: d.typeName, value: d.value }));
+  return error;
+}
+
+class ConnectCall implements Call {
+  readonly deadlineMs: number | undefined;
+
+  constructor(
+    o: OtherProtocolsOptions,
+    readonly path: string,
+    private readonly context: HandlerContext,
+  ) {
+    const left = context.timeoutMs();
+    this.deadlineMs = left === undefined ? undefined : o.runtime.nowMicros() / 1000 + left;
+  }
+
+  get peer(): string {
+    return "";
+  }
+
+  get cancelled(): boolean {
+    return this.context.signal.aborted;
+  }
+
+  metadata(key: string): string | undefined {
+    return this.context.requestHeader.get(key) ?? undefined;
+  }
+
+  onCancel(f: () => void): () => void {
+    const { signal } = this.context;
+    if (signal.aborted) {
+      f();
+      return () => undefined;
+    }
+    signal.addEventListener("abort", f, { once: true });
+    return () => signal.removeEventListener("abort", f);
+  }
+}
+
+/** The status now, and again whenever it changes. A service that is not known is told as such, not refused. */
+async function* watch(o: OtherProtocolsOptions, service: string, context: HandlerContext): AsyncGenerator<{ status: number }> {
+  const SERVICE_UNKNOWN = 3;
+  for (;;) {
+    let wake = (): void => undefined;
+    const changed = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    const stop = o.health.onChange(wake);
+    context.signal.addEventListener("abort", wake, { once: true });
+    yield { status: o.health.status(service) ?? SERVICE_UNKNOWN };
+    if (!context.signal.aborted) await changed;
+    stop();
+    if (context.signal.aborted) return;
+  }
+}

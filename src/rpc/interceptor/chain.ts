@@ -1,0 +1,43 @@
+/**
+ * What stands between the wire and a handler: interceptors in order, then the handler, then one place where whatever was thrown
+ * becomes a service error. The text of a bug stays in the log.
+ */
+import type { Call, Interceptor, Method } from "../../api/call.js";
+import { ServiceError, fromUnknown, unimplemented } from "../../api/service-error.js";
+import type { Logger } from "../../lib/runtime.js";
+
+/** system.maxServiceErrorMessageLength */
+const MESSAGE_LENGTH_MAX = 4000;
+
+export class Chain {
+  constructor(
+    private readonly interceptors: readonly Interceptor[],
+    private readonly logger: Logger,
+  ) {}
+
+  /** Rejects with ServiceError only. */
+  async run(method: Method, request: unknown, call: Call): Promise<unknown> {
+    try {
+      return await this.step(0, method, request, call);
+    } catch (e) {
+      throw this.mask(method, e);
+    }
+  }
+
+  private step(i: number, method: Method, request: unknown, call: Call): Promise<unknown> {
+    const interceptor = this.interceptors[i];
+    if (interceptor !== undefined) return interceptor(method, request, call, () => this.step(i + 1, method, request, call));
+    const { handler } = method;
+    if (handler === undefined) return Promise.reject(unimplemented(`method ${method.name} is not implemented`));
+    // Inside an async function: a handler may throw at once.
+    return (async () => handler(request, call))();
+  }
+
+  private mask(method: Method, thrown: unknown): ServiceError {
+    if (!(thrown instanceof ServiceError)) this.logger.error({ err: thrown, method: method.path }, "handler failed");
+    const error = fromUnknown(thrown);
+    if (error.message.length <= MESSAGE_LENGTH_MAX) return error;
+    return new ServiceError(error.code, error.message.slice(0, MESSAGE_LENGTH_MAX), error.details);
+  }
+}
+

@@ -1,0 +1,57 @@
+/**
+ * Everything that is not a unary gRPC call: streaming gRPC (health watch, reflection), Connect, gRPC-Web. Their code and the
+ * descriptors are loaded on the first such request.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { MethodTable } from "../api/call.js";
+import type { Logger, Runtime } from "../lib/runtime.js";
+import { HEALTH_SERVICE, type Health } from "./health.js";
+import type { Chain } from "./interceptor/chain.js";
+
+export interface OtherProtocolsOptions {
+  readonly methods: MethodTable;
+  readonly chain: Chain;
+  readonly health: Health;
+  readonly logger: Logger;
+  readonly runtime: Runtime;
+  readonly receiveBytesMax: number;
+}
+
+const STREAMING: ReadonlySet<string> = new Set([
+  `/${HEALTH_SERVICE}/Watch`,
+  "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+  "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+]);
+
+type Handle = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => void;
+
+export class OtherProtocols {
+  private adapter: Promise<Handle> | undefined;
+
+  constructor(private readonly o: OtherProtocolsOptions) {}
+
+  isStreaming(path: string): boolean {
+    return STREAMING.has(path);
+  }
+
+  /** A gRPC stream over HTTP/2: the general adapter speaks that too. */
+  grpcStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    void import("node:http2").then(({ Http2ServerRequest: Request, Http2ServerResponse: Response }) => {
+      this.handle(new Request(stream, headers, {}, Object.entries(headers).flat() as string[]), new Response(stream));
+    });
+  }
+
+  handle(request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): void {
+    this.adapter ??= import("./connect/adapter.js").then((m) => m.connectAdapter(this.o));
+    this.adapter.then(
+      (handle) => handle(request, response),
+      (e: unknown) => {
+        this.adapter = undefined;
+        this.o.logger.error({ err: e }, "protocol adapter cannot be loaded");
+        response.statusCode = 500;
+        response.end();
+      },
+    );
+  }
+}
