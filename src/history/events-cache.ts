@@ -6,35 +6,38 @@ interface Entry {
   bytes: number;
 }
 
+/** Of a batch and its place in the list, besides its events. */
+const OVERHEAD_BYTES = 150;
+
 export class EventsCache {
   private readonly branches = new Map<number, Entry>();
   private bytes = 0;
 
   constructor(private readonly bytesMax: () => number) {}
 
-  /** A batch that has become durable. */
+  /** A batch that has become durable. A branch that is not known from its start has a beginning that only the store has. */
   append(batch: HistoryBatch): void {
     let entry = this.branches.get(batch.branch);
-    if (entry === undefined) {
-      // A branch that is not known from its start has a beginning that only the store has.
-      this.branches.set(batch.branch, (entry = { batches: [], bytes: 0 }));
-    }
+    if (entry === undefined) this.branches.set(batch.branch, (entry = { batches: [], bytes: 0 }));
+    const size = batch.data.length + OVERHEAD_BYTES;
     entry.batches.push(batch);
-    entry.bytes += batch.data.length;
-    this.bytes += batch.data.length;
+    entry.bytes += size;
+    this.bytes += size;
     this.shrink();
   }
 
-  /** Batches from the one that holds `fromEventId` on, if all of them are here. */
-  read(branch: number, fromEventId: number): readonly HistoryBatch[] | undefined {
+  /** Batches that hold events in [fromEventId, endEventId), if all of them are here. The first may begin before fromEventId. */
+  read(branch: number, fromEventId: number, endEventId: number): readonly HistoryBatch[] | undefined {
     const entry = this.branches.get(branch);
-    const first = entry?.batches[0];
-    if (entry === undefined || first === undefined || first.firstEventId > fromEventId) return undefined;
+    if (entry === undefined) return undefined;
+    const { batches } = entry;
+    const first = batches[0];
+    if (first === undefined || first.firstEventId > fromEventId) return undefined;
     this.branches.delete(branch);
     this.branches.set(branch, entry);
-    let i = entry.batches.length - 1;
-    while (i > 0 && (entry.batches[i]?.firstEventId ?? 0) > fromEventId) i--;
-    return i === 0 ? entry.batches : entry.batches.slice(i);
+    const begin = countBefore(batches, fromEventId + 1) - 1;
+    const end = countBefore(batches, endEventId);
+    return begin === 0 && end === batches.length ? batches : batches.slice(begin, end);
   }
 
   drop(branch: number): void {
@@ -52,4 +55,16 @@ export class EventsCache {
       this.branches.delete(branch);
     }
   }
+}
+
+/** Number of batches that begin before an event. */
+function countBefore(batches: readonly HistoryBatch[], eventId: number): number {
+  let lo = 0;
+  let hi = batches.length;
+  while (lo < hi) {
+    const mid = (lo + hi) >>> 1;
+    if ((batches[mid] as HistoryBatch).firstEventId < eventId) lo = mid + 1;
+    else hi = mid;
+  }
+  return lo;
 }

@@ -7,6 +7,12 @@ import type { ExecutionAddress } from "../core/input.js";
 import type { RunState } from "../core/workflow/mutable-state.js";
 import type { PendingInput } from "./pending-input.js";
 
+/** Of a chain without runs: what a question about an unknown workflow id leaves behind. */
+const CHAIN_BYTES = 300;
+const MISSING_MAX = 100;
+/** Closed runs of a chain that are kept beside the current one. */
+const CLOSED_RUNS_MAX = 4;
+
 export class CachedChain implements Chain {
   readonly runs = new Map<string, RunState>();
   /** Run ids that the store does not have. */
@@ -21,6 +27,8 @@ export class CachedChain implements Chain {
   /** Set while a failed transition's batch settles: no input is taken. */
   isBlocked = false;
   lastUsed = 0;
+  /** What the cache has counted for it. */
+  countedBytes = 0;
 
   constructor(
     readonly id: string,
@@ -42,6 +50,12 @@ export class CachedChain implements Chain {
     return this.currentRunId === null || (this.currentRunId !== undefined && this.runs.has(this.currentRunId));
   }
 
+  /** The store has no such run. */
+  addMissing(runId: string): void {
+    if (this.missing.size >= MISSING_MAX) this.missing.clear();
+    this.missing.add(runId);
+  }
+
   add(state: RunState): void {
     this.runs.set(state.info.runId, state);
     this.missing.delete(state.info.runId);
@@ -60,7 +74,7 @@ export class CachedChain implements Chain {
   }
 
   get sizeBytes(): number {
-    let n = 300;
+    let n = CHAIN_BYTES;
     for (const r of this.runs.values()) n += r.sizeBytes;
     return n;
   }
@@ -71,13 +85,20 @@ export class ExecutionCache {
   /** Runs in memory by execution key. */
   private readonly keys = new Map<number, CachedChain>();
   private clock = 0;
+  private bytes = 0;
 
-  constructor(private readonly chainsMax: () => number) {}
+  constructor(
+    private readonly chainsMax: () => number,
+    private readonly bytesMax: number,
+  ) {}
 
   get(namespaceId: string, workflowId: string): CachedChain {
     const id = `${namespaceId}/${workflowId}`;
     let chain = this.chains.get(id);
-    if (chain === undefined) this.chains.set(id, (chain = new CachedChain(id, namespaceId, workflowId)));
+    if (chain === undefined) {
+      this.chains.set(id, (chain = new CachedChain(id, namespaceId, workflowId)));
+      this.count(chain);
+    }
     chain.lastUsed = ++this.clock;
     return chain;
   }
@@ -101,26 +122,48 @@ export class ExecutionCache {
     this.keys.delete(key);
   }
 
+  /** The chain has changed: its size is counted anew. */
+  count(chain: CachedChain): void {
+    const size = chain.sizeBytes;
+    this.bytes += size - chain.countedBytes;
+    chain.countedBytes = size;
+  }
+
   /** Forgets what is in memory of a chain; the next input loads it again. */
   evict(chain: CachedChain): void {
     for (const state of chain.runs.values()) this.keys.delete(state.key);
     chain.runs.clear();
     chain.missing.clear();
     chain.currentRunId = undefined;
-    if (chain.queue.length === 0 && !chain.isLoading) this.chains.delete(chain.id);
+    if (chain.queue.length === 0 && !chain.isLoading) {
+      if (this.chains.get(chain.id) === chain) this.chains.delete(chain.id);
+      this.bytes -= chain.countedBytes;
+      chain.countedBytes = 0;
+    } else this.count(chain);
+  }
+
+  /** Lets closed runs of a chain go that has begun many: a workflow that continues as new for ever stays small. */
+  trim(chain: CachedChain, durable: number): void {
+    if (chain.runs.size <= CLOSED_RUNS_MAX + 1 || chain.sequence > durable || chain.isLoading || chain.isBlocked) return;
+    for (const [runId, state] of chain.runs) {
+      if (chain.runs.size <= CLOSED_RUNS_MAX + 1) break;
+      if (state.isOpen || state.isPinned || runId === chain.currentRunId) continue;
+      chain.runs.delete(runId);
+      this.keys.delete(state.key);
+    }
+    this.count(chain);
   }
 
   /** Lets the least used chains go. `durable`: the newest settled batch. */
   shrink(durable: number): void {
     const max = this.chainsMax();
-    if (this.chains.size <= max) return;
-    // Insertion order is nearly age; a chain used lately is passed over once.
-    const threshold = this.clock - Math.floor(max / 2);
-    let budget = this.chains.size - max + 64;
+    if (this.chains.size <= max && this.bytes <= this.bytesMax) return;
+    // Insertion order is nearly age; a chain used lately, or that must stay, goes to the end.
+    const threshold = this.clock - Math.floor(Math.min(max, this.chains.size) / 2);
+    let budget = Math.max(0, this.chains.size - max) + 64;
     for (const chain of this.chains.values()) {
-      if (budget-- <= 0) return;
-      if (chain.isPinned || chain.sequence > durable) continue;
-      if (chain.lastUsed > threshold) {
+      if (budget-- <= 0 || (this.chains.size <= max && this.bytes <= this.bytesMax)) return;
+      if (chain.lastUsed > threshold || chain.isPinned || chain.sequence > durable) {
         this.chains.delete(chain.id);
         this.chains.set(chain.id, chain);
         continue;
@@ -129,7 +172,17 @@ export class ExecutionCache {
     }
   }
 
+  /** Whether any chain has inputs that were not applied. */
+  get hasWork(): boolean {
+    for (const chain of this.chains.values()) if (chain.queue.length > 0 || chain.isLoading || chain.isBlocked) return true;
+    return false;
+  }
+
   get size(): number {
     return this.chains.size;
+  }
+
+  get sizeBytes(): number {
+    return this.bytes;
   }
 }

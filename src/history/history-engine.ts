@@ -10,14 +10,14 @@
 import { ExecutionRecord, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import { ResourceExhaustedCause, ResourceExhaustedScope } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
-import { ServiceError, internal, resourceExhausted, unavailable } from "../api/service-error.js";
+import { Code, ServiceError, internal, namespaceNotFound, resourceExhausted, unavailable } from "../api/service-error.js";
 import { decode, encode } from "../api/wire.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { apply as Apply } from "../core/engine.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
 import type { NamespaceDirectory } from "../core/namespace-view.js";
 import type { DispatchTask, EventReference, HistoryRange, Loaded, Outcome, Replies, Transition } from "../core/transition.js";
-import { Kind, type RunDraft, RunState } from "../core/workflow/mutable-state.js";
+import { type EventBatch, Kind, type RunDraft, RunState } from "../core/workflow/mutable-state.js";
 import { transferInput, transferResult } from "../core/workflow/transfer.js";
 import { assert } from "../lib/assert.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
@@ -27,13 +27,13 @@ import type { HistoryService, Reservation, TaskDispatcher } from "./contract.js"
 import { EventsCache } from "./events-cache.js";
 import { EventsNotifier } from "./events-notifier.js";
 import { type CachedChain, ExecutionCache } from "./execution-cache.js";
-import { GroupCommit, type OpenBatch } from "./group-commit.js";
-import { HistoryReader, type PageLimits } from "./history-reader.js";
+import { type FailureKind, GroupCommit, type OpenBatch } from "./group-commit.js";
+import { HistoryReader, type PageLimits, branchOf } from "./history-reader.js";
 import { KeyAllocator, RunIds } from "./ids.js";
 import { InputClass, type PendingInput, eventKey } from "./pending-input.js";
 import { Retention } from "./queues/retention.js";
-import { TimerQueue } from "./queues/timer-queue.js";
-import { TransferQueue } from "./queues/transfer-queue.js";
+import { type DueRow, TimerQueue } from "./queues/timer-queue.js";
+import { type TransferOutcome, TransferQueue } from "./queues/transfer-queue.js";
 
 export interface HistoryEngineOptions {
   readonly store: Store;
@@ -60,6 +60,12 @@ const TRANSFER_DEPTH_MAX = 3;
 const SHARE_TIMER = 4;
 const SHARE_TRANSFER = 8;
 const ROWS_RETRY_MS = 1_000;
+const CHAINS_MAX = 20_000;
+const CHAINS_BYTES_MAX = 64 * 1024 * 1024;
+const EVENTS_BYTES_MAX = 32 * 1024 * 1024;
+const ROOT_CLOCK = 0;
+/** They need no room on a full disk. */
+const GOES_ON_WHEN_FULL: ReadonlySet<InputKind> = new Set(["delete", "describe", "historyPosition", "query", "dropQuery"]);
 export const SHARD_COUNT = 1024;
 
 const NOTHING = (): void => undefined;
@@ -80,6 +86,8 @@ export class HistoryEngine implements HistoryService {
   private taken = 0;
   private isTurnScheduled = false;
   private isDraining = false;
+  /** Nothing is applied any more. */
+  private isStopped = false;
   private drained: (() => void) | undefined;
   private lastNow = 0;
   private nextWaiter = 1;
@@ -89,8 +97,8 @@ export class HistoryEngine implements HistoryService {
   readonly counters = { inputs: 0, commits: 0, rows: 0 };
 
   constructor(private readonly o: HistoryEngineOptions) {
-    this.cache = new ExecutionCache(() => Math.min(o.config().limits.executionCacheEntriesMax, 20_000));
-    this.eventsCache = new EventsCache(() => Math.min(o.config().limits.eventsCacheBytesMax, 32 * 1024 * 1024));
+    this.cache = new ExecutionCache(() => Math.min(o.config().limits.executionCacheEntriesMax, CHAINS_MAX), CHAINS_BYTES_MAX);
+    this.eventsCache = new EventsCache(() => Math.min(o.config().limits.eventsCacheBytesMax, EVENTS_BYTES_MAX));
     this.reader = new HistoryReader(o.store, this.eventsCache);
     this.notifier = new EventsNotifier(o.runtime);
     this.commits = new GroupCommit(
@@ -102,8 +110,15 @@ export class HistoryEngine implements HistoryService {
     this.runIds = new RunIds(o.runtime, KeyAllocator.floorMs(o.keysRecord));
     this.lastNow = KeyAllocator.floorMs(o.keysRecord) * 1000;
     this.keys = new KeyAllocator(o.keysRecord, o.runtime);
-    this.timers = new TimerQueue(o.store, o.runtime, o.logger, (row) => this.fireDue(row));
-    this.transfers = new TransferQueue(o.store, o.runtime, o.logger, (id, record) => this.runTransfer(id, record));
+    this.timers = new TimerQueue(o.store, o.runtime, o.logger, ROOT_CLOCK, (row) => this.fireDue(row));
+    this.transfers = new TransferQueue({
+      store: o.store,
+      runtime: o.runtime,
+      logger: o.logger,
+      ownIdsFrom: this.keys.first,
+      run: (id, record) => this.runTransfer(id, record),
+      save: (id, record) => this.saveTransfer(id, record),
+    });
     this.retention = new Retention(o.store, o.runtime, o.logger, (f) => this.withBatch(f));
   }
 
@@ -138,10 +153,14 @@ export class HistoryEngine implements HistoryService {
   }
 
   private enqueue(p: PendingInput): void {
-    if (this.isDraining && p.class === InputClass.CALL) {
+    if (this.isStopped || (this.isDraining && p.class === InputClass.CALL)) {
       p.reject(unavailable("server is shutting down"));
       return;
     }
+    this.push(p);
+  }
+
+  private push(p: PendingInput): void {
     const chain = this.cache.get(p.address.namespaceId, p.address.workflowId);
     chain.queue.push(p);
     this.wake(chain);
@@ -175,6 +194,9 @@ export class HistoryEngine implements HistoryService {
   }
 
   private turn(): void {
+    if (this.isStopped) return;
+    // An input that runs alone waits for the batches before it, and nothing joins it.
+    if (this.commits.canTakeMore && this.commits.open.alone !== undefined) this.commits.flush();
     if (!this.commits.canTakeMore) return;
     const begin = this.o.runtime.nowMicros();
     for (let n = 0; n < TURN_INPUTS_MAX; n++) {
@@ -183,20 +205,26 @@ export class HistoryEngine implements HistoryService {
       chain.isReady = false;
       const p = chain.queue[0];
       if (p === undefined || chain.isLoading || chain.isBlocked) continue;
-      if (p.isAlone && !this.commits.open.rows.isEmpty) {
+      if (p.isAlone && !this.commits.open.isEmpty) {
         // It gets a batch of its own.
         this.wakeFront(chain);
         break;
       }
       if (!this.loaded(chain, p)) continue;
       chain.queue.shift();
+      if (p.isAlone) this.commits.open.alone = p;
       this.process(chain, p);
+      if (p.isAlone && this.commits.open.isEmpty) this.commits.open.alone = undefined;
       this.wake(chain);
       if (p.isAlone || this.o.runtime.nowMicros() - begin > TURN_MICROS_MAX) break;
     }
     this.commits.flush();
-    if (this.ready.some((r) => r.length > 0) && this.commits.canTakeMore) this.scheduleTurn();
+    if (this.hasReady && this.commits.canTakeMore) this.scheduleTurn();
     this.checkDrained();
+  }
+
+  private get hasReady(): boolean {
+    return this.ready.some((r) => r.length > 0);
   }
 
   private wakeFront(chain: CachedChain): void {
@@ -217,7 +245,8 @@ export class HistoryEngine implements HistoryService {
       (e: unknown) => {
         chain.isLoading = false;
         this.o.logger.error({ err: e, workflowId: chain.workflowId }, "execution cannot be loaded");
-        chain.queue.shift();
+        const at = chain.queue.indexOf(p);
+        if (at >= 0) chain.queue.splice(at, 1);
         p.reject(internal("execution cannot be loaded"));
         this.wake(chain);
       },
@@ -228,43 +257,46 @@ export class HistoryEngine implements HistoryService {
   private async load(chain: CachedChain, address: ExecutionAddress): Promise<void> {
     const namespace = this.o.namespaces().byId(address.namespaceId);
     if (namespace === undefined) {
-      if (address.runId === "") chain.currentRunId = null;
-      else chain.missing.add(address.runId);
+      this.isMissing(chain, address);
       return;
     }
     const found = await this.o.store.findRun({ namespaceKey: namespace.key, workflowId: address.workflowId, runId: address.runId });
     if (found === undefined) {
-      if (address.runId === "") chain.currentRunId = null;
-      else chain.missing.add(address.runId);
+      this.isMissing(chain, address);
       return;
     }
     if (!chain.runs.has(found.runId)) {
       const rows = await this.o.store.loadExecution(found.key);
       if (rows === undefined) {
-        chain.missing.add(found.runId);
-        if (address.runId === "") chain.currentRunId = null;
+        this.isMissing(chain, address);
         return;
       }
       const state = RunState.load(rows.key, rows.record, rows.live);
       chain.add(state);
       this.cache.index(chain, state);
+      this.cache.count(chain);
     }
     if (address.runId === "") chain.currentRunId = found.runId;
   }
 
-  private env(address: ExecutionAddress): Env | undefined {
+  private isMissing(chain: CachedChain, address: ExecutionAddress): void {
+    if (address.runId === "") chain.currentRunId = null;
+    else chain.addMissing(address.runId);
+  }
+
+  private env(chain: CachedChain, address: ExecutionAddress): Env | undefined {
     const namespaces = this.o.namespaces();
     const namespace = namespaces.byId(address.namespaceId);
     if (namespace === undefined) return undefined;
     this.lastNow = Math.max(this.lastNow, this.o.runtime.nowMicros());
-    return new TurnEnv(this.lastNow, this.o.config(), namespace, namespaces, this.runIds, this.keys, this.o.runtime);
+    return new TurnEnv(this.lastNow, this.o.config(), namespace, namespaces, chain.currentRunId ?? address.runId, this.runIds, this.keys, this.o.runtime);
   }
 
   private applyInput<K extends InputKind>(chain: CachedChain, p: { address: ExecutionAddress; input: Input } & Partial<PendingInput>): Outcome<K> | "bug" {
-    const env = this.env(p.address);
-    if (env === undefined) return { outcome: "error", error: new ServiceError(5, `Namespace ${p.address.namespaceId} is not found.`) };
+    const env = this.env(chain, p.address);
+    if (env === undefined) return { outcome: "error", error: namespaceNotFound(p.address.namespaceId) };
     const loaded: Loaded = {
-      event: (r) => p.loadedEvents?.get(eventKey(r)) ?? this.recentEvent(r),
+      event: (r) => p.loadedEvents?.get(eventKey(r)) ?? this.recentEvent(r) ?? this.reader.cachedEvent(r),
       requestId: (id) => p.loadedRequestIds?.get(id),
     };
     this.counters.inputs++;
@@ -280,14 +312,31 @@ export class HistoryEngine implements HistoryService {
 
   /** Events of batches that are not settled are in memory only. */
   private recentEvent(r: EventReference): HistoryEvent | undefined {
-    return this.undurableEvents.get(eventKey(r));
+    const branch = branchOf(r);
+    const batches = branch === undefined ? undefined : this.undurable.get(branch);
+    if (batches === undefined) return undefined;
+    for (const b of batches) {
+      const event = b.events[r.eventId - b.firstEventId];
+      if (event !== undefined) return event;
+    }
+    return undefined;
   }
-  private readonly undurableEvents = new Map<string, HistoryEvent>();
+  /** History that is not durable yet, by branch. */
+  private readonly undurable = new Map<number, EventBatch[]>();
+
+  private historyDurable(b: EventBatch): void {
+    this.eventsCache.append(b);
+    const batches = this.undurable.get(b.branch);
+    if (batches === undefined) return;
+    batches.shift();
+    if (batches.length === 0) this.undurable.delete(b.branch);
+  }
 
   private process(chain: CachedChain, p: PendingInput): void {
+    if (p.input.kind === "dropQuery") this.waiters.delete(p.input.waiter);
     const outcome = this.applyInput(chain, p);
     if (outcome === "bug") {
-      this.afterBug(chain, p);
+      this.quarantine(chain, p);
       return;
     }
     switch (outcome.outcome) {
@@ -295,8 +344,8 @@ export class HistoryEngine implements HistoryService {
         this.loadNeeded(chain, p, outcome);
         return;
       case "error": {
+        // The backlog row of a task that could not be started stays: matching offers it again, or drops it.
         const error = outcome.error;
-        this.consume(p, chain);
         this.commits.release(chain.sequence, () => p.reject(error), p);
         return;
       }
@@ -334,20 +383,19 @@ export class HistoryEngine implements HistoryService {
   /** A task that was started for a poller which has gone meanwhile goes back. */
   private deliver(p: PendingInput, reply: Replies["startWorkflowTask"] | Replies["startActivity"]): void {
     if (p.isGone?.() === true) {
-      this.undeliver(p.address, p.input.kind === "startActivity" ? "activity" : "workflow", reply, p.input);
+      this.undeliver(p.address, p.input.kind === "startActivity" ? "activity" : "workflow", reply);
       p.reject(STALE_TASK);
       return;
     }
     p.resolve(reply as never);
   }
 
-  private undeliver(address: ExecutionAddress, task: "workflow" | "activity", reply: { scheduledEventId: number; nonce: number }, _input: Input): void {
+  private undeliver(address: ExecutionAddress, task: "workflow" | "activity", reply: { scheduledEventId: number; nonce: number }): void {
     this.internalInput(address, { kind: "undelivered", task, scheduledEventId: reply.scheduledEventId, nonce: reply.nonce }, InputClass.CALL);
   }
 
   private internalInput(address: ExecutionAddress, input: Input, inputClass: InputClass, extra: Partial<Pick<PendingInput, "dueRow" | "transferRow" | "resolve" | "reject">> = {}): void {
-    const chain = this.cache.get(address.namespaceId, address.workflowId);
-    chain.queue.push({
+    const p: PendingInput = {
       address,
       input,
       class: inputClass,
@@ -360,8 +408,9 @@ export class HistoryEngine implements HistoryService {
       loadedEvents: undefined,
       loadedRequestIds: undefined,
       isAlone: false,
-    });
-    this.wake(chain);
+    };
+    if (this.isStopped) p.reject(unavailable("server is shutting down"));
+    else this.push(p);
   }
 
   /** The backlog row of a task that has found its poller, or no longer concerns anyone. */
@@ -382,15 +431,41 @@ export class HistoryEngine implements HistoryService {
     this.commits.open.rows.writeComponent(0, Kind.TRANSFER, id, { op: "delete" });
   }
 
-  private afterBug(chain: CachedChain, p: PendingInput): void {
+  /** After a bug of the core nothing of the chain is trusted: it takes no input until its batch has settled, and is loaded anew. */
+  private quarantine(chain: CachedChain, p: PendingInput | undefined): void {
+    if (chain.isBlocked) {
+      p?.reject(internal("internal error"));
+      return;
+    }
     chain.isBlocked = true;
-    const sequence = chain.sequence;
-    this.commits.release(sequence, () => {
-      chain.isBlocked = false;
-      this.cache.evict(chain);
-      p.reject(internal("internal error"));
-      this.reopen(chain);
-    });
+    this.commits.release(
+      chain.sequence,
+      () => {
+        chain.isBlocked = false;
+        const waiting = this.takeWaiting(chain);
+        this.cache.evict(chain);
+        p?.reject(internal("internal error"));
+        chain.queue.unshift(...waiting);
+        this.reopen(chain);
+      },
+      p,
+      () => {
+        chain.isBlocked = false;
+      },
+    );
+  }
+
+  /** Queries that wait in memory only are asked again when the memory goes. */
+  private takeWaiting(chain: CachedChain): PendingInput[] {
+    const out: PendingInput[] = [];
+    for (const state of chain.runs.values())
+      for (const q of state.queries) {
+        const waiting = this.waiters.get(q.waiter);
+        if (waiting === undefined) continue;
+        this.waiters.delete(q.waiter);
+        out.push(waiting);
+      }
+    return out;
   }
 
   /** An evicted chain with input left goes on under its name. */
@@ -403,6 +478,12 @@ export class HistoryEngine implements HistoryService {
   }
 
   private loadNeeded(chain: CachedChain, p: PendingInput, need: { events: readonly EventReference[]; requestIds: readonly string[] }): void {
+    const { loadedEvents, loadedRequestIds } = p;
+    if (need.events.every((r) => loadedEvents?.has(eventKey(r)) === true) && need.requestIds.every((id) => loadedRequestIds?.has(id) === true)) {
+      this.o.logger.error({ kind: p.input.kind, workflowId: chain.workflowId, events: need.events.map((r) => r.eventId) }, "rows that an input needs are missing");
+      p.reject(internal("rows that the request needs are missing"));
+      return;
+    }
     chain.isLoading = true;
     const sequence = chain.sequence;
     const rows = async (): Promise<void> => {
@@ -416,8 +497,7 @@ export class HistoryEngine implements HistoryService {
         p.loadedRequestIds.set(id, value === undefined ? null : { eventType: 0, eventId: 0 });
       }
     };
-    // Rows of transitions that are not durable are not readable yet.
-    this.commits.release(sequence, () => {
+    const read = (): void => {
       rows().then(
         () => {
           chain.isLoading = false;
@@ -431,6 +511,10 @@ export class HistoryEngine implements HistoryService {
           this.wake(chain);
         },
       );
+    };
+    // Rows of transitions that are not durable are not readable yet.
+    this.commits.release(sequence, read, p, () => {
+      chain.isLoading = false;
     });
   }
 
@@ -446,6 +530,7 @@ export class HistoryEngine implements HistoryService {
       open.chains.add(chain);
       this.writeRun(chain, draft, open);
     }
+    this.cache.count(chain);
     for (const a of t.answers) {
       const waiting = this.waiters.get(a.waiter);
       if (waiting === undefined) continue;
@@ -473,10 +558,12 @@ export class HistoryEngine implements HistoryService {
     const oldClock = draft.isNew ? 0 : old.dueClock;
     if (draft.removed) {
       if (oldDue > 0) rows.deleteDue(oldClock, oldDue, key);
-      this.retention.remove(rows, { key, namespaceKey: namespace.key, workflowId: info.workflowId, runId: info.runId, branch: info.branch, lastEventId: info.nextEventId - 1, shard: shardOf(info) });
+      const remove = this.retention.remove(rows, { key, namespaceKey: namespace.key, workflowId: info.workflowId, runId: info.runId, branch: info.branch, lastEventId: info.nextEventId - 1, shard: shardOf(info) });
+      open.timers.push(remove);
+      open.runs.delete(draft.base);
       this.cache.unindex(key);
       chain.runs.delete(info.runId);
-      chain.missing.add(info.runId);
+      chain.addMissing(info.runId);
       if (chain.currentRunId === info.runId) chain.currentRunId = undefined;
       // The store still has the run until the batch is durable: nothing of the workflow id is loaded before.
       chain.isBlocked = true;
@@ -508,23 +595,19 @@ export class HistoryEngine implements HistoryService {
     }
     for (const b of draft.batches) {
       rows.appendHistory(b.branch, b.firstEventId, b.data);
-      for (const e of b.events) {
-        const id = `${b.branch}/${e.eventId}`;
-        this.undurableEvents.set(id, e);
-        open.undo.push(() => this.undurableEvents.delete(id));
-      }
-      open.replies.push(() => {
-        this.eventsCache.append({ branch: b.branch, firstEventId: b.firstEventId, data: b.data });
-        for (const e of b.events) this.undurableEvents.delete(`${b.branch}/${e.eventId}`);
-      });
+      const undurable = this.undurable.get(b.branch);
+      if (undurable === undefined) this.undurable.set(b.branch, [b]);
+      else undurable.push(b);
+      open.replies.push(() => this.historyDurable(b));
+      open.undo.push(() => this.undurable.delete(b.branch));
     }
     for (const c of components) rows.writeComponent(key, c.kind, c.id, c.op === "delete" ? { op: "delete" } : { op: c.op, value: c.value });
     for (const r of draft.requestIds) if (r.id !== info.startRequestId) rows.writeComponent(key, Kind.REQUEST_ID, r.id, { op: "put", value: ONE });
     for (const id of draft.doneTransfers) this.deleteTransferRow(id);
     if (draft.visibility !== undefined) rows.putVisibility(draft.visibility, draft.isNew);
-    rows.putExecution(key, shardOf(info), draft.encodeInfo(), draft.isNew);
     const hasEvents = draft.batches.length > 0;
     const state = draft.accept();
+    open.putRun(state, shardOf(info), draft.isNew);
     if (draft.isNew) {
       chain.began(state);
       this.cache.index(chain, state);
@@ -547,7 +630,8 @@ export class HistoryEngine implements HistoryService {
     const outcome = this.applyInput(chain, { address, input: reservation.input });
     if (outcome === "bug" || outcome.outcome !== "accepted") {
       reservation.release();
-      if (outcome !== "bug" && outcome.outcome === "stale") return;
+      if (outcome === "bug") this.quarantine(chain, undefined);
+      else if (outcome.outcome === "stale") return;
       this.storeTask(task, open);
       return;
     }
@@ -560,7 +644,7 @@ export class HistoryEngine implements HistoryService {
   private confirm(reservation: Reservation, address: ExecutionAddress, reply: Replies["startWorkflowTask"] | Replies["startActivity"]): void {
     if (reservation.isGone()) {
       reservation.release();
-      this.undeliver(address, reservation.input.kind === "startActivity" ? "activity" : "workflow", reply, reservation.input);
+      this.undeliver(address, reservation.input.kind === "startActivity" ? "activity" : "workflow", reply);
       return;
     }
     reservation.confirm(reply);
@@ -587,7 +671,8 @@ export class HistoryEngine implements HistoryService {
     const id = this.keys.next();
     this.keys.writeTo(open.rows);
     open.rows.writeComponent(0, Kind.TRANSFER, id, { op: "insert", value: encode(TransferRecord, { ...record, rowId: id }) });
-    if (this.o.sameBatchTransfers && depth < TRANSFER_DEPTH_MAX && this.transferNow(id, record, depth)) return;
+    // An input that runs alone is to fail for its own rows only.
+    if (this.o.sameBatchTransfers && open.alone === undefined && depth < TRANSFER_DEPTH_MAX && this.transferNow(id, record, depth)) return;
     open.timers.push(() => this.transfers.add(id, record));
   }
 
@@ -602,6 +687,7 @@ export class HistoryEngine implements HistoryService {
       const target = this.cache.find(ask.address.namespaceId, ask.address.workflowId);
       if (target === undefined || target.isLoading || target.isBlocked || target.queue.length > 0 || !target.isLoaded(ask.address)) return false;
       const outcome = this.applyInput(target, ask);
+      if (outcome === "bug") this.quarantine(target, undefined);
       if (outcome === "bug" || outcome.outcome === "need") return false;
       if (outcome.outcome === "accepted") {
         this.accept(target, outcome, depth + 1);
@@ -610,39 +696,48 @@ export class HistoryEngine implements HistoryService {
     }
     if (result === "retry") return false;
     const address: ExecutionAddress = { namespaceId: record.sourceNamespaceId, workflowId: record.sourceWorkflowId, runId: record.sourceRunId };
+    // The target may have been this very chain, and have gone.
+    if (source.isBlocked || !source.isLoaded(address)) return false;
     const outcome = this.applyInput(source, { address, input: result });
+    if (outcome === "bug") this.quarantine(source, undefined);
     if (outcome === "bug" || outcome.outcome === "need") return false;
     if (outcome.outcome === "accepted") this.accept(source, outcome, depth + 1);
     else this.deleteTransferRow(id);
     return true;
   }
 
-  /** One attempt of a durable transfer task. Resolves true when its row is gone. */
-  private async runTransfer(id: number, record: TransferRecord): Promise<boolean> {
+  /** One attempt of a durable transfer task: done when its row is gone. */
+  private async runTransfer(id: number, record: TransferRecord): Promise<TransferOutcome> {
     const ask = transferInput(id, record, this.o.namespaces());
     let result: Input | "retry";
+    let problem = "";
     if ("result" in ask) result = ask.result;
     else {
       try {
         const reply = await this.submitInternal(ask.address, ask.input, InputClass.TRANSFER);
         result = transferResult(id, record, { reply });
       } catch (e) {
-        result = transferResult(id, record, { error: e instanceof ServiceError ? e : internal(String(e)) });
+        const error = e instanceof ServiceError ? e : internal(String(e));
+        problem = error.message;
+        result = transferResult(id, record, { error });
       }
     }
-    if (result === "retry") return false;
+    if (result === "retry") return { retry: problem };
     const address: ExecutionAddress = { namespaceId: record.sourceNamespaceId, workflowId: record.sourceWorkflowId, runId: record.sourceRunId };
     try {
       await this.submitInternal(address, result, InputClass.TRANSFER, id);
-      return true;
+      return "done";
     } catch (e) {
-      if (e instanceof ServiceError && e.code === 5) {
-        // The source is gone: nobody is left to learn the result.
-        await this.withBatch((rows) => rows.writeComponent(0, Kind.TRANSFER, id, { op: "delete" }));
-        return true;
-      }
-      return false;
+      if (!(e instanceof ServiceError) || e.code !== Code.NOT_FOUND) return { retry: e instanceof Error ? e.message : String(e) };
+      // The source is gone: nobody is left to learn the result.
+      await this.withBatch((rows) => rows.writeComponent(0, Kind.TRANSFER, id, { op: "delete" }));
+      return "done";
     }
+  }
+
+  private saveTransfer(id: number, record: TransferRecord): void {
+    if (this.isStopped) return;
+    this.commitRows((rows) => rows.writeComponent(0, Kind.TRANSFER, id, { op: "put", value: encode(TransferRecord, record) })).catch(NOTHING);
   }
 
   private submitInternal(address: ExecutionAddress, input: Input, inputClass: InputClass, transferRow?: number): Promise<unknown> {
@@ -653,24 +748,26 @@ export class HistoryEngine implements HistoryService {
 
   // --- Timers
 
-  private fireDue(row: { clock: number; due: number; key: number }): void {
+  /** Resolves when the row has been seen to. A row that its run has left behind needs nothing. */
+  private async fireDue(row: DueRow): Promise<void> {
     const cached = this.cache.byKey(row.key);
     if (cached !== undefined) {
       const { info } = cached.state;
-      this.internalInput({ namespaceId: info.namespaceId, workflowId: info.workflowId, runId: info.runId }, { kind: "due" }, InputClass.TIMER, { dueRow: row });
-      return;
+      // While a batch is unsettled the row may still come back.
+      if ((info.due !== row.due || info.dueClock !== row.clock) && cached.chain.sequence <= this.commits.durable) return;
+      return this.submitDue(info, row);
     }
-    this.o.store.loadExecution(row.key).then(
-      (rows) => {
-        if (rows === undefined) {
-          void this.withBatch((b) => b.deleteDue(row.clock, row.due, row.key));
-          return;
-        }
-        const info = decode(ExecutionRecord, rows.record);
-        this.internalInput({ namespaceId: info.namespaceId, workflowId: info.workflowId, runId: info.runId }, { kind: "due" }, InputClass.TIMER, { dueRow: row });
-      },
-      (e: unknown) => this.o.logger.error({ err: e }, "due execution cannot be loaded"),
-    );
+    const rows = await this.o.store.loadExecution(row.key);
+    if (rows === undefined) return;
+    const info = decode(ExecutionRecord, rows.record);
+    if (info.due !== row.due || info.dueClock !== row.clock) return;
+    return this.submitDue(info, row);
+  }
+
+  private submitDue(info: ExecutionRecord, row: DueRow): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.internalInput({ namespaceId: info.namespaceId, workflowId: info.workflowId, runId: info.runId }, { kind: "due" }, InputClass.TIMER, { dueRow: row, resolve: () => resolve(), reject });
+    });
   }
 
   // --- Commit
@@ -679,10 +776,11 @@ export class HistoryEngine implements HistoryService {
     this.counters.commits++;
     this.counters.rows += batch.rows.rowCount;
     this.keys.durable(batch.rows);
+    for (const chain of batch.chains) this.cache.trim(chain, this.commits.durable);
     this.cache.shrink(this.commits.durable);
-    if (this.ready.some((r) => r.length > 0)) this.scheduleTurn();
+    if (this.hasReady || this.commits.hasOpenWork) this.scheduleTurn();
     else this.scheduleIdle();
-    this.checkDrained();
+    if (this.drained !== undefined) this.scheduleTurn();
   }
 
   private scheduleIdle(): void {
@@ -701,36 +799,38 @@ export class HistoryEngine implements HistoryService {
   }
 
   /** Batches that will never be durable: memory goes back to what the store has, and the inputs run again or are refused. */
-  private lost(lost: OpenBatch[], kind: "refused" | "full" | "lost"): void {
+  private lost(lost: OpenBatch[], kind: FailureKind): void {
+    if (kind === "lost") {
+      // Nobody may learn anything from here on: the outcome is unknown.
+      this.isStopped = true;
+      this.o.onFatal(new Error("a commit has an unknown outcome"));
+      return;
+    }
     for (const b of [...lost].reverse()) for (const f of [...b.undo].reverse()) f();
     const chains = new Set<CachedChain>();
     for (const b of lost) for (const c of b.chains) chains.add(c);
     const again: PendingInput[] = [];
     for (const c of chains) {
-      // Queries that wait in memory only are asked again.
-      for (const state of c.runs.values())
-        for (const q of state.queries) {
-          const waiting = this.waiters.get(q.waiter);
-          this.waiters.delete(q.waiter);
-          if (waiting !== undefined) again.push(waiting);
-        }
-      this.cache.evict(c);
+      for (const p of this.takeWaiting(c)) again.push(p);
       c.sequence = this.commits.durable;
+      this.cache.evict(c);
     }
-    if (kind === "lost") {
-      this.o.onFatal(new Error("a commit has an unknown outcome"));
-      return;
-    }
+    const failed = lost[0];
     for (const b of lost)
       for (const p of b.inputs) {
-        if (kind === "full") p.reject(resourceExhausted("the disk is full", ResourceExhaustedCause.PERSISTENCE_LIMIT, ResourceExhaustedScope.SYSTEM));
-        else if (p.isAlone) p.reject(internal("the input could not be stored"));
-        else again.push({ ...p, isAlone: true, loadedEvents: undefined, loadedRequestIds: undefined });
+        if (kind === "full" && b === failed && !(GOES_ON_WHEN_FULL.has(p.input.kind) && p !== b.alone))
+          p.reject(resourceExhausted("the disk is full", ResourceExhaustedCause.PERSISTENCE_LIMIT, ResourceExhaustedScope.SYSTEM));
+        else if (kind === "refused" && p === failed?.alone) {
+          this.o.logger.error({ kind: p.input.kind, workflowId: p.address.workflowId }, "an input makes rows that the store does not take");
+          p.reject(internal("the input could not be stored"));
+        } else again.push({ ...p, isAlone: b === failed || p.isAlone, loadedEvents: undefined, loadedRequestIds: undefined });
       }
     const byChain = new Map<CachedChain, PendingInput[]>();
     for (const p of again) {
       const chain = this.cache.get(p.address.namespaceId, p.address.workflowId);
-      byChain.set(chain, [...(byChain.get(chain) ?? []), p]);
+      const inputs = byChain.get(chain);
+      if (inputs === undefined) byChain.set(chain, [p]);
+      else inputs.push(p);
     }
     for (const [chain, inputs] of byChain) {
       chain.queue.unshift(...inputs);
@@ -742,11 +842,15 @@ export class HistoryEngine implements HistoryService {
 
   /** Rows of the shell's own, in the open batch. Resolves when they are durable. */
   withBatch(f: (rows: OpenBatch["rows"]) => void): Promise<void> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      if (this.isStopped) {
+        reject(unavailable("server is shutting down"));
+        return;
+      }
       const open = this.commits.open;
       f(open.rows);
       open.replies.push(resolve);
-      open.undo.push(() => this.o.runtime.setTimer(ROWS_RETRY_MS, () => void this.withBatch(f).then(resolve)));
+      open.undo.push(() => this.o.runtime.setTimer(ROWS_RETRY_MS, () => void this.withBatch(f).then(resolve, reject)));
       this.scheduleTurn();
     });
   }
@@ -754,6 +858,10 @@ export class HistoryEngine implements HistoryService {
   /** For registries that keep their records in the store: rejects when the batch is not written. */
   commitRows(fill: (rows: OpenBatch["rows"]) => void): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (this.isStopped) {
+        reject(unavailable("server is shutting down"));
+        return;
+      }
       const open = this.commits.open;
       fill(open.rows);
       open.replies.push(resolve);
@@ -778,7 +886,7 @@ export class HistoryEngine implements HistoryService {
     const waiting = this.notifier.wait(position.range.runKey, afterEventId, timeoutMs, onCancel);
     // Something may have come between the answer and the wait.
     const cached = this.cache.byKey(position.range.runKey);
-    if (cached !== undefined && (cached.state.info.nextEventId - 1 > afterEventId || !cached.state.isOpen)) waiting.wake();
+    if (cached === undefined || cached.state.info.nextEventId - 1 > afterEventId || !cached.state.isOpen) waiting.wake();
     await waiting.promise;
   }
 
@@ -788,7 +896,10 @@ export class HistoryEngine implements HistoryService {
     this.isDraining = true;
     this.timers.stop();
     this.transfers.stop();
+    this.retention.stop();
     this.notifier.wakeAll();
+    for (const p of this.waiters.values()) p.reject(unavailable("server is shutting down"));
+    this.waiters.clear();
     return new Promise((resolve) => {
       this.drained = resolve;
       this.scheduleTurn();
@@ -796,10 +907,10 @@ export class HistoryEngine implements HistoryService {
   }
 
   private checkDrained(): void {
-    if (this.drained === undefined) return;
-    if (!this.commits.isIdle || this.ready.some((r) => r.length > 0) || !this.commits.open.rows.isEmpty) return;
+    if (this.drained === undefined || !this.commits.isIdle || this.cache.hasWork) return;
     const done = this.drained;
     this.drained = undefined;
+    this.isStopped = true;
     done();
   }
 }
@@ -818,13 +929,14 @@ class TurnEnv implements Env {
     readonly config: Config,
     readonly namespace: Env["namespace"],
     readonly namespaces: NamespaceDirectory,
+    private readonly currentRunId: string,
     private readonly runIds: RunIds,
     private readonly keys: KeyAllocator,
     private readonly runtime: Runtime,
   ) {}
 
   get newRunId(): string {
-    return (this.runId ??= this.runIds.next());
+    return (this.runId ??= this.runIds.next(this.currentRunId));
   }
   get newKey(): number {
     return (this.key ??= this.keys.next());

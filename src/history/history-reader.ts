@@ -1,5 +1,6 @@
 /** Reads committed history as the bytes that responses carry: events are cut out by their frames, never decoded. */
 import { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+import { notFound } from "../api/service-error.js";
 import { decode } from "../api/wire.js";
 import type { EventReference, HistoryRange } from "../core/transition.js";
 import { assert } from "../lib/assert.js";
@@ -41,16 +42,14 @@ export class HistoryReader {
     private readonly cache: EventsCache,
   ) {}
 
-  private async batches(branch: number, from: number, end: number, reverse: boolean, bytesMax: number): Promise<readonly HistoryBatch[]> {
-    const cached = this.cache.read(branch, from);
-    if (cached !== undefined) {
-      const last = cached.at(-1);
-      if (last !== undefined && last.firstEventId < end) {
-        const within = cached.filter((b) => b.firstEventId < end);
-        return reverse ? within.reverse() : within;
-      }
-    }
-    return this.store.readHistory(branch, from, end, reverse, bytesMax);
+  private async batches(branch: number, from: number, end: number, bytesMax: number): Promise<readonly HistoryBatch[]> {
+    return this.cache.read(branch, from, end) ?? this.store.readHistory(branch, from, end, false, bytesMax);
+  }
+
+  /** The rows of a range are missing: its run has been deleted meanwhile, or the store has lost events. */
+  private async missing(range: HistoryRange): Promise<never> {
+    assert((await this.store.loadExecution(range.runKey)) === undefined, "the history of a run has no gaps");
+    throw notFound("Workflow execution history not found.");
   }
 
   async read(range: HistoryRange, page: PageLimits): Promise<{ data: Uint8Array; nextEventId: number | undefined }> {
@@ -65,10 +64,9 @@ export class HistoryReader {
     for (const segment of range.segments) {
       const end = Math.min(segment.endEventId, range.endEventId);
       while (next < end && count < page.eventCountMax && bytes < page.bytesMax) {
-        const batches = await this.batches(segment.branch, next, end, false, page.bytesMax);
-        if (batches.length === 0) break;
         const before = next;
-        for (const b of batches) {
+        for (const b of await this.batches(segment.branch, next, end, page.bytesMax)) {
+          if (b.firstEventId > next) break;
           const offsets = frameOffsets(b.data);
           const events = offsets.length - 1;
           const skip = Math.max(0, next - b.firstEventId);
@@ -82,12 +80,12 @@ export class HistoryReader {
           next = b.firstEventId + take;
           if (count >= page.eventCountMax || bytes >= page.bytesMax) break;
         }
-        if (next === before) break;
+        if (next === before) await this.missing(range);
       }
       if (next < end) break;
     }
     const only = parts.length === 1 ? parts[0] : undefined;
-    return { data: only ?? Buffer.concat(parts), nextEventId: next < range.endEventId && count > 0 ? next : undefined };
+    return { data: only ?? Buffer.concat(parts), nextEventId: next < range.endEventId ? next : undefined };
   }
 
   /** Newest first; `fromEventId` of the page is the newest event wanted (0: the newest of the range). */
@@ -102,10 +100,10 @@ export class HistoryReader {
       while (end > begin && count < page.eventCountMax && bytes < page.bytesMax) {
         // A page at a time from the end: the store answers newest batches first.
         const batches = await this.store.readHistory(segment.branch, begin, Math.min(end, segment.endEventId), true, Math.min(page.bytesMax, 64 * 1024));
-        if (batches.length === 0) break;
         const before = end;
         for (const b of batches) {
           const offsets = frameOffsets(b.data);
+          if (b.firstEventId + offsets.length - 1 < Math.min(end, segment.endEventId)) break;
           let i = Math.min(offsets.length - 1, end - b.firstEventId) - 1;
           for (; i >= 0 && count < page.eventCountMax && bytes < page.bytesMax && b.firstEventId + i >= begin; i--) {
             const part = b.data.subarray(offsets[i], offsets[i + 1]);
@@ -116,25 +114,41 @@ export class HistoryReader {
           }
           if (i >= 0) break;
         }
-        if (end === before) break;
+        if (end === before) await this.missing(range);
       }
       if (end > begin) break;
     }
-    return { data: Buffer.concat(parts), nextEventId: end > range.fromEventId && count > 0 ? end - 1 : undefined };
+    return { data: Buffer.concat(parts), nextEventId: end > range.fromEventId && end > 1 ? end - 1 : undefined };
   }
 
   async event(reference: EventReference): Promise<HistoryEvent | undefined> {
-    const segment = reference.segments.find((s) => reference.eventId < s.endEventId);
-    if (segment === undefined) return undefined;
-    const batches = await this.batches(segment.branch, reference.eventId, reference.eventId + 1, false, 1);
-    for (const b of batches) {
-      const offsets = frameOffsets(b.data);
-      const i = reference.eventId - b.firstEventId;
-      if (i < 0 || i >= offsets.length - 1) continue;
-      return decodeFramed(b.data.subarray(offsets[i], offsets[i + 1]));
-    }
-    return undefined;
+    const branch = branchOf(reference);
+    if (branch === undefined) return undefined;
+    return find(await this.batches(branch, reference.eventId, reference.eventId + 1, 1), reference.eventId);
   }
+
+  /** The event, if it is in memory. */
+  cachedEvent(reference: EventReference): HistoryEvent | undefined {
+    const branch = branchOf(reference);
+    const batches = branch === undefined ? undefined : this.cache.read(branch, reference.eventId, reference.eventId + 1);
+    return batches === undefined ? undefined : find(batches, reference.eventId);
+  }
+}
+
+/** Branch whose rows hold the event. */
+export function branchOf(r: EventReference): number | undefined {
+  for (const s of r.segments) if (r.eventId < s.endEventId) return s.branch;
+  return undefined;
+}
+
+function find(batches: readonly HistoryBatch[], eventId: number): HistoryEvent | undefined {
+  for (const b of batches) {
+    const i = eventId - b.firstEventId;
+    if (i < 0) continue;
+    const offsets = frameOffsets(b.data);
+    if (i < offsets.length - 1) return decodeFramed(b.data.subarray(offsets[i], offsets[i + 1]));
+  }
+  return undefined;
 }
 
 /** One framed event. */

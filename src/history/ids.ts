@@ -21,7 +21,18 @@ export class RunIds {
     this.lastMs = floorMs;
   }
 
-  next(): string {
+  /** `after`: the newest run of the workflow id. An earlier process may have made it by a clock that was ahead of ours. */
+  next(after = ""): string {
+    const id = this.make();
+    if (id > after) return id;
+    const ms = Number.parseInt(after.slice(0, 8) + after.slice(9, 13), 16);
+    assert(Number.isSafeInteger(ms), "run ids begin with their time");
+    this.lastMs = Math.max(this.lastMs, ms) + 1;
+    this.counter = 0;
+    return this.format();
+  }
+
+  private make(): string {
     const ms = Math.floor(this.runtime.nowMicros() / 1000);
     if (ms > this.lastMs) {
       this.lastMs = ms;
@@ -30,6 +41,10 @@ export class RunIds {
       this.lastMs++;
       this.counter = 0;
     }
+    return this.format();
+  }
+
+  private format(): string {
     // 48 bits of time, 4 of version, 12 of counter, 2 of variant, 6 more of counter, 56 of chance.
     const time = this.lastMs.toString(16).padStart(12, "0");
     const random = Buffer.from(this.runtime.randomBytes16()).toString("hex");
@@ -40,9 +55,13 @@ export class RunIds {
 }
 
 export class KeyAllocator {
+  /** First key that this process gives out: every key in the store is below it. */
+  readonly first: number;
   private nextKey: number;
   private end: number;
-  private isWritten = true;
+  /** End of the newest block that is durable. */
+  private durableEnd: number;
+  private readonly written = new WeakMap<Batch, number>();
 
   /** `record`: the registry's record of kind "keys", as loaded. */
   constructor(
@@ -50,8 +69,10 @@ export class KeyAllocator {
     private readonly runtime: Runtime,
   ) {
     const stored = record === undefined ? undefined : (JSON.parse(Buffer.from(record).toString()) as { end: number });
-    this.nextKey = stored?.end ?? 1;
-    this.end = this.nextKey;
+    this.first = stored?.end ?? 1;
+    this.nextKey = this.first;
+    this.end = this.first;
+    this.durableEnd = this.first;
   }
 
   /** Time of the last block that an earlier process took: its ids are not newer by much. */
@@ -60,22 +81,20 @@ export class KeyAllocator {
   }
 
   next(): number {
-    if (this.nextKey >= this.end) {
-      this.end = this.nextKey + BLOCK;
-      this.isWritten = false;
-    }
+    if (this.nextKey >= this.end) this.end = this.nextKey + BLOCK;
     assert(this.nextKey < Number.MAX_SAFE_INTEGER, "keys do not run out");
     return this.nextKey++;
   }
 
-  /** The block in use must be durable with the first row that uses it; repeated until a batch with it is. */
+  /** The block in use must be durable with the first row that uses it: repeated until a batch with it is. */
   writeTo(batch: Batch): void {
-    if (this.isWritten) return;
+    if (this.durableEnd >= this.end) return;
     const value = Buffer.from(JSON.stringify({ end: this.end, ms: Math.floor(this.runtime.nowMicros() / 1000) }));
     batch.writeRegistry(KEYS_REGISTRY_KIND, "execution", 1, { op: "put", value });
+    this.written.set(batch, this.end);
   }
 
   durable(batch: Batch): void {
-    if (batch.registry.get(KEYS_REGISTRY_KIND) !== undefined) this.isWritten = true;
+    this.durableEnd = Math.max(this.durableEnd, this.written.get(batch) ?? 0);
   }
 }

@@ -1,13 +1,14 @@
 /** Lists and counts for the frontend: query text in, wire messages out. */
 import { Memo, Payload, SearchAttributes } from "../../gen/wire/temporal/api/common/v1/message.js";
+import { IndexedValueType } from "../../gen/wire/temporal/api/enums/v1/common.js";
 import { WorkflowExecutionStatus } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { WorkflowExecutionInfo } from "../../gen/wire/temporal/api/workflow/v1/message.js";
 import type { CountWorkflowExecutionsResponse } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { duration, timestamp } from "../api/time.js";
-import { type Init, decode, encode } from "../api/wire.js";
+import { decode, encode, type Init } from "../api/wire.js";
 import type { Limits } from "../config/limits.js";
 import type { NamespaceView } from "../core/namespace-view.js";
-import { PREDEFINED, SYSTEM, TYPE_NAME } from "../core/visibility/attributes.js";
+import { isReservedAttribute, PREDEFINED, SYSTEM, TYPE_NAME } from "../core/visibility/attributes.js";
 import type { Field } from "../core/visibility/query.js";
 import { resolveQuery } from "../core/visibility/resolve.js";
 import type { AttributeValue, VisibilityRow } from "../core/visibility/row.js";
@@ -21,11 +22,20 @@ export class VisibilityManager {
   ) {}
 
   /** @throws ServiceError when the query or the token is not valid. */
-  async list(namespace: NamespaceView, query: string, pageSize: number, pageToken: Uint8Array): Promise<{ executions: Init<WorkflowExecutionInfo>[]; nextPageToken: Uint8Array }> {
+  async list(
+    namespace: NamespaceView,
+    query: string,
+    pageSize: number,
+    pageToken: Uint8Array,
+  ): Promise<{ executions: Init<WorkflowExecutionInfo>[]; nextPageToken: Uint8Array }> {
     const q = resolveQuery(query, namespace);
     const max = this.limits().visibilityPageRowsMax;
     const size = pageSize <= 0 || pageSize > max ? max : pageSize;
-    const page = await this.reader.list({ namespaceKey: namespace.key, filter: q.filter, orderBy: q.orderBy }, size, pageToken.length === 0 ? undefined : pageToken);
+    const page = await this.reader.list(
+      { namespaceKey: namespace.key, filter: q.filter, orderBy: q.orderBy },
+      size,
+      pageToken.length === 0 ? undefined : pageToken,
+    );
     return { executions: page.rows.map((r) => executionInfo(r, namespace)), nextPageToken: page.next ?? new Uint8Array(0) };
   }
 
@@ -47,8 +57,12 @@ export class VisibilityManager {
 function groupValue(field: Field, value: AttributeValue | undefined): Uint8Array {
   const isStatus = field.kind === "system" && field.column.column === "status";
   const type = field.kind === "system" ? field.column.type : field.type;
-  const shown = value === undefined ? null : isStatus ? statusName(value as number) : value;
-  return encode(Payload, { metadata: { encoding: Buffer.from("json/plain"), type: Buffer.from(TYPE_NAME[type] ?? "") }, data: Buffer.from(JSON.stringify(shown)) });
+  // A missing Keyword is shown as the official server shows it.
+  const shown = value === undefined ? (type === IndexedValueType.KEYWORD ? "" : null) : isStatus ? statusName(value as number) : value;
+  return encode(Payload, {
+    metadata: { encoding: Buffer.from("json/plain"), type: Buffer.from(TYPE_NAME[type] ?? "") },
+    data: Buffer.from(JSON.stringify(shown)),
+  });
 }
 
 function statusName(status: number): string {
@@ -91,8 +105,10 @@ export function searchAttributeRules(limits: () => Limits): {
       checkSearchAttributeValues(attributes, namespace, limits());
       checkSearchAttributeSizes(attributes, namespace, limits());
     },
-    isReserved: (name) => SYSTEM.has(name) || PREDEFINED.has(name) || name.startsWith("Temporal"),
-    predefined: new Map<string, number>([...[...SYSTEM.values()].map((c) => [c.name, c.type] as const), ...[...PREDEFINED].map(([name, a]) => [name, a.type] as const)]),
+    isReserved: isReservedAttribute,
+    predefined: new Map<string, number>([
+      ...[...SYSTEM.values()].map((c) => [c.name, c.type] as const),
+      ...[...PREDEFINED].map(([name, a]) => [name, a.type] as const),
+    ]),
   };
 }
-

@@ -1,10 +1,11 @@
 /** A resolved query against rows in memory: what the memory store answers, and what the SQL of others is compared with. */
+import { IndexedValueType } from "../../../gen/wire/temporal/api/enums/v1/common.js";
 import type { Comparison, Field, Scalar, VisibilityFilter, VisibilityOrder } from "./query.js";
 import { tokens } from "./query.js";
 import type { AttributeValue, VisibilityRow } from "./row.js";
 
 /** Undefined: the row has no value. */
-export function valueOf(row: VisibilityRow, field: Field): AttributeValue | undefined {
+export function fieldValue(row: VisibilityRow, field: Field): AttributeValue | undefined {
   if (field.kind === "attribute") return row.attributes.find((a) => a.id === field.id)?.value;
   const { column, nullWhenOpen, emptyIsNull } = field.column;
   if (nullWhenOpen === true && row.closeTime === 0) return undefined;
@@ -45,11 +46,11 @@ export function matches(row: VisibilityRow, f: VisibilityFilter): boolean {
     case "or":
       return f.args.some((a) => matches(row, a));
     case "isNull":
-      return (valueOf(row, f.field) === undefined) !== f.negated;
+      return (fieldValue(row, f.field) === undefined) !== f.negated;
     default:
   }
-  const value = valueOf(row, f.field);
-  if (value === undefined) return false;
+  const value = fieldValue(row, f.field);
+  if (value === undefined) return f.field.kind === "attribute" && isNegatedSearch(f, f.field.type);
   const items: readonly Scalar[] = Array.isArray(value) ? value : [value as Scalar];
   switch (f.op) {
     case "compare":
@@ -69,18 +70,28 @@ export function matches(row: VisibilityRow, f: VisibilityFilter): boolean {
   }
 }
 
+/** Text and KeywordList are searched, not compared: what is not found there includes rows without the attribute. */
+export function isNegatedSearch(f: VisibilityFilter, type: number): boolean {
+  if (type !== IndexedValueType.TEXT && type !== IndexedValueType.KEYWORD_LIST) return false;
+  return f.op === "compare" ? f.comparison === "!=" : (f.op === "in" || f.op === "match") && f.negated;
+}
+
 /** Default order: running ones first, then latest closed, then latest started; the key makes it total. */
 export function compareDefault(a: VisibilityRow, b: VisibilityRow): number {
   const open = Number(a.closeTime !== 0) - Number(b.closeTime !== 0);
   return open || b.closeTime - a.closeTime || b.startTime - a.startTime || b.key - a.key;
 }
 
+/**
+ * Rows without the value of the only key follow in the default order. Equal rows follow each other by key, in the direction of the
+ * last sort key: an index read either way then has this very order.
+ */
 export function compareBy(orders: readonly VisibilityOrder[]): (a: VisibilityRow, b: VisibilityRow) => number {
   if (orders.length === 0) return compareDefault;
   return (a, b) => {
     for (const { field, descending } of orders) {
-      const x = valueOf(a, field) as Scalar | undefined;
-      const y = valueOf(b, field) as Scalar | undefined;
+      const x = fieldValue(a, field) as Scalar | undefined;
+      const y = fieldValue(b, field) as Scalar | undefined;
       // Rows without a value come last, either way.
       if (x === undefined || y === undefined) {
         if (x === y) continue;
@@ -89,7 +100,8 @@ export function compareBy(orders: readonly VisibilityOrder[]): (a: VisibilityRow
       const order = compareScalars(x, y);
       if (order !== 0) return descending ? -order : order;
     }
-    return b.key - a.key;
+    const last = orders.at(-1) as VisibilityOrder;
+    if (orders.length === 1 && fieldValue(a, last.field) === undefined) return compareDefault(a, b);
+    return last.descending ? b.key - a.key : a.key - b.key;
   };
 }
-

@@ -1,12 +1,22 @@
 /** Text of a visibility query to its syntax tree. The grammar is the official server's SQL subset, with our wider GROUP BY and ORDER BY. */
 import { invalidArgument } from "../../api/service-error.js";
 
-export type Literal = { kind: "string"; value: string } | { kind: "number"; value: number; text: string } | { kind: "bool"; value: boolean };
+/** `other`: an expression that can be written but not compared with; the official server names it by its Go type. */
+export type Literal =
+  | { kind: "column"; value: string }
+  | { kind: "other"; value: string }
+  | { kind: "string"; value: string }
+  | { kind: "number"; value: number; text: string }
+  | { kind: "bool"; value: boolean };
 
 export type Node =
-  | { op: "and" | "or"; left: Node; right: Node }
+  | { op: "and" | "or"; args: Node[] }
   | { op: "not"; arg: Node }
   | { op: "compare"; name: string; comparison: "=" | "!=" | ">" | ">=" | "<" | "<="; value: Literal }
+  /** An operator that no attribute has. */
+  | { op: "unsupported"; name: string; operator: string; value: Literal }
+  /** Something that is no comparison at all: the text of its error. */
+  | { op: "refused"; why: string }
   | { op: "in"; name: string; values: Literal[]; negated: boolean }
   | { op: "between"; name: string; low: Literal; high: Literal; negated: boolean }
   | { op: "startsWith"; name: string; value: Literal; negated: boolean }
@@ -18,74 +28,87 @@ export interface Query {
   groupBy: string[];
 }
 
-type Token = { kind: "word" | "name" | "string" | "number" | "symbol" | "end"; text: string; at: number };
+type Token = { kind: "word" | "name" | "string" | "number" | "symbol" | "end"; text: string; end: number };
 
 const NESTING_MAX = 200;
 
-function lex(text: string): Token[] {
+/** Every value is a variable of the store's statement. */
+const VALUES_MAX = 10_000;
+
+/** The official server parses this before the query, and counts it in the positions of its errors. */
+const SELECT = "select * from table1 ";
+
+const KEYWORDS = new Set("and or not in between is null true false like regexp starts_with order group by asc desc limit".split(" "));
+
+function syntaxError(offset: number, near: string): never {
+  throw invalidArgument(`invalid query: malformed SQL query: syntax error at position ${offset}${near === "" ? "" : ` near '${near}'`}`);
+}
+
+/** Where the official server stands after the token that ends there: one behind it, in bytes. */
+const positionOf = (text: string, offset: number, end: number): number => offset + Buffer.byteLength(text.slice(0, end)) + 1;
+
+/** `offset`: how many bytes the official server reads before the text. */
+function lex(text: string, offset: number): Token[] {
   const out: Token[] = [];
   let at = 0;
-  const fail = (why: string): never => {
-    throw invalidArgument(`invalid query: ${why} at position ${at + 1}`);
+  const add = (kind: Token["kind"], value: string, end: number): void => {
+    out.push({ kind, text: value, end });
+    at = end;
   };
+  const position = (end: number): number => positionOf(text, offset, end);
   while (at < text.length) {
     const c = text[at] as string;
     if (/\s/.test(c)) {
       at++;
       continue;
     }
+    if (text.startsWith("--", at)) {
+      const line = text.indexOf("\n", at);
+      at = line < 0 ? text.length : line;
+      continue;
+    }
+    if (c === ";") break;
     if (c === "'" || c === '"' || c === "`") {
-      const begin = at++;
       let value = "";
-      for (;;) {
-        const d = text[at];
-        if (d === undefined) fail("a quote is not closed");
-        if (d === "\\" && c !== "`" && at + 1 < text.length) {
-          value += text[at + 1];
-          at += 2;
-          continue;
-        }
-        if (d === c) {
-          if (text[at + 1] === c) {
-            value += c;
-            at += 2;
-            continue;
-          }
-          at++;
-          break;
-        }
-        value += d;
-        at++;
+      let i = at + 1;
+      for (; ; i++) {
+        const d = text[i];
+        if (d === undefined) return syntaxError(position(i), value);
+        if (d === "\\" && c !== "`" && i + 1 < text.length) value += ESCAPES[text[++i] as string] ?? (text[i] as string);
+        else if (d !== c) value += d;
+        else if (text[i + 1] === c) value += text[++i];
+        else break;
       }
-      out.push({ kind: c === "`" ? "name" : "string", text: value, at: begin });
+      add(c === "`" ? "name" : "string", value, i + 1);
       continue;
     }
-    const number = /^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?/.exec(text.slice(at));
-    if (number !== null && /[\d.-]/.test(c)) {
-      out.push({ kind: "number", text: number[0], at });
-      at += number[0].length;
-      continue;
-    }
-    const word = /^[\p{L}_][\p{L}\p{N}_.-]*/u.exec(text.slice(at));
-    if (word !== null) {
-      out.push({ kind: "word", text: word[0], at });
-      at += word[0].length;
-      continue;
-    }
-    const symbol = /^(>=|<=|!=|<>|[=<>(),*])/.exec(text.slice(at));
-    if (symbol === null) return fail(`unexpected ${JSON.stringify(c)}`);
-    out.push({ kind: "symbol", text: symbol[0] === "<>" ? "!=" : symbol[0], at });
-    at += symbol[0].length;
+    const rest = text.slice(at);
+    const number = /^(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?/.exec(rest);
+    const word = /^[\p{L}_@][\p{L}\p{N}_.@$]*/u.exec(rest);
+    const symbol = /^(<=>|>=|<=|!=|<>|\|\||&&|[=<>(),*+\-/!%])/.exec(rest);
+    if (number !== null) add("number", number[0], at + number[0].length);
+    else if (word !== null) add("word", word[0], at + word[0].length);
+    else if (symbol === null) return syntaxError(position(at + c.length), c);
+    else if (symbol[0] === "||") add("word", "OR", at + 2);
+    else if (symbol[0] === "&&") add("word", "AND", at + 2);
+    else add("symbol", symbol[0] === "<>" ? "!=" : symbol[0], at + symbol[0].length);
   }
-  out.push({ kind: "end", text: "", at });
+  add("end", "", text.length);
   return out;
 }
+
+const ESCAPES: Readonly<Record<string, string>> = { "0": "\0", n: "\n", r: "\r", t: "\t", b: "\b", Z: "\x1a" };
 
 class Parser {
   private i = 0;
   private depth = 0;
+  private values = 0;
 
-  constructor(private readonly tokens: Token[]) {}
+  constructor(
+    private readonly text: string,
+    private readonly offset: number,
+    private readonly tokens: Token[] = lex(text, offset),
+  ) {}
 
   private get token(): Token {
     return this.tokens[this.i] as Token;
@@ -110,9 +133,13 @@ class Parser {
     return true;
   }
 
-  private fail(expected: string): never {
+  private fail(): never {
     const t = this.token;
-    throw invalidArgument(`invalid query: syntax error at position ${t.at + 1}${t.kind === "end" ? "" : ` near '${t.text}'`}: expected ${expected}`);
+    const isKeyword = t.kind === "word" && KEYWORDS.has(t.text.toLowerCase());
+    return syntaxError(
+      positionOf(this.text, this.offset, t.end),
+      t.kind === "end" || t.kind === "symbol" ? "" : isKeyword ? t.text.toLowerCase() : t.text,
+    );
   }
 
   query(): Query {
@@ -130,34 +157,45 @@ class Parser {
         q.orderBy.push({ name, descending });
       } while (this.takeSymbol(","));
     }
-    if (this.token.kind !== "end") this.fail("the end of the query");
+    if (this.isWord("LIMIT")) throw invalidArgument("invalid query: operation is not supported: 'LIMIT' clause");
+    if (this.token.kind !== "end") this.fail();
     return q;
   }
 
   private or(): Node {
     if (++this.depth > NESTING_MAX) throw invalidArgument("invalid query: nested too deeply");
-    let left = this.and();
-    while (this.takeWord("OR")) left = { op: "or", left, right: this.and() };
+    const first = this.and();
+    const args = [first];
+    while (this.takeWord("OR")) args.push(this.and());
     this.depth--;
-    return left;
+    return args.length === 1 ? first : { op: "or", args };
   }
 
   private and(): Node {
-    let left = this.not();
-    while (this.takeWord("AND")) left = { op: "and", left, right: this.not() };
-    return left;
+    const first = this.not();
+    const args = [first];
+    while (this.takeWord("AND")) args.push(this.not());
+    return args.length === 1 ? first : { op: "and", args };
+  }
+
+  private nested<R>(parse: () => R): R {
+    if (++this.depth > NESTING_MAX) throw invalidArgument("invalid query: nested too deeply");
+    const result = parse();
+    this.depth--;
+    return result;
   }
 
   private not(): Node {
     if (this.takeWord("NOT")) {
-      if (++this.depth > NESTING_MAX) throw invalidArgument("invalid query: nested too deeply");
-      const arg = this.not();
-      this.depth--;
-      return { op: "not", arg };
+      return { op: "not", arg: this.nested(() => this.not()) };
+    }
+    if (this.takeSymbol("!")) {
+      this.nested(() => this.not());
+      return { op: "refused", why: "operation is not supported: expression of type *sqlparser.UnaryExpr" };
     }
     if (this.takeSymbol("(")) {
       const inner = this.or();
-      if (!this.takeSymbol(")")) this.fail(")");
+      if (!this.takeSymbol(")")) this.fail();
       return inner;
     }
     return this.comparison();
@@ -165,52 +203,130 @@ class Parser {
 
   private name(): string {
     const t = this.token;
-    if (t.kind !== "word" && t.kind !== "name") this.fail("a search attribute");
+    if (t.kind !== "name" && (t.kind !== "word" || KEYWORDS.has(t.text.toLowerCase()))) this.fail();
     this.i++;
     return t.text;
   }
 
   private comparison(): Node {
-    const name = this.name();
+    const left = this.value();
+    const mustBeColumn = (): Node => ({
+      op: "refused",
+      why: `invalid expression: must be a column name but was ${GO_TYPES[left.kind] ?? left.value}`,
+    });
+    const named = (node: (name: string) => Node): Node => (left.kind === "column" ? node(left.value) : mustBeColumn());
     if (this.takeWord("IS")) {
       const negated = this.takeWord("NOT");
-      if (!this.takeWord("NULL")) this.fail("NULL");
-      return { op: "isNull", name, negated };
+      if (this.takeWord("TRUE") || this.takeWord("FALSE"))
+        return { op: "refused", why: "invalid expression: 'IS' operator can only be used as 'IS NULL' or 'IS NOT NULL'" };
+      if (!this.takeWord("NULL")) this.fail();
+      return named((name) => ({ op: "isNull", name, negated }));
     }
     const negated = this.takeWord("NOT");
     if (this.takeWord("IN")) {
-      if (!this.takeSymbol("(")) this.fail("(");
+      if (!this.takeSymbol("(")) this.fail();
       const values: Literal[] = [];
-      do values.push(this.literal());
+      do values.push(this.value());
       while (this.takeSymbol(","));
-      if (!this.takeSymbol(")")) this.fail(")");
-      return { op: "in", name, values, negated };
+      if (!this.takeSymbol(")")) this.fail();
+      return named((name) => ({ op: "in", name, values, negated }));
     }
     if (this.takeWord("BETWEEN")) {
-      const low = this.literal();
-      if (!this.takeWord("AND")) this.fail("AND");
-      return { op: "between", name, low, high: this.literal(), negated };
+      const low = this.value();
+      if (!this.takeWord("AND")) this.fail();
+      const high = this.value();
+      return named((name) => ({ op: "between", name, low, high, negated }));
     }
-    if (this.takeWord("STARTS_WITH")) return { op: "startsWith", name, value: this.literal(), negated };
-    if (negated) this.fail("IN, BETWEEN or STARTS_WITH");
+    if (this.takeWord("STARTS_WITH")) {
+      const value = this.value();
+      return named((name) => ({ op: "startsWith", name, value, negated }));
+    }
+    for (const word of ["LIKE", "REGEXP"])
+      if (this.takeWord(word)) {
+        const value = this.value();
+        return named((name) => ({ op: "unsupported", name, operator: negated ? `NOT ${word}` : word, value }));
+      }
+    if (negated) this.fail();
     const t = this.token;
-    if (t.kind !== "symbol" || !["=", "!=", ">", ">=", "<", "<="].includes(t.text)) this.fail("an operator");
-    this.i++;
-    return { op: "compare", name, comparison: t.text as "=", value: this.literal() };
+    if (t.kind === "symbol" && t.text === "<=>") {
+      this.i++;
+      const value = this.value();
+      return named((name) => ({ op: "unsupported", name, operator: t.text, value }));
+    }
+    if (t.kind === "symbol" && ["=", "!=", ">", ">=", "<", "<="].includes(t.text)) {
+      this.i++;
+      const value = this.value();
+      return named((name) => ({ op: "compare", name, comparison: t.text as "=", value }));
+    }
+    // An expression on its own.
+    if (left.kind === "column") return { op: "refused", why: "invalid expression: incomplete expression" };
+    if (left.kind === "other" && left.value === "*sqlparser.FuncExpr")
+      return { op: "refused", why: "operation is not supported: function expression" };
+    return { op: "refused", why: `operation is not supported: expression of type ${GO_TYPES[left.kind] ?? left.value}` };
   }
 
-  private literal(): Literal {
+  private value(): Literal {
+    if (++this.values > VALUES_MAX) throw invalidArgument(`invalid query: more than ${VALUES_MAX} values`);
+    const value = this.operand();
+    let isBinary = false;
+    while (this.token.kind === "symbol" && ["+", "-", "*", "/", "%"].includes(this.token.text)) {
+      this.i++;
+      this.operand();
+      isBinary = true;
+    }
+    return isBinary ? { kind: "other", value: "*sqlparser.BinaryExpr" } : value;
+  }
+
+  private operand(): Literal {
+    if (this.takeSymbol("-")) {
+      const inner = this.nested(() => this.operand());
+      return inner.kind === "number"
+        ? { kind: "number", value: -inner.value, text: `-${inner.text}` }
+        : { kind: "other", value: "*sqlparser.UnaryExpr" };
+    }
+    if (this.takeSymbol("(")) {
+      if (++this.depth > NESTING_MAX) throw invalidArgument("invalid query: nested too deeply");
+      let n = 0;
+      do {
+        this.value();
+        n++;
+      } while (this.takeSymbol(","));
+      if (!this.takeSymbol(")")) this.fail();
+      this.depth--;
+      return { kind: "other", value: n > 1 ? "sqlparser.ValTuple" : "*sqlparser.ParenExpr" };
+    }
     const t = this.token;
-    this.i++;
-    if (t.kind === "string") return { kind: "string", value: t.text };
-    if (t.kind === "number") return { kind: "number", value: Number(t.text), text: t.text };
-    if (t.kind === "word" && /^(true|false)$/i.test(t.text)) return { kind: "bool", value: t.text.toLowerCase() === "true" };
-    this.i--;
-    return this.fail("a value");
+    if (t.kind === "string") {
+      this.i++;
+      return { kind: "string", value: t.text };
+    }
+    if (t.kind === "number") {
+      this.i++;
+      return { kind: "number", value: Number(t.text), text: t.text };
+    }
+    for (const word of ["true", "false"]) if (this.takeWord(word.toUpperCase())) return { kind: "bool", value: word === "true" };
+    if (this.takeWord("NULL")) return { kind: "other", value: "*sqlparser.NullVal" };
+    const name = this.name();
+    if (!this.takeSymbol("(")) return { kind: "column", value: name };
+    if (!this.takeSymbol(")")) {
+      do this.value();
+      while (this.takeSymbol(","));
+      if (!this.takeSymbol(")")) this.fail();
+    }
+    return { kind: "other", value: "*sqlparser.FuncExpr" };
   }
 }
 
+const GO_TYPES: Readonly<Partial<Record<Literal["kind"], string>>> = {
+  string: "*sqlparser.SQLVal",
+  number: "*sqlparser.SQLVal",
+  bool: "sqlparser.BoolVal",
+  column: "*sqlparser.ColName",
+};
+
 /** @throws ServiceError INVALID_ARGUMENT */
-export function parseQuery(text: string): Query {
-  return new Parser(lex(text)).query();
+export function parseQuery(query: string): Query {
+  const text = query.trim();
+  const hasWhere = text !== "" && !/^(order|group) by/i.test(text);
+  return new Parser(text, SELECT.length + (hasWhere ? "where ".length : 0)).query();
 }

@@ -1,10 +1,12 @@
 /**
  * A visibility query after names and types are resolved. NOT has been pushed down to the comparisons, which are false for rows
- * without a value: so stores need no three-valued logic.
+ * without a value: so stores need no three-valued logic. The exceptions are the negated searches of evaluate.ts.
  */
 import type { SystemColumn } from "./attributes.js";
 
-export type Field = { readonly kind: "system"; readonly column: SystemColumn } | { readonly kind: "attribute"; readonly id: number; readonly type: number };
+export type Field =
+  | { readonly kind: "system"; readonly column: SystemColumn }
+  | { readonly kind: "attribute"; readonly id: number; readonly type: number };
 
 export type Scalar = string | number | boolean;
 export type Comparison = "=" | "!=" | ">" | ">=" | "<" | "<=";
@@ -33,6 +35,9 @@ export interface ResolvedQuery {
 
 /** Words of a text: letters and digits, without case and diacritics (the tokenizer of the official server's SQLite schema). */
 export function tokens(text: string): string[] {
-  const folded = text.normalize("NFD").replace(/\p{Diacritic}/gu, "").toLowerCase();
+  const folded = text
+    .normalize("NFD")
+    .replace(/\p{Diacritic}/gu, "")
+    .toLowerCase();
   return [...new Set(folded.match(/[\p{L}\p{N}\p{Co}]+/gu) ?? [])];
 }

@@ -2,11 +2,11 @@
 import { IndexedValueType as T } from "../../../gen/wire/temporal/api/enums/v1/common.js";
 import { WorkflowExecutionStatus as Status } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { invalidArgument } from "../../api/service-error.js";
-import { parseDurationMs } from "../../config/dynamic-config.js";
 import type { NamespaceView } from "../namespace-view.js";
-import { DIVISION, PREDEFINED, SYSTEM, TYPE_NAME, attributeOf } from "./attributes.js";
+import { attributeOf, DIVISION, PREDEFINED, SYSTEM, TYPE_NAME } from "./attributes.js";
 import { type Literal, type Node, parseQuery } from "./parser.js";
-import { type Field, type ResolvedQuery, type Scalar, type VisibilityFilter, tokens } from "./query.js";
+import { type Field, type ResolvedQuery, type Scalar, tokens, type VisibilityFilter } from "./query.js";
+import { parseDuration, parseTime } from "./time.js";
 
 const OPPOSITE = { "=": "!=", "!=": "=", ">": "<=", ">=": "<", "<": ">=", "<=": ">" } as const;
 
@@ -15,39 +15,51 @@ export function resolveQuery(text: string, namespace: NamespaceView): ResolvedQu
   const q = parseQuery(text);
   let mentionsDivision = false;
   const field = (name: string): Field => {
-    if (name === DIVISION) mentionsDivision = true;
-    return fieldOf(name, namespace);
+    const f = fieldOf(name, namespace);
+    if (f.kind === "attribute" && f.id === PREDEFINED.get(DIVISION)?.id) mentionsDivision = true;
+    return f;
   };
   const where = q.where === undefined ? undefined : filter(q.where, false, field);
-  const orderBy = q.orderBy.map((o) => {
-    const f = field(o.name);
-    if (f.kind === "attribute" && (f.type === T.TEXT || f.type === T.KEYWORD_LIST))
-      throw invalidArgument(`invalid query: unable to sort by field of ${TYPE_NAME[f.type]} type, use field of type Bool, Datetime, Double, Int, Keyword`);
-    return { field: f, descending: o.descending };
-  });
+  // Wider than the official server, which groups by ExecutionStatus and refuses ORDER BY.
+  if (q.groupBy.length > 1) throw refused("operation is not supported: 'GROUP BY' clause supports only a single field");
   const groupBy = q.groupBy.map((name) => {
     const f = field(name);
-    const type = f.kind === "system" ? f.column.type : f.type;
-    if (type !== T.KEYWORD && type !== T.BOOL) throw invalidArgument(`invalid query: 'GROUP BY' clause is only supported for Keyword and Bool search attributes: ${name}`);
+    if (!GROUPABLE.has(typeOf(f)))
+      throw refused(`operation is not supported: 'GROUP BY' clause is not supported for search attribute ${name}`);
     return { name, field: f };
   });
+  const orderBy = q.orderBy.map((o) => {
+    const f = field(o.name);
+    if (typeOf(f) === T.TEXT || typeOf(f) === T.KEYWORD_LIST)
+      throw refused(`operation is not supported: unable to sort by search attribute type ${TYPE_NAME[typeOf(f)]}`);
+    return { field: f, descending: o.descending };
+  });
   // Rows of the server's own divisions are seen by those who ask for them.
-  const division: VisibilityFilter = { op: "isNull", field: { kind: "attribute", id: PREDEFINED.get(DIVISION)?.id ?? 0, type: T.KEYWORD }, negated: false };
+  const division: VisibilityFilter = {
+    op: "isNull",
+    field: { kind: "attribute", id: PREDEFINED.get(DIVISION)?.id ?? 0, type: T.KEYWORD },
+    negated: false,
+  };
   const scoped = mentionsDivision ? where : where === undefined ? division : ({ op: "and", args: [division, where] } as const);
   return { filter: scoped, orderBy, groupBy };
 }
 
+const GROUPABLE: ReadonlySet<number> = new Set([T.KEYWORD, T.BOOL, T.INT]);
+const RANGED: ReadonlySet<number> = new Set([T.DATETIME, T.DOUBLE, T.INT, T.KEYWORD]);
+
+const refused = (why: string) => invalidArgument(`invalid query: ${why}`);
+
+/** Custom attributes first, then the server's own, then those with the prefix put on or taken off. */
 function fieldOf(name: string, namespace: NamespaceView): Field {
-  const column = SYSTEM.get(name);
-  if (column !== undefined) return { kind: "system", column };
-  const attribute = attributeOf(name, namespace);
-  if (attribute === undefined) {
-    // The names that users may give without their prefix.
-    const prefixed = attributeOf(`Temporal${name}`, namespace);
-    if (prefixed !== undefined) return { kind: "attribute", ...prefixed };
-    throw invalidArgument(`invalid query: column name '${name}' is not a valid search attribute`);
+  for (const candidate of [name, `Temporal${name}`, name.startsWith("Temporal") ? name.slice("Temporal".length) : name]) {
+    const column = SYSTEM.get(candidate);
+    if (column !== undefined) return { kind: "system", column };
+    const attribute = candidate === name ? attributeOf(name, namespace) : PREDEFINED.get(candidate);
+    if (attribute !== undefined) return { kind: "attribute", ...attribute };
   }
-  return { kind: "attribute", ...attribute };
+  const workflowId = SYSTEM.get("WorkflowId");
+  if (name === "ScheduleId" && workflowId !== undefined) return { kind: "system", column: workflowId };
+  throw refused(`invalid search attribute: ${name}`);
 }
 
 const typeOf = (f: Field): number => (f.kind === "system" ? f.column.type : f.type);
@@ -61,42 +73,70 @@ function filter(n: Node, negate: boolean, field: (name: string) => Field): Visib
     case "and":
     case "or": {
       const op = (n.op === "and") === negate ? "or" : "and";
-      const args = [filter(n.left, negate, field), filter(n.right, negate, field)].flatMap((a) => (a.op === op ? (a.args as VisibilityFilter[]) : [a]));
-      return { op, args };
+      const args = n.args.map((a) => filter(a, negate, field)).flatMap((a) => (a.op === op ? (a.args as VisibilityFilter[]) : [a]));
+      return op === "or" ? anyOf(args) : { op, args };
+    }
+    case "refused":
+      throw refused(n.why);
+    case "unsupported": {
+      const f = field(n.name);
+      convert(n.name, f, n.value);
+      throw unsupported(n.operator, n.name, f);
     }
     case "compare": {
       const f = field(n.name);
       const comparison = negate ? OPPOSITE[n.comparison] : n.comparison;
-      if (typeOf(f) === T.TEXT) {
-        if (comparison !== "=" && comparison !== "!=") throw invalidArgument(`invalid query: operator '${n.comparison}' not supported for Text type search attribute '${n.name}'`);
-        const words = tokens(String(n.value.value));
-        return words.length === 0 ? { op: "never" } : { op: "match", field: f, tokens: words, negated: comparison === "!=" };
-      }
-      if ((typeOf(f) === T.KEYWORD_LIST || typeOf(f) === T.BOOL) && comparison !== "=" && comparison !== "!=")
-        throw invalidArgument(`invalid query: operator '${n.comparison}' not supported for ${TYPE_NAME[typeOf(f)]} type search attribute '${n.name}'`);
-      return { op: "compare", field: f, comparison, value: convert(n.name, f, n.value) };
+      const value = convert(n.name, f, n.value);
+      const isEquality = n.comparison === "=" || n.comparison === "!=";
+      if ((typeOf(f) === T.TEXT || typeOf(f) === T.KEYWORD_LIST) && !isEquality) throw unsupported(n.comparison, n.name, f);
+      if (typeOf(f) !== T.TEXT) return { op: "compare", field: f, comparison, value };
+      if (!/[^ ]/.test(String(value)))
+        throw refused(`invalid expression: no tokens found filtering on Text type search attribute ${n.name}`);
+      return { op: "match", field: f, tokens: tokens(String(value)), negated: comparison === "!=" };
     }
     case "in": {
       const f = field(n.name);
-      if (typeOf(f) === T.TEXT) throw invalidArgument(`invalid query: operator 'in' not supported for Text type search attribute '${n.name}'`);
-      return { op: "in", field: f, values: n.values.map((v) => convert(n.name, f, v)), negated: n.negated !== negate };
+      const values = n.values.map((v) => convert(n.name, f, v));
+      if (typeOf(f) === T.TEXT) throw unsupported(n.negated ? "NOT IN" : "IN", n.name, f);
+      return { op: "in", field: f, values, negated: n.negated !== negate };
     }
     case "between": {
       const f = field(n.name);
-      if (typeOf(f) === T.TEXT || typeOf(f) === T.KEYWORD_LIST || typeOf(f) === T.BOOL)
-        throw invalidArgument(`invalid query: operator 'between' not supported for ${TYPE_NAME[typeOf(f)]} type search attribute '${n.name}'`);
+      if (!RANGED.has(typeOf(f)))
+        throw refused(`invalid expression: cannot do range condition on search attribute '${n.name}' of type ${TYPE_NAME[typeOf(f)]}`);
       return { op: "between", field: f, low: convert(n.name, f, n.low), high: convert(n.name, f, n.high), negated: n.negated !== negate };
     }
     case "startsWith": {
       const f = field(n.name);
-      if (typeOf(f) !== T.KEYWORD && typeOf(f) !== T.KEYWORD_LIST)
-        throw invalidArgument(`invalid query: operator 'starts_with' not supported for ${TYPE_NAME[typeOf(f)]} type search attribute '${n.name}'`);
-      if (n.value.kind !== "string") throw invalidArgument(`invalid query: right-hand side of 'STARTS_WITH' must be a literal string (got: ${n.value.value})`);
-      return { op: "startsWith", field: f, prefix: n.value.value, negated: n.negated !== negate };
+      const value = convert(n.name, f, n.value);
+      if (typeOf(f) !== T.KEYWORD) throw unsupported(n.negated ? "NOT STARTS_WITH" : "STARTS_WITH", n.name, f);
+      if (typeof value !== "string")
+        throw refused(
+          `invalid expression: right-hand side of "${n.negated ? "not starts_with" : "starts_with"}" operator must be a literal string (got: ${value})`,
+        );
+      return { op: "startsWith", field: f, prefix: value, negated: n.negated !== negate };
     }
     case "isNull":
       return { op: "isNull", field: field(n.name), negated: n.negated !== negate };
   }
+}
+
+/** Alternatives for one attribute are one set, which stores look up at once. */
+function anyOf(args: readonly VisibilityFilter[]): VisibilityFilter {
+  const sets = new Map<string, { field: Field; values: Scalar[] }>();
+  const rest: VisibilityFilter[] = [];
+  for (const a of args) {
+    if (a.op !== "compare" || a.comparison !== "=") {
+      rest.push(a);
+      continue;
+    }
+    const name = a.field.kind === "system" ? a.field.column.name : String(a.field.id);
+    const set = sets.get(name);
+    if (set === undefined) sets.set(name, { field: a.field, values: [a.value] });
+    else set.values.push(a.value);
+  }
+  const out = [...[...sets.values()].map(({ field, values }): VisibilityFilter => ({ op: "in", field, values, negated: false })), ...rest];
+  return out.length === 1 ? (out[0] as VisibilityFilter) : { op: "or", args: out };
 }
 
 const STATUS_BY_NAME: ReadonlyMap<string, number> = new Map(
@@ -108,82 +148,77 @@ const STATUS_BY_NAME: ReadonlyMap<string, number> = new Map(
         .map((w) => w.charAt(0) + w.slice(1).toLowerCase())
         .join("");
       return [
-        [camel.toLowerCase(), v],
-        [`workflow_execution_status_${k.toLowerCase()}`, v],
+        [camel, v],
+        [`WORKFLOW_EXECUTION_STATUS_${k}`, v],
       ] as [string, number][];
     }),
 );
 
-function bad(name: string, f: Field, literal: Literal): never {
-  const shown = literal.kind === "string" ? `'${literal.value}'` : literal.kind === "number" ? literal.text : String(literal.value);
-  throw invalidArgument(`invalid query: invalid value for search attribute ${name} of type ${TYPE_NAME[typeOf(f)]}: ${shown}`);
+function unsupported(operator: string, name: string, f: Field): Error {
+  return refused(
+    `operation is not supported: operator '${operator}' not supported for ${TYPE_NAME[typeOf(f)]} type search attribute '${name}'`,
+  );
+}
+
+/** A literal and its type as Go's %#v and %T print them. */
+function goLiteral(literal: Literal): { shown: string; type: string } {
+  if (literal.kind === "string") return { shown: JSON.stringify(literal.value), type: "string" };
+  if (literal.kind === "number") return { shown: literal.text, type: /^-?\d+$/.test(literal.text) ? "int64" : "float64" };
+  return { shown: String(literal.value), type: "bool" };
 }
 
 function convert(name: string, f: Field, literal: Literal): Scalar {
+  if (literal.kind === "column")
+    throw refused(
+      `operation is not supported: column name on the right side of comparison expression (did you forget to quote ${JSON.stringify(literal.value)}?)`,
+    );
+  if (literal.kind === "other")
+    throw refused(
+      literal.value === "*sqlparser.FuncExpr"
+        ? "operation is not supported: nested func"
+        : `invalid expression: unexpected value type ${literal.value}`,
+    );
+  const { shown, type } = goLiteral(literal);
+  const unexpected = (attribute: string) => refused(`invalid expression: unexpected value type ${type} for search attribute ${attribute}`);
   if (isStatus(f)) {
-    if (literal.kind === "number") return literal.value;
-    const status = literal.kind === "string" ? STATUS_BY_NAME.get(literal.value.toLowerCase()) : undefined;
-    if (status === undefined) throw invalidArgument(`invalid query: invalid ExecutionStatus value '${literal.value}'`);
+    if (type !== "int64" && type !== "string") throw unexpected("ExecutionStatus");
+    const status = literal.kind === "number" ? literal.value : STATUS_BY_NAME.get(String(literal.value));
+    if (status === undefined || Status[status] === undefined)
+      throw refused(`invalid expression: invalid ExecutionStatus value ${type === "string" ? `'${literal.value}'` : literal.value}`);
     return status;
   }
   if (f.kind === "system" && f.column.column === "executionDuration") {
     // Nanoseconds in queries, microseconds in rows.
-    if (literal.kind === "number") return literal.value / 1000;
-    if (literal.kind !== "string") return bad(name, f, literal);
-    const clock = /^(\d+):(\d{1,2}):(\d{1,2})$/.exec(literal.value);
-    if (clock !== null) return (Number(clock[1]) * 3600 + Number(clock[2]) * 60 + Number(clock[3])) * 1_000_000;
-    if (/^\d+$/.test(literal.value)) return Number(literal.value) / 1000;
-    const days = /^(\d+)d(.*)$/.exec(literal.value);
-    const rest = days === null ? literal.value : days[2] === "" ? "0" : (days[2] as string);
-    const ms = parseDurationMs(rest);
-    if (ms === undefined) throw invalidArgument(`invalid query: invalid value for search attribute ${name}: '${literal.value}' is not a duration`);
-    return (ms + Number(days?.[1] ?? 0) * 86_400_000) * 1000;
+    if (type === "int64") return (literal.value as number) / 1000;
+    if (type !== "string") throw unexpected("ExecutionDuration");
+    const micros = parseDuration(String(literal.value));
+    if (micros === undefined)
+      throw refused(`invalid expression: invalid duration value for search attribute ExecutionDuration: ${literal.value}`);
+    return micros;
   }
+  const wrongType = () =>
+    refused(
+      `invalid expression: invalid value type for search attribute ${name} of type ${TYPE_NAME[typeOf(f)]}: ${shown} (type: ${type})`,
+    );
   switch (typeOf(f)) {
-    case T.KEYWORD:
-    case T.KEYWORD_LIST:
-    case T.TEXT:
-      return literal.kind === "string" ? literal.value : bad(name, f, literal);
     case T.INT:
-      if (literal.kind === "number" && Number.isInteger(literal.value)) return literal.value;
-      if (literal.kind === "string" && /^-?\d+$/.test(literal.value)) return Number(literal.value);
-      return bad(name, f, literal);
     case T.DOUBLE:
-      if (literal.kind === "number") return literal.value;
-      if (literal.kind === "string" && literal.value !== "" && Number.isFinite(Number(literal.value))) return Number(literal.value);
-      return bad(name, f, literal);
+      if (literal.kind !== "number") throw wrongType();
+      return literal.value;
     case T.BOOL:
-      if (literal.kind === "bool") return literal.value;
-      if (literal.kind === "string" && /^(true|false)$/i.test(literal.value)) return literal.value.toLowerCase() === "true";
-      return bad(name, f, literal);
+      if (literal.kind !== "bool") throw wrongType();
+      return literal.value;
     case T.DATETIME: {
-      // An integer is nanoseconds since the epoch.
-      if (literal.kind === "number") return Math.floor(literal.value / 1000);
-      const micros = literal.kind === "string" ? parseTime(literal.value) : undefined;
-      return micros ?? bad(name, f, literal);
+      // An integer is nanoseconds since the epoch; beyond microseconds it is cut before it loses digits as a number.
+      if (literal.kind === "number" && type === "int64")
+        return Math.floor(literal.text.length > 15 ? Number(literal.text.slice(0, -3)) : literal.value / 1000);
+      if (literal.kind !== "string") throw wrongType();
+      const micros = parseTime(literal.value);
+      if (micros === undefined) throw refused(`invalid expression: unable to parse datetime '${literal.value}'`);
+      return micros;
     }
     default:
-      return bad(name, f, literal);
+      if (literal.kind !== "string") throw wrongType();
+      return literal.value;
   }
-}
-
-/** Microseconds of an RFC 3339 time; undefined when it is none. */
-export function parseTime(text: string): number | undefined {
-  const m = /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(\.\d+)?(Z|z|[+-]\d\d:\d\d)$/.exec(text);
-  if (m === null) return undefined;
-  const [, y, mo, d, h, mi, s, fraction, zone] = m as unknown as string[];
-  const days = daysFromCivil(Number(y), Number(mo), Number(d));
-  if (Number(mo) < 1 || Number(mo) > 12 || Number(d) < 1 || Number(d) > 31 || Number(h) > 23 || Number(mi) > 59 || Number(s) > 60) return undefined;
-  let seconds = days * 86_400 + Number(h) * 3600 + Number(mi) * 60 + Number(s);
-  if (zone !== undefined && zone.length === 6) seconds -= (zone[0] === "-" ? -1 : 1) * (Number(zone.slice(1, 3)) * 3600 + Number(zone.slice(4)) * 60);
-  return seconds * 1_000_000 + Math.floor(Number(`0${fraction ?? ""}`) * 1_000_000);
-}
-
-/** Days since 1970-01-01 of a date of the proleptic Gregorian calendar. */
-function daysFromCivil(year: number, month: number, day: number): number {
-  const y = month <= 2 ? year - 1 : year;
-  const era = Math.floor(y / 400);
-  const yoe = y - era * 400;
-  const doy = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1;
-  return era * 146_097 + yoe * 365 + Math.floor(yoe / 4) - Math.floor(yoe / 100) + doy - 719_468;
 }

@@ -1,6 +1,9 @@
 /** Search attributes as users set them: what is refused, what the indexes hold of them, and how they are served. */
-import { Payload, type SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
-import { SearchAttributes as SearchAttributesType } from "../../../gen/wire/temporal/api/common/v1/message.js";
+import {
+  Payload,
+  type SearchAttributes,
+  SearchAttributes as SearchAttributesType,
+} from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { IndexedValueType as Type } from "../../../gen/wire/temporal/api/enums/v1/common.js";
 import { invalidArgument } from "../../api/service-error.js";
 import { decode, encode } from "../../api/wire.js";
@@ -13,7 +16,8 @@ import { parseTime } from "./time.js";
 /** Undefined: the value is null or an empty list, which removes the attribute. */
 type Decoded = { readonly value: AttributeValue | undefined } | { readonly invalid: string };
 
-const text = (b: Uint8Array | undefined): string => (b === undefined ? "" : Buffer.from(b.buffer, b.byteOffset, b.byteLength).toString("utf8"));
+const text = (b: Uint8Array | undefined): string =>
+  b === undefined ? "" : Buffer.from(b.buffer, b.byteOffset, b.byteLength).toString("utf8");
 
 /** @throws ServiceError for an attribute that does not exist, that only the server sets, or whose value has the wrong type. */
 export function checkSearchAttributeValues(attributes: SearchAttributes, namespace: NamespaceView, limits: Limits): void {
@@ -27,7 +31,8 @@ export function checkSearchAttributeValues(attributes: SearchAttributes, namespa
     if (isSystemAttribute(name) || !isSettable(name)) throw invalidArgument(`${name} attribute can't be set in SearchAttributes`);
     const { type } = attributeOf(name, namespace) as { type: number };
     const decoded = decodeValue(bytes, type);
-    if ("invalid" in decoded) throw invalidArgument(`invalid value for search attribute ${name} of type ${typeName(type)}: ${decoded.invalid}`);
+    if ("invalid" in decoded)
+      throw invalidArgument(`invalid value for search attribute ${name} of type ${typeName(type)}: ${decoded.invalid}`);
   }
 }
 
@@ -44,7 +49,10 @@ export function checkSearchAttributeSizes(attributes: SearchAttributes, _namespa
 }
 
 /** What the indexes hold. Attributes that are not defined (any more) and values that do not fit their type are left out. */
-export function indexedValues(attributes: SearchAttributes, namespace: NamespaceView): { id: number; type: number; value: AttributeValue }[] {
+export function indexedValues(
+  attributes: SearchAttributes,
+  namespace: NamespaceView,
+): { id: number; type: number; value: AttributeValue }[] {
   const out: { id: number; type: number; value: AttributeValue }[] = [];
   for (const [name, bytes] of Object.entries(attributes.indexedFields)) {
     const attribute = attributeOf(name, namespace);
@@ -80,7 +88,9 @@ function decodeValue(bytes: Uint8Array, type: number): Decoded {
   if (payload === undefined) return { invalid: "value from <>" };
   const encoding = text(payload.metadata["encoding"]);
   if (encoding === "binary/null") return { value: undefined };
-  const unreadable = () => `value from <metadata:{key:"encoding"  value:${JSON.stringify(encoding)}}  data:${JSON.stringify(text(payload.data))}>`;
+  const unreadable = () =>
+    `value from <metadata:{key:"encoding"  value:${JSON.stringify(encoding)}}  data:${JSON.stringify(text(payload.data))}>`;
+  if (encoding === "binary/plain") return { invalid: `[${payload.data.join(" ")}]` };
   if (encoding !== "json/plain") return { invalid: unreadable() };
   let json: unknown;
   try {
@@ -92,7 +102,7 @@ function decodeValue(bytes: Uint8Array, type: number): Decoded {
   // The official server takes a list of one for a single value, and an empty one for none.
   const invalid = { invalid: goValue(json) };
   if (type === Type.KEYWORD_LIST) {
-    if (!Array.isArray(json)) return typeof json === "string" ? { value: [json] } : invalid;
+    if (!Array.isArray(json)) return invalid;
     if (json.length === 0) return { value: undefined };
     const items = json.map((item: unknown) => item ?? "");
     return items.every((item) => typeof item === "string") ? { value: items as string[] } : invalid;
@@ -132,6 +142,7 @@ function goValue(json: unknown): string {
     const fields = Object.entries(json as Record<string, unknown>).sort(([a], [b]) => (a < b ? -1 : 1));
     return `map[${fields.map(([k, v]) => `${k}:${goValue(v)}`).join(" ")}]`;
   }
-  if (typeof json === "number" && (Math.abs(json) >= 1e21 || (json !== 0 && Math.abs(json) < 1e-4))) return json.toExponential().replace(/e([+-])(\d)$/, "e$10$2");
+  if (typeof json === "number" && (Math.abs(json) >= 1e21 || (json !== 0 && Math.abs(json) < 1e-4)))
+    return json.toExponential().replace(/e([+-])(\d)$/, "e$10$2");
   return String(json);
 }

@@ -17,7 +17,14 @@ function daysSinceEpoch(y: number, m: number, d: number): number {
 export function parseTime(s: string): number | undefined {
   const p = RFC3339.exec(s);
   if (p === null) return undefined;
-  const [year, month, day, hour, minute, second] = [1, 2, 3, 4, 5, 6].map((i) => Number(p[i])) as [number, number, number, number, number, number];
+  const [year, month, day, hour, minute, second] = [1, 2, 3, 4, 5, 6].map((i) => Number(p[i])) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const monthDays = month === 2 && isLeap(year) ? 29 : MONTH_DAYS[month - 1];
   if (monthDays === undefined || day < 1 || day > monthDays || hour > 23 || minute > 59 || second > 59) return undefined;
   const micros = Number((p[7] ?? "").slice(0, 6).padEnd(6, "0"));
@@ -34,8 +41,8 @@ export function parseTime(s: string): number | undefined {
 const UNIT_MICROS: Readonly<Record<string, number>> = {
   ns: 0.001,
   us: 1,
-  "µs": 1,
-  "μs": 1,
+  µs: 1,
+  μs: 1,
   ms: 1_000,
   s: 1_000_000,
   m: 60_000_000,
@@ -55,6 +62,7 @@ export function parseDuration(s: string): number | undefined {
   const body = /^[+-]/.test(s) ? s.slice(1) : s;
   if (!/^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h|d))+$/.test(body)) return undefined;
   let total = 0;
-  for (const part of body.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)/g)) total += Number(part[1]) * (UNIT_MICROS[part[2] as string] as number);
+  for (const part of body.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)/g))
+    total += Number(part[1]) * (UNIT_MICROS[part[2] as string] as number);
   return sign * total;
 }

@@ -1,15 +1,18 @@
 /**
- * Deletes runs. A small run goes in the batch that removes it; the history of a large one goes in slices, named by a tombstone row
- * in the registry until the last slice is gone, so that a crash in between is made up for at the next start. A prefix that another
- * run still shares stays.
+ * Deletes runs. The batch that removes a run takes what it is found by - visibility, run and execution rows - and leaves a tombstone
+ * in the registry; once that is durable, request ids and history go in slices, newest events first, so that a crash in between is
+ * made up for at the next start. A prefix that another run still shares stays.
  */
 import type { Logger, Runtime } from "../../lib/runtime.js";
+import { Kind } from "../../core/workflow/mutable-state.js";
 import type { Batch } from "../../persistence/batch.js";
 import type { Store } from "../../persistence/store.js";
 
-const TOMBSTONE_KIND = "tombstone";
-const SLICE_EVENTS = 2_000;
+export const TOMBSTONE_KIND = "tombstone";
+const SLICE_ROWS = 500;
+const SLICE_BYTES = 1024 * 1024;
 const SLICE_PAUSE_MS = 20;
+const RETRY_MS = 5_000;
 
 export interface RemovedRun {
   key: number;
@@ -21,7 +24,16 @@ export interface RemovedRun {
   shard: number;
 }
 
+/** What is left of a removed run. Registry id: its key. */
+interface Tombstone {
+  key: number;
+  branch: number;
+  lastEventId: number;
+}
+
 export class Retention {
+  private isStopped = false;
+
   constructor(
     private readonly store: Store,
     private readonly runtime: Runtime,
@@ -30,35 +42,59 @@ export class Retention {
   ) {}
 
   start(registry: readonly { kind: string; id: string; value: Uint8Array }[]): void {
-    for (const r of registry) if (r.kind === TOMBSTONE_KIND) this.slice(Number(r.id), Number(Buffer.from(r.value).toString()));
+    for (const r of registry) if (r.kind === TOMBSTONE_KIND) this.later(JSON.parse(Buffer.from(r.value).toString()) as Tombstone, SLICE_PAUSE_MS);
   }
 
-  /** Visibility first, history last: nothing is listed that cannot be read. */
-  remove(rows: Batch, run: RemovedRun): void {
+  /** Visibility first, history last: nothing is listed that cannot be read. To be called when the batch is durable: the answer. */
+  remove(rows: Batch, run: RemovedRun): () => void {
     rows.deleteVisibility(run.key, run.namespaceKey);
     rows.deleteRun({ namespaceKey: run.namespaceKey, workflowId: run.workflowId, runId: run.runId, key: run.key });
     rows.deleteExecution(run.key, run.shard);
-    rows.componentPurges.push(run.key);
-    rows.writeRegistry(TOMBSTONE_KIND, String(run.branch), 1, { op: "put", value: Buffer.from(String(run.lastEventId)) });
-    this.slice(run.branch, run.lastEventId);
+    const tombstone: Tombstone = { key: run.key, branch: run.branch, lastEventId: run.lastEventId };
+    writeTombstone(rows, tombstone);
+    return () => this.later(tombstone, SLICE_PAUSE_MS);
   }
 
-  private slice(branch: number, lastEventId: number): void {
-    this.runtime.setTimer(SLICE_PAUSE_MS, () => {
-      this.deleteSlice(branch, lastEventId).catch((e: unknown) => this.logger.warn({ err: e, branch }, "history cannot be deleted now"));
+  private later(t: Tombstone, delayMs: number): void {
+    this.runtime.setTimer(delayMs, () => {
+      if (this.isStopped) return;
+      this.deleteSlice(t).catch((e: unknown) => {
+        this.logger.warn({ err: e, branch: t.branch }, "a removed run cannot be deleted now");
+        this.later(t, RETRY_MS);
+      });
     });
   }
 
-  private async deleteSlice(branch: number, lastEventId: number): Promise<void> {
-    const forks = await this.store.readForks(branch);
+  private async deleteSlice(t: Tombstone): Promise<void> {
+    const requestIds = await this.store.listComponents(t.key, Kind.REQUEST_ID, undefined, SLICE_ROWS);
+    if (requestIds.length === SLICE_ROWS) {
+      await this.withBatch((rows) => {
+        for (const r of requestIds) rows.writeComponent(t.key, Kind.REQUEST_ID, r.id, { op: "delete" });
+      });
+      this.later(t, SLICE_PAUSE_MS);
+      return;
+    }
+    const forks = await this.store.readForks(t.branch);
     const kept = Math.max(0, ...forks.map((f) => f.endEventId - 1));
-    const from = Math.max(kept + 1, lastEventId - SLICE_EVENTS + 1);
+    const newest = (await this.store.readHistory(t.branch, kept + 1, t.lastEventId + 1, true, SLICE_BYTES)).filter((b) => b.firstEventId > kept).slice(0, SLICE_ROWS);
+    const from = newest.at(-1)?.firstEventId ?? kept + 1;
     const isLast = from <= kept + 1;
+    const next: Tombstone = { ...t, lastEventId: from - 1 };
     await this.withBatch((rows) => {
-      rows.historyDeletes.push({ branch, fromEventId: from, endEventId: lastEventId + 1 });
-      rows.writeRegistry(TOMBSTONE_KIND, String(branch), 1, isLast ? { op: "delete" } : { op: "put", value: Buffer.from(String(from - 1)) });
+      if (newest.length > 0) rows.historyDeletes.push({ branch: t.branch, fromEventId: from, endEventId: t.lastEventId + 1 });
+      if (isLast) {
+        rows.componentPurges.push(t.key);
+        rows.writeRegistry(TOMBSTONE_KIND, String(t.key), 1, { op: "delete" });
+      } else writeTombstone(rows, next);
     });
-    if (!isLast) this.slice(branch, from - 1);
+    if (!isLast) this.later(next, SLICE_PAUSE_MS);
+  }
+
+  stop(): void {
+    this.isStopped = true;
   }
 }
 
+function writeTombstone(rows: Batch, t: Tombstone): void {
+  rows.writeRegistry(TOMBSTONE_KIND, String(t.key), 1, { op: "put", value: Buffer.from(JSON.stringify(t)) });
+}

@@ -1,6 +1,7 @@
 /**
- * The timer queue of the root clock: a window of the nearest due rows in memory, the rest only in the store. A timer means "not
- * before": what is due is decided by the core when the input is applied.
+ * The timer queue of a clock: a window of the nearest due rows in memory, the rest only in the store, so that far timers cost no
+ * memory. A timer means "not before": what is due is decided by the core when the input is applied. A row whose input failed is
+ * tried again; a bounded number is on its way to the engine at a time, so that a laptop that wakes does not flood it.
  */
 import { Heap } from "../../lib/heap.js";
 import type { Logger, Runtime } from "../../lib/runtime.js";
@@ -12,60 +13,87 @@ export interface DueRow {
   key: number;
 }
 
+type Position = Pick<DueRow, "due" | "key">;
+
+const compare = (a: Position, b: Position): number => a.due - b.due || a.key - b.key;
+
 const WINDOW = 10_000;
-/** Fired at once at most, so that a laptop that wakes does not flood the engine. */
-const FIRE_MAX = 1_000;
+const RUNNING_MAX = 1_000;
 const ARM_MS_MAX = 60_000;
+const RETRY_MS_MIN = 1_000;
+const RETRY_MS_MAX = 60_000;
+/** Before the first read nothing is known; behind the last row everything is. */
+const NOTHING: Position = { due: -1, key: -1 };
+const EVERYTHING: Position = { due: Number.POSITIVE_INFINITY, key: 0 };
 
 export class TimerQueue {
-  private heap = new Heap<DueRow>((a, b) => a.due - b.due || a.key - b.key);
-  /** Every row due up to here is in the heap. */
-  private horizon = Number.POSITIVE_INFINITY;
+  private readonly heap = new Heap<DueRow>(compare);
+  /** Every row up to here is in the heap, on its way, or done. */
+  private horizon = NOTHING;
   private armedAt = Number.POSITIVE_INFINITY;
   private disarm: (() => void) | undefined;
-  private isRefilling = false;
+  /** Rows behind the horizon that became durable while a read is under way, which may have missed them. */
+  private arrived: DueRow[] | undefined;
+  private running = 0;
+  private isFull = false;
   private isStopped = false;
+  private readonly failures = new Map<number, number>();
 
   constructor(
     private readonly store: Store,
     private readonly runtime: Runtime,
     private readonly logger: Logger,
-    private readonly fire: (row: DueRow) => void,
+    private readonly clock: number,
+    /** Resolves when the row has been seen to, durably; rejects when it has to be tried again. */
+    private readonly fire: (row: DueRow) => Promise<void>,
   ) {}
 
   async start(): Promise<void> {
-    await this.refill(-1, -1);
+    await this.refill();
     this.arm();
-  }
-
-  private async refill(afterDue: number, afterKey: number): Promise<void> {
-    const rows = await this.store.readDue(0, Number.MAX_SAFE_INTEGER, afterDue < 0 ? undefined : { due: afterDue, key: afterKey }, WINDOW);
-    for (const r of rows) this.heap.push({ clock: 0, ...r });
-    this.horizon = rows.length < WINDOW ? Number.POSITIVE_INFINITY : (rows.at(-1)?.due ?? Number.POSITIVE_INFINITY);
   }
 
   /** A row that has become durable. */
   add(row: DueRow): void {
-    if (this.isStopped || row.due > this.horizon) return;
+    if (this.isStopped || row.clock !== this.clock) return;
+    if (compare(row, this.horizon) > 0) {
+      this.arrived?.push(row);
+      return;
+    }
     this.heap.push(row);
     if (this.heap.size > WINDOW * 2) {
-      const dropped = this.heap.trim(WINDOW);
-      this.horizon = (dropped[0]?.due ?? this.horizon) - 1;
-      // Rows at the cut share a time: those kept are found again by the refill, and fire twice at worst.
+      const cut = this.heap.trim(WINDOW)[0];
+      if (cut !== undefined) this.horizon = { due: cut.due, key: cut.key - 1 };
     }
     if (row.due < this.armedAt) this.arm();
   }
 
+  /** Rows in memory. */
+  get size(): number {
+    return this.heap.size;
+  }
+
+  private async refill(): Promise<void> {
+    this.arrived = [];
+    try {
+      const after = this.horizon === NOTHING ? undefined : this.horizon;
+      const rows = await this.store.readDue(this.clock, Number.MAX_SAFE_INTEGER, after, WINDOW);
+      this.horizon = rows.length < WINDOW ? EVERYTHING : (rows.at(-1) ?? EVERYTHING);
+      const known = new Set(rows.map((r) => `${r.due}/${r.key}`));
+      for (const r of rows) this.heap.push({ clock: this.clock, due: r.due, key: r.key });
+      for (const r of this.arrived) if (compare(r, this.horizon) <= 0 && !known.has(`${r.due}/${r.key}`)) this.heap.push(r);
+    } finally {
+      this.arrived = undefined;
+    }
+  }
+
   private arm(): void {
-    if (this.isStopped) return;
     this.disarm?.();
     this.disarm = undefined;
-    const next = this.heap.peek();
-    const at = next === undefined ? (Number.isFinite(this.horizon) ? this.horizon : undefined) : next.due;
-    if (at === undefined) {
-      this.armedAt = Number.POSITIVE_INFINITY;
-      return;
-    }
+    this.armedAt = Number.POSITIVE_INFINITY;
+    if (this.isStopped || this.isFull || this.arrived !== undefined) return;
+    const at = this.heap.peek()?.due ?? this.horizon.due;
+    if (!Number.isFinite(at)) return;
     this.armedAt = at;
     const delayMs = Math.max(0, Math.ceil((at - this.runtime.nowMicros()) / 1000));
     this.disarm = this.runtime.setTimer(Math.min(delayMs, ARM_MS_MAX), () => this.due());
@@ -74,32 +102,61 @@ export class TimerQueue {
   private due(): void {
     this.disarm = undefined;
     const now = this.runtime.nowMicros();
-    let fired = 0;
-    for (let next = this.heap.peek(); next !== undefined && next.due <= now && fired < FIRE_MAX; next = this.heap.peek()) {
+    for (let next = this.heap.peek(); next !== undefined && next.due <= now; next = this.heap.peek()) {
+      if (this.running >= RUNNING_MAX) {
+        this.isFull = true;
+        return;
+      }
       this.heap.pop();
-      this.fire(next);
-      fired++;
+      this.begin(next);
     }
-    if (this.heap.peek() === undefined && Number.isFinite(this.horizon) && !this.isRefilling) {
-      this.isRefilling = true;
-      this.refill(this.horizon, -1).then(
-        () => {
-          this.isRefilling = false;
-          this.arm();
-        },
-        (e: unknown) => {
-          this.isRefilling = false;
-          this.logger.error({ err: e }, "due rows cannot be read");
-          this.runtime.setTimer(1000, () => this.due());
-        },
-      );
+    if (this.heap.peek() !== undefined || this.horizon === EVERYTHING) {
+      this.arm();
       return;
     }
+    this.refill().then(
+      () => this.arm(),
+      (e: unknown) => {
+        this.logger.error({ err: e }, "due rows cannot be read");
+        this.runtime.setTimer(RETRY_MS_MIN, () => this.arm());
+      },
+    );
+  }
+
+  private begin(row: DueRow): void {
+    this.running++;
+    this.fire(row).then(
+      () => {
+        this.failures.delete(row.key);
+        this.ended();
+      },
+      () => {
+        this.retry(row);
+        this.ended();
+      },
+    );
+  }
+
+  private ended(): void {
+    this.running--;
+    if (!this.isFull || this.running > RUNNING_MAX / 2) return;
+    this.isFull = false;
     this.arm();
+  }
+
+  private retry(row: DueRow): void {
+    const failures = this.failures.get(row.key) ?? 0;
+    this.failures.set(row.key, failures + 1);
+    this.runtime.setTimer(Math.min(RETRY_MS_MIN * 2 ** failures, RETRY_MS_MAX), () => {
+      if (this.isStopped) return;
+      this.heap.push(row);
+      this.arm();
+    });
   }
 
   stop(): void {
     this.isStopped = true;
     this.disarm?.();
+    this.disarm = undefined;
   }
 }

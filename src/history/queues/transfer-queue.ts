@@ -1,6 +1,7 @@
 /**
- * Effects on other executions, carried at least once: every row is tried until its source has learned the result. Rows that an
- * earlier process left are read in windows at start.
+ * Effects on other executions, carried at least once: every row is tried until its source has learned the result, with a growing
+ * pause in between. Attempt, next time and last error are kept in the row. Rows that an earlier process left are read in windows,
+ * as those before them are done.
  */
 import { TransferRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { decode } from "../../api/wire.js";
@@ -13,63 +14,112 @@ const WINDOW = 1_000;
 const BACKOFF_MS_MIN = 1_000;
 const BACKOFF_MS_MAX = 300_000;
 
-export class TransferQueue {
-  private readonly waiting: { id: number; record: TransferRecord; attempt: number }[] = [];
-  private running = 0;
-  private isStopped = false;
+/** `retry`: why it has to be tried again. */
+export type TransferOutcome = "done" | { retry: string };
 
-  constructor(
-    private readonly store: Store,
-    private readonly runtime: Runtime,
-    private readonly logger: Logger,
-    private readonly run: (id: number, record: TransferRecord) => Promise<boolean>,
-  ) {}
+interface Task {
+  readonly id: number;
+  readonly record: TransferRecord;
+}
+
+export interface TransferQueueOptions {
+  readonly store: Store;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  /** Ids from here on are given out by this process, which adds their rows itself. */
+  readonly ownIdsFrom: number;
+  readonly run: (id: number, record: TransferRecord) => Promise<TransferOutcome>;
+  /** Keeps what is known of a failed attempt. A row that says less than it could is no harm. */
+  readonly save: (id: number, record: TransferRecord) => void;
+}
+
+export class TransferQueue {
+  private readonly waiting: Task[] = [];
+  private running = 0;
+  private resting = 0;
+  private isStopped = false;
+  /** Last row of an earlier process that was read; undefined when all were. */
+  private resumeAfter: number | undefined = Number.MIN_SAFE_INTEGER;
+  private isReading = false;
+
+  constructor(private readonly o: TransferQueueOptions) {}
 
   async start(): Promise<void> {
-    let after: number | undefined;
-    for (;;) {
-      const rows = await this.store.listComponents(0, Kind.TRANSFER, after, WINDOW);
-      for (const r of rows) this.add(Number(r.id), decode(TransferRecord, r.value));
-      if (rows.length < WINDOW) return;
-      after = Number(rows.at(-1)?.id);
-    }
+    await this.readOn();
   }
 
   /** A row that has become durable. */
   add(id: number, record: TransferRecord): void {
-    this.waiting.push({ id, record, attempt: 0 });
+    this.waiting.push({ id, record });
     this.pump();
   }
 
   get pending(): number {
-    return this.waiting.length + this.running;
+    return this.waiting.length + this.running + this.resting;
+  }
+
+  private async readOn(): Promise<void> {
+    const after = this.resumeAfter;
+    if (after === undefined || this.isReading || this.isStopped) return;
+    this.isReading = true;
+    const { store, ownIdsFrom } = this.o;
+    try {
+      const rows = await store.listComponents(0, Kind.TRANSFER, after === Number.MIN_SAFE_INTEGER ? undefined : after, WINDOW);
+      const own = rows.findIndex((r) => Number(r.id) >= ownIdsFrom);
+      this.resumeAfter = rows.length < WINDOW || own >= 0 ? undefined : Number(rows.at(-1)?.id);
+      for (const r of own >= 0 ? rows.slice(0, own) : rows) this.schedule({ id: Number(r.id), record: decode(TransferRecord, r.value) });
+    } finally {
+      this.isReading = false;
+    }
+    this.pump();
+  }
+
+  /** Not before the time that its last attempt set. */
+  private schedule(task: Task): void {
+    const delayMs = Math.min(Math.ceil((task.record.nextTime - this.o.runtime.nowMicros()) / 1000), BACKOFF_MS_MAX);
+    if (delayMs > 0) this.rest(task, delayMs);
+    else this.waiting.push(task);
   }
 
   private pump(): void {
     while (!this.isStopped && this.running < CONCURRENCY) {
       const task = this.waiting.shift();
-      if (task === undefined) return;
+      if (task === undefined) break;
       this.running++;
-      this.run(task.id, task.record).then(
-        (done) => this.ended(task, done),
+      this.o.run(task.id, task.record).then(
+        (outcome) => this.ended(task, outcome),
         (e: unknown) => {
-          this.logger.warn({ err: e, transfer: task.id }, "transfer task failed");
-          this.ended(task, false);
+          this.o.logger.warn({ err: e, transfer: task.id }, "transfer task failed");
+          this.ended(task, { retry: e instanceof Error ? e.message : String(e) });
         },
       );
     }
+    if (this.resumeAfter === undefined || this.waiting.length >= WINDOW / 2) return;
+    this.readOn().catch((e: unknown) => {
+      this.o.logger.warn({ err: e }, "transfer tasks cannot be read");
+      this.o.runtime.setTimer(BACKOFF_MS_MIN, () => this.pump());
+    });
   }
 
-  private ended(task: { id: number; record: TransferRecord; attempt: number }, done: boolean): void {
+  private ended(task: Task, outcome: TransferOutcome): void {
     this.running--;
-    if (!done && !this.isStopped) {
-      const delay = Math.min(BACKOFF_MS_MIN * 2 ** task.attempt, BACKOFF_MS_MAX);
-      this.runtime.setTimer(delay, () => {
-        this.waiting.push({ ...task, attempt: task.attempt + 1 });
-        this.pump();
-      });
+    if (outcome !== "done" && !this.isStopped) {
+      const { attempt } = task.record;
+      const delayMs = Math.min(BACKOFF_MS_MIN * 2 ** Math.min(attempt, 20), BACKOFF_MS_MAX);
+      const record: TransferRecord = { ...task.record, attempt: attempt + 1, nextTime: this.o.runtime.nowMicros() + delayMs * 1000, lastError: outcome.retry };
+      this.o.save(task.id, record);
+      this.rest({ id: task.id, record }, delayMs);
     }
     this.pump();
+  }
+
+  private rest(task: Task, delayMs: number): void {
+    this.resting++;
+    this.o.runtime.setTimer(delayMs, () => {
+      this.resting--;
+      this.waiting.push(task);
+      this.pump();
+    });
   }
 
   stop(): void {

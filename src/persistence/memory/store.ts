@@ -79,6 +79,11 @@ export class MemoryStore implements Store {
     return next;
   }
 
+  /** Keys of all executions: for checks over everything. */
+  executionKeys(): number[] {
+    return [...this.tables.executions.keys()].sort((a, b) => a - b);
+  }
+
   async findRun(a: RunAddress): Promise<{ key: number; runId: string } | undefined> {
     const runs = this.tables.runs.get(`${a.namespaceKey}/${a.workflowId}`);
     if (runs === undefined) return undefined;

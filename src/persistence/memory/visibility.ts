@@ -1,5 +1,6 @@
 /** Visibility in memory: every query looks at every row. For tests and the simulator, and the measure of the SQL. */
-import { compareBy, matches, valueOf } from "../../core/visibility/evaluate.js";
+import { invalidArgument } from "../../api/service-error.js";
+import { compareBy, fieldValue, matches } from "../../core/visibility/evaluate.js";
 import type { Field } from "../../core/visibility/query.js";
 import type { AttributeValue, VisibilityRow } from "../../core/visibility/row.js";
 import type { Batch } from "../batch.js";
@@ -28,18 +29,21 @@ export class MemoryVisibility {
   private list(q: VisibilityQuery, pageSize: number, after: Uint8Array | undefined): VisibilityPage {
     const compare = compareBy(q.orderBy);
     const sorted = this.select(q).sort(compare);
-    const last = after === undefined ? undefined : (JSON.parse(Buffer.from(after).toString()) as VisibilityRow);
+    const last = after === undefined ? undefined : positionOf(after, q);
     const from = last === undefined ? 0 : sorted.findIndex((r) => compare(r, last) > 0);
     const rows = from < 0 ? [] : sorted.slice(from, from + pageSize);
     const tail = rows.at(-1);
-    const next = tail !== undefined && from + pageSize < sorted.length ? Buffer.from(JSON.stringify({ ...tail, memo: [], searchAttributes: [] })) : undefined;
+    const next =
+      tail !== undefined && from + pageSize < sorted.length
+        ? Buffer.from(JSON.stringify({ query: JSON.stringify(q), row: { ...tail, memo: [], searchAttributes: [] } }))
+        : undefined;
     return { rows, next };
   }
 
   private groups(q: VisibilityQuery, groupBy: readonly Field[]): { values: (AttributeValue | undefined)[]; count: number }[] {
     const groups = new Map<string, { values: (AttributeValue | undefined)[]; count: number }>();
     for (const row of this.select(q)) {
-      const values = groupBy.map((f) => valueOf(row, f));
+      const values = groupBy.map((f) => fieldValue(row, f));
       const id = JSON.stringify(values);
       const group = groups.get(id) ?? { values, count: 0 };
       group.count++;
@@ -47,4 +51,16 @@ export class MemoryVisibility {
     }
     return [...groups.values()].sort((a, b) => b.count - a.count || (JSON.stringify(a.values) < JSON.stringify(b.values) ? -1 : 1));
   }
+}
+
+function positionOf(bytes: Uint8Array, q: VisibilityQuery): VisibilityRow {
+  let token: { query?: string; row?: VisibilityRow } | null;
+  try {
+    token = JSON.parse(Buffer.from(bytes).toString()) as { query?: string; row?: VisibilityRow } | null;
+  } catch {
+    token = null;
+  }
+  if (typeof token?.row?.key !== "number" || !Array.isArray(token.row.attributes)) throw invalidArgument("invalid page token");
+  if (token.query !== JSON.stringify(q)) throw invalidArgument("page token is of another query");
+  return token.row;
 }

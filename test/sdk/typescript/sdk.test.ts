@@ -239,7 +239,7 @@ describe("the end of a workflow", () => {
 
   it("is terminated", async () => {
     const h = await start("blocked");
-    await h.terminate("enough", "details");
+    await h.terminate("enough");
     await expect(h.result()).rejects.toBeInstanceOf(WorkflowFailedError);
     expect((await events(h.workflowId)).at(-1)).toBe("WORKFLOW_EXECUTION_TERMINATED");
     await expect(h.signal("add", "x")).rejects.toBeInstanceOf(WorkflowNotFoundError);

@@ -41,7 +41,7 @@ export async function activityStartToClose(): Promise<string> {
     await once.slow();
     return "no timeout";
   } catch (e) {
-    return ((e as wf.ActivityFailure).cause as wf.TimeoutFailure).timeoutType;
+    return String(((e as wf.ActivityFailure).cause as wf.TimeoutFailure).timeoutType);
   }
 }
 
@@ -51,7 +51,7 @@ export async function activityScheduleToStart(): Promise<string> {
     await nobody.slow();
     return "no timeout";
   } catch (e) {
-    return ((e as wf.ActivityFailure).cause as wf.TimeoutFailure).timeoutType;
+    return String(((e as wf.ActivityFailure).cause as wf.TimeoutFailure).timeoutType);
   }
 }
 

@@ -1,0 +1,73 @@
+import { expect, it } from "vitest";
+import { Batch } from "../../persistence/batch.js";
+import { MemoryStore } from "../../persistence/memory/store.js";
+import { FakeRuntime, silent } from "../fake-engine.js";
+import { Retention } from "./retention.js";
+
+const RUN = { key: 5, namespaceKey: 1, workflowId: "w", runId: "r", branch: 5, lastEventId: 30, shard: 1 };
+
+async function storeWithHistory(size: number): Promise<MemoryStore> {
+  const store = new MemoryStore();
+  const batch = new Batch();
+  for (let id = 1; id <= 30; id++) batch.appendHistory(5, id, new Uint8Array(size));
+  await store.commit(batch);
+  return store;
+}
+const left = async (store: MemoryStore) => (await store.readHistory(5, 1, 100, false, 1 << 30)).map((b) => b.firstEventId);
+
+it("keeps the prefix that another run shares", async () => {
+  const store = await storeWithHistory(10);
+  const runtime = new FakeRuntime();
+  const fork = new Batch();
+  fork.forks.push({ parentBranch: 5, childBranch: 6, endEventId: 4 });
+  await store.commit(fork);
+  const retention = new Retention(store, runtime, silent, async (f) => {
+    const rows = new Batch();
+    f(rows);
+    await store.commit(rows);
+  });
+  const rows = new Batch();
+  const begin = retention.remove(rows, RUN);
+  await store.commit(rows);
+  begin();
+  await runtime.advance(1_000);
+  expect(await left(store)).toEqual([1, 2, 3]);
+});
+
+it("deletes about a megabyte a turn, newest first, and leaves a tombstone until it is done", async () => {
+  const store = await storeWithHistory(200 * 1024);
+  const runtime = new FakeRuntime();
+  const retention = new Retention(store, runtime, silent, async (f) => {
+    const rows = new Batch();
+    f(rows);
+    await store.commit(rows);
+  });
+  const rows = new Batch();
+  const begin = retention.remove(rows, RUN);
+  await store.commit(rows);
+  begin();
+  await runtime.advance(25);
+  const first = await left(store);
+  expect(first.length).toBe(24);
+  expect(first.at(-1)).toBe(24);
+  expect((await store.loadRegistry()).length).toBe(1);
+  await runtime.advance(1_000);
+  expect(await left(store)).toEqual([]);
+  expect(await store.loadRegistry()).toEqual([]);
+});
+
+it("tries again when the store cannot be read", async () => {
+  const store = await storeWithHistory(10);
+  const runtime = new FakeRuntime();
+  const retention = new Retention(store, runtime, silent, async (f) => {
+    const rows = new Batch();
+    f(rows);
+    await store.commit(rows);
+  });
+  const read = store.readForks.bind(store);
+  let failures = 1;
+  store.readForks = (branch) => (failures-- > 0 ? Promise.reject(new Error("busy")) : read(branch));
+  retention.remove(new Batch(), RUN)();
+  await runtime.advance(10_000);
+  expect(await left(store)).toEqual([]);
+});

@@ -1,0 +1,348 @@
+import Database from "better-sqlite3";
+import { describe, expect, test } from "vitest";
+import { IndexedValueType as T } from "../../gen/wire/temporal/api/enums/v1/common.js";
+import type { NamespaceView } from "../core/namespace-view.js";
+import { PREDEFINED } from "../core/visibility/attributes.js";
+import { resolveQuery } from "../core/visibility/resolve.js";
+import type { AttributeValue, VisibilityRow } from "../core/visibility/row.js";
+import type { Batch } from "./batch.js";
+import { MemoryVisibility } from "./memory/visibility.js";
+import { SqliteVisibilityReader, SqliteVisibilityWriter, VISIBILITY_SCHEMA } from "./sqlite/visibility.js";
+import type { VisibilityReader } from "./visibility.js";
+
+const CUSTOM: readonly (readonly [string, number])[] = [
+  ["Kw", T.KEYWORD],
+  ["Txt", T.TEXT],
+  ["Num", T.INT],
+  ["Dbl", T.DOUBLE],
+  ["Flag", T.BOOL],
+  ["Day", T.DATETIME],
+  ["Tags", T.KEYWORD_LIST],
+];
+const NAMESPACE: NamespaceView = {
+  id: "ns-id",
+  name: "ns",
+  key: 1,
+  retention: 0,
+  state: 1,
+  searchAttributes: new Map(CUSTOM.map(([name, type], i) => [name, { id: i + 1, type }])),
+};
+const DIVISION_ID = PREDEFINED.get("TemporalNamespaceDivision")?.id ?? 0;
+const DAY = 86_400_000_000;
+const NONE = new Uint8Array(0);
+
+/** Mulberry32. */
+function random(seed: number): (n: number) => number {
+  let a = seed;
+  return (n) => {
+    a = (a + 0x6d2b79f5) | 0;
+    let t = Math.imul(a ^ (a >>> 15), 1 | a);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4294967296) * n);
+  };
+}
+
+const WORDS = ["alpha", "Beta", "gamma-ray", "Café", "x", "", "\u{1f600}z", "\uffeez", "it's", "-"];
+const day = (n: number): string => new Date(n * 86_400_000).toISOString();
+
+function randomValue(type: number, r: (n: number) => number): AttributeValue {
+  const word = (): string => WORDS[r(WORDS.length)] as string;
+  switch (type) {
+    case T.INT:
+      return r(7) - 3;
+    case T.DOUBLE:
+      return (r(9) - 4) / 2;
+    case T.BOOL:
+      return r(2) === 1;
+    case T.DATETIME:
+      return r(6) * DAY;
+    case T.KEYWORD_LIST:
+      return Array.from({ length: 1 + r(3) }, word);
+    case T.TEXT:
+      return Array.from({ length: 1 + r(3) }, word).join(" ");
+    default:
+      return word();
+  }
+}
+
+function randomRow(key: number, r: (n: number) => number): VisibilityRow {
+  const attributes: { id: number; type: number; value: AttributeValue }[] = [];
+  CUSTOM.forEach(([, type], i) => {
+    if (r(2) === 0) attributes.push({ id: i + 1, type, value: randomValue(type, r) });
+  });
+  if (r(8) === 0) attributes.push({ id: DIVISION_ID, type: T.KEYWORD, value: "TemporalScheduler" });
+  const isClosed = r(2) === 0;
+  const startTime = DAY + r(5) * DAY;
+  return {
+    key,
+    namespaceKey: r(10) === 0 ? 2 : 1,
+    workflowId: `w${r(12)}`,
+    runId: `run-${key}`,
+    workflowType: `type${r(3)}`,
+    taskQueue: `queue${r(2)}`,
+    status: isClosed ? 2 + r(3) : 1,
+    startTime,
+    executionTime: startTime,
+    closeTime: isClosed ? startTime + r(4) * DAY + 1 : 0,
+    historyLength: isClosed ? r(5) : 0,
+    historySizeBytes: isClosed ? r(500) : 0,
+    stateTransitionCount: isClosed ? r(5) : 0,
+    parentWorkflowId: r(3) === 0 ? `w${r(5)}` : "",
+    parentRunId: "",
+    rootWorkflowId: `w${r(5)}`,
+    rootRunId: "root",
+    memo: NONE,
+    searchAttributes: NONE,
+    attributes,
+  };
+}
+
+function randomCondition(r: (n: number) => number, depth: number): string {
+  if (depth > 0 && r(2) === 0) {
+    const inner = (): string => randomCondition(r, depth - 1);
+    return [`(${inner()} AND ${inner()})`, `(${inner()} OR ${inner()})`, `NOT (${inner()})`, `NOT ${inner()}`][r(4)] as string;
+  }
+  const quoted = (): string => `'${(WORDS[r(WORDS.length)] as string).replaceAll("'", "''")}'`;
+  const operator = (): string => ["=", "!=", "<", "<=", ">", ">="][r(6)] as string;
+  const equality = (): string => ["=", "!="][r(2)] as string;
+  const not = (): string => (r(2) === 0 ? "NOT " : "");
+  const names = [
+    "Kw",
+    "Txt",
+    "Num",
+    "Dbl",
+    "Flag",
+    "Day",
+    "Tags",
+    "ParentWorkflowId",
+    "CloseTime",
+    "HistoryLength",
+    "TemporalNamespaceDivision",
+    "ExecutionDuration",
+  ];
+  const forms = [
+    () => `Kw ${operator()} ${quoted()}`,
+    () => `Kw ${not()}IN (${quoted()}, ${quoted()})`,
+    () => `Kw ${not()}BETWEEN ${quoted()} AND ${quoted()}`,
+    () => `Kw ${not()}STARTS_WITH ${quoted()}`,
+    () => `Txt ${equality()} 'z ${(WORDS[r(5)] as string).toUpperCase()}'`,
+    () => `Num ${operator()} ${r(7) - 3}`,
+    () => `Num ${not()}IN (${r(7) - 3}, ${r(7) - 3}.0)`,
+    () => `Dbl ${operator()} ${(r(9) - 4) / 2}`,
+    () => `Dbl ${not()}BETWEEN -1 AND 1.5`,
+    () => `Flag ${equality()} ${r(2) === 0}`,
+    () => `Day ${operator()} '${day(r(6))}'`,
+    () => `Tags ${equality()} ${quoted()}`,
+    () => `Tags ${not()}IN (${quoted()}, ${quoted()})`,
+    () => `${names[r(names.length)]} IS ${not()}NULL`,
+    () => `WorkflowId ${operator()} 'w${r(12)}'`,
+    () => `WorkflowId ${not()}STARTS_WITH 'w1'`,
+    () => `ParentWorkflowId ${operator()} 'w${r(5)}'`,
+    () => `CloseTime ${operator()} '${day(r(9))}'`,
+    () => `StartTime ${not()}BETWEEN '${day(2)}' AND '${day(4)}'`,
+    () => `ExecutionStatus ${operator()} 'Completed'`,
+    () => `ExecutionStatus ${not()}IN ('Running', 'Failed')`,
+    () => `ExecutionDuration ${operator()} '${r(4)}d'`,
+    () => `HistoryLength ${operator()} ${r(5)}`,
+    () => `TemporalNamespaceDivision = 'TemporalScheduler'`,
+  ];
+  return (forms[r(forms.length)] as () => string)();
+}
+
+function randomQuery(r: (n: number) => number): string {
+  const parts: string[] = [];
+  if (r(6) !== 0) parts.push(randomCondition(r, 3));
+  const keys = ["Kw", "Num", "Dbl", "Flag", "Day", "WorkflowId", "StartTime", "CloseTime", "ExecutionDuration", "ParentWorkflowId"];
+  const count = r(3);
+  if (count > 0)
+    parts.push(`ORDER BY ${Array.from({ length: count }, () => `${keys[r(keys.length)]} ${["ASC", "DESC"][r(2)]}`).join(", ")}`);
+  return parts.join(" ");
+}
+
+const put = (row: VisibilityRow, op: "insert" | "put"): Batch["visibility"] => new Map([[row.key, { op, row }]]);
+
+function stores() {
+  const db = new Database(":memory:");
+  db.exec(VISIBILITY_SCHEMA);
+  const sqlite = new SqliteVisibilityWriter(db);
+  const memory = new MemoryVisibility();
+  const statements: string[] = [];
+  const reader = new SqliteVisibilityReader((sql, params) => {
+    statements.push(sql);
+    return Promise.resolve(
+      db
+        .prepare(sql)
+        .raw()
+        .all(...params) as unknown[][],
+    );
+  });
+  const write = (ops: Batch["visibility"]): void => {
+    sqlite.write(ops);
+    memory.write(ops);
+  };
+  return { db, write, sqlite: reader, memory: memory.reader, statements };
+}
+
+async function pages(reader: VisibilityReader, text: string, size: number): Promise<number[][]> {
+  const q = resolveQuery(text, NAMESPACE);
+  const out: number[][] = [];
+  let after: Uint8Array | undefined;
+  do {
+    const page = await reader.list({ namespaceKey: 1, filter: q.filter, orderBy: q.orderBy }, size, after);
+    out.push(page.rows.map((r) => r.key));
+    after = page.next;
+  } while (after !== undefined);
+  return out;
+}
+
+describe("SQLite against memory", () => {
+  test.each([1, 2, 3, 4])("rows and queries of seed %i give the same pages, counts and groups", async (seed) => {
+    const r = random(seed);
+    const s = stores();
+    for (let key = 1; key <= 120; key++) s.write(put(randomRow(key, r), "insert"));
+    for (let i = 0; i < 40; i++) {
+      const key = 1 + r(120);
+      const namespaceKey = s.db.prepare("SELECT namespace FROM visibility WHERE key = ?").pluck().get(key) as number | undefined;
+      if (namespaceKey === undefined) continue;
+      if (r(3) === 0) {
+        s.write(new Map([[key, { op: "delete", namespaceKey }]]));
+        continue;
+      }
+      // A run keeps what it was started with.
+      const old = await s.memory.list({ namespaceKey, filter: undefined, orderBy: [] }, 1000, undefined);
+      const row = old.rows.find((x) => x.key === key) as VisibilityRow;
+      const next = randomRow(key, r);
+      s.write(
+        put(
+          {
+            ...row,
+            status: next.status,
+            closeTime: next.closeTime === 0 ? 0 : row.startTime + r(4) * DAY,
+            historyLength: next.historyLength,
+            attributes: next.attributes,
+          },
+          "put",
+        ),
+      );
+    }
+    for (let i = 0; i < 300; i++) {
+      const text = randomQuery(r);
+      const size = 1 + r(40);
+      expect(await pages(s.sqlite, text, size), text).toEqual(await pages(s.memory, text, size));
+      const q = resolveQuery(text.replace(/ ?ORDER BY.*/, ""), NAMESPACE);
+      const query = { namespaceKey: 1, filter: q.filter, orderBy: [] };
+      expect(await s.sqlite.count(query), text).toBe(await s.memory.count(query));
+      for (const name of ["ExecutionStatus", "Kw", "Flag", "ParentWorkflowId"]) {
+        const by = resolveQuery(`GROUP BY ${name}`, NAMESPACE).groupBy.map((g) => g.field);
+        expect(await s.sqlite.countGroups(query, by), `${text} by ${name}`).toEqual(await s.memory.countGroups(query, by));
+      }
+    }
+  });
+
+  test("deleting every row leaves no value behind", () => {
+    const r = random(9);
+    const s = stores();
+    for (let key = 1; key <= 50; key++) s.write(put(randomRow(key, r), "insert"));
+    for (const { key, namespace } of s.db.prepare("SELECT key, namespace FROM visibility").all() as { key: number; namespace: number }[])
+      s.write(new Map([[key, { op: "delete", namespaceKey: namespace }]]));
+    const tables = s.db
+      .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'visibility%'")
+      .pluck()
+      .all() as string[];
+    expect(tables.map((t) => s.db.prepare(`SELECT count(*) FROM ${t}`).pluck().get())).toEqual(tables.map(() => 0));
+  });
+
+  test("a put of a row that is not there writes it", async () => {
+    const s = stores();
+    s.write(put({ ...randomRow(1, random(1)), namespaceKey: 1, attributes: [] }, "put"));
+    expect(await pages(s.sqlite, "", 10)).toEqual([[1]]);
+  });
+
+  test("thousands of alternatives are one query", async () => {
+    const s = stores();
+    s.write(put({ ...randomRow(1, random(1)), namespaceKey: 1, workflowId: "w5", attributes: [] }, "insert"));
+    const text = Array.from({ length: 4_000 }, (_, i) => `WorkflowId = 'w${i}'`).join(" OR ");
+    expect(await pages(s.sqlite, text, 10)).toEqual([[1]]);
+  });
+});
+
+describe("pages", () => {
+  test("a page is one statement, so that a run that closes meanwhile is seen once", async () => {
+    const s = stores();
+    for (let key = 1; key <= 5; key++) s.write(put({ ...randomRow(key, random(key)), namespaceKey: 1, attributes: [] }, "insert"));
+    await s.sqlite.list({ namespaceKey: 1, filter: undefined, orderBy: [] }, 10, undefined);
+    expect(s.statements).toHaveLength(1);
+  });
+
+  test.each(["sqlite", "memory"] as const)("%s: a token of another query and one that is none are refused", async (store) => {
+    const s = stores();
+    for (let key = 1; key <= 5; key++) s.write(put({ ...randomRow(key, random(key)), namespaceKey: 1, attributes: [] }, "insert"));
+    const query = { namespaceKey: 1, filter: undefined, orderBy: [] };
+    const { next } = await s[store].list(query, 2, undefined);
+    await expect(s[store].list({ ...query, filter: resolveQuery("WorkflowId = 'a'", NAMESPACE).filter }, 2, next)).rejects.toThrow(
+      "page token is of another query",
+    );
+    for (const bad of ["zzz", "null", "{}", '{"key":1,"values":[{},1],"part":0}'])
+      await expect(s[store].list(query, 2, Buffer.from(bad))).rejects.toThrow("invalid page token");
+  });
+});
+
+describe("query plans", () => {
+  async function plan(text: string, count = false): Promise<string> {
+    const s = stores();
+    const q = resolveQuery(text, NAMESPACE);
+    const query = { namespaceKey: 1, filter: q.filter, orderBy: q.orderBy };
+    let lines: string[] = [];
+    const reader = new SqliteVisibilityReader((sql, params) => {
+      lines = (s.db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...params) as { detail: string }[]).map((x) => x.detail);
+      return Promise.resolve([[0]]);
+    });
+    if (!count) await reader.list(query, 10, undefined).catch(() => undefined);
+    else if (q.groupBy.length > 0)
+      await reader.countGroups(
+        query,
+        q.groupBy.map((g) => g.field),
+      );
+    else await reader.count(query);
+    return lines.join("\n");
+  }
+
+  test("the default list reads two indexes in order and sorts nothing", async () => {
+    const p = await plan("");
+    expect(p).toContain("visibility_open");
+    expect(p).toContain("visibility_closed");
+    expect(p).not.toContain("TEMP B-TREE");
+  });
+
+  test("a workflow id is found by its index", async () => {
+    expect(await plan("WorkflowId = 'a'")).toContain("visibility_workflow_id");
+  });
+
+  test("an attribute in ORDER BY is read from its index, either way", async () => {
+    for (const direction of ["ASC", "DESC"]) {
+      const p = await plan(`ORDER BY Kw ${direction}`);
+      expect(p).toMatch(/SEARCH a USING PRIMARY KEY \(namespace=\? AND attribute=\?\)/);
+      expect(p).not.toContain("TEMP B-TREE");
+    }
+  });
+
+  test("an attribute's value is found by its index, and never looked for row by row", async () => {
+    const p = await plan("Kw = 'a' AND Num > 3 AND Day IS NULL");
+    expect(p).toMatch(/SEARCH a USING PRIMARY KEY \(namespace=\? AND attribute=\? AND value=\?\)/);
+    expect(p).not.toContain("CORRELATED");
+  });
+
+  test("a list by an attribute's value reads the rows that have it, not all of the namespace", async () => {
+    expect(await plan("Kw = 'a'")).toContain("SEARCH v USING INTEGER PRIMARY KEY");
+  });
+
+  test("a list of running ones does not read closed ones", async () => {
+    expect(await plan("ExecutionStatus = 'Running'")).not.toContain("visibility_closed");
+    expect(await plan("ExecutionStatus IN ('Running', 'Completed')")).toContain("visibility_closed");
+  });
+
+  test("counts by status and type stay inside one index", async () => {
+    for (const text of ["WorkflowType = 'a' AND ExecutionStatus = 'Running'", "ExecutionStatus = 'Running'", "GROUP BY ExecutionStatus"])
+      expect(await plan(text, true)).toContain("USING COVERING INDEX visibility_type_status");
+  });
+});

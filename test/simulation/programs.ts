@@ -1,0 +1,238 @@
+/**
+ * What simulated workers run: a workflow is a list of steps drawn from its id, and the next commands follow from its history alone,
+ * as with a real SDK. Ids come from small sets, so that collisions happen.
+ */
+import type { Command } from "../../gen/wire/temporal/api/command/v1/message.js";
+import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
+import { ParentClosePolicy } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
+import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+import type { Init } from "../../src/api/wire.js";
+import { duration } from "../../src/api/time.js";
+import { Random } from "../../src/lib/random.js";
+
+type Step =
+  | { kind: "activity"; retries: boolean }
+  | { kind: "activityCanceled" }
+  | { kind: "timer"; micros: number }
+  | { kind: "timerCanceled" }
+  | { kind: "child"; policy: ParentClosePolicy }
+  | { kind: "signalOther"; target: string }
+  | { kind: "cancelOther"; target: string }
+  | { kind: "marker" }
+  | { kind: "memo" };
+
+export const QUEUE = "sim";
+
+function hash(text: string): number {
+  let h = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
+  return h >>> 0;
+}
+
+export function stepsOf(workflowId: string): Step[] {
+  const r = new Random(hash(workflowId));
+  const depth = workflowId.split("/").length;
+  const n = r.uint32() % 5;
+  const out: Step[] = [];
+  for (let i = 0; i < n; i++)
+    switch (r.uint32() % (depth > 2 ? 7 : 9)) {
+      case 0:
+      case 1:
+        out.push({ kind: "activity", retries: r.uint32() % 2 === 0 });
+        break;
+      case 2:
+        out.push({ kind: "timer", micros: (r.uint32() % 5000) * 1000 });
+        break;
+      case 3:
+        out.push({ kind: "timerCanceled" });
+        break;
+      case 4:
+        out.push({ kind: "marker" });
+        break;
+      case 5:
+        out.push({ kind: "memo" });
+        break;
+      case 6:
+        out.push({ kind: "activityCanceled" });
+        break;
+      case 7:
+        out.push({ kind: "child", policy: [ParentClosePolicy.TERMINATE, ParentClosePolicy.ABANDON, ParentClosePolicy.REQUEST_CANCEL][r.uint32() % 3] as ParentClosePolicy });
+        break;
+      default:
+        out.push(r.uint32() % 2 === 0 ? { kind: "signalOther", target: `w${r.uint32() % 25}` } : { kind: "cancelOther", target: `w${r.uint32() % 25}` });
+    }
+  return out;
+}
+
+/** What history says of each step. */
+interface Progress {
+  begun: Set<string>;
+  done: Set<string>;
+  scheduled: Map<string, number>;
+  cancelRequested: boolean;
+  runs: number;
+  closed: boolean;
+}
+
+export function progressOf(events: readonly HistoryEvent[]): Progress {
+  const p: Progress = { begun: new Set(), done: new Set(), scheduled: new Map(), cancelRequested: false, runs: 0, closed: false };
+  const names = new Map<number, string>();
+  const begin = (id: number, name: string): void => {
+    p.begun.add(name);
+    names.set(id, name);
+    p.scheduled.set(name, id);
+  };
+  const end = (id: number): void => {
+    const name = names.get(id);
+    if (name !== undefined) p.done.add(name);
+  };
+  for (const e of events) {
+    const a = e.attributes;
+    switch (a.case) {
+      case "activityTaskScheduledEventAttributes":
+        begin(e.eventId, a.value.activityId);
+        break;
+      case "activityTaskCompletedEventAttributes":
+      case "activityTaskFailedEventAttributes":
+      case "activityTaskTimedOutEventAttributes":
+      case "activityTaskCanceledEventAttributes":
+        end(a.value.scheduledEventId);
+        break;
+      case "timerStartedEventAttributes":
+        begin(e.eventId, a.value.timerId);
+        break;
+      case "timerFiredEventAttributes":
+      case "timerCanceledEventAttributes":
+        end(a.value.startedEventId);
+        break;
+      case "startChildWorkflowExecutionInitiatedEventAttributes":
+        begin(e.eventId, a.value.workflowId.slice(a.value.workflowId.lastIndexOf("/") + 1));
+        break;
+      case "startChildWorkflowExecutionFailedEventAttributes":
+      case "childWorkflowExecutionCompletedEventAttributes":
+      case "childWorkflowExecutionFailedEventAttributes":
+      case "childWorkflowExecutionCanceledEventAttributes":
+      case "childWorkflowExecutionTimedOutEventAttributes":
+      case "childWorkflowExecutionTerminatedEventAttributes":
+        end(a.value.initiatedEventId);
+        break;
+      case "childWorkflowExecutionStartedEventAttributes": {
+        // An abandoned child is not waited for.
+        const name = names.get(a.value.initiatedEventId);
+        if (name?.endsWith("x") === true) p.done.add(name);
+        break;
+      }
+      case "signalExternalWorkflowExecutionInitiatedEventAttributes":
+        begin(e.eventId, a.value.control);
+        break;
+      case "requestCancelExternalWorkflowExecutionInitiatedEventAttributes":
+        begin(e.eventId, a.value.control);
+        break;
+      case "signalExternalWorkflowExecutionFailedEventAttributes":
+      case "externalWorkflowExecutionSignaledEventAttributes":
+      case "requestCancelExternalWorkflowExecutionFailedEventAttributes":
+      case "externalWorkflowExecutionCancelRequestedEventAttributes":
+        end(a.value.initiatedEventId);
+        break;
+      case "markerRecordedEventAttributes":
+        p.begun.add(a.value.markerName);
+        p.done.add(a.value.markerName);
+        break;
+      case "workflowPropertiesModifiedEventAttributes":
+        for (const k of Object.keys(a.value.upsertedMemo?.fields ?? {})) {
+          p.begun.add(k);
+          p.done.add(k);
+        }
+        break;
+      case "workflowExecutionCancelRequestedEventAttributes":
+        p.cancelRequested = true;
+        break;
+      default:
+    }
+  }
+  return p;
+}
+
+/** The commands that follow from a history. */
+export function nextCommands(workflowId: string, events: readonly HistoryEvent[], continues: boolean): Init<Command>[] {
+  const p = progressOf(events);
+  const command = (commandType: CommandType, attributes: Init<Command>["attributes"]): Init<Command> => ({ commandType, attributes: attributes as never });
+  if (p.cancelRequested) return [command(CommandType.CANCEL_WORKFLOW_EXECUTION, { case: "cancelWorkflowExecutionCommandAttributes", value: {} })];
+  const out: Init<Command>[] = [];
+  const steps = stepsOf(workflowId);
+  for (let i = 0; i < steps.length; i++) {
+    const step = steps[i] as Step;
+    const name = `s${i}${step.kind === "child" && step.policy === ParentClosePolicy.ABANDON ? "x" : ""}`;
+    if (p.done.has(name)) continue;
+    if (p.begun.has(name)) {
+      const id = p.scheduled.get(name) ?? 0;
+      if (step.kind === "timerCanceled") out.push(command(CommandType.CANCEL_TIMER, { case: "cancelTimerCommandAttributes", value: { timerId: name } }));
+      if (step.kind === "activityCanceled" && !events.some((e) => e.attributes.case === "activityTaskCancelRequestedEventAttributes" && e.attributes.value.scheduledEventId === id))
+        out.push(command(CommandType.REQUEST_CANCEL_ACTIVITY_TASK, { case: "requestCancelActivityTaskCommandAttributes", value: { scheduledEventId: id } }));
+      if (step.kind === "timerCanceled") continue;
+      return out;
+    }
+    switch (step.kind) {
+      case "activity":
+      case "activityCanceled":
+        out.push(
+          command(CommandType.SCHEDULE_ACTIVITY_TASK, {
+            case: "scheduleActivityTaskCommandAttributes",
+            value: {
+              activityId: name,
+              activityType: { name: step.kind === "activity" && step.retries ? "flaky" : "plain" },
+              taskQueue: { name: QUEUE },
+              startToCloseTimeout: duration(20_000_000),
+              scheduleToCloseTimeout: duration(300_000_000),
+              heartbeatTimeout: duration(5_000_000),
+              retryPolicy: { initialInterval: duration(100_000), maximumAttempts: 4 },
+            },
+          }),
+        );
+        break;
+      case "timer":
+        out.push(command(CommandType.START_TIMER, { case: "startTimerCommandAttributes", value: { timerId: name, startToFireTimeout: duration(step.micros) } }));
+        break;
+      case "timerCanceled":
+        out.push(command(CommandType.START_TIMER, { case: "startTimerCommandAttributes", value: { timerId: name, startToFireTimeout: duration(50_000) } }));
+        break;
+      case "child":
+        out.push(
+          command(CommandType.START_CHILD_WORKFLOW_EXECUTION, {
+            case: "startChildWorkflowExecutionCommandAttributes",
+            value: { workflowId: `${workflowId}/${name}`, workflowType: { name: "sim" }, taskQueue: { name: QUEUE }, parentClosePolicy: step.policy },
+          }),
+        );
+        break;
+      case "signalOther":
+        out.push(
+          command(CommandType.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION, {
+            case: "signalExternalWorkflowExecutionCommandAttributes",
+            value: { execution: { workflowId: step.target }, signalName: "from-workflow", control: name },
+          }),
+        );
+        break;
+      case "cancelOther":
+        out.push(
+          command(CommandType.REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION, {
+            case: "requestCancelExternalWorkflowExecutionCommandAttributes",
+            value: { workflowId: step.target, control: name },
+          }),
+        );
+        break;
+      case "marker":
+        out.push(command(CommandType.RECORD_MARKER, { case: "recordMarkerCommandAttributes", value: { markerName: name } }));
+        continue;
+      case "memo":
+        out.push(command(CommandType.MODIFY_WORKFLOW_PROPERTIES, { case: "modifyWorkflowPropertiesCommandAttributes", value: { upsertedMemo: { fields: { [name]: Buffer.from([18, 3, 34, 97, 34]) } } } }));
+        continue;
+    }
+    return out;
+  }
+  const started = events[0]?.attributes;
+  const isFirst = started?.case === "workflowExecutionStartedEventAttributes" && started.value.continuedExecutionRunId === "";
+  if (continues && isFirst && hash(workflowId) % 4 === 0)
+    out.push(command(CommandType.CONTINUE_AS_NEW_WORKFLOW_EXECUTION, { case: "continueAsNewWorkflowExecutionCommandAttributes", value: {} }));
+  else out.push(command(CommandType.COMPLETE_WORKFLOW_EXECUTION, { case: "completeWorkflowExecutionCommandAttributes", value: {} }));
+  return out;
+}

@@ -1,0 +1,68 @@
+/** The real core, engine and matching over a memory store and a simulated runtime: one life of a server process. */
+import { defaultConfig } from "../../src/config/dynamic-config.js";
+import { apply as realApply } from "../../src/core/engine.js";
+import type { NamespaceDirectory, NamespaceView } from "../../src/core/namespace-view.js";
+import { HistoryEngine } from "../../src/history/history-engine.js";
+import { KEYS_REGISTRY_KIND } from "../../src/history/ids.js";
+import { EngineTaskStarter } from "../../src/history/task-starter.js";
+import type { Logger } from "../../src/lib/runtime.js";
+import { MatchingEngine } from "../../src/matching/matching-engine.js";
+import { QUEUE_REGISTRY_KIND, QueueKeys } from "../../src/matching/queue-keys.js";
+import { DEFAULT_MATCHING_LIMITS } from "../../src/matching/limits.js";
+import type { MemoryStore } from "../../src/persistence/memory/store.js";
+import type { SimRuntime } from "./sim-runtime.js";
+
+export const NAMESPACE: NamespaceView = {
+  id: "00000000-0000-4000-8000-000000000001",
+  name: "default",
+  key: 1,
+  retention: 86_400_000_000,
+  state: 1,
+  searchAttributes: new Map(),
+};
+
+const DIRECTORY: NamespaceDirectory = {
+  byName: (name) => (name === NAMESPACE.name ? NAMESPACE : undefined),
+  byId: (id) => (id === NAMESPACE.id ? NAMESPACE : undefined),
+};
+
+export interface SimServer {
+  readonly engine: HistoryEngine;
+  readonly matching: MatchingEngine;
+}
+
+export async function startSimServer(
+  store: MemoryStore,
+  runtime: SimRuntime,
+  logger: Logger,
+  options: { sameBatchTransfers: boolean; apply?: typeof realApply; onBug: (error: unknown, input: unknown) => void; onFatal: () => void },
+): Promise<SimServer> {
+  const config = defaultConfig();
+  const registry = await store.loadRegistry();
+  const matching = new MatchingEngine({
+    store,
+    runtime,
+    logger,
+    limits: () => DEFAULT_MATCHING_LIMITS,
+    queueKeys: new QueueKeys(registry.filter((r) => r.kind === QUEUE_REGISTRY_KIND)),
+  });
+  const engine = new HistoryEngine({
+    store,
+    runtime,
+    logger,
+    config: () => config,
+    namespaces: () => DIRECTORY,
+    dispatcher: matching,
+    apply: options.apply ?? realApply,
+    keysRecord: registry.find((r) => r.kind === KEYS_REGISTRY_KIND)?.value,
+    sameBatchTransfers: options.sameBatchTransfers,
+    onBug: (report) => {
+      options.onBug(report.error, report.input);
+      return "";
+    },
+    onFatal: options.onFatal,
+  });
+  matching.setStarter(new EngineTaskStarter(engine));
+  await engine.start(registry);
+  return { engine, matching };
+}
