@@ -8,18 +8,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -156,8 +145,7 @@ export const workerEntries = () => filesUnder("src", (f) => f.endsWith("-worker.
 
 const exists = (file) => existsSync(join(root, file));
 // The published messages come with core-bridge: its version stands for them.
-const protoInputs = () =>
-  ["buf.yaml", "buf.gen.yaml", "node_modules/@temporalio/core-bridge/package.json", ...filesUnder("proto")].filter(exists);
+const protoInputs = () => ["buf.yaml", "buf.gen.yaml", "node_modules/@temporalio/core-bridge/package.json", ...filesUnder("proto")].filter(exists);
 
 /** In order: each needs the ones before it. `output` is what the stage makes last. */
 const stages = [
@@ -178,26 +166,59 @@ const stages = [
   },
 ];
 
+/** The pid in a lock; 0 when there is none, or nothing readable. */
+function pidIn(path) {
+  try {
+    return Number(readFileSync(path, "utf8")) || 0;
+  } catch (error) {
+    if (error.code === "ENOENT") return 0;
+    throw error;
+  }
+}
+
+/** Undefined when the lock is ours now, else who has it. Linked into place, so that it is never seen without its pid. */
+function tryLock(path) {
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, String(process.pid));
+  try {
+    linkSync(draft, path);
+    return undefined;
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error;
+    return pidIn(path);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+/** Takes a dead holder's lock away; if another waiter was quicker, what was taken is that waiter's and goes back. */
+function removeStale(path, holder) {
+  const aside = `${path}.${process.pid}.stale`;
+  try {
+    renameSync(path, aside);
+    if (pidIn(aside) !== holder) linkSync(aside, path);
+  } catch (error) {
+    if (error.code !== "ENOENT" && error.code !== "EEXIST") throw error;
+  } finally {
+    rmSync(aside, { force: true });
+  }
+}
+
 /** Two set-ups at a time would delete each other's output. */
 function takeTurn() {
   mkdirSync(stamps, { recursive: true });
   const path = join(stamps, "lock");
   for (;;) {
-    try {
-      const file = openSync(path, "wx");
-      writeFileSync(file, String(process.pid));
-      closeSync(file);
-      return () => rmSync(path, { force: true });
-    } catch (error) {
-      if (error.code !== "EEXIST") throw error;
-    }
-    const holder = Number(existsSync(path) ? readFileSync(path, "utf8") : 0);
-    if (holder > 0 && !isRunning(holder)) rmSync(path, { force: true });
+    const holder = tryLock(path);
+    if (holder === undefined) return () => rmSync(path, { force: true });
+    // This process waits for nobody but others: its own pid in there is an earlier process's.
+    if (holder === process.pid || !isRunning(holder)) removeStale(path, holder);
     else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
   }
 }
 
 function isRunning(pid) {
+  if (pid === 0) return false;
   try {
     process.kill(pid, 0);
     return true;

@@ -54,8 +54,7 @@ function tests() {
   const report = readReport(path);
   passed += report?.numPassedTests ?? 0;
   // A file that does not load has no tests that could fail.
-  const broken =
-    report?.testResults?.filter((f) => f.status === "failed" && !f.assertionResults.some((t) => t.status === "failed")).length ?? 0;
+  const broken = report?.testResults?.filter((f) => f.status === "failed" && !f.assertionResults.some((t) => t.status === "failed")).length ?? 0;
   const found = (report?.numFailedTests ?? 0) + broken;
   failed += found;
   // Errors outside any test, or no report at all.
@@ -72,6 +71,7 @@ try {
   console.error(`test: ${error.message}`);
   failed++;
 }
-console.log(`\n${timings.map(([name, seconds]) => `${name} ${seconds.toFixed(1)} s`).join(", ")}`);
+console.log();
+for (const [name, seconds] of timings) console.log(`${name.padEnd(18)} ${seconds.toFixed(1).padStart(6)} s`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -73,8 +73,6 @@ test("a file that nothing reaches is dead; entries, workers and what tests use a
 });
 
 test("names say their subject, and notes are issues", () => {
-  expect(names(tree({ "src/lib/string-utils.ts": "", "src/helpers/a.ts": "", "src/lib/aB.ts": "", "src/lib/heap.ts": "" }))).toHaveLength(
-    3,
-  );
+  expect(names(tree({ "src/lib/string-utils.ts": "", "src/helpers/a.ts": "", "src/lib/aB.ts": "", "src/lib/heap.ts": "" }))).toHaveLength(3);
   expect(leftovers(tree({ "src/a.ts": `// ${"TO"}DO: later`, "src/b.test.ts": `test.${"only"}("x")` }))).toHaveLength(2);
 });

@@ -111,7 +111,9 @@ function writeField(sheet, field, m) {
   if (field.fieldKind === "list") {
     if (!field.message && scalarOf(field).wire !== 2) {
       const s = scalarOf(field);
-      sheet.p(`    if (${m}.${name} !== undefined && ${m}.${name}.length > 0) { w.tag(${tag(field, 2)}); const s = w.fork(); for (const v of ${m}.${name}) w.${s.method}(v); w.join(s); }`);
+      sheet.p(
+        `    if (${m}.${name} !== undefined && ${m}.${name}.length > 0) { w.tag(${tag(field, 2)}); const s = w.fork(); for (const v of ${m}.${name}) w.${s.method}(v); w.join(s); }`,
+      );
     } else {
       sheet.p(`    if (${m}.${name} !== undefined) for (const v of ${m}.${name}) { ${writeElement(sheet, field, "v")} }`);
     }
@@ -157,8 +159,10 @@ function message(sheet, desc) {
   for (const f of plain) {
     const n = f.localName;
     const nested = f.message && !opaque(f.message) ? sheet.ref(f.message) : undefined;
-    if (f.fieldKind === "list") sheet.p(`      ${n}: i?.${n} === undefined ? [] : ${nested ? `i.${n}.map((v) => ${nested}.create(v))` : `i.${n}.slice()`},`);
-    else if (f.fieldKind === "map") sheet.p(`      ${n}: i?.${n} === undefined ? {} : ${nested ? `mapValues(i.${n}, (v) => ${nested}.create(v))` : `copyMap(i.${n})`},`);
+    if (f.fieldKind === "list")
+      sheet.p(`      ${n}: i?.${n} === undefined ? [] : ${nested ? `i.${n}.map((v) => ${nested}.create(v))` : `i.${n}.slice()`},`);
+    else if (f.fieldKind === "map")
+      sheet.p(`      ${n}: i?.${n} === undefined ? {} : ${nested ? `mapValues(i.${n}, (v) => ${nested}.create(v))` : `copyMap(i.${n})`},`);
     else if (hasPresence(f)) sheet.p(`      ${n}: ${nested ? `i?.${n} === undefined ? undefined : ${nested}.create(i.${n})` : `i?.${n}`},`);
     else sheet.p(`      ${n}: i?.${n} ?? ${scalarOf(f).zero},`);
   }
@@ -167,7 +171,8 @@ function message(sheet, desc) {
     if (nested.length === 0) sheet.p(`      ${o.localName}: (i?.${o.localName} ?? { case: undefined }) as ${name}["${o.localName}"],`);
     else {
       sheet.p(`      ${o.localName}: ((o) => { switch (o?.case) {`);
-      for (const f of nested) sheet.p(`        case "${f.localName}": return { case: "${f.localName}" as const, value: ${sheet.ref(f.message)}.create(o.value) };`);
+      for (const f of nested)
+        sheet.p(`        case "${f.localName}": return { case: "${f.localName}" as const, value: ${sheet.ref(f.message)}.create(o.value) };`);
       sheet.p(`        default: return (o ?? { case: undefined }) as ${name}["${o.localName}"]; } })(i?.${o.localName}),`);
     }
   }
@@ -177,7 +182,8 @@ function message(sheet, desc) {
   for (const f of plain) writeField(sheet, f, "m");
   for (const o of oneofs) {
     sheet.p(`    switch (m.${o.localName}?.case) {`);
-    for (const f of o.fields) sheet.p(`      case "${f.localName}": { const v = m.${o.localName}.value; if (v !== undefined) { ${writeElement(sheet, f, "v")} } break; }`);
+    for (const f of o.fields)
+      sheet.p(`      case "${f.localName}": { const v = m.${o.localName}.value; if (v !== undefined) { ${writeElement(sheet, f, "v")} } break; }`);
     sheet.p("    }");
   }
   sheet.p("  },");
@@ -231,7 +237,10 @@ runNodeJs(
         for (const m of file.messages) message(sheet, m);
         for (const s of file.services) {
           sheet.p(`/** ${s.typeName} */`, `export const ${s.name} = {`, `  typeName: "${s.typeName}",`, "  methods: {");
-          for (const m of s.methods) sheet.p(`    ${m.name}: { name: "${m.name}", path: "/${s.typeName}/${m.name}", input: ${sheet.ref(m.input)}, output: ${sheet.ref(m.output)} },`);
+          for (const m of s.methods)
+            sheet.p(
+              `    ${m.name}: { name: "${m.name}", path: "/${s.typeName}/${m.name}", input: ${sheet.ref(m.input)}, output: ${sheet.ref(m.output)} },`,
+            );
           sheet.p("  },", "} as const;", "");
         }
         const out = schema.generateFile(`${modulePath(file)}.ts`);

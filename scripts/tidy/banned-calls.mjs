@@ -29,10 +29,7 @@ function isReference(node) {
   if (ts.isPropertyAccessExpression(parent) && parent.name === node) return false;
   if (ts.isPropertyAssignment(parent) && parent.name === node) return false;
   if (
-    (ts.isPropertySignature(parent) ||
-      ts.isPropertyDeclaration(parent) ||
-      ts.isMethodDeclaration(parent) ||
-      ts.isMethodSignature(parent)) &&
+    (ts.isPropertySignature(parent) || ts.isPropertyDeclaration(parent) || ts.isMethodDeclaration(parent) || ts.isMethodSignature(parent)) &&
     parent.name === node
   )
     return false;
@@ -69,8 +66,7 @@ export function bannedCalls({ sources }) {
     const at = (node) => `${path}:${source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1}`;
     if (inCore)
       for (const { specifier, line } of imports)
-        if (specifier.startsWith("node:"))
-          problems.push(`${path}:${line}: ${specifier}: the core has no I/O; pass the value in with the input`);
+        if (specifier.startsWith("node:")) problems.push(`${path}:${line}: ${specifier}: the core has no I/O; pass the value in with the input`);
     const own = ownNames(source);
     const visit = (node) => {
       if (ts.isPropertyAccessExpression(node)) {

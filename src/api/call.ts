@@ -24,10 +24,22 @@ export type Handler<I, O> = (request: I, call: Call) => Promise<Init<O>> | Init<
 
 /** Who may call, in the terms of the permission tree; `none` needs no permission. */
 export type Permission =
-  | "none" | "cluster.read" | "cluster.write"
-  | "namespace.create" | "namespace.read" | "namespace.update" | "namespace.delete"
-  | "workflow.start" | "workflow.signal" | "workflow.query" | "workflow.read" | "workflow.list" | "workflow.terminate" | "workflow.cancel"
-  | "worker.poll" | "worker.respond";
+  | "none"
+  | "cluster.read"
+  | "cluster.write"
+  | "namespace.create"
+  | "namespace.read"
+  | "namespace.update"
+  | "namespace.delete"
+  | "workflow.start"
+  | "workflow.signal"
+  | "workflow.query"
+  | "workflow.read"
+  | "workflow.list"
+  | "workflow.terminate"
+  | "workflow.cancel"
+  | "worker.poll"
+  | "worker.respond";
 
 /** 0 is served first. The official server's request priorities: completions before starts before reads before polls. */
 export type QuotaPriority = 0 | 1 | 2 | 3 | 4 | 5;

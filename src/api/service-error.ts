@@ -3,6 +3,8 @@
  * official SDKs decode to tell errors apart (temporal/api/errordetails/v1). Anything else that is thrown is a bug and leaves the
  * server as INTERNAL.
  */
+
+import type { ResourceExhaustedCause, ResourceExhaustedScope } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import {
   CancellationAlreadyRequestedFailure,
   MultiOperationExecutionFailure,
@@ -19,8 +21,7 @@ import {
   WorkflowExecutionAlreadyStartedFailure,
   WorkflowNotReadyFailure,
 } from "../../gen/wire/temporal/api/errordetails/v1/message.js";
-import type { ResourceExhaustedCause, ResourceExhaustedScope } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
-import { type Init, type MessageType, WireError, encode } from "./wire.js";
+import { encode, type Init, type MessageType, WireError } from "./wire.js";
 
 /** google.rpc.Code, the numbers of gRPC status. */
 export enum Code {
@@ -89,8 +90,7 @@ export const cancellationAlreadyRequested = (message: string) =>
   new ServiceError(Code.ALREADY_EXISTS, message, [detail(CancellationAlreadyRequestedFailure, {})]);
 export const queryFailed = (message: string, value: Init<QueryFailedFailure> = {}) =>
   new ServiceError(Code.INVALID_ARGUMENT, message, [detail(QueryFailedFailure, value)]);
-export const workflowNotReady = (message: string) =>
-  new ServiceError(Code.FAILED_PRECONDITION, message, [detail(WorkflowNotReadyFailure, {})]);
+export const workflowNotReady = (message: string) => new ServiceError(Code.FAILED_PRECONDITION, message, [detail(WorkflowNotReadyFailure, {})]);
 export const permissionDenied = (message: string, reason: string) =>
   new ServiceError(Code.PERMISSION_DENIED, message, [detail(PermissionDeniedFailure, { reason })]);
 export const newerBuildExists = (message: string, defaultBuildId: string) =>

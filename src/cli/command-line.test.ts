@@ -4,8 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseCommandLine } from "./command-line.js";
 
-const parse = (line: string, environment: Record<string, string> = {}) =>
-  parseCommandLine(line.split(" ").filter(Boolean), environment, "1.2.3");
+const parse = (line: string, environment: Record<string, string> = {}) => parseCommandLine(line.split(" ").filter(Boolean), environment, "1.2.3");
 
 function started(line: string, environment: Record<string, string> = {}) {
   const parsed = parse(line, environment);

@@ -48,14 +48,9 @@ const DESCRIPTIONS: Readonly<Record<CommandName, string>> = {
   serve: "Run a durable server.",
 };
 
-const FOOTER =
-  "\nEvery flag can also be set as PERDURE_<FLAG> in the environment, for instance PERDURE_DB_FILENAME; lists are separated by commas.";
+const FOOTER = "\nEvery flag can also be set as PERDURE_<FLAG> in the environment, for instance PERDURE_DB_FILENAME; lists are separated by commas.";
 
-export function parseCommandLine(
-  args: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>,
-  version: string,
-): CommandLine {
+export function parseCommandLine(args: readonly string[], environment: Readonly<Record<string, string | undefined>>, version: string): CommandLine {
   let result: CommandLine | undefined;
   let printed = "";
 
@@ -103,8 +98,6 @@ function readConfigFile(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw new OptionsError(
-      `--config ${path}: ${(error as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : (error as Error).message}`,
-    );
+    throw new OptionsError(`--config ${path}: ${(error as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : (error as Error).message}`);
   }
 }

@@ -1,4 +1,4 @@
-/** What a server says once it listens: one line of JSON for programs, one line for people. */
+/** What a server says once it listens: one line for people, one line of JSON for programs. */
 import { MEMORY_FILE } from "../config/options.js";
 import type { Addresses } from "../server/options.js";
 

@@ -22,9 +22,13 @@ async function startServer(options, logger) {
   await new Promise((resolve, reject) => listener.once("listening", resolve).once("error", reject));
   lock?.setPort(listener.address().port);
   const address = options.ip + ":" + listener.address().port;
+  const { ui } = options.extraPorts;
+  const second = ui === undefined ? undefined : createServer().listen(ui, options.ip);
+  await new Promise((resolve, reject) => second?.once("listening", resolve).once("error", reject) ?? resolve());
   return {
-    addresses: { grpc: address },
+    addresses: { grpc: address, ...(ui === undefined ? {} : { ui: options.ip + ":" + ui }) },
     async stop() {
+      second?.close();
       if (process.env.HANG) await new Promise(() => {});
       listener.close();
       lock?.release();
@@ -64,8 +68,13 @@ function start(args: string[], environment: Record<string, string> = {}) {
   });
   children.push(child);
   const ended = Promise.all([once(child, "exit"), text(child.stderr)]).then(([[code], errors]) => ({ code, errors }));
-  const ready = once(createInterface({ input: child.stdout }), "line").then(([line]) => JSON.parse(line));
+  const ready = readyLine(child.stdout);
   return { child, ended, ready };
+}
+
+/** The banner comes first. */
+async function readyLine(stream: NodeJS.ReadableStream) {
+  for await (const line of createInterface({ input: stream })) if (line.startsWith("{")) return JSON.parse(line);
 }
 
 async function text(stream: NodeJS.ReadableStream): Promise<string> {
@@ -85,8 +94,7 @@ describe("a server process", () => {
     child.kill("SIGTERM");
     const { code, errors } = await ended;
     expect(code).toBe(0);
-    expect(errors.trimEnd().split("\n")).toHaveLength(1);
-    expect(errors).toContain("Perdure 1.2.3 listens on localhost:");
+    expect(errors).toBe("");
   });
 
   test("a second signal ends a drain that hangs at once", async () => {
@@ -126,6 +134,25 @@ describe("a server process", () => {
     const { code, errors } = await start(["server", "start-dev", "--headless", "--port", String(port)]).ended;
     expect({ code, errors }).toEqual({ code: 1, errors: `perdure: cannot listen on 127.0.0.1:${port}: the port is in use\n` });
     taken.close();
+  });
+
+  test("does without the default UI port when that is taken, and fails when it was asked for", async () => {
+    const taken = createServer().listen(0, "127.0.0.1");
+    await once(taken, "listening");
+    const ui = (taken.address() as { port: number }).port;
+    const args = ["server", "start-dev", "--port", String(ui - 1000)];
+    const refused = await start([...args, "--ui-port", String(ui)]).ended;
+    expect(refused).toEqual({ code: 1, errors: `perdure: cannot listen on 127.0.0.1:${ui}: the port is in use\n` });
+    const first = start(args);
+    expect(await first.ready).toMatchObject({ ui: null });
+    first.child.kill("SIGTERM");
+    expect(await first.ended).toEqual({ code: 0, errors: "" });
+    taken.close();
+    await once(taken, "close");
+    const second = start(args);
+    expect(await second.ready).toMatchObject({ ui: `http://127.0.0.1:${ui}` });
+    second.child.kill("SIGTERM");
+    await second.ended;
   });
 
   test("a setting that does not fit its key is one line", async () => {

@@ -2,8 +2,9 @@
  * One server from its options to its end: config, log, start, ready line, signals. The first SIGTERM or SIGINT drains and exits with
  * 0 within two seconds; a second one exits at once. Whatever the user can mend is one line on stderr and exit code 1.
  */
+import { createServer } from "node:net";
 import type { Command } from "../config/flags.js";
-import type { StartOptions } from "../config/options.js";
+import type { ServerOptions, StartOptions } from "../config/options.js";
 import type { RunningServer, StartServer } from "../server/options.js";
 import { createLogger } from "../telemetry/logger.js";
 import { writePortFile } from "./port-file.js";
@@ -32,6 +33,21 @@ export function explainStartError(error: unknown): string | undefined {
   return error instanceof Error && !(error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError)
     ? error.message.split("\n", 1)[0]
     : undefined;
+}
+
+function isPortTaken(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "EADDRINUSE"));
+    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve(false)));
+  });
+}
+
+/** A second server for development on one machine is common; that the first has the default UI port must not stop it. */
+async function withoutTakenUiPort({ server, uiPortIsDefault }: StartOptions): Promise<ServerOptions> {
+  const { ui, ...others } = server.extraPorts;
+  if (!uiPortIsDefault || ui === undefined || !(await isPortTaken(others.uiIp ?? server.ip, ui))) return server;
+  return { ...server, extraPorts: others };
 }
 
 function fail(message: string): never {
@@ -71,7 +87,7 @@ export async function runServer(command: Command, options: StartOptions, context
 
   try {
     const { startServer } = await context.loadServer();
-    running = await startServer(server, logger);
+    running = await startServer(await withoutTakenUiPort(options), logger);
   } catch (error) {
     const line = explainStartError(error);
     if (line === undefined) logger.error({ err: error }, "start failed");
@@ -86,6 +102,6 @@ export async function runServer(command: Command, options: StartOptions, context
     await running.stop();
     fail(`cannot write the port file: ${(error as Error).message}`);
   }
-  process.stdout.write(`${line}\n`);
-  process.stderr.write(`${banner(ready)}\n`);
+  // One write, so that whoever has seen the ready line has all of it.
+  process.stdout.write(`${banner(ready)}\n${line}\n`);
 }

@@ -45,10 +45,7 @@ describe("dynamic config", () => {
   });
 
   test("keys of the SDKs' test runners pass without a word, others are reported and ignored", () => {
-    const accepted = [
-      "frontend.enableServerVersionCheck=false",
-      'component.callbacks.allowedAddresses=[{"Pattern":"*","AllowInsecure":true}]',
-    ];
+    const accepted = ["frontend.enableServerVersionCheck=false", 'component.callbacks.allowedAddresses=[{"Pattern":"*","AllowInsecure":true}]'];
     expect(set(...accepted).unknown).toEqual([]);
     const { limits, unknown } = set("no.such.key=1");
     expect(unknown).toEqual(["no.such.key"]);

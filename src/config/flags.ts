@@ -61,7 +61,7 @@ export const FLAGS: readonly Flag[] = [
     kind: "port",
     commands: BOTH,
     default: { "start-dev": "port + 1000" },
-    about: "one more port for the web UI; 0 takes a free one",
+    about: "one more port for the web UI; 0 takes a free one; the default is skipped where it is taken, and beside --port 0",
   },
   {
     name: "ui-ip",

@@ -34,10 +34,8 @@ const count = (key: string, value: number, scope: Setting["scope"], effect: stri
 const ms = (key: string, value: number, scope: Setting["scope"], effect: string, o: Options = {}) =>
   ({ key, kind: "ms", value, scope, effect, ...o }) as const;
 const rate = (key: string, scope: Setting["scope"], effect: string) => ({ key, kind: "rate", value: 0, scope, effect }) as const;
-const ratio = (key: string, value: number, scope: Setting["scope"], effect: string) =>
-  ({ key, kind: "ratio", value, scope, effect }) as const;
-const bool = (key: string, value: boolean, scope: Setting["scope"], effect: string) =>
-  ({ key, kind: "bool", value, scope, effect }) as const;
+const ratio = (key: string, value: number, scope: Setting["scope"], effect: string) => ({ key, kind: "ratio", value, scope, effect }) as const;
+const bool = (key: string, value: boolean, scope: Setting["scope"], effect: string) => ({ key, kind: "bool", value, scope, effect }) as const;
 
 export const SETTINGS = {
   blobSizeBytesMax: bytes("limit.blobSize.error", 2 * MIB, "N", "INVALID_ARGUMENT; in a command the workflow is terminated", {
@@ -67,12 +65,7 @@ export const SETTINGS = {
   inFlightUpdatesMax: count("history.maxInFlightUpdates", 10, "N", "RESOURCE_EXHAUSTED"),
   inFlightUpdateBytesMax: bytes("history.maxInFlightUpdatePayloads", 20 * MIB, "N", "RESOURCE_EXHAUSTED"),
   totalUpdatesMax: count("history.maxTotalUpdates", 2000, "N", "FAILED_PRECONDITION"),
-  totalUpdatesSuggestContinueAsNewRatio: ratio(
-    "history.maxTotalUpdates.suggestContinueAsNewThreshold",
-    0.9,
-    "N",
-    "flag on WorkflowTaskStarted",
-  ),
+  totalUpdatesSuggestContinueAsNewRatio: ratio("history.maxTotalUpdates.suggestContinueAsNewThreshold", 0.9, "N", "flag on WorkflowTaskStarted"),
   bufferedEventsMax: count("history.maximumBufferedEventsBatch", 100, "G", "the running workflow task fails", { simulation: [3, 100] }),
   bufferedEventsSizeBytesMax: bytes("history.maximumBufferedEventsSizeInBytes", 2 * MIB, "G", "the running workflow task fails"),
   bufferedQueriesMax: count("history.MaxBufferedQueryCount", 1, "G", "RESOURCE_EXHAUSTED"),
@@ -127,18 +120,8 @@ export const SETTINGS = {
   workerPersistenceQps: rate("worker.persistenceMaxQPS", "G", "RESOURCE_EXHAUSTED; official 500"),
   visibilityReadQps: rate("system.visibilityPersistenceMaxReadQPS", "G", "RESOURCE_EXHAUSTED; official 9000"),
   visibilityWriteQps: rate("system.visibilityPersistenceMaxWriteQPS", "G", "RESOURCE_EXHAUSTED; official 9000"),
-  namespaceToPartitionDispatchRate: count(
-    "admin.matchingNamespaceToPartitionDispatchRate",
-    10_000,
-    "N",
-    "tasks a second that leave a queue",
-  ),
-  taskQueueToPartitionDispatchRate: count(
-    "admin.matchingNamespaceTaskqueueToPartitionDispatchRate",
-    1000,
-    "T",
-    "tasks a second that leave a queue",
-  ),
+  namespaceToPartitionDispatchRate: count("admin.matchingNamespaceToPartitionDispatchRate", 10_000, "N", "tasks a second that leave a queue"),
+  taskQueueToPartitionDispatchRate: count("admin.matchingNamespaceTaskqueueToPartitionDispatchRate", 1000, "T", "tasks a second that leave a queue"),
   taskQueueReadPartitions: count("matching.numTaskqueueReadPartitions", 4, "T", "accepted; a queue here has one partition"),
   taskQueueWritePartitions: count("matching.numTaskqueueWritePartitions", 4, "T", "accepted; a queue here has one partition"),
   matchingLongPollMs: ms("matching.longPollExpirationInterval", 60 * SECOND, "T", "an empty answer a second before", {
@@ -164,12 +147,7 @@ export const SETTINGS = {
   workflowTaskHeartbeatTimeoutMs: ms("history.workflowTaskHeartbeatTimeout", 30 * MINUTE, "N", "the workflow task times out"),
   workflowTaskRetryIntervalMsMax: ms("history.workflowTaskRetryMaxInterval", 10 * MINUTE, "G", "added to the timeout of late attempts"),
   workflowTaskCriticalAttempts: count("history.workflowTaskCriticalAttempt", 10, "G", "logged"),
-  workflowTaskAttemptsQueryMax: count(
-    "history.workflowTaskQueryAttempts",
-    3,
-    "G",
-    "ours: a query of a workflow that never completed a task fails",
-  ),
+  workflowTaskAttemptsQueryMax: count("history.workflowTaskQueryAttempts", 3, "G", "ours: a query of a workflow that never completed a task fails"),
   workflowIdReuseIntervalMsMin: ms("history.workflowIdReuseMinimalInterval", 1 * SECOND, "N", "a run that follows a shorter one waits"),
   deploymentsMax: count("matching.maxDeployments", 100, "N", "RESOURCE_EXHAUSTED"),
   versionsInDeploymentMax: count("matching.maxVersionsInDeployment", 100, "N", "RESOURCE_EXHAUSTED"),

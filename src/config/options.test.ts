@@ -24,12 +24,19 @@ describe("server options", () => {
   });
 
   test.each([
-    [{ port: 0 }, 0],
+    [{ port: 0 }, undefined],
+    [{ port: 0, uiPort: 0 }, 0],
     [{ port: 65_000 }, 65_535],
     [{ port: 7000, uiPort: 3000 }, 3000],
     [{ headless: true, uiPort: 3000 }, undefined],
   ])("the UI port of %j is %s", (flags, port) => {
     expect(resolveOptions("start-dev", flags).server.extraPorts.ui).toBe(port);
+  });
+
+  test("the UI port is a default only where it was worked out", () => {
+    expect(resolveOptions("start-dev", {}).uiPortIsDefault).toBe(true);
+    expect(resolveOptions("start-dev", { uiPort: 8233 }).uiPortIsDefault).toBe(false);
+    expect(resolveOptions("serve", {}).uiPortIsDefault).toBe(false);
   });
 
   test("flags win over the environment, the environment over the file", () => {

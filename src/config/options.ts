@@ -61,6 +61,8 @@ export const MEMORY_FILE = ":memory:";
 export interface StartOptions {
   readonly server: ServerOptions;
   readonly portFile?: string;
+  /** Nobody asked for the UI's port by number: where it is taken, the server does without. */
+  readonly uiPortIsDefault: boolean;
   readonly logConfig: boolean;
 }
 
@@ -183,9 +185,7 @@ export function fromFile(command: Command, path: string, contents: string): Raw 
     if (!known.has(key) || key === "config") throw new OptionsError(`--config ${path}: unknown key ${JSON.stringify(key)}`);
     // Settings and attributes read better as an object in a file.
     const isMap = typeof value === "object" && value !== null && !Array.isArray(value);
-    raw[key] = isMap
-      ? Object.entries(value).map(([k, v]) => `${k}=${key === "dynamicConfigValue" ? JSON.stringify(v) : String(v)}`)
-      : value;
+    raw[key] = isMap ? Object.entries(value).map(([k, v]) => `${k}=${key === "dynamicConfigValue" ? JSON.stringify(v) : String(v)}`) : value;
   }
   return raw;
 }
@@ -212,11 +212,8 @@ function searchAttributes(values: readonly string[]): Record<string, IndexedValu
   for (const [name, given] of pairs("search-attribute", values)) {
     const type = Object.entries(SEARCH_ATTRIBUTE_TYPES).find(([t]) => t.toLowerCase() === given.toLowerCase())?.[1];
     if (type === undefined)
-      throw new OptionsError(
-        `--search-attribute ${name}=${given}: the type must be one of ${Object.keys(SEARCH_ATTRIBUTE_TYPES).join(", ")}`,
-      );
-    if (result[name] !== undefined && result[name] !== type)
-      throw new OptionsError(`--search-attribute ${name}: given twice, with two types`);
+      throw new OptionsError(`--search-attribute ${name}=${given}: the type must be one of ${Object.keys(SEARCH_ATTRIBUTE_TYPES).join(", ")}`);
+    if (result[name] !== undefined && result[name] !== type) throw new OptionsError(`--search-attribute ${name}: given twice, with two types`);
     result[name] = type;
   }
   return result;
@@ -254,10 +251,9 @@ export function resolveOptions(command: Command, ...sources: readonly Raw[]): St
   if (!parsed.success) throw new OptionsError(explain(parsed.error.issues[0] as core.$ZodIssue));
   const raw = parsed.data;
   const ip = numeric(raw.ip);
-  // As the official CLI works it out; a free main port has a free one for the UI.
-  const uiPort = raw.headless
-    ? undefined
-    : (raw.uiPort ?? (command === "serve" ? undefined : raw.port === 0 ? 0 : Math.min(raw.port + 1000, 65_535)));
+  // As the official CLI works it out; beside a free main port nobody could guess the UI's, so there is none unless it is asked for.
+  const uiPortIsDefault = !raw.headless && raw.uiPort === undefined && command === "start-dev" && raw.port !== 0;
+  const uiPort = raw.headless ? undefined : uiPortIsDefault ? Math.min(raw.port + 1000, 65_535) : raw.uiPort;
   pairs("dynamic-config-value", raw.dynamicConfigValue);
   const optionals = <T extends object>(o: T): T => Object.fromEntries(Object.entries(o).filter(([, v]) => v !== undefined)) as T;
   return optionals({
@@ -282,6 +278,7 @@ export function resolveOptions(command: Command, ...sources: readonly Raw[]): St
       logFormat: raw.logFormat,
     },
     portFile: raw.portFile,
+    uiPortIsDefault,
     logConfig: raw.logConfig,
   });
 }

@@ -4,7 +4,7 @@
  * reads a clock, a store, chance or the environment: all of that is in `env`.
  */
 import { WorkflowTaskFailedCause } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
-import { ServiceError, notFound } from "../api/service-error.js";
+import { notFound, ServiceError } from "../api/service-error.js";
 import { assert } from "../lib/assert.js";
 import * as activity from "./activity/statemachine.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "./input.js";
@@ -66,10 +66,12 @@ const HANDLERS: Handlers = {
     clearSticky(ctx.open(state).draft);
     return undefined;
   },
-  startWorkflowTask: (ctx, address, input) => startWorkflowTask(matchedRun(ctx, address), input.scheduledEventId, input.attempt, input.stamp, input.poller),
+  startWorkflowTask: (ctx, address, input) =>
+    startWorkflowTask(matchedRun(ctx, address), input.scheduledEventId, input.attempt, input.stamp, input.poller),
   completeWorkflowTask,
   failWorkflowTask,
-  startActivity: (ctx, address, input) => activity.startActivity(matchedRun(ctx, address), input.scheduledEventId, input.attempt, input.stamp, input.poller),
+  startActivity: (ctx, address, input) =>
+    activity.startActivity(matchedRun(ctx, address), input.scheduledEventId, input.attempt, input.stamp, input.poller),
   heartbeatActivity: (ctx, address, input) => activity.heartbeat(activityRun(ctx, address), input.activity, input.details),
   completeActivity: (ctx, address, input) => {
     activity.complete(activityRun(ctx, address), input.activity, input.result, input.identity, input.version);
@@ -90,7 +92,8 @@ const HANDLERS: Handlers = {
       return undefined;
     }
     const task = run.info.workflowTask;
-    if (task === undefined || task.startedEventId === 0 || task.scheduledEventId !== input.scheduledEventId || task.nonce !== input.nonce) throw new Stale();
+    if (task === undefined || task.startedEventId === 0 || task.scheduledEventId !== input.scheduledEventId || task.nonce !== input.nonce)
+      throw new Stale();
     timeOutTask(run);
     scheduleWorkflowTask(run);
     return undefined;

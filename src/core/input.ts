@@ -2,14 +2,15 @@
  * Every way in which a workflow execution can change or be asked. An input is data: the shell stamps it, loads what it
  * addresses, and hands it to `apply` (core/engine.ts). RPCs, timers, effects of other executions and matching use the same door.
  */
-import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
-import type { SignalExternalWorkflowExecutionFailedCause } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+
+import type { Priority, WorkerVersionStamp } from "../../gen/wire/temporal/api/common/v1/message.js";
 import type {
   CancelExternalWorkflowExecutionFailedCause,
+  SignalExternalWorkflowExecutionFailedCause,
   StartChildWorkflowExecutionFailedCause,
 } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import type { Failure } from "../../gen/wire/temporal/api/failure/v1/message.js";
-import type { WorkerVersionStamp, Priority } from "../../gen/wire/temporal/api/common/v1/message.js";
+import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import type { UserMetadata } from "../../gen/wire/temporal/api/sdk/v1/user_metadata.js";
 import type { TaskQueueMetadata } from "../../gen/wire/temporal/api/taskqueue/v1/message.js";
 import type {
@@ -88,7 +89,12 @@ export type Input =
       request: RequestCancelWorkflowExecutionRequest;
       external: { workflowId: string; runId: string; namespace: string; initiatedEventId: number; childWorkflowOnly: boolean } | undefined;
     }
-  | { kind: "terminate"; request: TerminateWorkflowExecutionRequest; childWorkflowOnly: boolean; parent: { workflowId: string; runId: string } | undefined }
+  | {
+      kind: "terminate";
+      request: TerminateWorkflowExecutionRequest;
+      childWorkflowOnly: boolean;
+      parent: { workflowId: string; runId: string } | undefined;
+    }
   /** Removes the run and everything of it; an open one is terminated first by the caller. */
   | { kind: "delete" }
   | { kind: "describe" }
@@ -98,14 +104,25 @@ export type Input =
   /** The caller of a buffered query has gone or its time is up. */
   | { kind: "dropQuery"; waiter: number }
   | { kind: "resetSticky" }
-
   | { kind: "startWorkflowTask"; scheduledEventId: number; attempt: number; stamp: number; poller: Poller }
   | { kind: "completeWorkflowTask"; token: TaskToken; request: RespondWorkflowTaskCompletedRequest }
   | { kind: "failWorkflowTask"; token: TaskToken; request: RespondWorkflowTaskFailedRequest }
   | { kind: "startActivity"; scheduledEventId: number; attempt: number; stamp: number; poller: Poller; metadata: TaskQueueMetadata | undefined }
   | { kind: "heartbeatActivity"; activity: ActivityReference; details: Uint8Array | undefined; identity: string }
-  | { kind: "completeActivity"; activity: ActivityReference; result: Uint8Array | undefined; identity: string; version: WorkerVersionStamp | undefined }
-  | { kind: "failActivity"; activity: ActivityReference; failure: Failure | undefined; lastHeartbeatDetails: Uint8Array | undefined; identity: string }
+  | {
+      kind: "completeActivity";
+      activity: ActivityReference;
+      result: Uint8Array | undefined;
+      identity: string;
+      version: WorkerVersionStamp | undefined;
+    }
+  | {
+      kind: "failActivity";
+      activity: ActivityReference;
+      failure: Failure | undefined;
+      lastHeartbeatDetails: Uint8Array | undefined;
+      identity: string;
+    }
   | { kind: "cancelActivity"; activity: ActivityReference; details: Uint8Array | undefined; identity: string }
   /** The reply of a started task could not be delivered: its poller had gone. */
   | { kind: "undelivered"; task: "workflow" | "activity"; scheduledEventId: number; nonce: number }

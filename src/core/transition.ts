@@ -2,8 +2,10 @@
  * What `apply` answers. The shell knows nothing of workflows beyond this closed set: rows to write, tasks to dispatch, transfer
  * tasks to run, replies to release once the rows are durable.
  */
-import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+
 import type { TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import type { WorkflowExecutionStatus } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
+import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import type {
   DescribeWorkflowExecutionResponse,
   PollActivityTaskQueueResponse,
@@ -11,7 +13,6 @@ import type {
   QueryWorkflowResponse,
   RespondActivityTaskCompletedResponse,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
-import type { WorkflowExecutionStatus } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { ServiceError } from "../api/service-error.js";
 import type { Init } from "../api/wire.js";
 import type { InputKind } from "./input.js";
@@ -52,7 +53,14 @@ export interface StartedActivity {
 
 /** The answer to each kind of input. */
 export interface Replies {
-  start: { runId: string; started: boolean; status: WorkflowExecutionStatus; eagerTask: StartedWorkflowTask | undefined; startedEventLink: { eventId: number } | undefined; firstRunId: string };
+  start: {
+    runId: string;
+    started: boolean;
+    status: WorkflowExecutionStatus;
+    eagerTask: StartedWorkflowTask | undefined;
+    startedEventLink: { eventId: number } | undefined;
+    firstRunId: string;
+  };
   signalWithStart: { runId: string; started: boolean; eventId: number };
   signal: { runId: string; eventId: number };
   requestCancel: { runId: string };

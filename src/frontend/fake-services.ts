@@ -1,9 +1,10 @@
 /** For the tests of the handlers: a history of one run, a matching that holds what it is told to, and a call. */
-import { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+
 import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
+import { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import type { Call } from "../api/call.js";
 import { invalidArgument } from "../api/service-error.js";
-import { type Init, Writer, encode } from "../api/wire.js";
+import { encode, type Init, Writer } from "../api/wire.js";
 import { defaultConfig } from "../config/dynamic-config.js";
 import type { ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
 import type { EventReference, HistoryPosition, HistoryRange, Replies } from "../core/transition.js";
@@ -116,7 +117,8 @@ export class FakeHistory implements HistoryService {
     range: HistoryRange,
     page: { fromEventId: number; eventCountMax: number; reverse: boolean },
   ): Promise<{ data: Uint8Array; nextEventId: number | undefined }> {
-    const inRange = (e: HistoryEvent) => e.eventId < range.endEventId && (page.reverse ? e.eventId <= page.fromEventId : e.eventId >= page.fromEventId);
+    const inRange = (e: HistoryEvent) =>
+      e.eventId < range.endEventId && (page.reverse ? e.eventId <= page.fromEventId : e.eventId >= page.fromEventId);
     const taken: HistoryEvent[] = [];
     for (const batch of page.reverse ? [...this.batches].reverse() : this.batches) {
       const events = batch.filter(inRange);

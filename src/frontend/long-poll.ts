@@ -1,7 +1,7 @@
 /** Deadlines of long polls. */
 import type { Call } from "../api/call.js";
 import { failedPrecondition, invalidArgument } from "../api/service-error.js";
-import { type Services, remainingMs } from "./services.js";
+import { remainingMs, type Services } from "./services.js";
 
 const TIMEOUT_MIN_MS = 2_000;
 

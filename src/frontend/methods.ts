@@ -32,13 +32,7 @@ import {
 } from "./workflow/cancel-terminate-delete.js";
 import { describeWorkflowExecution } from "./workflow/describe.js";
 import { getWorkflowExecutionHistory, getWorkflowExecutionHistoryReverse } from "./workflow/history.js";
-import {
-  deprecateNamespace,
-  describeNamespace,
-  listNamespaces,
-  registerNamespace,
-  updateNamespace,
-} from "./workflow/namespaces.js";
+import { deprecateNamespace, describeNamespace, listNamespaces, registerNamespace, updateNamespace } from "./workflow/namespaces.js";
 import { queryWorkflow } from "./workflow/query.js";
 import { signalWorkflowExecution } from "./workflow/signal.js";
 import { signalWithStartWorkflowExecution, startWorkflowExecution } from "./workflow/start.js";

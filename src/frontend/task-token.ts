@@ -1,6 +1,6 @@
 /** The task token of a request, with the official errors for one that is missing or not ours. */
 import { invalidArgument } from "../api/service-error.js";
-import { type TaskToken, decodeTaskToken } from "../api/task-token.js";
+import { decodeTaskToken, type TaskToken } from "../api/task-token.js";
 
 export function taskToken(bytes: Uint8Array): TaskToken {
   if (bytes.length === 0) throw invalidArgument("Task token not set on request.");

@@ -1,9 +1,9 @@
 /** What the rest of the server knows of the history service, and what it needs of matching. */
-import type { BacklogKey } from "../persistence/batch.js";
-import type { ExecutionAddress, InputKind, InputOf } from "../core/input.js";
-import type { DispatchTask, HistoryRange, Replies, EventReference } from "../core/transition.js";
+
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
-import type { Batch } from "../persistence/batch.js";
+import type { ExecutionAddress, InputKind, InputOf } from "../core/input.js";
+import type { DispatchTask, EventReference, HistoryRange, Replies } from "../core/transition.js";
+import type { BacklogKey, Batch } from "../persistence/batch.js";
 
 export interface HistoryService {
   /**
@@ -12,11 +12,18 @@ export interface HistoryService {
    * `consumed`: a backlog row that is deleted in the same batch when the input is accepted or stale.
    * `undeliverable`: asked when the reply of a started task is released; true means that its poller has gone.
    */
-  submit<K extends InputKind>(address: ExecutionAddress, input: InputOf<K>, options?: { consumed?: BacklogKey; isGone?: () => boolean }): Promise<Replies[K]>;
+  submit<K extends InputKind>(
+    address: ExecutionAddress,
+    input: InputOf<K>,
+    options?: { consumed?: BacklogKey; isGone?: () => boolean },
+  ): Promise<Replies[K]>;
   /** Number for the `waiter` of a deferred input; its `submit` resolves when another input answers it. */
   newWaiter(): number;
   /** Committed events of the range as temporal.api.history.v1.History bytes, a page at a time. `reverse`: newest first. */
-  readHistory(range: HistoryRange, page: { fromEventId: number; eventCountMax: number; bytesMax: number; reverse: boolean }): Promise<{ data: Uint8Array; nextEventId: number | undefined }>;
+  readHistory(
+    range: HistoryRange,
+    page: { fromEventId: number; eventCountMax: number; bytesMax: number; reverse: boolean },
+  ): Promise<{ data: Uint8Array; nextEventId: number | undefined }>;
   readEvent(reference: EventReference): Promise<HistoryEvent | undefined>;
   /** Resolves when the run has an event beyond `afterEventId` or is closed, at the time limit, or when cancelled. */
   waitForEvents(address: ExecutionAddress, afterEventId: number, timeoutMs: number, onCancel: (f: () => void) => () => void): Promise<void>;

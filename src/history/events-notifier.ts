@@ -7,7 +7,12 @@ export class EventsNotifier {
   constructor(private readonly runtime: Runtime) {}
 
   /** Resolves once; the caller looks at the run again. */
-  wait(runKey: number, afterEventId: number, timeoutMs: number, onCancel: (f: () => void) => () => void): { promise: Promise<void>; wake: () => void } {
+  wait(
+    runKey: number,
+    afterEventId: number,
+    timeoutMs: number,
+    onCancel: (f: () => void) => () => void,
+  ): { promise: Promise<void>; wake: () => void } {
     let wake = (): void => undefined;
     const promise = new Promise<void>((resolve) => {
       let set = this.waiters.get(runKey);

@@ -69,7 +69,12 @@ describe("what leaves memory", () => {
   it("includes closed runs of a workflow that continues as new for ever", () => {
     const cache = new ExecutionCache(() => 100, 1 << 30);
     const chain = cache.get("ns", "w");
-    for (let i = 0; i < 50; i++) fill(cache, "w", run(`run-${String(i).padStart(3, "0")}`, i === 49 ? WorkflowExecutionStatus.RUNNING : WorkflowExecutionStatus.CONTINUED_AS_NEW));
+    for (let i = 0; i < 50; i++)
+      fill(
+        cache,
+        "w",
+        run(`run-${String(i).padStart(3, "0")}`, i === 49 ? WorkflowExecutionStatus.RUNNING : WorkflowExecutionStatus.CONTINUED_AS_NEW),
+      );
     chain.sequence = 3;
     cache.trim(chain, 2);
     expect(chain.runs.size).toBe(50);

@@ -2,12 +2,16 @@
  * For tests: the engine over the real core and the memory store, with time, turns and commits in the test's hand. `hook` stands
  * before the core: it may answer an input itself, or throw.
  */
-import { RespondWorkflowTaskCompletedRequest, SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import {
+  RespondWorkflowTaskCompletedRequest,
+  SignalWorkflowExecutionRequest,
+  StartWorkflowExecutionRequest,
+} from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { ServiceError } from "../api/service-error.js";
 import { decodeTaskToken } from "../api/task-token.js";
 import type { Init } from "../api/wire.js";
 import { defaultConfig } from "../config/dynamic-config.js";
-import { type Chain, apply } from "../core/engine.js";
+import { apply, type Chain } from "../core/engine.js";
 import type { Env, ExecutionAddress, Input, Poller } from "../core/input.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import type { DispatchTask, Loaded, Outcome, Replies, StartedWorkflowTask } from "../core/transition.js";
@@ -21,7 +25,14 @@ import { KEYS_REGISTRY_KIND } from "./ids.js";
 export const NAMESPACE: NamespaceView = { id: "ns-id", name: "default", key: 1, retention: 86_400_000_000, state: 1, searchAttributes: new Map() };
 export const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
-export const POLLER: Poller = { requestId: "poll-1", identity: "worker", versionStamp: undefined, taskQueue: "q", taskQueueKind: 1, workerInstanceKey: "" };
+export const POLLER: Poller = {
+  requestId: "poll-1",
+  identity: "worker",
+  versionStamp: undefined,
+  taskQueue: "q",
+  taskQueueKind: 1,
+  workerInstanceKey: "",
+};
 
 export class FakeRuntime implements Runtime {
   now = 1_800_000_000_000_000;
@@ -91,7 +102,12 @@ export class FakeDispatcher implements TaskDispatcher {
 
   reserve(task: DispatchTask): Reservation | undefined {
     if (!this.isPolled) return undefined;
-    const common = { scheduledEventId: task.scheduledEventId, attempt: task.attempt, stamp: task.stamp, poller: { ...POLLER, requestId: `direct-${++this.polls}` } };
+    const common = {
+      scheduledEventId: task.scheduledEventId,
+      attempt: task.attempt,
+      stamp: task.stamp,
+      poller: { ...POLLER, requestId: `direct-${++this.polls}` },
+    };
     return {
       input: task.type === "workflow" ? { kind: "startWorkflowTask", ...common } : { kind: "startActivity", ...common, metadata: undefined },
       isGone: () => this.isGone,
@@ -153,7 +169,10 @@ export class FakeEngine {
       runtime: this.runtime,
       logger: silent,
       config: () => config,
-      namespaces: () => ({ byName: (n) => (n === NAMESPACE.name ? NAMESPACE : undefined), byId: (id) => (id === NAMESPACE.id ? NAMESPACE : undefined) }),
+      namespaces: () => ({
+        byName: (n) => (n === NAMESPACE.name ? NAMESPACE : undefined),
+        byId: (id) => (id === NAMESPACE.id ? NAMESPACE : undefined),
+      }),
       dispatcher: this.dispatcher,
       apply: ((chain: Chain, address: ExecutionAddress, input: Input, env: Env, loaded: Loaded) =>
         this.hook?.(input, address, env, loaded) ?? apply(chain, address, input, env, loaded)) as typeof apply,

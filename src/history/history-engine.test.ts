@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
-import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
+import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { History } from "../../gen/wire/temporal/api/history/v1/message.js";
 import { QueryWorkflowRequest } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
-import { Code } from "../api/service-error.js";
+import { Code, internal, unavailable } from "../api/service-error.js";
 import { decode } from "../api/wire.js";
-import { Kind } from "../core/workflow/mutable-state.js";
 import type { StartedWorkflowTask } from "../core/transition.js";
+import { Kind } from "../core/workflow/mutable-state.js";
 import type { Batch } from "../persistence/batch.js";
-import { FakeEngine, POLLER, at, watch } from "./fake-engine.js";
+import { at, FakeEngine, POLLER, watch } from "./fake-engine.js";
 import { decodeFramed, frameOffsets } from "./history-reader.js";
 
 const ALL = { fromEventId: 1, eventCountMax: 10_000, bytesMax: 1 << 24, reverse: false };
@@ -24,7 +24,9 @@ async function events(f: FakeEngine, workflowId: string) {
 }
 const types = async (f: FakeEngine, workflowId: string) => (await events(f, workflowId)).map((e) => EventType[e.eventType]);
 const signalNames = async (f: FakeEngine, workflowId: string) =>
-  (await events(f, workflowId)).flatMap((e) => (e.attributes.case === "workflowExecutionSignaledEventAttributes" ? [e.attributes.value.signalName] : []));
+  (await events(f, workflowId)).flatMap((e) =>
+    e.attributes.case === "workflowExecutionSignaledEventAttributes" ? [e.attributes.value.signalName] : [],
+  );
 const holdsRun = (batch: Batch, workflowId: string) => [...batch.runs.values()].some((r) => r.workflowId === workflowId);
 
 async function startTask(f: FakeEngine, workflowId: string): Promise<StartedWorkflowTask> {
@@ -369,7 +371,10 @@ describe("rows that an input needs", () => {
     const f = new FakeEngine();
     f.start("w");
     await f.settle();
-    f.hook = (input) => (input.kind === "describe" ? { outcome: "need", events: [{ segments: [{ branch: 99, endEventId: 100 }], eventId: 7 }], requestIds: [] } : undefined);
+    f.hook = (input) =>
+      input.kind === "describe"
+        ? { outcome: "need", events: [{ segments: [{ branch: 99, endEventId: 100 }], eventId: 7 }], requestIds: [] }
+        : undefined;
     const described = f.describe("w");
     await f.settle();
     expect(described.error?.code).toBe(Code.INTERNAL);
@@ -398,7 +403,9 @@ describe("dispatch", () => {
     f.committed.length = 0;
     await startTask(f, "w");
     const rows = f.committed[0] as Batch;
-    expect([rows.executions.size, rows.runs.size, rows.dues.size, rows.visibility.size, rows.components.size, rows.registry.size]).toEqual([1, 1, 1, 1, 0, 0]);
+    expect([rows.executions.size, rows.runs.size, rows.dues.size, rows.visibility.size, rows.components.size, rows.registry.size]).toEqual([
+      1, 1, 1, 1, 0, 0,
+    ]);
   });
 
   it("stores a task that no poller waits for, and tells matching when that is durable", async () => {
@@ -441,11 +448,15 @@ describe("dispatch", () => {
     await f.settle();
     const task = f.dispatcher.stored[0];
     const row = { queue: 1, priority: task?.priority ?? 0, pass: 0, id: 1 };
-    const input = { kind: "startWorkflowTask", scheduledEventId: task?.scheduledEventId ?? 0, attempt: 1, stamp: task?.stamp ?? 0, poller: POLLER } as const;
+    const input = {
+      kind: "startWorkflowTask",
+      scheduledEventId: task?.scheduledEventId ?? 0,
+      attempt: 1,
+      stamp: task?.stamp ?? 0,
+      poller: POLLER,
+    } as const;
     const run = at("w", task?.runId);
-    f.hook = () => {
-      throw new Error("bug");
-    };
+    f.hook = () => ({ outcome: "error", error: internal("not now") });
     const failed = watch(f.engine.submit(run, input, { consumed: row, isGone: () => false }));
     await f.settle();
     expect(failed.error?.code).toBe(Code.INTERNAL);
@@ -455,7 +466,9 @@ describe("dispatch", () => {
     await f.settle();
     expect(started.value?.scheduledEventId).toBe(2);
     expect(await f.store.countBacklog(1)).toBe(0);
-    const stale = watch(f.engine.submit(run, { ...input, poller: { ...POLLER, requestId: "another" }, scheduledEventId: 99 }, { consumed: row, isGone: () => false }));
+    const stale = watch(
+      f.engine.submit(run, { ...input, poller: { ...POLLER, requestId: "another" }, scheduledEventId: 99 }, { consumed: row, isGone: () => false }),
+    );
     await f.settle();
     expect(stale.error?.code).toBe(Code.NOT_FOUND);
   });
@@ -529,7 +542,14 @@ describe("effects on other executions", () => {
         commandType: CommandType.START_CHILD_WORKFLOW_EXECUTION,
         attributes: {
           case: "startChildWorkflowExecutionCommandAttributes",
-          value: { namespace: "default", workflowId: "child", workflowType: { name: "c" }, taskQueue: { name: "q" }, workflowTaskTimeout: { seconds: 10 }, parentClosePolicy: 1 },
+          value: {
+            namespace: "default",
+            workflowId: "child",
+            workflowType: { name: "c" },
+            taskQueue: { name: "q" },
+            workflowTaskTimeout: { seconds: 10 },
+            parentClosePolicy: 1,
+          },
         },
       },
     ],
@@ -601,6 +621,50 @@ describe("effects on other executions", () => {
   });
 });
 
+describe("the result of an effect", () => {
+  const signalOther = {
+    commands: [
+      {
+        commandType: CommandType.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION,
+        attributes: {
+          case: "signalExternalWorkflowExecutionCommandAttributes",
+          value: { namespace: "default", execution: { workflowId: "other" }, signalName: "from-source" },
+        },
+      },
+    ],
+  } as never;
+  const transferRows = (f: FakeEngine) => f.store.listComponents(0, Kind.TRANSFER, undefined, 100);
+
+  it("is told until the source has taken it, and the effect happens once", async () => {
+    const f = new FakeEngine(false);
+    f.start("other");
+    const task = await startTask(f, "source");
+    f.hook = (input) => (input.kind === "externalSignaled" ? { outcome: "error", error: internal("not now") } : undefined);
+    f.complete(task, signalOther);
+    await f.settle();
+    expect((await transferRows(f)).length).toBe(1);
+    f.hook = undefined;
+    await f.runtime.advance(1_001);
+    expect(await transferRows(f)).toEqual([]);
+    expect(await signalNames(f, "other")).toEqual(["from-source"]);
+    expect(await types(f, "source")).toContain("EXTERNAL_WORKFLOW_EXECUTION_SIGNALED");
+  });
+
+  it("ends with the row when the source has gone", async () => {
+    const f = new FakeEngine(false);
+    f.start("other");
+    const task = await startTask(f, "source");
+    f.hook = (input) => (input.kind === "signal" ? { outcome: "error", error: unavailable("not now") } : undefined);
+    f.complete(task, signalOther);
+    await f.settle();
+    watch(f.engine.submit(at("source"), { kind: "delete" }));
+    await f.settle();
+    f.hook = undefined;
+    await f.runtime.advance(1_001);
+    expect(await transferRows(f)).toEqual([]);
+  });
+});
+
 describe("removal", () => {
   const remove = (f: FakeEngine, workflowId: string) => watch(f.engine.submit(at(workflowId), { kind: "delete" }));
 
@@ -632,6 +696,8 @@ describe("removal", () => {
     await f.settle();
     await f.runtime.advance(10_000);
     expect(removed.error?.code).toBe(Code.INTERNAL);
+    // Not from memory.
+    await f.restart();
     expect((await types(f, "w")).length).toBe(2);
   });
 

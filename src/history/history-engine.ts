@@ -8,9 +8,9 @@
  * holds rows of it.
  */
 import { ExecutionRecord, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
-import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import { ResourceExhaustedCause, ResourceExhaustedScope } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
-import { Code, ServiceError, internal, namespaceNotFound, resourceExhausted, unavailable } from "../api/service-error.js";
+import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+import { Code, internal, namespaceNotFound, resourceExhausted, ServiceError, unavailable } from "../api/service-error.js";
 import { decode, encode } from "../api/wire.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { apply as Apply } from "../core/engine.js";
@@ -28,9 +28,9 @@ import { EventsCache } from "./events-cache.js";
 import { EventsNotifier } from "./events-notifier.js";
 import { type CachedChain, ExecutionCache } from "./execution-cache.js";
 import { type FailureKind, GroupCommit, type OpenBatch } from "./group-commit.js";
-import { HistoryReader, type PageLimits, branchOf } from "./history-reader.js";
+import { branchOf, HistoryReader, type PageLimits } from "./history-reader.js";
 import { KeyAllocator, RunIds } from "./ids.js";
-import { InputClass, type PendingInput, eventKey } from "./pending-input.js";
+import { eventKey, InputClass, type PendingInput } from "./pending-input.js";
 import { Retention } from "./queues/retention.js";
 import { type DueRow, TimerQueue } from "./queues/timer-queue.js";
 import { type TransferOutcome, TransferQueue } from "./queues/transfer-queue.js";
@@ -133,7 +133,11 @@ export class HistoryEngine implements HistoryService {
     return this.nextWaiter++;
   }
 
-  submit<K extends InputKind>(address: ExecutionAddress, input: InputOf<K>, options?: { consumed?: BacklogKey; isGone?: () => boolean }): Promise<Replies[K]> {
+  submit<K extends InputKind>(
+    address: ExecutionAddress,
+    input: InputOf<K>,
+    options?: { consumed?: BacklogKey; isGone?: () => boolean },
+  ): Promise<Replies[K]> {
     return new Promise<Replies[K]>((resolve, reject) => {
       this.enqueue({
         address,
@@ -289,10 +293,22 @@ export class HistoryEngine implements HistoryService {
     const namespace = namespaces.byId(address.namespaceId);
     if (namespace === undefined) return undefined;
     this.lastNow = Math.max(this.lastNow, this.o.runtime.nowMicros());
-    return new TurnEnv(this.lastNow, this.o.config(), namespace, namespaces, chain.currentRunId ?? address.runId, this.runIds, this.keys, this.o.runtime);
+    return new TurnEnv(
+      this.lastNow,
+      this.o.config(),
+      namespace,
+      namespaces,
+      chain.currentRunId ?? address.runId,
+      this.runIds,
+      this.keys,
+      this.o.runtime,
+    );
   }
 
-  private applyInput<K extends InputKind>(chain: CachedChain, p: { address: ExecutionAddress; input: Input } & Partial<PendingInput>): Outcome<K> | "bug" {
+  private applyInput<K extends InputKind>(
+    chain: CachedChain,
+    p: { address: ExecutionAddress; input: Input } & Partial<PendingInput>,
+  ): Outcome<K> | "bug" {
     const env = this.env(chain, p.address);
     if (env === undefined) return { outcome: "error", error: namespaceNotFound(p.address.namespaceId) };
     const loaded: Loaded = {
@@ -394,7 +410,12 @@ export class HistoryEngine implements HistoryService {
     this.internalInput(address, { kind: "undelivered", task, scheduledEventId: reply.scheduledEventId, nonce: reply.nonce }, InputClass.CALL);
   }
 
-  private internalInput(address: ExecutionAddress, input: Input, inputClass: InputClass, extra: Partial<Pick<PendingInput, "dueRow" | "transferRow" | "resolve" | "reject">> = {}): void {
+  private internalInput(
+    address: ExecutionAddress,
+    input: Input,
+    inputClass: InputClass,
+    extra: Partial<Pick<PendingInput, "dueRow" | "transferRow" | "resolve" | "reject">> = {},
+  ): void {
     const p: PendingInput = {
       address,
       input,
@@ -480,7 +501,10 @@ export class HistoryEngine implements HistoryService {
   private loadNeeded(chain: CachedChain, p: PendingInput, need: { events: readonly EventReference[]; requestIds: readonly string[] }): void {
     const { loadedEvents, loadedRequestIds } = p;
     if (need.events.every((r) => loadedEvents?.has(eventKey(r)) === true) && need.requestIds.every((id) => loadedRequestIds?.has(id) === true)) {
-      this.o.logger.error({ kind: p.input.kind, workflowId: chain.workflowId, events: need.events.map((r) => r.eventId) }, "rows that an input needs are missing");
+      this.o.logger.error(
+        { kind: p.input.kind, workflowId: chain.workflowId, events: need.events.map((r) => r.eventId) },
+        "rows that an input needs are missing",
+      );
       p.reject(internal("rows that the request needs are missing"));
       return;
     }
@@ -558,7 +582,15 @@ export class HistoryEngine implements HistoryService {
     const oldClock = draft.isNew ? 0 : old.dueClock;
     if (draft.removed) {
       if (oldDue > 0) rows.deleteDue(oldClock, oldDue, key);
-      const remove = this.retention.remove(rows, { key, namespaceKey: namespace.key, workflowId: info.workflowId, runId: info.runId, branch: info.branch, lastEventId: info.nextEventId - 1, shard: shardOf(info) });
+      const remove = this.retention.remove(rows, {
+        key,
+        namespaceKey: namespace.key,
+        workflowId: info.workflowId,
+        runId: info.runId,
+        branch: info.branch,
+        lastEventId: info.nextEventId - 1,
+        shard: shardOf(info),
+      });
       open.timers.push(remove);
       open.runs.delete(draft.base);
       this.cache.unindex(key);
@@ -742,7 +774,11 @@ export class HistoryEngine implements HistoryService {
 
   private submitInternal(address: ExecutionAddress, input: Input, inputClass: InputClass, transferRow?: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.internalInput(address, input, inputClass, { resolve: resolve as (reply: never) => void, reject, ...(transferRow === undefined ? {} : { transferRow }) });
+      this.internalInput(address, input, inputClass, {
+        resolve: resolve as (reply: never) => void,
+        reject,
+        ...(transferRow === undefined ? {} : { transferRow }),
+      });
     });
   }
 
@@ -766,7 +802,11 @@ export class HistoryEngine implements HistoryService {
 
   private submitDue(info: ExecutionRecord, row: DueRow): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.internalInput({ namespaceId: info.namespaceId, workflowId: info.workflowId, runId: info.runId }, { kind: "due" }, InputClass.TIMER, { dueRow: row, resolve: () => resolve(), reject });
+      this.internalInput({ namespaceId: info.namespaceId, workflowId: info.workflowId, runId: info.runId }, { kind: "due" }, InputClass.TIMER, {
+        dueRow: row,
+        resolve: () => resolve(),
+        reject,
+      });
     });
   }
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { History, HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+import { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import { Code, type ServiceError } from "../api/service-error.js";
 import { encode } from "../api/wire.js";
 import type { HistoryRange } from "../core/transition.js";
 import { Batch } from "../persistence/batch.js";
 import { MemoryStore } from "../persistence/memory/store.js";
 import { EventsCache } from "./events-cache.js";
-import { HistoryReader, decodeFramed, frameOffsets } from "./history-reader.js";
+import { decodeFramed, frameOffsets, HistoryReader } from "./history-reader.js";
 
 const END = Number.MAX_SAFE_INTEGER;
 
@@ -21,7 +21,10 @@ function batchesOf(branch: number, firstEventId: number, sizes: readonly number[
 }
 function frame(eventId: number): Uint8Array {
   // Some are longer than one length byte can say.
-  const bytes = encode(HistoryEvent, { eventId, attributes: { case: "markerRecordedEventAttributes", value: { markerName: "m".repeat(eventId % 3 === 0 ? 300 : 1) } } } as never);
+  const bytes = encode(HistoryEvent, {
+    eventId,
+    attributes: { case: "markerRecordedEventAttributes", value: { markerName: "m".repeat(eventId % 3 === 0 ? 300 : 1) } },
+  } as never);
   return Buffer.concat([Buffer.from([10]), varint(bytes.length), bytes]);
 }
 const varint = (n: number): Buffer => (n < 128 ? Buffer.from([n]) : Buffer.from([(n & 127) | 128, n >> 7]));
@@ -38,7 +41,19 @@ async function reader(cached: boolean, lost?: number): Promise<{ read: HistoryRe
   }
   batch.putExecution(2, 1, new Uint8Array(1), true);
   await store.commit(batch);
-  return { read: new HistoryReader(store, cache), store, range: { runKey: 2, segments: [{ branch: 1, endEventId: 6 }, { branch: 2, endEventId: END }], fromEventId: 1, endEventId: 13 } };
+  return {
+    read: new HistoryReader(store, cache),
+    store,
+    range: {
+      runKey: 2,
+      segments: [
+        { branch: 1, endEventId: 6 },
+        { branch: 2, endEventId: END },
+      ],
+      fromEventId: 1,
+      endEventId: 13,
+    },
+  };
 }
 const ids = (data: Uint8Array): number[] => {
   const offsets = frameOffsets(data);
@@ -92,10 +107,9 @@ describe.each([true, false])("history (in memory: %s)", (cached) => {
   });
 });
 
-it("is the bytes that were stored, and decodes as a History", async () => {
+it("is the bytes that were stored", async () => {
   const { read, range } = await reader(false);
   const { data } = await read.read(range, { fromEventId: 1, eventCountMax: 100, bytesMax: 1 << 20, reverse: false });
-  expect(History).toBeDefined();
   expect(Buffer.compare(Buffer.from(data), Buffer.concat(upTo(1, 12).map(frame)))).toBe(0);
 });
 
@@ -110,7 +124,9 @@ it("answers NotFound for a run that was deleted meanwhile", async () => {
   const batch = new Batch();
   batch.deleteExecution(2, 1);
   await store.commit(batch);
-  const error = (await read.read(range, { fromEventId: 1, eventCountMax: 100, bytesMax: 1 << 20, reverse: false }).catch((e: unknown) => e)) as ServiceError;
+  const error = (await read
+    .read(range, { fromEventId: 1, eventCountMax: 100, bytesMax: 1 << 20, reverse: false })
+    .catch((e: unknown) => e)) as ServiceError;
   expect(error.code).toBe(Code.NOT_FOUND);
 });
 

@@ -99,7 +99,13 @@ export class HistoryReader {
       const begin = Math.max(range.fromEventId, s === 0 ? 1 : (range.segments[s - 1]?.endEventId ?? 1));
       while (end > begin && count < page.eventCountMax && bytes < page.bytesMax) {
         // A page at a time from the end: the store answers newest batches first.
-        const batches = await this.store.readHistory(segment.branch, begin, Math.min(end, segment.endEventId), true, Math.min(page.bytesMax, 64 * 1024));
+        const batches = await this.store.readHistory(
+          segment.branch,
+          begin,
+          Math.min(end, segment.endEventId),
+          true,
+          Math.min(page.bytesMax, 64 * 1024),
+        );
         const before = end;
         for (const b of batches) {
           const offsets = frameOffsets(b.data);

@@ -1,9 +1,10 @@
 /** An input on its way: who waits for it, and what hangs on it. */
-import type { BacklogKey } from "../persistence/batch.js";
-import type { ExecutionAddress, Input } from "../core/input.js";
-import type { EventReference } from "../core/transition.js";
+
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import type { ServiceError } from "../api/service-error.js";
+import type { ExecutionAddress, Input } from "../core/input.js";
+import type { EventReference } from "../core/transition.js";
+import type { BacklogKey } from "../persistence/batch.js";
 
 /** Served in this order, each with a minimum share. */
 export enum InputClass {

@@ -20,10 +20,23 @@ export class EngineTaskStarter implements TaskStarter {
     );
   }
 
-  startActivity(task: DispatchTask, poller: Poller, request: PollActivityTaskQueueRequest, consumed: BacklogKey | undefined, isGone: () => boolean): Promise<StartedActivity> {
+  startActivity(
+    task: DispatchTask,
+    poller: Poller,
+    request: PollActivityTaskQueueRequest,
+    consumed: BacklogKey | undefined,
+    isGone: () => boolean,
+  ): Promise<StartedActivity> {
     return this.engine.submit(
       addressOf(task),
-      { kind: "startActivity", scheduledEventId: task.scheduledEventId, attempt: task.attempt, stamp: task.stamp, poller, metadata: request.taskQueueMetadata },
+      {
+        kind: "startActivity",
+        scheduledEventId: task.scheduledEventId,
+        attempt: task.attempt,
+        stamp: task.stamp,
+        poller,
+        metadata: request.taskQueueMetadata,
+      },
       options(consumed, isGone),
     );
   }

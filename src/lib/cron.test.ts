@@ -14,11 +14,43 @@ const chain = (spec: string, from: string, count: number) => {
 };
 
 describe("valid and invalid specs, as robfig/cron v3 has them", () => {
-  for (const spec of ["* * * * *", "5/15 3 * JAN,jul ?", "*/1 * * * *", "0 0 1,15 * 3", "+5 * * * *", "@hourly", "@every 1h30m10.5s", "@every -5s",
-    "CRON_TZ=Asia/Tokyo @daily", "TZ=UTC 0 0 * * *", "*-5 * * * *", " 5 * * * *", "* * * * ,"])
+  for (const spec of [
+    "* * * * *",
+    "5/15 3 * JAN,jul ?",
+    "*/1 * * * *",
+    "0 0 1,15 * 3",
+    "+5 * * * *",
+    "@hourly",
+    "@every 1h30m10.5s",
+    "@every -5s",
+    "CRON_TZ=Asia/Tokyo @daily",
+    "TZ=UTC 0 0 * * *",
+    "*-5 * * * *",
+    " 5 * * * *",
+    "* * * * ,",
+  ])
     test(`takes "${spec}"`, () => expect(parseCron(spec)).toBeDefined());
-  for (const spec of ["", "* * * *", "* * * * * *", "61 * * * *", "* * 0 * *", "* * * 13 *", "* * * * 7", "*/0 * * * *", "1-2-3 * * * *", "1/2/3 * * * *",
-    "5-1 * * * *", "a * * * *", "@Hourly", "@every", "@every 5", "@every 1h ", "CRON_TZ=Nope/Zone * * * * *", "TZ=UTC", "-1 * * * *"])
+  for (const spec of [
+    "",
+    "* * * *",
+    "* * * * * *",
+    "61 * * * *",
+    "* * 0 * *",
+    "* * * 13 *",
+    "* * * * 7",
+    "*/0 * * * *",
+    "1-2-3 * * * *",
+    "1/2/3 * * * *",
+    "5-1 * * * *",
+    "a * * * *",
+    "@Hourly",
+    "@every",
+    "@every 5",
+    "@every 1h ",
+    "CRON_TZ=Nope/Zone * * * * *",
+    "TZ=UTC",
+    "-1 * * * *",
+  ])
     test(`refuses "${spec}"`, () => expect(parseCron(spec)).toBeUndefined());
 });
 

@@ -57,8 +57,7 @@ interface Bounds {
 }
 
 const NO_NAMES: Readonly<Record<string, number>> = {};
-const numbered = (first: number, names: string): Record<string, number> =>
-  Object.fromEntries(names.split(" ").map((name, i) => [name, i + first]));
+const numbered = (first: number, names: string): Record<string, number> => Object.fromEntries(names.split(" ").map((name, i) => [name, i + first]));
 const MINUTES: Bounds = { min: 0, max: 59, names: NO_NAMES };
 const HOURS: Bounds = { min: 0, max: 23, names: NO_NAMES };
 const DAYS_OF_MONTH: Bounds = { min: 1, max: 31, names: NO_NAMES };
@@ -358,9 +357,7 @@ function localTime(seconds: number, zone: Zone): LocalTime {
   const z = days + 719_468;
   const era = Math.floor(z / 146_097);
   const dayOfEra = z - era * 146_097;
-  const yearOfEra = Math.floor(
-    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
-  );
+  const yearOfEra = Math.floor((dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365);
   const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
   const mp = Math.floor((5 * dayOfYear + 2) / 153);
   const month = mp < 10 ? mp + 3 : mp - 9;

@@ -7,7 +7,7 @@
  */
 import { TaskRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { decode, encode } from "../api/wire.js";
-import { type BacklogWindow, type Position, comparePositions } from "../core/matching/backlog-window.js";
+import { type BacklogWindow, comparePositions, type Position } from "../core/matching/backlog-window.js";
 import type { DispatchTask } from "../core/transition.js";
 import { assert } from "../lib/assert.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
@@ -171,7 +171,10 @@ export class Backlog {
     }
     for (const row of rows) if (!found.has(row.at.id)) found.set(row.at.id, this.load(row.at, row.value));
     for (const id of [...reading.finished, ...this.taken.keys()]) found.delete(id);
-    this.window.extend([...found.values()].sort((a, b) => comparePositions(a.order, b.order)), reach);
+    this.window.extend(
+      [...found.values()].sort((a, b) => comparePositions(a.order, b.order)),
+      reach,
+    );
     if (after === undefined && reach === "all") this.rows = found.size + this.taken.size;
     this.onRead();
   }
@@ -200,7 +203,6 @@ export class Backlog {
     return { order: position(at), at, task, home: this, isVoid: false };
   }
 }
-
 
 function position(at: Position): Position {
   return { priority: at.priority, pass: at.pass, id: at.id };

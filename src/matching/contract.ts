@@ -1,10 +1,5 @@
 /** What the rest of the server knows of matching, and what it needs of history. */
-import type { Init } from "../api/wire.js";
-import type { Call } from "../api/call.js";
-import type { BacklogKey } from "../persistence/batch.js";
-import type { DispatchTask, QueryReply, StartedActivity, StartedWorkflowTask } from "../core/transition.js";
-import type { Poller } from "../core/input.js";
-import type { NamespaceView } from "../core/namespace-view.js";
+
 import type {
   DescribeTaskQueueRequest,
   DescribeTaskQueueResponse,
@@ -15,6 +10,12 @@ import type {
   RespondQueryTaskCompletedRequest,
   ShutdownWorkerRequest,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import type { Call } from "../api/call.js";
+import type { Init } from "../api/wire.js";
+import type { Poller } from "../core/input.js";
+import type { NamespaceView } from "../core/namespace-view.js";
+import type { DispatchTask, QueryReply, StartedActivity, StartedWorkflowTask } from "../core/transition.js";
+import type { BacklogKey } from "../persistence/batch.js";
 
 /**
  * History, as matching needs it: a stored task is started for a poller; resolves once that and the deletion of its row are durable.
@@ -23,7 +24,13 @@ import type {
  */
 export interface TaskStarter {
   startWorkflowTask(task: DispatchTask, poller: Poller, consumed: BacklogKey | undefined, isGone: () => boolean): Promise<StartedWorkflowTask>;
-  startActivity(task: DispatchTask, poller: Poller, request: PollActivityTaskQueueRequest, consumed: BacklogKey | undefined, isGone: () => boolean): Promise<StartedActivity>;
+  startActivity(
+    task: DispatchTask,
+    poller: Poller,
+    request: PollActivityTaskQueueRequest,
+    consumed: BacklogKey | undefined,
+    isGone: () => boolean,
+  ): Promise<StartedActivity>;
   /** Deletes the backlog row of a task that no longer concerns anything (expired, stale); the row may have gone already. */
   drop(task: DispatchTask, consumed: BacklogKey): Promise<void>;
 }
@@ -36,7 +43,11 @@ export interface DirectQuery {
 
 export interface MatchingService {
   /** Undefined: the long poll ended without a task; the caller answers empty. */
-  pollWorkflowTask(namespace: NamespaceView, request: PollWorkflowTaskQueueRequest, call: Call): Promise<{ task: StartedWorkflowTask } | { query: DirectQuery; queryId: string } | undefined>;
+  pollWorkflowTask(
+    namespace: NamespaceView,
+    request: PollWorkflowTaskQueueRequest,
+    call: Call,
+  ): Promise<{ task: StartedWorkflowTask } | { query: DirectQuery; queryId: string } | undefined>;
   pollActivityTask(namespace: NamespaceView, request: PollActivityTaskQueueRequest, call: Call): Promise<StartedActivity | undefined>;
   /**
    * Rejects with ServiceError when no worker takes or answers the query in time; FAILED_PRECONDITION when nobody has polled the

@@ -136,7 +136,8 @@ function total(stats: Init<TaskQueueStats>[]): Init<TaskQueueStats> {
     sum.tasksDispatchRate += s.tasksDispatchRate ?? 0;
     sum.rateLimitingActive ||= s.rateLimitingActive ?? false;
     const other = s.approximateBacklogAge;
-    if (other !== undefined && (other.seconds ?? 0) + (other.nanos ?? 0) / 1e9 > age.seconds + age.nanos / 1e9) age = { seconds: other.seconds ?? 0, nanos: other.nanos ?? 0 };
+    if (other !== undefined && (other.seconds ?? 0) + (other.nanos ?? 0) / 1e9 > age.seconds + age.nanos / 1e9)
+      age = { seconds: other.seconds ?? 0, nanos: other.nanos ?? 0 };
   }
   return { ...sum, approximateBacklogAge: age };
 }

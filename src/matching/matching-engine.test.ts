@@ -11,9 +11,9 @@ import {
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Call } from "../api/call.js";
 import { Code, notFound, resourceExhausted, unavailable } from "../api/service-error.js";
-import type { NamespaceView } from "../core/namespace-view.js";
-import { comparePositions } from "../core/matching/backlog-window.js";
 import type { Poller } from "../core/input.js";
+import { comparePositions } from "../core/matching/backlog-window.js";
+import type { NamespaceView } from "../core/namespace-view.js";
 import type { DispatchTask, StartedActivity, StartedWorkflowTask } from "../core/transition.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { type BacklogKey, Batch } from "../persistence/batch.js";
@@ -135,7 +135,13 @@ class FakeStarter implements TaskStarter {
   startWorkflowTask(task: DispatchTask, poller: Poller, consumed: BacklogKey | undefined, isGone: () => boolean): Promise<StartedWorkflowTask> {
     return this.start(task, poller, consumed, isGone) as Promise<StartedWorkflowTask>;
   }
-  startActivity(task: DispatchTask, poller: Poller, _request: unknown, consumed: BacklogKey | undefined, isGone: () => boolean): Promise<StartedActivity> {
+  startActivity(
+    task: DispatchTask,
+    poller: Poller,
+    _request: unknown,
+    consumed: BacklogKey | undefined,
+    isGone: () => boolean,
+  ): Promise<StartedActivity> {
     return this.start(task, poller, consumed, isGone) as Promise<StartedActivity>;
   }
   async drop(task: DispatchTask, consumed: BacklogKey): Promise<void> {
@@ -163,7 +169,8 @@ class FakeStarter implements TaskStarter {
   }
 }
 
-const started = (task: DispatchTask) => ({ response: { workflowId: task.workflowId }, scheduledEventId: task.scheduledEventId, nonce: 1 }) as unknown as StartedActivity;
+const started = (task: DispatchTask) =>
+  ({ response: { workflowId: task.workflowId }, scheduledEventId: task.scheduledEventId, nonce: 1 }) as unknown as StartedActivity;
 
 class FakeCall implements Call {
   readonly path = "/test";
@@ -200,7 +207,17 @@ function setup(limits: Partial<MatchingLimits> = {}, store = new FakeStore(), ru
   const nowMs = () => runtime.now / 1000;
 
   /** A poll, with what became of it. */
-  function poll(options: { type?: "workflow" | "activity"; queue?: string; sticky?: string; rate?: number; identity?: string; instance?: string; call?: FakeCall } = {}) {
+  function poll(
+    options: {
+      type?: "workflow" | "activity";
+      queue?: string;
+      sticky?: string;
+      rate?: number;
+      identity?: string;
+      instance?: string;
+      call?: FakeCall;
+    } = {},
+  ) {
     const call = options.call ?? new FakeCall(nowMs() + 70_000);
     const kind = options.sticky === undefined ? TaskQueueKind.NORMAL : TaskQueueKind.STICKY;
     const common = {
@@ -293,7 +310,12 @@ describe("direct start", () => {
     const { engine, runtime, poll, store } = setup();
     const [a, b] = [poll({ identity: "a" }), poll({ identity: "b" })];
     const reservation = engine.reserve(task({ workflowId: "w" }));
-    expect(reservation?.input).toMatchObject({ kind: "startActivity", scheduledEventId: 5, attempt: 1, poller: { identity: "a", taskQueue: "q", taskQueueKind: 1 } });
+    expect(reservation?.input).toMatchObject({
+      kind: "startActivity",
+      scheduledEventId: 5,
+      attempt: 1,
+      poller: { identity: "a", taskQueue: "q", taskQueueKind: 1 },
+    });
     await runtime.flush();
     expect(a.state).toBe("open");
     reservation?.confirm(started(task({ workflowId: "w" })));
@@ -412,7 +434,12 @@ describe("direct start", () => {
 describe("backlog", () => {
   it("starts stored tasks through the starter with their rows, by priority and arrival", async () => {
     const { runtime, poll, storeDurably, starter, store } = setup();
-    storeDurably(task({ workflowId: "a", priority: 5 }), task({ workflowId: "b" }), task({ workflowId: "c" }), task({ workflowId: "d", priority: 1 }));
+    storeDurably(
+      task({ workflowId: "a", priority: 5 }),
+      task({ workflowId: "b" }),
+      task({ workflowId: "c" }),
+      task({ workflowId: "d", priority: 1 }),
+    );
     expect(store.rows.size).toBe(4);
     const polls = [1, 2, 3, 4].map(() => poll());
     await runtime.flush();
@@ -475,7 +502,10 @@ describe("backlog", () => {
 
   it("drops expired tasks without starting them", async () => {
     const { runtime, poll, storeDurably, starter } = setup();
-    storeDurably(task({ workflowId: "expired", expireTime: START_MICROS + 1_000_000 }), task({ workflowId: "good", expireTime: START_MICROS + 9_000_000 }));
+    storeDurably(
+      task({ workflowId: "expired", expireTime: START_MICROS + 1_000_000 }),
+      task({ workflowId: "good", expireTime: START_MICROS + 9_000_000 }),
+    );
     await runtime.advance(2_000);
     const a = poll();
     await runtime.flush();
@@ -782,7 +812,12 @@ describe("sticky queues", () => {
 
   it("end the polls of a worker that shuts down at once, and turn its late ones away", async () => {
     const { engine, runtime, poll } = setup();
-    const polls = [poll({ ...stickyPoll, instance: "i" }), poll({ type: "workflow", instance: "i" }), poll({ instance: "i" }), poll({ instance: "other" })];
+    const polls = [
+      poll({ ...stickyPoll, instance: "i" }),
+      poll({ type: "workflow", instance: "i" }),
+      poll({ instance: "i" }),
+      poll({ instance: "other" }),
+    ];
     engine.shutdownWorker(namespace, ShutdownWorkerRequest.create({ stickyTaskQueue: "s", identity: "worker", workerInstanceKey: "i" }));
     await runtime.flush();
     expect(polls.map((p) => p.state)).toEqual(["empty", "empty", "empty", "open"]);
@@ -875,7 +910,11 @@ describe("queries", () => {
     const p = t.poll({ type: "workflow" });
     const q = ask(t, direct());
     await t.runtime.flush();
-    const request = RespondQueryTaskCompletedRequest.create({ completedType: QueryResultType.FAILED, errorMessage: "no such query", failure: { message: "f" } });
+    const request = RespondQueryTaskCompletedRequest.create({
+      completedType: QueryResultType.FAILED,
+      errorMessage: "no such query",
+      failure: { message: "f" },
+    });
     t.engine.respondQuery(namespace, p.queryId, request);
     await t.runtime.flush();
     expect(q.error).toMatchObject({ code: Code.INVALID_ARGUMENT, message: "no such query" });
@@ -884,12 +923,16 @@ describe("queries", () => {
 
   it("are NotFound to a worker that answers an unknown one, one of another namespace, or one it was not given", async () => {
     const t = setup();
-    expect(() => answer(t, "nothing")).toThrowError(expect.objectContaining({ code: Code.NOT_FOUND, message: "query task not found, or already expired" }));
+    expect(() => answer(t, "nothing")).toThrowError(
+      expect.objectContaining({ code: Code.NOT_FOUND, message: "query task not found, or already expired" }),
+    );
     const p = t.poll({ type: "workflow" });
     ask(t, direct());
     await t.runtime.flush();
     const request = RespondQueryTaskCompletedRequest.create({ completedType: QueryResultType.ANSWERED });
-    expect(() => t.engine.respondQuery({ ...namespace, id: "other" }, p.queryId, request)).toThrowError(expect.objectContaining({ code: Code.NOT_FOUND }));
+    expect(() => t.engine.respondQuery({ ...namespace, id: "other" }, p.queryId, request)).toThrowError(
+      expect.objectContaining({ code: Code.NOT_FOUND }),
+    );
   });
 
   it("time out at the caller's deadline when the worker does not answer", async () => {
@@ -1000,14 +1043,20 @@ describe("queries", () => {
 
 describe("describing a task queue", () => {
   const describeQueue = (t: ReturnType<typeof setup>, init: Parameters<typeof DescribeTaskQueueRequest.create>[0] = {}) =>
-    t.engine.describeTaskQueue(namespace, DescribeTaskQueueRequest.create({ taskQueue: { name: "q" }, taskQueueType: TaskQueueType.ACTIVITY, ...init }));
+    t.engine.describeTaskQueue(
+      namespace,
+      DescribeTaskQueueRequest.create({ taskQueue: { name: "q" }, taskQueueType: TaskQueueType.ACTIVITY, ...init }),
+    );
 
   it("shows pollers, their limit and the effective rate", async () => {
     const t = setup();
     t.poll({ identity: "a" });
     t.poll({ identity: "b", rate: 7 });
     const d = await describeQueue(t);
-    expect(d.pollers?.map((p) => [p.identity, p.ratePerSecond])).toEqual([["b", 7], ["a", 100_000]]);
+    expect(d.pollers?.map((p) => [p.identity, p.ratePerSecond])).toEqual([
+      ["b", 7],
+      ["a", 100_000],
+    ]);
     expect(d.effectiveRateLimit).toEqual({ requestsPerSecond: 7, rateLimitSource: 2 });
     expect(d.versioningInfo?.currentVersion).toBe("__unversioned__");
     const workflow = await describeQueue(t, { taskQueueType: TaskQueueType.UNSPECIFIED });

@@ -11,8 +11,9 @@
  * never given a task when its stream is closed or has less than a second left. A stored task never starts in the batch that stores
  * it. A new task never overtakes a stored one of its priority or a better one.
  */
-import { TaskQueueKind } from "../../gen/wire/temporal/api/enums/v1/task_queue.js";
+
 import { QueryResultType } from "../../gen/wire/temporal/api/enums/v1/query.js";
+import { TaskQueueKind } from "../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import type {
   DescribeTaskQueueRequest,
   DescribeTaskQueueResponse,
@@ -23,7 +24,17 @@ import type {
   ShutdownWorkerRequest,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Call } from "../api/call.js";
-import { Code, ServiceError, canceled, deadlineExceeded, failedPrecondition, internal, notFound, queryFailed, unavailable } from "../api/service-error.js";
+import {
+  Code,
+  canceled,
+  deadlineExceeded,
+  failedPrecondition,
+  internal,
+  notFound,
+  queryFailed,
+  ServiceError,
+  unavailable,
+} from "../api/service-error.js";
 import { MICROS_PER_MS } from "../api/time.js";
 import type { Init } from "../api/wire.js";
 import type { NamespaceView } from "../core/namespace-view.js";
@@ -182,7 +193,9 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       const outcome = await this.ask(normal, namespace, query, call, deadline, true);
       if (outcome.kind !== "unanswered") return answerOf(outcome);
     }
-    throw call.cancelled && this.now() < deadline ? canceled("context canceled") : deadlineExceeded("query timed out before a worker could process it");
+    throw call.cancelled && this.now() < deadline
+      ? canceled("context canceled")
+      : deadlineExceeded("query timed out before a worker could process it");
   }
 
   respondQuery(namespace: NamespaceView, id: string, request: RespondQueryTaskCompletedRequest): void {
@@ -248,7 +261,13 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
 
   // --- polls
 
-  private poll(namespace: NamespaceView, type: "workflow" | "activity", request: PollRequest, rate: number | undefined, call: Call): Promise<PollAnswer> {
+  private poll(
+    namespace: NamespaceView,
+    type: "workflow" | "activity",
+    request: PollRequest,
+    rate: number | undefined,
+    call: Call,
+  ): Promise<PollAnswer> {
     const now = this.now();
     const instance = request.workerInstanceKey;
     if (this.isDraining || (instance !== "" && (this.shutDown.get(instance) ?? 0) > now)) return Promise.resolve(undefined);
@@ -295,7 +314,14 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   // --- queries
 
   /** Waits for the worker's answer; the outcome is `unanswered` at `until` (microseconds) or when the caller goes. */
-  private async ask(q: QueueState, namespace: NamespaceView, query: DirectQuery, call: Call, until: number, needsPoller: boolean): Promise<QueryOutcome> {
+  private async ask(
+    q: QueueState,
+    namespace: NamespaceView,
+    query: DirectQuery,
+    call: Call,
+    until: number,
+    needsPoller: boolean,
+  ): Promise<QueryOutcome> {
     if (this.isDraining) return { kind: "failed", error: shuttingDown() };
     const id = Buffer.from(this.deps.runtime.randomBytes16()).toString("hex");
     const pending = new PendingQuery(id, namespace.id, query, (settled) => {
@@ -333,7 +359,8 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       if (pending.isSent || pending.isSettled) return;
       const now = this.now();
       const since = this.sinceLastPollOf(q.id);
-      if (since === undefined || since * MICROS_PER_MS >= windowMicros) return pending.settle({ kind: "failed", error: noPoller(q.name.name, since, now) });
+      if (since === undefined || since * MICROS_PER_MS >= windowMicros)
+        return pending.settle({ kind: "failed", error: noPoller(q.name.name, since, now) });
       if (now < latest) arm(now - since * MICROS_PER_MS + windowMicros);
     };
     arm(this.now() + windowMicros);
@@ -572,5 +599,7 @@ function answerOf(outcome: Exclude<QueryOutcome, { kind: "unanswered" }>): Init<
 
 function noPoller(taskQueue: string, sinceMs: number | undefined, now: number): ServiceError {
   const since = sinceMs === undefined ? "since the server started" : `since ${new Date(now / MICROS_PER_MS - sinceMs).toISOString()}`;
-  return failedPrecondition(`no poller seen for task queue recently, worker may be down: nobody has polled workflow task queue "${taskQueue}" ${since}`);
+  return failedPrecondition(
+    `no poller seen for task queue recently, worker may be down: nobody has polled workflow task queue "${taskQueue}" ${since}`,
+  );
 }

@@ -2,8 +2,9 @@
  * One poll call: it waits in its queue, is held for a task or a query, and is answered once. Its time ends a second before the
  * caller's deadline, so that an empty answer still arrives.
  */
-import { WorkerVersioningMode } from "../../gen/wire/temporal/api/enums/v1/deployment.js";
+
 import type { WorkerVersionStamp } from "../../gen/wire/temporal/api/common/v1/message.js";
+import { WorkerVersioningMode } from "../../gen/wire/temporal/api/enums/v1/deployment.js";
 import type { PollActivityTaskQueueRequest, PollWorkflowTaskQueueRequest } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Call } from "../api/call.js";
 import { MICROS_PER_MS } from "../api/time.js";

@@ -53,7 +53,13 @@ export class QueueKeys {
       const r = decode(QueueRecord, value);
       assert(!this.keys.has(id), `queue record ${id} exists once`);
       const type = r.type === TaskQueueType.ACTIVITY ? "activity" : "workflow";
-      const queue = { namespaceId: r.namespaceId, namespaceKey: r.namespaceKey, name: r.name, type, isSticky: r.kind === TaskQueueKind.STICKY } as const;
+      const queue = {
+        namespaceId: r.namespaceId,
+        namespaceKey: r.namespaceKey,
+        name: r.name,
+        type,
+        isSticky: r.kind === TaskQueueKind.STICKY,
+      } as const;
       this.keys.set(id, { queue, normalName: r.normalName, key: r.key, epoch: r.idEpoch, lastId: 0, record: "old" });
       this.nextKey = Math.max(this.nextKey, r.key + 1);
     }

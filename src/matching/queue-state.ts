@@ -10,8 +10,8 @@ import type { Logger, Runtime } from "../lib/runtime.js";
 import type { Store } from "../persistence/store.js";
 import { Backlog, type StoredTask } from "./backlog.js";
 import { type MatchingLimits, STICKY_POLLER_UNAVAILABLE_MS } from "./limits.js";
-import type { PollWaiter } from "./poll-waiter.js";
 import type { PendingQuery } from "./pending-query.js";
+import type { PollWaiter } from "./poll-waiter.js";
 import type { QueueKeys, QueueName } from "./queue-keys.js";
 
 export interface PollerVersion {
@@ -85,7 +85,12 @@ export class QueueState {
   isIdle(): boolean {
     const { line } = this;
     return (
-      line.pollerCount === 0 && line.queryCount === 0 && line.movedCount === 0 && this.startingCount === 0 && this.resting.size === 0 && !this.backlog.isBusy
+      line.pollerCount === 0 &&
+      line.queryCount === 0 &&
+      line.movedCount === 0 &&
+      this.startingCount === 0 &&
+      this.resting.size === 0 &&
+      !this.backlog.isBusy
     );
   }
 

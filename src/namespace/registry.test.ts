@@ -73,7 +73,9 @@ test("register refuses what the official server refuses, with its texts", async 
   await expect(r.register({ namespace: "a", workflowExecutionRetentionPeriod: DAY, isGlobalNamespace: true })).rejects.toThrow(
     "Cannot register global namespace when not enabled",
   );
-  await expect(r.register({ namespace: "a", workflowExecutionRetentionPeriod: DAY, activeClusterName: "x" })).rejects.toThrow("Invalid cluster name: x");
+  await expect(r.register({ namespace: "a", workflowExecutionRetentionPeriod: DAY, activeClusterName: "x" })).rejects.toThrow(
+    "Invalid cluster name: x",
+  );
   await r.register({ namespace: "a", workflowExecutionRetentionPeriod: DAY });
   await expect(r.register({ namespace: "a", workflowExecutionRetentionPeriod: DAY })).rejects.toThrow('Namespace "a" already exists');
 });
@@ -112,15 +114,25 @@ test("update merges data and bad binaries, and keeps what it does not name", asy
   const store = new Rows();
   const r = open(store);
   await r.ensure(["a"]);
-  await r.update({ namespace: "a", updateInfo: { description: "d", data: { x: "1" } }, config: { badBinaries: { binaries: { b1: { reason: "r" } } } } });
+  await r.update({
+    namespace: "a",
+    updateInfo: { description: "d", data: { x: "1" } },
+    config: { badBinaries: { binaries: { b1: { reason: "r" } } } },
+  });
   await r.update({ namespace: "a", updateInfo: { data: { y: "2" } }, config: { workflowExecutionRetentionTtl: { seconds: 7200 } } });
   const { record, version } = r.entry("a");
-  expect([record.info?.description, record.info?.data, Object.keys(record.config?.badBinaries?.binaries ?? {})]).toEqual(["d", { x: "1", y: "2" }, ["b1"]]);
+  expect([record.info?.description, record.info?.data, Object.keys(record.config?.badBinaries?.binaries ?? {})]).toEqual([
+    "d",
+    { x: "1", y: "2" },
+    ["b1"],
+  ]);
   expect(r.view("a").retention).toBe(7_200_000_000);
   expect(version).toBe(3);
   const row = store.rows.get(r.view("a").id);
   expect(decode(NamespaceRecord, row?.value ?? new Uint8Array()).info?.description).toBe("d");
-  await expect(r.update({ namespace: "a", config: { badBinaries: { binaries: { b2: {}, b3: {} } } } })).rejects.toThrow("cannot exceed the max limit: 2");
+  await expect(r.update({ namespace: "a", config: { badBinaries: { binaries: { b2: {}, b3: {} } } } })).rejects.toThrow(
+    "cannot exceed the max limit: 2",
+  );
   await expect(r.update({ namespace: "a", deleteBadBinary: "zz" })).rejects.toThrow("Bad binary checksum zz doesn't exists.");
   await expect(r.update({ namespace: "a", promoteNamespace: true })).rejects.toThrow("global namespace is not enabled on this cluster");
   await expect(r.update({ namespace: "a", config: { workflowExecutionRetentionTtl: { seconds: 1 } } })).rejects.toThrow("A valid retention period");

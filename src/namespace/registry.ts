@@ -15,8 +15,8 @@ import { IndexedValueType } from "../../gen/wire/temporal/api/enums/v1/common.js
 import { ArchivalState, NamespaceState } from "../../gen/wire/temporal/api/enums/v1/namespace.js";
 import type { RegisterNamespaceRequest, UpdateNamespaceRequest } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { invalidArgument, namespaceAlreadyExists, namespaceNotFound } from "../api/service-error.js";
-import { DURATION_MICROS_MAX, MICROS_PER_SECOND, duration, durationMicros, durationProblem, timestampOf } from "../api/time.js";
-import { type Init, copyMap, decode, encode } from "../api/wire.js";
+import { DURATION_MICROS_MAX, duration, durationMicros, durationProblem, MICROS_PER_SECOND, timestampOf } from "../api/time.js";
+import { copyMap, decode, encode, type Init } from "../api/wire.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import { assert } from "../lib/assert.js";
 import type { Runtime } from "../lib/runtime.js";
@@ -24,7 +24,7 @@ import { uuidV4 } from "../lib/uuid.js";
 import { Batch } from "../persistence/batch.js";
 import type { NamespaceLimits } from "./limits.js";
 import { DirectorySnapshot, type NamespaceEntry, namespaceEntry } from "./record.js";
-import { TYPE_NAMES, addDefinition, fieldName, fieldType, removeDefinition } from "./search-attribute-definitions.js";
+import { addDefinition, fieldName, fieldType, removeDefinition, TYPE_NAMES } from "./search-attribute-definitions.js";
 
 export const REGISTRY_KIND = "namespace";
 export const CLUSTER_NAME = "active";
@@ -213,7 +213,14 @@ export class NamespaceRegistry {
     for (const name of namespaces) {
       await this.change(async () => {
         if (this.current.byName(name) === undefined)
-          await this.insert({ name, id: uuidV4(this.options.runtime.randomBytes16()), retention: FLAG_RETENTION, description: "", ownerEmail: "", data: {} });
+          await this.insert({
+            name,
+            id: uuidV4(this.options.runtime.randomBytes16()),
+            retention: FLAG_RETENTION,
+            description: "",
+            ownerEmail: "",
+            data: {},
+          });
       });
       if (Object.keys(attributes).length > 0) await this.addSearchAttributes(name, attributes);
     }

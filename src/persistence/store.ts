@@ -2,7 +2,7 @@
  * The store as the engine sees it. Everything is asynchronous, SQLite and memory included (docs/ARCHITECTURE.md section 4.4).
  * Readers see committed rows only. `persistence/contract.ts` is the one suite that every implementation passes.
  */
-import type { Batch, BacklogKey, ComponentId } from "./batch.js";
+import type { BacklogKey, Batch, ComponentId } from "./batch.js";
 import type { VisibilityReader } from "./visibility.js";
 
 /** Component kinds below this are live: they load with the execution. Those from here on are keyed: fetched by id. */

@@ -154,8 +154,7 @@ function randomQuery(r: (n: number) => number): string {
   if (r(6) !== 0) parts.push(randomCondition(r, 3));
   const keys = ["Kw", "Num", "Dbl", "Flag", "Day", "WorkflowId", "StartTime", "CloseTime", "ExecutionDuration", "ParentWorkflowId"];
   const count = r(3);
-  if (count > 0)
-    parts.push(`ORDER BY ${Array.from({ length: count }, () => `${keys[r(keys.length)]} ${["ASC", "DESC"][r(2)]}`).join(", ")}`);
+  if (count > 0) parts.push(`ORDER BY ${Array.from({ length: count }, () => `${keys[r(keys.length)]} ${["ASC", "DESC"][r(2)]}`).join(", ")}`);
   return parts.join(" ");
 }
 
@@ -245,10 +244,7 @@ describe("SQLite against memory", () => {
     for (let key = 1; key <= 50; key++) s.write(put(randomRow(key, r), "insert"));
     for (const { key, namespace } of s.db.prepare("SELECT key, namespace FROM visibility").all() as { key: number; namespace: number }[])
       s.write(new Map([[key, { op: "delete", namespaceKey: namespace }]]));
-    const tables = s.db
-      .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'visibility%'")
-      .pluck()
-      .all() as string[];
+    const tables = s.db.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'visibility%'").pluck().all() as string[];
     expect(tables.map((t) => s.db.prepare(`SELECT count(*) FROM ${t}`).pluck().get())).toEqual(tables.map(() => 0));
   });
 

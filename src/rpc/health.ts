@@ -1,9 +1,5 @@
 /** grpc.health.v1: the server as a whole, and each service by name. Watchers hear of every change. */
-import {
-  HealthCheckRequest,
-  HealthCheckResponse,
-  HealthCheckResponse_ServingStatus as ServingStatus,
-} from "../../gen/wire/grpc/health/v1/health.js";
+import { HealthCheckRequest, HealthCheckResponse, HealthCheckResponse_ServingStatus as ServingStatus } from "../../gen/wire/grpc/health/v1/health.js";
 import type { Method } from "../api/call.js";
 import { Code, ServiceError } from "../api/service-error.js";
 

@@ -2,9 +2,17 @@
  * One port for every protocol. The first bytes of a connection tell HTTP/2 from HTTP/1.1; on HTTP/2, `application/grpc` takes the
  * fast path, everything else and all of HTTP/1.1 goes to the other protocols. Extra ports open the same listener.
  */
-import { type IncomingMessage, type ServerResponse, createServer as createHttp1 } from "node:http";
-import { type Http2Server, Http2ServerRequest, Http2ServerResponse, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream, createServer as createHttp2 } from "node:http2";
-import { type AddressInfo, type Server, type Socket, createServer } from "node:net";
+import { createServer as createHttp1, type IncomingMessage, type ServerResponse } from "node:http";
+import {
+  createServer as createHttp2,
+  type Http2Server,
+  Http2ServerRequest,
+  Http2ServerResponse,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Interceptor, Method, MethodTable } from "../api/call.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { serveUnary } from "./grpc/unary.js";
@@ -49,7 +57,14 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
   methods.set(check.path, check);
   const chain = new Chain(o.interceptors, o.logger);
   const grpc = { methods, chain, runtime: o.runtime, receiveBytesMax: o.limits.receiveBytesMax, isDraining: () => isDraining };
-  const others = new OtherProtocols({ methods, chain, health: o.health, logger: o.logger, runtime: o.runtime, receiveBytesMax: o.limits.receiveBytesMax });
+  const others = new OtherProtocols({
+    methods,
+    chain,
+    health: o.health,
+    logger: o.logger,
+    runtime: o.runtime,
+    receiveBytesMax: o.limits.receiveBytesMax,
+  });
 
   const http2: Http2Server = createHttp2({
     maxSessionMemory: 1024,

@@ -6,17 +6,17 @@ const POOL = Buffer.alloc(16 * 256);
 let used = POOL.length;
 /** Longer delays overflow a timer; they are taken in steps. */
 const STEP_MS_MAX = 2 ** 31 - 1;
-/** Wall clock and monotonic clock, read together: microseconds between two ticks of the wall clock come from the other. */
-const originMicros = Date.now() * 1000;
-const originHr = process.hrtime.bigint();
-let offset = 0;
+/** How far the wall clock may run from ours before ours follows it: it was set, or the machine slept. */
+const DRIFT_MICROS_MAX = 50_000;
+/** The wall clock when the monotonic one was 0: microseconds between two ticks of the first come from the second. */
+let originMicros = Date.now() * 1000 - performance.now() * 1000;
 
 function nowMicros(): number {
-  const micros = originMicros + offset + Number((process.hrtime.bigint() - originHr) / 1000n);
-  const wall = Date.now() * 1000;
-  // The wall clock was set, or the machine slept.
-  if (Math.abs(wall - micros) > 50_000) offset += wall - micros;
-  return originMicros + offset + Number((process.hrtime.bigint() - originHr) / 1000n);
+  const micros = originMicros + performance.now() * 1000;
+  const ahead = Date.now() * 1000 - micros;
+  if (Math.abs(ahead) <= DRIFT_MICROS_MAX) return Math.floor(micros);
+  originMicros += ahead;
+  return Math.floor(micros + ahead);
 }
 
 export const systemRuntime: Runtime = {

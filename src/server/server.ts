@@ -5,8 +5,8 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { apply } from "../core/engine.js";
 import { type Config, defaultConfig, withSettings } from "../config/dynamic-config.js";
+import { apply } from "../core/engine.js";
 import { methodTable } from "../frontend/methods.js";
 import { namespaceNameValidator, namespaceStateValidator } from "../frontend/namespace-validator.js";
 import { requestLimits } from "../frontend/request-limits.js";
@@ -25,7 +25,7 @@ import { SqliteStore } from "../persistence/sqlite/store.js";
 import type { Store } from "../persistence/store.js";
 import { Health } from "../rpc/health.js";
 import { openListener } from "../rpc/listener.js";
-import { VisibilityManager, searchAttributeRules } from "../visibility/manager.js";
+import { searchAttributeRules, VisibilityManager } from "../visibility/manager.js";
 import { describeBug } from "./bug-report.js";
 import { LockFile } from "./lock-file.js";
 import type { RunningServer, ServerOptions } from "./options.js";
@@ -177,7 +177,12 @@ async function wire(
   const grpc = text(listener.addresses[0]);
   const named = new Map(extra.map((e, i) => [e.name, text(listener.addresses[i + 1])]));
   const ui = named.get("ui");
-  const addresses: RunningServer["addresses"] = { grpc, http: named.get("http") ?? grpc, metrics: named.get("metrics") ?? grpc, ...(ui === undefined ? {} : { ui }) };
+  const addresses: RunningServer["addresses"] = {
+    grpc,
+    http: named.get("http") ?? grpc,
+    metrics: named.get("metrics") ?? grpc,
+    ...(ui === undefined ? {} : { ui }),
+  };
   const running = engine;
   return {
     addresses,
@@ -207,4 +212,3 @@ async function clusterIdOf(store: Store, registry: readonly { kind: string; id: 
   await store.commit(batch);
   return id;
 }
-

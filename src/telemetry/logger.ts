@@ -1,5 +1,5 @@
 /**
- * The log: pino, to stderr, so that stdout has the ready line only. `json` is a line of JSON each; `text` and `pretty` (the official
+ * The log: pino, to stderr, so that stdout has the banner and the ready line only. `json` is a line of JSON each; `text` and `pretty` (the official
  * CLI's names for its two readable forms) are one readable line each, `pretty` with colour on a terminal.
  */
 import pino from "pino";

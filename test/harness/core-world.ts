@@ -2,17 +2,18 @@
  * The functional core without a shell: executions in maps, a clock that the test moves, transfer tasks run at once, tasks handed
  * out in order. What a unit test of the core needs, and the first subject of the conformance scripts.
  */
-import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+
 import type { TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import { ServiceError } from "../../src/api/service-error.js";
-import { type Chain, apply } from "../../src/core/engine.js";
+import { defaultConfig } from "../../src/config/dynamic-config.js";
+import { apply, type Chain } from "../../src/core/engine.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf, Poller } from "../../src/core/input.js";
 import type { NamespaceDirectory, NamespaceView } from "../../src/core/namespace-view.js";
 import type { DispatchTask, EventReference, Replies, Transition } from "../../src/core/transition.js";
-import { RunState } from "../../src/core/workflow/mutable-state.js";
+import type { RunState } from "../../src/core/workflow/mutable-state.js";
 import { project, replay } from "../../src/core/workflow/replay.js";
 import { transferInput, transferResult } from "../../src/core/workflow/transfer.js";
-import { defaultConfig } from "../../src/config/dynamic-config.js";
 
 export class CoreWorld implements NamespaceDirectory {
   now = 1_700_000_000_000_000;

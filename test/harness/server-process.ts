@@ -23,7 +23,9 @@ export function temporaryDirectory(): string {
 /** Starts `perdure server start-dev` with a free port and waits for its ready line. */
 export async function startServer(args: readonly string[] = []): Promise<ServerProcess> {
   if (!existsSync(join(import.meta.dirname, "../../dist/main.js"))) throw new Error("dist/main.js is missing: run npm run setup");
-  const child = spawn(BINARY, ["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", "0", ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(BINARY, ["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", "0", ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let out = "";
   let log = "";
   child.stderr?.on("data", (d: Buffer) => {

@@ -6,8 +6,8 @@ import type { Command } from "../../gen/wire/temporal/api/command/v1/message.js"
 import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
 import { ParentClosePolicy } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
-import type { Init } from "../../src/api/wire.js";
 import { duration } from "../../src/api/time.js";
+import type { Init } from "../../src/api/wire.js";
 import { Random } from "../../src/lib/random.js";
 
 type Step =
@@ -56,10 +56,15 @@ export function stepsOf(workflowId: string): Step[] {
         out.push({ kind: "activityCanceled" });
         break;
       case 7:
-        out.push({ kind: "child", policy: [ParentClosePolicy.TERMINATE, ParentClosePolicy.ABANDON, ParentClosePolicy.REQUEST_CANCEL][r.uint32() % 3] as ParentClosePolicy });
+        out.push({
+          kind: "child",
+          policy: [ParentClosePolicy.TERMINATE, ParentClosePolicy.ABANDON, ParentClosePolicy.REQUEST_CANCEL][r.uint32() % 3] as ParentClosePolicy,
+        });
         break;
       default:
-        out.push(r.uint32() % 2 === 0 ? { kind: "signalOther", target: `w${r.uint32() % 25}` } : { kind: "cancelOther", target: `w${r.uint32() % 25}` });
+        out.push(
+          r.uint32() % 2 === 0 ? { kind: "signalOther", target: `w${r.uint32() % 25}` } : { kind: "cancelOther", target: `w${r.uint32() % 25}` },
+        );
     }
   return out;
 }
@@ -156,7 +161,10 @@ export function progressOf(events: readonly HistoryEvent[]): Progress {
 /** The commands that follow from a history. */
 export function nextCommands(workflowId: string, events: readonly HistoryEvent[], continues: boolean): Init<Command>[] {
   const p = progressOf(events);
-  const command = (commandType: CommandType, attributes: Init<Command>["attributes"]): Init<Command> => ({ commandType, attributes: attributes as never });
+  const command = (commandType: CommandType, attributes: Init<Command>["attributes"]): Init<Command> => ({
+    commandType,
+    attributes: attributes as never,
+  });
   if (p.cancelRequested) return [command(CommandType.CANCEL_WORKFLOW_EXECUTION, { case: "cancelWorkflowExecutionCommandAttributes", value: {} })];
   const out: Init<Command>[] = [];
   const steps = stepsOf(workflowId);
@@ -166,9 +174,15 @@ export function nextCommands(workflowId: string, events: readonly HistoryEvent[]
     if (p.done.has(name)) continue;
     if (p.begun.has(name)) {
       const id = p.scheduled.get(name) ?? 0;
-      if (step.kind === "timerCanceled") out.push(command(CommandType.CANCEL_TIMER, { case: "cancelTimerCommandAttributes", value: { timerId: name } }));
-      if (step.kind === "activityCanceled" && !events.some((e) => e.attributes.case === "activityTaskCancelRequestedEventAttributes" && e.attributes.value.scheduledEventId === id))
-        out.push(command(CommandType.REQUEST_CANCEL_ACTIVITY_TASK, { case: "requestCancelActivityTaskCommandAttributes", value: { scheduledEventId: id } }));
+      if (step.kind === "timerCanceled")
+        out.push(command(CommandType.CANCEL_TIMER, { case: "cancelTimerCommandAttributes", value: { timerId: name } }));
+      if (
+        step.kind === "activityCanceled" &&
+        !events.some((e) => e.attributes.case === "activityTaskCancelRequestedEventAttributes" && e.attributes.value.scheduledEventId === id)
+      )
+        out.push(
+          command(CommandType.REQUEST_CANCEL_ACTIVITY_TASK, { case: "requestCancelActivityTaskCommandAttributes", value: { scheduledEventId: id } }),
+        );
       if (step.kind === "timerCanceled") continue;
       return out;
     }
@@ -191,10 +205,17 @@ export function nextCommands(workflowId: string, events: readonly HistoryEvent[]
         );
         break;
       case "timer":
-        out.push(command(CommandType.START_TIMER, { case: "startTimerCommandAttributes", value: { timerId: name, startToFireTimeout: duration(step.micros) } }));
+        out.push(
+          command(CommandType.START_TIMER, {
+            case: "startTimerCommandAttributes",
+            value: { timerId: name, startToFireTimeout: duration(step.micros) },
+          }),
+        );
         break;
       case "timerCanceled":
-        out.push(command(CommandType.START_TIMER, { case: "startTimerCommandAttributes", value: { timerId: name, startToFireTimeout: duration(50_000) } }));
+        out.push(
+          command(CommandType.START_TIMER, { case: "startTimerCommandAttributes", value: { timerId: name, startToFireTimeout: duration(50_000) } }),
+        );
         break;
       case "child":
         out.push(
@@ -224,7 +245,12 @@ export function nextCommands(workflowId: string, events: readonly HistoryEvent[]
         out.push(command(CommandType.RECORD_MARKER, { case: "recordMarkerCommandAttributes", value: { markerName: name } }));
         continue;
       case "memo":
-        out.push(command(CommandType.MODIFY_WORKFLOW_PROPERTIES, { case: "modifyWorkflowPropertiesCommandAttributes", value: { upsertedMemo: { fields: { [name]: Buffer.from([18, 3, 34, 97, 34]) } } } }));
+        out.push(
+          command(CommandType.MODIFY_WORKFLOW_PROPERTIES, {
+            case: "modifyWorkflowPropertiesCommandAttributes",
+            value: { upsertedMemo: { fields: { [name]: Buffer.from([18, 3, 34, 97, 34]) } } },
+          }),
+        );
         continue;
     }
     return out;

@@ -6,9 +6,9 @@ import { HistoryEngine } from "../../src/history/history-engine.js";
 import { KEYS_REGISTRY_KIND } from "../../src/history/ids.js";
 import { EngineTaskStarter } from "../../src/history/task-starter.js";
 import type { Logger } from "../../src/lib/runtime.js";
+import { DEFAULT_MATCHING_LIMITS } from "../../src/matching/limits.js";
 import { MatchingEngine } from "../../src/matching/matching-engine.js";
 import { QUEUE_REGISTRY_KIND, QueueKeys } from "../../src/matching/queue-keys.js";
-import { DEFAULT_MATCHING_LIMITS } from "../../src/matching/limits.js";
 import type { MemoryStore } from "../../src/persistence/memory/store.js";
 import type { SimRuntime } from "./sim-runtime.js";
 

@@ -59,19 +59,29 @@ describe("deliberate breakages are caught", () => {
   });
 
   it("a task given to a poller that has gone", { timeout: 120_000 }, async () => {
-    breakMethod(MatchingEngine.prototype, "reserve", (original) => function (this: MatchingEngine, task) {
-      const r = original.call(this, task);
-      if (r !== undefined) (r as { isGone: () => boolean }).isGone = () => false;
-      return r;
-    });
+    breakMethod(
+      MatchingEngine.prototype,
+      "reserve",
+      (original) =>
+        function (this: MatchingEngine, task) {
+          const r = original.call(this, task);
+          if (r !== undefined) (r as { isGone: () => boolean }).isGone = () => false;
+          return r;
+        },
+    );
     expect(await problemsOf(range(1, 300))).not.toEqual([]);
   });
 
   it("a visibility row that is skipped", { timeout: 120_000 }, async () => {
     let n = 0;
-    breakMethod(Batch.prototype, "putVisibility", (original) => function (this: Batch, row, isNew) {
-      if (++n % 50 !== 0) original.call(this, row, isNew);
-    });
+    breakMethod(
+      Batch.prototype,
+      "putVisibility",
+      (original) =>
+        function (this: Batch, row, isNew) {
+          if (++n % 50 !== 0) original.call(this, row, isNew);
+        },
+    );
     expect(await problemsOf(range(1, 20))).not.toEqual([]);
   });
 });

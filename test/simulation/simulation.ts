@@ -34,7 +34,7 @@ import { Heap } from "../../src/lib/heap.js";
 import { Random } from "../../src/lib/random.js";
 import type { Logger } from "../../src/lib/runtime.js";
 import { MemoryStore } from "../../src/persistence/memory/store.js";
-import { QUEUE, nextCommands } from "./programs.js";
+import { nextCommands, QUEUE } from "./programs.js";
 import { NAMESPACE, type SimServer, startSimServer } from "./server.js";
 import { SimRuntime, settleMicrotasks } from "./sim-runtime.js";
 
@@ -195,7 +195,8 @@ export class Simulation {
     this.server = await startSimServer(this.store, this.runtime, this.logger, {
       sameBatchTransfers: this.swarm.sameBatch,
       ...(this.options.mutate?.apply === undefined ? {} : { apply: this.options.mutate.apply }),
-      onBug: (error, input) => this.problem(`the core threw on ${(input as { kind: string }).kind}: ${error instanceof Error ? error.stack : String(error)}`),
+      onBug: (error, input) =>
+        this.problem(`the core threw on ${(input as { kind: string }).kind}: ${error instanceof Error ? error.stack : String(error)}`),
       onFatal: () => this.problem("the engine gave the store up"),
     });
   }
@@ -261,8 +262,16 @@ export class Simulation {
           taskQueue: { name: QUEUE },
           requestId,
           workflowTaskTimeout: duration(10_000_000),
-          workflowIdReusePolicy: [WorkflowIdReusePolicy.ALLOW_DUPLICATE, WorkflowIdReusePolicy.REJECT_DUPLICATE, WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY][this.pick(3)] as WorkflowIdReusePolicy,
-          workflowIdConflictPolicy: [WorkflowIdConflictPolicy.FAIL, WorkflowIdConflictPolicy.USE_EXISTING, WorkflowIdConflictPolicy.TERMINATE_EXISTING][this.pick(3)] as WorkflowIdConflictPolicy,
+          workflowIdReusePolicy: [
+            WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+            WorkflowIdReusePolicy.REJECT_DUPLICATE,
+            WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+          ][this.pick(3)] as WorkflowIdReusePolicy,
+          workflowIdConflictPolicy: [
+            WorkflowIdConflictPolicy.FAIL,
+            WorkflowIdConflictPolicy.USE_EXISTING,
+            WorkflowIdConflictPolicy.TERMINATE_EXISTING,
+          ][this.pick(3)] as WorkflowIdConflictPolicy,
           workflowStartDelay: this.chance(100) ? duration(this.pick(3000) * 1000) : undefined,
         });
         const send = (again: boolean): void => {
@@ -290,22 +299,41 @@ export class Simulation {
         return;
       }
       case 6: {
-        const request = SignalWithStartWorkflowExecutionRequest.create({ workflowId, workflowType: { name: "sim" }, taskQueue: { name: QUEUE }, signalName: "s", requestId, workflowTaskTimeout: duration(10_000_000) });
+        const request = SignalWithStartWorkflowExecutionRequest.create({
+          workflowId,
+          workflowType: { name: "sim" },
+          taskQueue: { name: QUEUE },
+          signalName: "s",
+          requestId,
+          workflowTaskTimeout: duration(10_000_000),
+        });
         this.submit(workflowId, "", { kind: "signalWithStart", request }).then(() => undefined, ignore);
         return;
       }
       case 7:
         if (this.swarm.terminates && this.chance(200))
-          this.submit(workflowId, "", { kind: "terminate", request: TerminateWorkflowExecutionRequest.create({ reason: "sim" }), childWorkflowOnly: false, parent: undefined }).then(() => undefined, ignore);
+          this.submit(workflowId, "", {
+            kind: "terminate",
+            request: TerminateWorkflowExecutionRequest.create({ reason: "sim" }),
+            childWorkflowOnly: false,
+            parent: undefined,
+          }).then(() => undefined, ignore);
         else if (this.swarm.cancels && this.chance(300))
-          this.submit(workflowId, "", { kind: "requestCancel", request: RequestCancelWorkflowExecutionRequest.create({ requestId }), external: undefined }).then(() => undefined, ignore);
+          this.submit(workflowId, "", {
+            kind: "requestCancel",
+            request: RequestCancelWorkflowExecutionRequest.create({ requestId }),
+            external: undefined,
+          }).then(() => undefined, ignore);
         else this.submit(workflowId, "", { kind: "describe" }).then(() => undefined, ignore);
         return;
       case 8: {
         const { server } = this;
         if (server === undefined) return;
         const waiter = server.engine.newWaiter();
-        this.submit(workflowId, "", { kind: "query", request: QueryWorkflowRequest.create({ query: { queryType: "q" } }), waiter }).then(() => undefined, ignore);
+        this.submit(workflowId, "", { kind: "query", request: QueryWorkflowRequest.create({ query: { queryType: "q" } }), waiter }).then(
+          () => undefined,
+          ignore,
+        );
         if (this.chance(300)) this.submit(workflowId, "", { kind: "dropQuery", waiter }).then(() => undefined, ignore);
         return;
       }
@@ -337,22 +365,32 @@ export class Simulation {
         call.cancel();
       });
     if (this.chance(500)) {
-      this.call((s) => s.matching.pollWorkflowTask(NAMESPACE, PollWorkflowTaskQueueRequest.create({ taskQueue: { name: QUEUE, kind: 1 }, identity: "sim" }), call)).then((r) => {
-        ended();
-        // What reaches a poller that has gone reaches nobody.
-        if (r !== undefined && "task" in r && !call.cancelled) this.workflowTask(r.task);
-      }, (e) => {
-        ended();
-        this.expected(e);
-      });
+      this.call((s) =>
+        s.matching.pollWorkflowTask(NAMESPACE, PollWorkflowTaskQueueRequest.create({ taskQueue: { name: QUEUE, kind: 1 }, identity: "sim" }), call),
+      ).then(
+        (r) => {
+          ended();
+          // What reaches a poller that has gone reaches nobody.
+          if (r !== undefined && "task" in r && !call.cancelled) this.workflowTask(r.task);
+        },
+        (e) => {
+          ended();
+          this.expected(e);
+        },
+      );
     } else {
-      this.call((s) => s.matching.pollActivityTask(NAMESPACE, PollActivityTaskQueueRequest.create({ taskQueue: { name: QUEUE, kind: 1 }, identity: "sim" }), call)).then((r) => {
-        ended();
-        if (r !== undefined && !call.cancelled) this.activity(r);
-      }, (e) => {
-        ended();
-        this.expected(e);
-      });
+      this.call((s) =>
+        s.matching.pollActivityTask(NAMESPACE, PollActivityTaskQueueRequest.create({ taskQueue: { name: QUEUE, kind: 1 }, identity: "sim" }), call),
+      ).then(
+        (r) => {
+          ended();
+          if (r !== undefined && !call.cancelled) this.activity(r);
+        },
+        (e) => {
+          ended();
+          this.expected(e);
+        },
+      );
     }
   }
 
@@ -364,31 +402,46 @@ export class Simulation {
     const token = decodeTaskToken(task.response.taskToken as Uint8Array);
     if (token === undefined) return this.problem("a workflow task has no token");
     const { workflowId } = token;
-    this.call((s) => s.engine.readHistory(task.history, { fromEventId: task.history.fromEventId, eventCountMax: 1_000_000, bytesMax: 1e9, reverse: false })).then((page) => {
-      const events = decodeAll(page.data);
-      if (task.trailing !== undefined) events.push(...decodeAll(task.trailing));
-      events.forEach((e, i) => {
-        if (e.eventId !== i + 1) this.problem(`history of ${token.runId} is not in order at ${i + 1}: ${e.eventId}`);
-      });
-      this.later(this.pick(50_000), () => {
-        if (!this.isHealed && this.chance(30)) {
-          this.submit(workflowId, token.runId, { kind: "failWorkflowTask", token, request: RespondWorkflowTaskFailedRequest.create({ identity: "sim" }) }).then(() => undefined, (e) => this.expected(e));
-          return;
-        }
-        const queries = Object.keys((task.response.queries ?? {}) as object);
-        const request = RespondWorkflowTaskCompletedRequest.create({
-          identity: "sim",
-          commands: nextCommands(workflowId, events, this.swarm.continues) as never,
-          queryResults: Object.fromEntries(queries.map((q) => [q, { resultType: 1 }])),
+    this.call((s) =>
+      s.engine.readHistory(task.history, { fromEventId: task.history.fromEventId, eventCountMax: 1_000_000, bytesMax: 1e9, reverse: false }),
+    ).then(
+      (page) => {
+        const events = decodeAll(page.data);
+        if (task.trailing !== undefined) events.push(...decodeAll(task.trailing));
+        events.forEach((e, i) => {
+          if (e.eventId !== i + 1) this.problem(`history of ${token.runId} is not in order at ${i + 1}: ${e.eventId}`);
         });
-        const send = (again: boolean): void => {
-          this.submit(workflowId, token.runId, { kind: "completeWorkflowTask", token, request }).then(() => {
-            if (again) send(false);
-          }, (e) => this.expected(e));
-        };
-        send(this.swarm.lostReplies && !this.isHealed && this.chance(50));
-      });
-    }, (e) => this.expected(e));
+        this.later(this.pick(50_000), () => {
+          if (!this.isHealed && this.chance(30)) {
+            this.submit(workflowId, token.runId, {
+              kind: "failWorkflowTask",
+              token,
+              request: RespondWorkflowTaskFailedRequest.create({ identity: "sim" }),
+            }).then(
+              () => undefined,
+              (e) => this.expected(e),
+            );
+            return;
+          }
+          const queries = Object.keys((task.response.queries ?? {}) as object);
+          const request = RespondWorkflowTaskCompletedRequest.create({
+            identity: "sim",
+            commands: nextCommands(workflowId, events, this.swarm.continues) as never,
+            queryResults: Object.fromEntries(queries.map((q) => [q, { resultType: 1 }])),
+          });
+          const send = (again: boolean): void => {
+            this.submit(workflowId, token.runId, { kind: "completeWorkflowTask", token, request }).then(
+              () => {
+                if (again) send(false);
+              },
+              (e) => this.expected(e),
+            );
+          };
+          send(this.swarm.lostReplies && !this.isHealed && this.chance(50));
+        });
+      },
+      (e) => this.expected(e),
+    );
   }
 
   private activity(task: StartedActivity): void {
@@ -401,16 +454,38 @@ export class Simulation {
     const reference = { by: "token", token } as const;
     const name = task.response.activityType?.name;
     this.later(this.pick(200_000), () => {
-      if (this.chance(200)) this.submit(token.workflowId, token.runId, { kind: "heartbeatActivity", activity: reference, details: undefined, identity: "sim" }).then(() => undefined, (e) => this.expected(e));
+      if (this.chance(200))
+        this.submit(token.workflowId, token.runId, { kind: "heartbeatActivity", activity: reference, details: undefined, identity: "sim" }).then(
+          () => undefined,
+          (e) => this.expected(e),
+        );
       if (name === "flaky" && (task.response.attempt ?? 1) < 3) {
-        this.submit(token.workflowId, token.runId, { kind: "failActivity", activity: reference, failure: { message: "flaky", source: "", stackTrace: "", encodedAttributes: undefined, cause: undefined, failureInfo: { case: undefined } }, lastHeartbeatDetails: undefined, identity: "sim" }).then(() => undefined, (e) => this.expected(e));
+        this.submit(token.workflowId, token.runId, {
+          kind: "failActivity",
+          activity: reference,
+          failure: { message: "flaky", source: "", stackTrace: "", encodedAttributes: undefined, cause: undefined, failureInfo: { case: undefined } },
+          lastHeartbeatDetails: undefined,
+          identity: "sim",
+        }).then(
+          () => undefined,
+          (e) => this.expected(e),
+        );
         return;
       }
       const send = (again: boolean): void => {
-        this.submit(token.workflowId, token.runId, { kind: "completeActivity", activity: reference, result: undefined, identity: "sim", version: undefined }).then(() => {
-          this.completionsAcked.push({ runId: token.runId, scheduledEventId: token.scheduledEventId });
-          if (again) send(false);
-        }, (e) => this.expected(e));
+        this.submit(token.workflowId, token.runId, {
+          kind: "completeActivity",
+          activity: reference,
+          result: undefined,
+          identity: "sim",
+          version: undefined,
+        }).then(
+          () => {
+            this.completionsAcked.push({ runId: token.runId, scheduledEventId: token.scheduledEventId });
+            if (again) send(false);
+          },
+          (e) => this.expected(e),
+        );
       };
       send(this.swarm.lostReplies && !this.isHealed && this.chance(50));
     });
@@ -523,19 +598,25 @@ export class Simulation {
       if (stored !== replayed) this.problem(`${where}: replay differs\n stored   ${stored}\n replayed ${replayed}`);
       const row = listed.get(state.info.runId);
       if (row === undefined) this.problem(`${where}: not listed`);
-      else if (row.status !== state.info.status || row.closeTime !== state.info.closeTime) this.problem(`${where}: listed as ${row.status}, is ${state.info.status}`);
+      else if (row.status !== state.info.status || row.closeTime !== state.info.closeTime)
+        this.problem(`${where}: listed as ${row.status}, is ${state.info.status}`);
       this.checkOnce(where, events);
       this.checkDelivered(where, events);
       const id = state.info.workflowId;
       const last = lastStart.get(id);
-      if (last !== undefined && last.requestId === state.info.startRequestId && last.requestId !== "") this.problem(`${where}: start ${last.requestId} was applied twice in a row, before as ${last.runId}`);
+      if (last !== undefined && last.requestId === state.info.startRequestId && last.requestId !== "")
+        this.problem(`${where}: start ${last.requestId} was applied twice in a row, before as ${last.runId}`);
       lastStart.set(id, { requestId: state.info.startRequestId, runId: state.info.runId });
       hash.update(`${where} ${state.info.status} ${events.map((e) => e.eventType).join(",")}\n`);
     }
-    for (const [requestId, runId] of this.startsAcked) if (!byRun.has(runId) && !this.deleted.has(runId)) this.problem(`start ${requestId} was acknowledged as ${runId} and is lost`);
+    for (const [requestId, runId] of this.startsAcked)
+      if (!byRun.has(runId) && !this.deleted.has(runId)) this.problem(`start ${requestId} was acknowledged as ${runId} and is lost`);
     for (const s of this.signalsAcked) {
-      const n = (byRun.get(s.runId) ?? []).filter((e) => e.attributes.case === "workflowExecutionSignaledEventAttributes" && e.attributes.value.requestId === s.requestId).length;
-      if (n === 0 && !this.isClosedWithBuffer(byRun.get(s.runId))) this.problem(`signal ${s.requestId} of ${s.workflowId} ${s.runId} was acknowledged and is lost`);
+      const n = (byRun.get(s.runId) ?? []).filter(
+        (e) => e.attributes.case === "workflowExecutionSignaledEventAttributes" && e.attributes.value.requestId === s.requestId,
+      ).length;
+      if (n === 0 && !this.isClosedWithBuffer(byRun.get(s.runId)))
+        this.problem(`signal ${s.requestId} of ${s.workflowId} ${s.runId} was acknowledged and is lost`);
       if (n > 1) this.problem(`signal ${s.requestId} of ${s.workflowId} is there ${n} times`);
     }
     this.digest = hash.digest("hex").slice(0, 16);
@@ -544,7 +625,11 @@ export class Simulation {
   /** Events that waited when a run was ended from outside are dropped with it, as on the official server. */
   private isClosedWithBuffer(events: readonly HistoryEvent[] | undefined): boolean {
     const last = events?.at(-1)?.eventType;
-    return last === EventType.WORKFLOW_EXECUTION_TERMINATED || last === EventType.WORKFLOW_EXECUTION_TIMED_OUT || last === EventType.WORKFLOW_EXECUTION_CANCELED;
+    return (
+      last === EventType.WORKFLOW_EXECUTION_TERMINATED ||
+      last === EventType.WORKFLOW_EXECUTION_TIMED_OUT ||
+      last === EventType.WORKFLOW_EXECUTION_CANCELED
+    );
   }
 
   /** With every worker alive and every batch written, no task is ever left to its timeout: those of pollers that went away come back at once. */
@@ -554,7 +639,8 @@ export class Simulation {
       const a = e.attributes;
       if (a.case !== "workflowTaskTimedOutEventAttributes" || a.value.startedEventId === 0) continue;
       const started = events[a.value.startedEventId - 1];
-      if (started !== undefined && timeOf(e) - timeOf(started) >= 10_000_000) this.problem(`${where}: workflow task ${a.value.scheduledEventId} was given to nobody`);
+      if (started !== undefined && timeOf(e) - timeOf(started) >= 10_000_000)
+        this.problem(`${where}: workflow task ${a.value.scheduledEventId} was given to nobody`);
     }
   }
 
@@ -569,13 +655,17 @@ export class Simulation {
         case "activityTaskTimedOutEventAttributes":
         case "activityTaskCanceledEventAttributes":
           id = `activity ${a.value.scheduledEventId}`;
-          if (a.case === "activityTaskCompletedEventAttributes" && events[a.value.startedEventId - 1]?.eventType !== EventType.ACTIVITY_TASK_STARTED) this.problem(`${where}: completion without a started event`);
+          if (a.case === "activityTaskCompletedEventAttributes" && events[a.value.startedEventId - 1]?.eventType !== EventType.ACTIVITY_TASK_STARTED)
+            this.problem(`${where}: completion without a started event`);
           break;
         case "timerFiredEventAttributes": {
           id = `timer ${a.value.startedEventId}`;
           const started = events[a.value.startedEventId - 1];
           if (started?.attributes.case === "timerStartedEventAttributes") {
-            const due = timeOf(started) + (started.attributes.value.startToFireTimeout?.seconds ?? 0) * 1e6 + Math.floor((started.attributes.value.startToFireTimeout?.nanos ?? 0) / 1000);
+            const due =
+              timeOf(started) +
+              (started.attributes.value.startToFireTimeout?.seconds ?? 0) * 1e6 +
+              Math.floor((started.attributes.value.startToFireTimeout?.nanos ?? 0) / 1000);
             if (timeOf(e) < due) this.problem(`${where}: timer ${a.value.timerId} fired early`);
           }
           break;
@@ -626,4 +716,3 @@ function decodeAll(data: Uint8Array): HistoryEvent[] {
   const offsets = frameOffsets(data);
   return offsets.slice(0, -1).map((at, i) => decodeFramed(data.subarray(at, offsets[i + 1])));
 }
-

@@ -15,7 +15,7 @@ import { duration, timestamp } from "../../api/time.js";
 import { encode } from "../../api/wire.js";
 import type { ActivityReference, Poller } from "../input.js";
 import type { StartedActivity } from "../transition.js";
-import { type Run, Stale, eventReference } from "../workflow/context.js";
+import { eventReference, type Run, Stale } from "../workflow/context.js";
 import { isRetryable, nextBackoff, timeoutName } from "../workflow/retry-and-cron.js";
 import { wakeWorkflow } from "../workflow/signal.js";
 
@@ -50,7 +50,8 @@ export function activityDeadlines(a: ActivityRecord): { time: number; type: Time
   if (a.scheduleToCloseDeadline > 0) out.push({ time: a.scheduleToCloseDeadline, type: TimeoutType.SCHEDULE_TO_CLOSE });
   if (a.startedTime === 0) {
     if (a.waitsForRetry) out.push({ time: a.attemptScheduledTime, type: undefined });
-    else if (a.scheduleToStartTimeout > 0 && !a.paused) out.push({ time: a.attemptScheduledTime + a.scheduleToStartTimeout, type: TimeoutType.SCHEDULE_TO_START });
+    else if (a.scheduleToStartTimeout > 0 && !a.paused)
+      out.push({ time: a.attemptScheduledTime + a.scheduleToStartTimeout, type: TimeoutType.SCHEDULE_TO_START });
   } else {
     if (a.startToCloseTimeout > 0) out.push({ time: a.startedTime + a.startToCloseTimeout, type: TimeoutType.START_TO_CLOSE });
     if (a.heartbeatTimeout > 0) out.push({ time: Math.max(a.startedTime, a.lastHeartbeatTime) + a.heartbeatTimeout, type: TimeoutType.HEARTBEAT });
@@ -129,7 +130,8 @@ export function startedActivity(run: Run, a: ActivityRecord): StartedActivity {
 export function activityByReference(run: Run, reference: ActivityReference): ActivityRecord {
   if (reference.by === "id") {
     const a = run.draft.activityByName(reference.activityId);
-    if (a === undefined) throw notFound(`cannot find pending activity with ActivityID ${reference.activityId}, check workflow execution history for more details`);
+    if (a === undefined)
+      throw notFound(`cannot find pending activity with ActivityID ${reference.activityId}, check workflow execution history for more details`);
     return a;
   }
   const { token } = reference;
@@ -156,7 +158,11 @@ function writeStarted(run: Run, a: ActivityRecord): number {
   return event.eventId;
 }
 
-export function heartbeat(run: Run, reference: ActivityReference, details: Uint8Array | undefined): { cancelRequested: boolean; activityPaused: boolean; activityReset: boolean } {
+export function heartbeat(
+  run: Run,
+  reference: ActivityReference,
+  details: Uint8Array | undefined,
+): { cancelRequested: boolean; activityPaused: boolean; activityReset: boolean } {
   const a = activityByReference(run, reference);
   if (a.startedTime === 0) throw notFound(NOT_FOUND);
   run.draft.putActivity({ ...a, lastHeartbeatTime: run.now, lastHeartbeatDetails: details });
@@ -164,7 +170,13 @@ export function heartbeat(run: Run, reference: ActivityReference, details: Uint8
   return { cancelRequested: a.cancelRequested, activityPaused: a.paused, activityReset: false };
 }
 
-export function complete(run: Run, reference: ActivityReference, result: Uint8Array | undefined, identity: string, version: WorkerVersionStamp | undefined): void {
+export function complete(
+  run: Run,
+  reference: ActivityReference,
+  result: Uint8Array | undefined,
+  identity: string,
+  version: WorkerVersionStamp | undefined,
+): void {
   let a = activityByReference(run, reference);
   if (a.startedTime === 0) a = { ...a, startedTime: run.now, startedIdentity: identity, requestId: "" };
   const startedEventId = writeStarted(run, a);
@@ -178,7 +190,13 @@ export function complete(run: Run, reference: ActivityReference, result: Uint8Ar
   wakeWorkflow(run);
 }
 
-export function fail(run: Run, reference: ActivityReference, failure: Failure | undefined, lastHeartbeatDetails: Uint8Array | undefined, identity: string): void {
+export function fail(
+  run: Run,
+  reference: ActivityReference,
+  failure: Failure | undefined,
+  lastHeartbeatDetails: Uint8Array | undefined,
+  identity: string,
+): void {
   let a = activityByReference(run, reference);
   if (lastHeartbeatDetails !== undefined) a = { ...a, lastHeartbeatDetails, lastHeartbeatTime: run.now };
   const state = retry(run, a, failure);
@@ -215,7 +233,10 @@ function retry(run: Run, a: ActivityRecord, failure: Failure | undefined): Retry
   if (policy === undefined) return RetryState.RETRY_POLICY_NOT_SET;
   if (a.cancelRequested) return RetryState.CANCEL_REQUESTED;
   const info = failure?.failureInfo;
-  if (info?.case === "timeoutFailureInfo" && (info.value.timeoutType === TimeoutType.SCHEDULE_TO_START || info.value.timeoutType === TimeoutType.SCHEDULE_TO_CLOSE))
+  if (
+    info?.case === "timeoutFailureInfo" &&
+    (info.value.timeoutType === TimeoutType.SCHEDULE_TO_START || info.value.timeoutType === TimeoutType.SCHEDULE_TO_CLOSE)
+  )
     return RetryState.TIMEOUT;
   if (!isRetryable(failure, policy.nonRetryableErrorTypes)) return RetryState.NON_RETRYABLE_FAILURE;
   const backoff = nextBackoff(policy, a.attempt, run.now, a.scheduleToCloseDeadline, failure);
@@ -250,7 +271,9 @@ function retry(run: Run, a: ActivityRecord, failure: Failure | undefined): Retry
 export function truncateFailure(failure: Failure | undefined, sizeBytesMax: number): Failure | undefined {
   if (failure === undefined || encode(Failure, failure).length <= sizeBytesMax) return failure;
   return Failure.create({
-    message: Buffer.from(failure.message).subarray(0, Math.max(0, sizeBytesMax - 200)).toString(),
+    message: Buffer.from(failure.message)
+      .subarray(0, Math.max(0, sizeBytesMax - 200))
+      .toString(),
     source: failure.source,
     failureInfo: { case: "serverFailureInfo", value: { nonRetryable: false } },
   });
@@ -271,7 +294,10 @@ export function timeOut(run: Run, a: ActivityRecord, type: TimeoutType): void {
   const state = retry(run, a, failure);
   if (state === RetryState.IN_PROGRESS) return;
   if (state === RetryState.TIMEOUT && type !== TimeoutType.SCHEDULE_TO_START)
-    failure = timeoutFailure("Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up retrying", TimeoutType.SCHEDULE_TO_CLOSE);
+    failure = timeoutFailure(
+      "Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up retrying",
+      TimeoutType.SCHEDULE_TO_CLOSE,
+    );
   if (failure.failureInfo.case === "timeoutFailureInfo") failure.failureInfo.value.lastHeartbeatDetails = a.lastHeartbeatDetails;
   // What made the attempts before fail is what the user needs to see.
   failure.cause = a.lastFailure;

@@ -1,7 +1,7 @@
 /** What an activity command must say, and what is filled in. Behaviour: chasm/lib/activity/validator.go of the official server. */
 import type { ScheduleActivityTaskCommandAttributes } from "../../../gen/wire/temporal/api/command/v1/message.js";
 import type { Priority, RetryPolicy } from "../../../gen/wire/temporal/api/common/v1/message.js";
-import { type ServiceError, invalidArgument } from "../../api/service-error.js";
+import { invalidArgument, type ServiceError } from "../../api/service-error.js";
 import { cappedMicros, durationProblem } from "../../api/time.js";
 import { retryPolicyProblem, withRetryDefaults } from "../workflow/retry-and-cron.js";
 
@@ -28,7 +28,12 @@ export function priorityProblem(p: Priority | undefined): string | undefined {
  * Timeouts that are not given follow from those that are: schedule-to-close bounds the others, the run timeout bounds all. An
  * activity with neither start-to-close nor schedule-to-close could run for ever and is refused.
  */
-export function normalizeActivity(a: ScheduleActivityTaskCommandAttributes, runTimeout: number, workflowTaskQueue: string, idLengthMax: number): Normalized {
+export function normalizeActivity(
+  a: ScheduleActivityTaskCommandAttributes,
+  runTimeout: number,
+  workflowTaskQueue: string,
+  idLengthMax: number,
+): Normalized {
   const type = a.activityType?.name ?? "";
   const retryPolicy = withRetryDefaults(a.retryPolicy);
   let scheduleToClose = cappedMicros(a.scheduleToCloseTimeout);
@@ -46,7 +51,8 @@ export function normalizeActivity(a: ScheduleActivityTaskCommandAttributes, runT
   if (type === "") return done(invalidArgument("activityType is not set"));
   const retryProblem = retryPolicyProblem(retryPolicy);
   if (retryProblem !== undefined) return done(retryProblem);
-  if (a.activityId.length > idLengthMax) return done(invalidArgument(`activityId exceeds length limit. Length=${a.activityId.length} Limit=${idLengthMax}`));
+  if (a.activityId.length > idLengthMax)
+    return done(invalidArgument(`activityId exceeds length limit. Length=${a.activityId.length} Limit=${idLengthMax}`));
   if (type.length > idLengthMax) return done(invalidArgument(`activityType exceeds length limit. Length=${type.length} Limit=${idLengthMax}`));
   const badPriority = priorityProblem(a.priority);
   if (badPriority !== undefined) return done(invalidArgument(`invalid priorities: ${badPriority}`));
@@ -66,7 +72,11 @@ export function normalizeActivity(a: ScheduleActivityTaskCommandAttributes, runT
     scheduleToClose = runTimeout;
     if (scheduleToStart === 0) scheduleToStart = runTimeout;
   } else
-    return done(invalidArgument(`a valid StartToCloseTimeout or ScheduleToCloseTimeout must be set on the activity. ActivityId=${a.activityId} ActivityType=${type}`));
+    return done(
+      invalidArgument(
+        `a valid StartToCloseTimeout or ScheduleToCloseTimeout must be set on the activity. ActivityId=${a.activityId} ActivityType=${type}`,
+      ),
+    );
   if (runTimeout > 0) {
     scheduleToClose = Math.min(scheduleToClose, runTimeout);
     scheduleToStart = Math.min(scheduleToStart, runTimeout);

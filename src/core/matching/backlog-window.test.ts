@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Random } from "../../lib/random.js";
-import { BacklogWindow, type Position, comparePositions } from "./backlog-window.js";
+import { BacklogWindow, comparePositions, type Position } from "./backlog-window.js";
 
 const at = (priority: number, id: number) => ({ order: { priority, pass: 0, id } });
 const ids = (w: BacklogWindow<{ order: Position }>) => [...w.values()].map((t) => t.order.id);

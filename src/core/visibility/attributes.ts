@@ -58,9 +58,7 @@ const PREDEFINED_ROWS: readonly (readonly [name: string, id: number, type: numbe
 /** Rows that have it (schedules, batch jobs) are hidden from queries that do not name it. */
 export const DIVISION = "TemporalNamespaceDivision";
 
-export const PREDEFINED: ReadonlyMap<string, SearchAttributeType> = new Map(
-  PREDEFINED_ROWS.map(([name, id, type]) => [name, { id, type }]),
-);
+export const PREDEFINED: ReadonlyMap<string, SearchAttributeType> = new Map(PREDEFINED_ROWS.map(([name, id, type]) => [name, { id, type }]));
 const SETTABLE: ReadonlySet<string> = new Set(PREDEFINED_ROWS.filter((p) => p[3]).map((p) => p[0]));
 
 /** Names of fields of the official stores, which no attribute may take. */

@@ -11,9 +11,10 @@ const NAMESPACE: NamespaceView = {
   retention: 0,
   state: 1,
   searchAttributes: new Map(
-    Object.entries({ KW: T.KEYWORD, TX: T.TEXT, IN: T.INT, DB: T.DOUBLE, BO: T.BOOL, DT: T.DATETIME, KL: T.KEYWORD_LIST }).map(
-      ([name, type], i) => [name, { id: i + 1, type }],
-    ),
+    Object.entries({ KW: T.KEYWORD, TX: T.TEXT, IN: T.INT, DB: T.DOUBLE, BO: T.BOOL, DT: T.DATETIME, KL: T.KEYWORD_LIST }).map(([name, type], i) => [
+      name,
+      { id: i + 1, type },
+    ]),
   ),
 };
 
@@ -58,10 +59,7 @@ const REFUSED: readonly (readonly [query: string, message: string])[] = [
   ["foo(KW) = 1", "invalid query: invalid expression: must be a column name but was *sqlparser.FuncExpr"],
   ["KW = foo('a')", "invalid query: operation is not supported: nested func"],
   ["KW LIKE 'a'", "invalid query: operation is not supported: operator 'LIKE' not supported for Keyword type search attribute 'KW'"],
-  [
-    "KW NOT LIKE 'a'",
-    "invalid query: operation is not supported: operator 'NOT LIKE' not supported for Keyword type search attribute 'KW'",
-  ],
+  ["KW NOT LIKE 'a'", "invalid query: operation is not supported: operator 'NOT LIKE' not supported for Keyword type search attribute 'KW'"],
   ["KW = 'a' LIMIT 3", "invalid query: operation is not supported: 'LIMIT' clause"],
   ["KW IS TRUE", "invalid query: invalid expression: 'IS' operator can only be used as 'IS NULL' or 'IS NOT NULL'"],
   ["ExecutionStatus = 'running'", "invalid query: invalid expression: invalid ExecutionStatus value 'running'"],
@@ -225,20 +223,14 @@ describe("clauses", () => {
       ["TX", "Text"],
       ["KL", "KeywordList"],
     ])
-      expect(messageOf(`ORDER BY ${name}`)).toBe(
-        `3 invalid query: operation is not supported: unable to sort by search attribute type ${type}`,
-      );
+      expect(messageOf(`ORDER BY ${name}`)).toBe(`3 invalid query: operation is not supported: unable to sort by search attribute type ${type}`);
   });
 
   test("GROUP BY takes one attribute of type Keyword, Bool or Int", () => {
     for (const name of ["ExecutionStatus", "WorkflowType", "TaskQueue", "KW", "BO", "HistoryLength"])
       expect(messageOf(`GROUP BY ${name}`)).toBe("accepted");
-    expect(messageOf("GROUP BY KL")).toBe(
-      "3 invalid query: operation is not supported: 'GROUP BY' clause is not supported for search attribute KL",
-    );
-    expect(messageOf("GROUP BY KW, BO")).toBe(
-      "3 invalid query: operation is not supported: 'GROUP BY' clause supports only a single field",
-    );
+    expect(messageOf("GROUP BY KL")).toBe("3 invalid query: operation is not supported: 'GROUP BY' clause is not supported for search attribute KL");
+    expect(messageOf("GROUP BY KW, BO")).toBe("3 invalid query: operation is not supported: 'GROUP BY' clause supports only a single field");
   });
 
   test("a custom attribute hides the alias of the same name", () => {

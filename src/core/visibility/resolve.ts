@@ -24,8 +24,7 @@ export function resolveQuery(text: string, namespace: NamespaceView): ResolvedQu
   if (q.groupBy.length > 1) throw refused("operation is not supported: 'GROUP BY' clause supports only a single field");
   const groupBy = q.groupBy.map((name) => {
     const f = field(name);
-    if (!GROUPABLE.has(typeOf(f)))
-      throw refused(`operation is not supported: 'GROUP BY' clause is not supported for search attribute ${name}`);
+    if (!GROUPABLE.has(typeOf(f))) throw refused(`operation is not supported: 'GROUP BY' clause is not supported for search attribute ${name}`);
     return { name, field: f };
   });
   const orderBy = q.orderBy.map((o) => {
@@ -90,8 +89,7 @@ function filter(n: Node, negate: boolean, field: (name: string) => Field): Visib
       const isEquality = n.comparison === "=" || n.comparison === "!=";
       if ((typeOf(f) === T.TEXT || typeOf(f) === T.KEYWORD_LIST) && !isEquality) throw unsupported(n.comparison, n.name, f);
       if (typeOf(f) !== T.TEXT) return { op: "compare", field: f, comparison, value };
-      if (!/[^ ]/.test(String(value)))
-        throw refused(`invalid expression: no tokens found filtering on Text type search attribute ${n.name}`);
+      if (!/[^ ]/.test(String(value))) throw refused(`invalid expression: no tokens found filtering on Text type search attribute ${n.name}`);
       return { op: "match", field: f, tokens: tokens(String(value)), negated: comparison === "!=" };
     }
     case "in": {
@@ -155,9 +153,7 @@ const STATUS_BY_NAME: ReadonlyMap<string, number> = new Map(
 );
 
 function unsupported(operator: string, name: string, f: Field): Error {
-  return refused(
-    `operation is not supported: operator '${operator}' not supported for ${TYPE_NAME[typeOf(f)]} type search attribute '${name}'`,
-  );
+  return refused(`operation is not supported: operator '${operator}' not supported for ${TYPE_NAME[typeOf(f)]} type search attribute '${name}'`);
 }
 
 /** A literal and its type as Go's %#v and %T print them. */
@@ -192,14 +188,11 @@ function convert(name: string, f: Field, literal: Literal): Scalar {
     if (type === "int64") return (literal.value as number) / 1000;
     if (type !== "string") throw unexpected("ExecutionDuration");
     const micros = parseDuration(String(literal.value));
-    if (micros === undefined)
-      throw refused(`invalid expression: invalid duration value for search attribute ExecutionDuration: ${literal.value}`);
+    if (micros === undefined) throw refused(`invalid expression: invalid duration value for search attribute ExecutionDuration: ${literal.value}`);
     return micros;
   }
   const wrongType = () =>
-    refused(
-      `invalid expression: invalid value type for search attribute ${name} of type ${TYPE_NAME[typeOf(f)]}: ${shown} (type: ${type})`,
-    );
+    refused(`invalid expression: invalid value type for search attribute ${name} of type ${TYPE_NAME[typeOf(f)]}: ${shown} (type: ${type})`);
   switch (typeOf(f)) {
     case T.INT:
     case T.DOUBLE:

@@ -15,9 +15,10 @@ const NAMESPACE: NamespaceView = {
   retention: 0,
   state: 1,
   searchAttributes: new Map(
-    Object.entries({ KW: T.KEYWORD, TX: T.TEXT, IN: T.INT, DB: T.DOUBLE, BO: T.BOOL, DT: T.DATETIME, KL: T.KEYWORD_LIST }).map(
-      ([name, type], i) => [name, { id: i + 1, type }],
-    ),
+    Object.entries({ KW: T.KEYWORD, TX: T.TEXT, IN: T.INT, DB: T.DOUBLE, BO: T.BOOL, DT: T.DATETIME, KL: T.KEYWORD_LIST }).map(([name, type], i) => [
+      name,
+      { id: i + 1, type },
+    ]),
   ),
 };
 const LIMITS = { searchAttributeKeysMax: 3, searchAttributeValueBytesMax: 2048, searchAttributesBytesMax: 4096 } as Limits;
@@ -25,9 +26,7 @@ const LIMITS = { searchAttributeKeysMax: 3, searchAttributeValueBytesMax: 2048, 
 const payload = (data: string, encoding = "json/plain"): Uint8Array =>
   encode(Payload, { metadata: { encoding: Buffer.from(encoding) }, data: Buffer.from(data) });
 const attributes = (values: Record<string, unknown>): SearchAttributes => ({
-  indexedFields: Object.fromEntries(
-    Object.entries(values).map(([name, v]) => [name, v instanceof Uint8Array ? v : payload(JSON.stringify(v))]),
-  ),
+  indexedFields: Object.fromEntries(Object.entries(values).map(([name, v]) => [name, v instanceof Uint8Array ? v : payload(JSON.stringify(v))])),
 });
 
 describe("the official server's refusals", () => {
@@ -55,21 +54,12 @@ describe("the official server's refusals", () => {
       "search attribute KW value size 3002 exceeds size limit 2048",
     );
     const many = attributes({ KW: "x".repeat(2000), TX: "x".repeat(2000), DT: "x".repeat(2000) });
-    expect(() => checkSearchAttributeSizes(many, NAMESPACE, LIMITS)).toThrow(
-      /^total size of search attributes \d+ exceeds size limit 4096$/,
-    );
+    expect(() => checkSearchAttributeSizes(many, NAMESPACE, LIMITS)).toThrow(/^total size of search attributes \d+ exceeds size limit 4096$/);
   });
 });
 
 test("null, empty lists and lists of one are values", () => {
-  for (const values of [
-    { IN: null },
-    { IN: [] },
-    { KW: ["a"] },
-    { KL: [null] },
-    { BuildIds: ["b"] },
-    { DT: "2020-01-01T00:00:00.123456789+02:00" },
-  ])
+  for (const values of [{ IN: null }, { IN: [] }, { KW: ["a"] }, { KL: [null] }, { BuildIds: ["b"] }, { DT: "2020-01-01T00:00:00.123456789+02:00" }])
     expect(() => checkSearchAttributeValues(attributes(values), NAMESPACE, LIMITS)).not.toThrow();
 });
 

@@ -1,9 +1,5 @@
 /** Search attributes as users set them: what is refused, what the indexes hold of them, and how they are served. */
-import {
-  Payload,
-  type SearchAttributes,
-  SearchAttributes as SearchAttributesType,
-} from "../../../gen/wire/temporal/api/common/v1/message.js";
+import { Payload, type SearchAttributes, SearchAttributes as SearchAttributesType } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { IndexedValueType as Type } from "../../../gen/wire/temporal/api/enums/v1/common.js";
 import { invalidArgument } from "../../api/service-error.js";
 import { decode, encode } from "../../api/wire.js";
@@ -16,8 +12,7 @@ import { parseTime } from "./time.js";
 /** Undefined: the value is null or an empty list, which removes the attribute. */
 type Decoded = { readonly value: AttributeValue | undefined } | { readonly invalid: string };
 
-const text = (b: Uint8Array | undefined): string =>
-  b === undefined ? "" : Buffer.from(b.buffer, b.byteOffset, b.byteLength).toString("utf8");
+const text = (b: Uint8Array | undefined): string => (b === undefined ? "" : Buffer.from(b.buffer, b.byteOffset, b.byteLength).toString("utf8"));
 
 /** @throws ServiceError for an attribute that does not exist, that only the server sets, or whose value has the wrong type. */
 export function checkSearchAttributeValues(attributes: SearchAttributes, namespace: NamespaceView, limits: Limits): void {
@@ -31,8 +26,7 @@ export function checkSearchAttributeValues(attributes: SearchAttributes, namespa
     if (isSystemAttribute(name) || !isSettable(name)) throw invalidArgument(`${name} attribute can't be set in SearchAttributes`);
     const { type } = attributeOf(name, namespace) as { type: number };
     const decoded = decodeValue(bytes, type);
-    if ("invalid" in decoded)
-      throw invalidArgument(`invalid value for search attribute ${name} of type ${typeName(type)}: ${decoded.invalid}`);
+    if ("invalid" in decoded) throw invalidArgument(`invalid value for search attribute ${name} of type ${typeName(type)}: ${decoded.invalid}`);
   }
 }
 
@@ -49,10 +43,7 @@ export function checkSearchAttributeSizes(attributes: SearchAttributes, _namespa
 }
 
 /** What the indexes hold. Attributes that are not defined (any more) and values that do not fit their type are left out. */
-export function indexedValues(
-  attributes: SearchAttributes,
-  namespace: NamespaceView,
-): { id: number; type: number; value: AttributeValue }[] {
+export function indexedValues(attributes: SearchAttributes, namespace: NamespaceView): { id: number; type: number; value: AttributeValue }[] {
   const out: { id: number; type: number; value: AttributeValue }[] = [];
   for (const [name, bytes] of Object.entries(attributes.indexedFields)) {
     const attribute = attributeOf(name, namespace);
@@ -88,8 +79,7 @@ function decodeValue(bytes: Uint8Array, type: number): Decoded {
   if (payload === undefined) return { invalid: "value from <>" };
   const encoding = text(payload.metadata["encoding"]);
   if (encoding === "binary/null") return { value: undefined };
-  const unreadable = () =>
-    `value from <metadata:{key:"encoding"  value:${JSON.stringify(encoding)}}  data:${JSON.stringify(text(payload.data))}>`;
+  const unreadable = () => `value from <metadata:{key:"encoding"  value:${JSON.stringify(encoding)}}  data:${JSON.stringify(text(payload.data))}>`;
   if (encoding === "binary/plain") return { invalid: `[${payload.data.join(" ")}]` };
   if (encoding !== "json/plain") return { invalid: unreadable() };
   let json: unknown;

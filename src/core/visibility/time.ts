@@ -17,14 +17,7 @@ function daysSinceEpoch(y: number, m: number, d: number): number {
 export function parseTime(s: string): number | undefined {
   const p = RFC3339.exec(s);
   if (p === null) return undefined;
-  const [year, month, day, hour, minute, second] = [1, 2, 3, 4, 5, 6].map((i) => Number(p[i])) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [year, month, day, hour, minute, second] = [1, 2, 3, 4, 5, 6].map((i) => Number(p[i])) as [number, number, number, number, number, number];
   const monthDays = month === 2 && isLeap(year) ? 29 : MONTH_DAYS[month - 1];
   if (monthDays === undefined || day < 1 || day > monthDays || hour > 23 || minute > 59 || second > 59) return undefined;
   const micros = Number((p[7] ?? "").slice(0, 6).padEnd(6, "0"));

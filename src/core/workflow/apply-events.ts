@@ -3,13 +3,7 @@
  * through the same functions, so that replaying a history gives the state's history fields by construction. `side` fields
  * (attempts, heartbeats, sticky queue, nonces ...) are set by the files that own them.
  */
-import {
-  ActivityRecord,
-  ChildRecord,
-  ExternalRecord,
-  TimerRecord,
-  WorkflowTaskRecord,
-} from "../../../gen/wire/perdure/persistence/v1/records.js";
+import { ActivityRecord, ChildRecord, ExternalRecord, TimerRecord, WorkflowTaskRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { Memo, SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { Payload } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
@@ -40,7 +34,8 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
       info.executionTime = time + info.firstTaskDelay;
       info.executionDeadline = timestampMicros(v.workflowExecutionExpirationTime);
       info.runDeadline = info.runTimeout > 0 ? time + info.firstTaskDelay + info.runTimeout : 0;
-      if (info.executionDeadline > 0 && (info.runDeadline === 0 || info.runDeadline > info.executionDeadline)) info.runDeadline = info.executionDeadline;
+      if (info.executionDeadline > 0 && (info.runDeadline === 0 || info.runDeadline > info.executionDeadline))
+        info.runDeadline = info.executionDeadline;
       info.attempt = v.attempt;
       info.retryPolicy = v.retryPolicy;
       info.cronSchedule = v.cronSchedule;

@@ -12,7 +12,14 @@ export function childStarted(ctx: Context, address: ExecutionAddress, input: Inp
   run.transferDone(input.transferId);
   const child = run.draft.children.get(input.initiatedEventId);
   if (child === undefined) return undefined;
-  const target = { initiatedEventId: child.initiatedEventId, namespaceId: child.namespaceId, namespace: child.namespace, workflowId: child.workflowId, runId: input.runId, firstRunId: input.runId };
+  const target = {
+    initiatedEventId: child.initiatedEventId,
+    namespaceId: child.namespaceId,
+    namespace: child.namespace,
+    workflowId: child.workflowId,
+    runId: input.runId,
+    firstRunId: input.runId,
+  };
   if (!run.isOpen) {
     // The parent ended meanwhile: its policy decides what becomes of the child.
     if (child.parentClosePolicy === ParentClosePolicy.ABANDON) run.transfer({ ...target, kind: TransferKind.FIRST_TASK });
@@ -94,13 +101,20 @@ export function childClosed(ctx: Context, address: ExecutionAddress, input: Inpu
       run.add(EventType.CHILD_WORKFLOW_EXECUTION_COMPLETED, "childWorkflowExecutionCompletedEventAttributes", { ...common, result: a.value.result });
       break;
     case "workflowExecutionFailedEventAttributes":
-      run.add(EventType.CHILD_WORKFLOW_EXECUTION_FAILED, "childWorkflowExecutionFailedEventAttributes", { ...common, failure: a.value.failure, retryState: a.value.retryState });
+      run.add(EventType.CHILD_WORKFLOW_EXECUTION_FAILED, "childWorkflowExecutionFailedEventAttributes", {
+        ...common,
+        failure: a.value.failure,
+        retryState: a.value.retryState,
+      });
       break;
     case "workflowExecutionCanceledEventAttributes":
       run.add(EventType.CHILD_WORKFLOW_EXECUTION_CANCELED, "childWorkflowExecutionCanceledEventAttributes", { ...common, details: a.value.details });
       break;
     case "workflowExecutionTimedOutEventAttributes":
-      run.add(EventType.CHILD_WORKFLOW_EXECUTION_TIMED_OUT, "childWorkflowExecutionTimedOutEventAttributes", { ...common, retryState: a.value.retryState });
+      run.add(EventType.CHILD_WORKFLOW_EXECUTION_TIMED_OUT, "childWorkflowExecutionTimedOutEventAttributes", {
+        ...common,
+        retryState: a.value.retryState,
+      });
       break;
     case "workflowExecutionTerminatedEventAttributes":
       run.add(EventType.CHILD_WORKFLOW_EXECUTION_TERMINATED, "childWorkflowExecutionTerminatedEventAttributes", common);
@@ -126,7 +140,8 @@ export function externalSignaled(ctx: Context, address: ExecutionAddress, input:
     initiatedEventId: pending.initiatedEventId,
     control: initiated.value.control,
   };
-  if (input.failure === undefined) run.add(EventType.EXTERNAL_WORKFLOW_EXECUTION_SIGNALED, "externalWorkflowExecutionSignaledEventAttributes", common);
+  if (input.failure === undefined)
+    run.add(EventType.EXTERNAL_WORKFLOW_EXECUTION_SIGNALED, "externalWorkflowExecutionSignaledEventAttributes", common);
   else
     run.add(EventType.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED, "signalExternalWorkflowExecutionFailedEventAttributes", {
       ...common,
@@ -150,7 +165,8 @@ export function externalCancelRequested(ctx: Context, address: ExecutionAddress,
     workflowExecution: { workflowId: pending.workflowId, runId: pending.runId },
     initiatedEventId: pending.initiatedEventId,
   };
-  if (input.failure === undefined) run.add(EventType.EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED, "externalWorkflowExecutionCancelRequestedEventAttributes", common);
+  if (input.failure === undefined)
+    run.add(EventType.EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED, "externalWorkflowExecutionCancelRequestedEventAttributes", common);
   else
     run.add(EventType.REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED, "requestCancelExternalWorkflowExecutionFailedEventAttributes", {
       ...common,

@@ -2,24 +2,30 @@
  * The end of a run: its close event and everything that follows from it - the next run of the chain, the parent's result, the
  * parent close policy of its children, queries that will never be answered, the visibility row, retention.
  */
-import { ParentClosePolicy } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
-import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
-import { RetryState, WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
-import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
+
 import { Payload, Payloads } from "../../../gen/wire/temporal/api/common/v1/message.js";
+import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
+import { WorkflowTaskFailedCause } from "../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+import { ParentClosePolicy, type RetryState, WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
 import { notFound } from "../../api/service-error.js";
-import { type Init, encode } from "../../api/wire.js";
+import { encode, type Init } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
 import type { Run } from "./context.js";
 import type { AttributesCase, AttributesOf } from "./event-factory.js";
-import { failTask, isTaskRunning } from "./workflow-task.js";
-import { WorkflowTaskFailedCause } from "../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import { TransferKind } from "./transfer-kind.js";
+import { failTask, isTaskRunning } from "./workflow-task.js";
 
 /** Identity that the official server gives to what it does itself. */
 export const HISTORY_SERVICE_IDENTITY = "history-service";
 
-export function closeRun<C extends AttributesCase>(run: Run, type: EventType, attributes: C, value: Init<AttributesOf<C>>, links: HistoryEvent["links"] = []): HistoryEvent {
+export function closeRun<C extends AttributesCase>(
+  run: Run,
+  type: EventType,
+  attributes: C,
+  value: Init<AttributesOf<C>>,
+  links: HistoryEvent["links"] = [],
+): HistoryEvent {
   const { draft, ctx } = run;
   assert(run.isOpen, "only an open run closes");
   const event = run.add(type, attributes, value, { links });
@@ -42,7 +48,8 @@ export function closeRun<C extends AttributesCase>(run: Run, type: EventType, at
       firstRunId: info.firstRunId,
     });
   for (const child of [...draft.children.values()]) {
-    if (info.newRunId !== "" && info.status === WorkflowExecutionStatus.CONTINUED_AS_NEW && child.parentClosePolicy === ParentClosePolicy.ABANDON) continue;
+    if (info.newRunId !== "" && info.status === WorkflowExecutionStatus.CONTINUED_AS_NEW && child.parentClosePolicy === ParentClosePolicy.ABANDON)
+      continue;
     if (child.startedEventId === 0 || child.parentClosePolicy === ParentClosePolicy.ABANDON) continue;
     run.transfer({
       kind: child.parentClosePolicy === ParentClosePolicy.REQUEST_CANCEL ? TransferKind.PARENT_CLOSE_CANCEL : TransferKind.PARENT_CLOSE_TERMINATE,
@@ -82,5 +89,7 @@ export function timeOutRun(run: Run, retryState: RetryState, newExecutionRunId: 
 
 /** A string as the official server's own payloads carry it (json/plain). */
 export function stringPayloads(text: string): Uint8Array {
-  return encode(Payloads, { payloads: [encode(Payload, { metadata: { encoding: Buffer.from("json/plain") }, data: Buffer.from(JSON.stringify(text)) })] });
+  return encode(Payloads, {
+    payloads: [encode(Payload, { metadata: { encoding: Buffer.from("json/plain") }, data: Buffer.from(JSON.stringify(text)) })],
+  });
 }

@@ -13,15 +13,28 @@ import { durationMicros } from "../../api/time.js";
 import { markStarted, startedActivity } from "../activity/statemachine.js";
 import type { ExecutionAddress, InputOf } from "../input.js";
 import type { Replies, StartedActivity } from "../transition.js";
-import { HISTORY_SERVICE_IDENTITY, closeRun, terminateRun } from "./close.js";
+import { closeRun, HISTORY_SERVICE_IDENTITY, terminateRun } from "./close.js";
 import { Completion, TaskFailure } from "./commands/command.js";
 import { COMMANDS, checkSequence } from "./commands/table.js";
 import type { Context, Run } from "./context.js";
 import { beginNextRun } from "./next-run.js";
 import { addressed } from "./signal.js";
-import { clearSticky, completeTask, failTask, recordStarted, scheduleWorkflowTask, startedWorkflowTask, taskByToken, timeOutTask } from "./workflow-task.js";
+import {
+  clearSticky,
+  completeTask,
+  failTask,
+  recordStarted,
+  scheduleWorkflowTask,
+  startedWorkflowTask,
+  taskByToken,
+  timeOutTask,
+} from "./workflow-task.js";
 
-export function completeWorkflowTask(ctx: Context, address: ExecutionAddress, input: InputOf<"completeWorkflowTask">): Replies["completeWorkflowTask"] {
+export function completeWorkflowTask(
+  ctx: Context,
+  address: ExecutionAddress,
+  input: InputOf<"completeWorkflowTask">,
+): Replies["completeWorkflowTask"] {
   const { request, token } = input;
   const state = addressed(ctx, address);
   let run = ctx.open(state);
@@ -167,7 +180,8 @@ function answerQueries(run: Run, request: RespondWorkflowTaskCompletedRequest): 
       left.push({ ...q, sent: false });
       continue;
     }
-    if (result.resultType === QueryResultType.ANSWERED) ctx.answers.push({ waiter: q.waiter, result: { kind: "answered", response: { queryResult: result.answer } } });
+    if (result.resultType === QueryResultType.ANSWERED)
+      ctx.answers.push({ waiter: q.waiter, result: { kind: "answered", response: { queryResult: result.answer } } });
     else ctx.answers.push({ waiter: q.waiter, result: queryFailed(result.errorMessage, { failure: result.failure }) });
   }
   draft.queries = left;

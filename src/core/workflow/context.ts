@@ -2,9 +2,10 @@
  * One application of one input: the environment, the drafts it opened, and what it has to say to the shell. Handlers change
  * drafts through `Run` and leave by returning a reply, or by throwing a ServiceError, Stale or Need, which drops everything.
  */
-import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
+
 import type { TransferRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
+import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
 import type { ServiceError } from "../../api/service-error.js";
 import type { Init } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
@@ -176,7 +177,10 @@ export class Context {
 
   /** Opens the draft of a run that begins with this input. */
   create(info: RunState["info"]): Run {
-    assert(this.runs.every((r) => !r.draft.isNew), "one new run per input");
+    assert(
+      this.runs.every((r) => !r.draft.isNew),
+      "one new run per input",
+    );
     const run = new Run(this, new RunDraft(new RunState(this.env.newKey, info), true));
     run.draft.dirty = true;
     this.runs.push(run);

@@ -1,7 +1,8 @@
 /** DescribeWorkflowExecution and the position that history readers start from. */
-import { PendingActivityState, PendingWorkflowTaskState, WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
-import { TaskQueueKind } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
+
 import type { ActivityRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import { TaskQueueKind } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
+import { PendingActivityState, PendingWorkflowTaskState, WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { duration, timestamp } from "../../api/time.js";
 import type { ExecutionAddress } from "../input.js";
 import type { HistoryPosition, Replies } from "../transition.js";
@@ -77,7 +78,10 @@ export function describe(ctx: Context, address: ExecutionAddress): Replies["desc
   };
 }
 
-function requestIdInfos(info: { startRequestId: string; requestIds: readonly string[] }): Record<string, { eventType: number; eventId: number; buffered: boolean }> {
+function requestIdInfos(info: {
+  startRequestId: string;
+  requestIds: readonly string[];
+}): Record<string, { eventType: number; eventId: number; buffered: boolean }> {
   const out: Record<string, { eventType: number; eventId: number; buffered: boolean }> = {};
   if (info.startRequestId !== "") out[info.startRequestId] = { eventType: 1, eventId: 1, buffered: false };
   return out;

@@ -22,7 +22,7 @@ import {
 import type { Memo, SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
-import { type MessageType, decode, encode } from "../../api/wire.js";
+import { decode, encode, type MessageType } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
 import { type DraftRows, Rows } from "../../lib/rows.js";
 import type { VisibilityRow } from "../visibility/row.js";

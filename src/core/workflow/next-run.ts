@@ -1,15 +1,16 @@
 /** The run that follows in a chain: continue-as-new, retry, cron. What it inherits, and how long it waits. */
-import { ContinueAsNewInitiator } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
-import { TaskQueueKind } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
-import type { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
+
 import type { ContinueAsNewWorkflowExecutionCommandAttributes } from "../../../gen/wire/temporal/api/command/v1/message.js";
+import { TaskQueueKind } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
+import { ContinueAsNewInitiator } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import type { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import type { WorkflowExecutionStartedEventAttributes } from "../../../gen/wire/temporal/api/history/v1/message.js";
 import { cappedMicros, duration, timestamp } from "../../api/time.js";
 import type { Init } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
 import { cronBackoff } from "../../lib/cron.js";
 import type { Run } from "./context.js";
-import { type NewRun, beginFirstTask, createRun } from "./start.js";
+import { beginFirstTask, createRun, type NewRun } from "./start.js";
 
 /** Microseconds until the next cron run; undefined when the workflow is no cron or its chain's time is over. */
 export function cronDelay(run: Run): number | undefined {

@@ -2,8 +2,9 @@
  * Queries. One that comes while a workflow task is pending or running waits for it, so that its answer is consistent with what
  * was acknowledged before; any other goes straight to a worker. Behaviour: service/history/api/queryworkflow of the official server.
  */
-import { QueryRejectCondition } from "../../../gen/wire/temporal/api/enums/v1/query.js";
+
 import { ResourceExhaustedCause, ResourceExhaustedScope } from "../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+import { QueryRejectCondition } from "../../../gen/wire/temporal/api/enums/v1/query.js";
 import { WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { WorkflowQuery } from "../../../gen/wire/temporal/api/query/v1/message.js";
 import { invalidArgument, resourceExhausted, workflowNotReady } from "../../api/service-error.js";
@@ -20,7 +21,9 @@ export function query(ctx: Context, address: ExecutionAddress, input: InputOf<"q
   const reject = request.queryRejectCondition;
   const isRejected =
     (reject === QueryRejectCondition.NOT_OPEN && info.status !== WorkflowExecutionStatus.RUNNING) ||
-    (reject === QueryRejectCondition.NOT_COMPLETED_CLEANLY && info.status !== WorkflowExecutionStatus.RUNNING && info.status !== WorkflowExecutionStatus.COMPLETED);
+    (reject === QueryRejectCondition.NOT_COMPLETED_CLEANLY &&
+      info.status !== WorkflowExecutionStatus.RUNNING &&
+      info.status !== WorkflowExecutionStatus.COMPLETED);
   if (isRejected) return { kind: "answered", response: { queryRejected: { status: info.status } } };
   if (request.query === undefined) throw invalidArgument("QueryArgs is not set on request.");
   const run = ctx.open(state);
@@ -45,8 +48,15 @@ export function query(ctx: Context, address: ExecutionAddress, input: InputOf<"q
     };
   }
   if (state.queries.length >= ctx.env.config.limits.bufferedQueriesMax)
-    throw resourceExhausted("consistent query buffer is full, this may be caused by too many queries and workflow not able to process query fast enough", ResourceExhaustedCause.BUSY_WORKFLOW, ResourceExhaustedScope.NAMESPACE);
-  run.draft.queries = [...run.draft.queries, { waiter: input.waiter, id: `query-${input.waiter}`, query: encode(WorkflowQuery, request.query), sent: false }];
+    throw resourceExhausted(
+      "consistent query buffer is full, this may be caused by too many queries and workflow not able to process query fast enough",
+      ResourceExhaustedCause.BUSY_WORKFLOW,
+      ResourceExhaustedScope.NAMESPACE,
+    );
+  run.draft.queries = [
+    ...run.draft.queries,
+    { waiter: input.waiter, id: `query-${input.waiter}`, query: encode(WorkflowQuery, request.query), sent: false },
+  ];
   ctx.deferred = true;
   return undefined;
 }

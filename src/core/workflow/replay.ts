@@ -2,10 +2,11 @@
  * Replay: the state that a history alone gives. A stored state equals it in every `history` field; `side` fields are listed
  * here. Reset starts from the projection, and the simulator checks the equality after every commit.
  */
-import { ExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+
 import type { ActivityRecord, ChildRecord, ExternalRecord, TimerRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import { ExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
-import { TASK_TRANSIENT, applyEvent } from "./apply-events.js";
+import { applyEvent, TASK_TRANSIENT } from "./apply-events.js";
 import { RunDraft, RunState } from "./mutable-state.js";
 
 /** Fields of ExecutionRecord that events do not give. */
@@ -89,15 +90,22 @@ export function project(state: RunState): Projection {
   for (const key of Object.keys(state.info) as (keyof ExecutionRecord)[])
     if (!SIDE_FIELDS.has(key) && key !== "workflowTask") (info as Record<string, unknown>)[key] = state.info[key];
   const task = state.info.workflowTask;
-  const byId = <T extends { initiatedEventId: number }>(rows: Map<number, T>) => [...rows.values()].sort((a, b) => a.initiatedEventId - b.initiatedEventId);
+  const byId = <T extends { initiatedEventId: number }>(rows: Map<number, T>) =>
+    [...rows.values()].sort((a, b) => a.initiatedEventId - b.initiatedEventId);
   return {
     info,
-    task: task === undefined || task.type === TASK_TRANSIENT ? undefined : { scheduledEventId: task.scheduledEventId, startedEventId: task.startedEventId },
+    task:
+      task === undefined || task.type === TASK_TRANSIENT
+        ? undefined
+        : { scheduledEventId: task.scheduledEventId, startedEventId: task.startedEventId },
     activities: [...state.activities.base.values()]
       .sort((a, b) => a.scheduledEventId - b.scheduledEventId)
       .map((a) => Object.fromEntries(ACTIVITY_HISTORY_FIELDS.map((k) => [k, a[k]])) as Partial<ActivityRecord>),
     timers: [...state.timers.base.values()].sort((a, b) => a.startedEventId - b.startedEventId),
-    children: byId(state.children.base).map(({ startedEventId, ...rest }) => ({ ...rest, startedEventId: Math.max(0, startedEventId) > 0 || startedEventId < 0 ? 1 : 0 })),
+    children: byId(state.children.base).map(({ startedEventId, ...rest }) => ({
+      ...rest,
+      startedEventId: Math.max(0, startedEventId) > 0 || startedEventId < 0 ? 1 : 0,
+    })),
     externalSignals: byId(state.externalSignals.base),
     externalCancels: byId(state.externalCancels.base),
     memo: state.memo,

@@ -2,7 +2,7 @@
 import type { RetryPolicy } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { RetryState, TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
-import { type ServiceError, invalidArgument } from "../../api/service-error.js";
+import { invalidArgument, type ServiceError } from "../../api/service-error.js";
 import { duration, durationMicros, durationProblem } from "../../api/time.js";
 import type { RunDraft } from "./mutable-state.js";
 
@@ -46,7 +46,9 @@ export function nextRetryDelay(failure: Failure | undefined): number | undefined
   return info?.case === "applicationFailureInfo" && info.value.nextRetryDelay !== undefined ? durationMicros(info.value.nextRetryDelay) : undefined;
 }
 
-export type Backoff = { state: typeof RetryState.IN_PROGRESS; delay: number } | { state: Exclude<RetryState, typeof RetryState.IN_PROGRESS>; delay?: undefined };
+export type Backoff =
+  | { state: typeof RetryState.IN_PROGRESS; delay: number }
+  | { state: Exclude<RetryState, typeof RetryState.IN_PROGRESS>; delay?: undefined };
 
 /** Microseconds until the next attempt, or why there is none. `expiration`: microseconds, 0 is none. */
 export function nextBackoff(policy: RetryPolicy, attempt: number, now: number, expiration: number, failure: Failure | undefined): Backoff {
@@ -76,9 +78,11 @@ export function withRetryDefaults(policy: RetryPolicy | undefined): RetryPolicy 
   const initial = durationMicros(policy?.initialInterval) || 1_000_000;
   const maximum = durationMicros(policy?.maximumInterval) || initial * 100;
   return {
-    initialInterval: policy?.initialInterval !== undefined && durationMicros(policy.initialInterval) !== 0 ? policy.initialInterval : duration(initial),
+    initialInterval:
+      policy?.initialInterval !== undefined && durationMicros(policy.initialInterval) !== 0 ? policy.initialInterval : duration(initial),
     backoffCoefficient: policy?.backoffCoefficient || 2,
-    maximumInterval: policy?.maximumInterval !== undefined && durationMicros(policy.maximumInterval) !== 0 ? policy.maximumInterval : duration(maximum),
+    maximumInterval:
+      policy?.maximumInterval !== undefined && durationMicros(policy.maximumInterval) !== 0 ? policy.maximumInterval : duration(maximum),
     maximumAttempts: policy?.maximumAttempts ?? 0,
     nonRetryableErrorTypes: policy?.nonRetryableErrorTypes ?? [],
   };
@@ -93,7 +97,8 @@ export function retryPolicyProblem(policy: RetryPolicy | undefined): ServiceErro
   problem = durationProblem(policy.maximumInterval);
   if (problem !== undefined) return invalidArgument(`invalid MaximumInterval set on retry policy: ${problem}`);
   const maximum = durationMicros(policy.maximumInterval);
-  if (maximum > 0 && maximum < durationMicros(policy.initialInterval)) return invalidArgument("MaximumInterval cannot be less than InitialInterval on retry policy.");
+  if (maximum > 0 && maximum < durationMicros(policy.initialInterval))
+    return invalidArgument("MaximumInterval cannot be less than InitialInterval on retry policy.");
   if (policy.maximumAttempts < 0) return invalidArgument("MaximumAttempts cannot be negative on retry policy.");
   for (const type of policy.nonRetryableErrorTypes)
     if (type.startsWith(TIMEOUT_TYPE_PREFIX) && !Object.values(TIMEOUT_NAMES).includes(type.slice(TIMEOUT_TYPE_PREFIX.length)))

@@ -1,6 +1,7 @@
 /** Signals, cancel requests and terminations from outside. */
-import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
+
 import type { Link } from "../../../gen/wire/temporal/api/common/v1/message.js";
+import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { invalidArgument, notFound } from "../../api/service-error.js";
 import type { ExecutionAddress, InputOf } from "../input.js";
 import type { Replies } from "../transition.js";
@@ -52,7 +53,12 @@ interface SignalContent {
 }
 
 /** Adds the signal and, unless told not to, makes sure that a workflow task follows. Answers the event id (0 while it waits). */
-export function addSignal(run: Run, signal: SignalContent, external: { workflowId: string; runId: string } | undefined, options: { schedules: boolean } = { schedules: true }): number {
+export function addSignal(
+  run: Run,
+  signal: SignalContent,
+  external: { workflowId: string; runId: string } | undefined,
+  options: { schedules: boolean } = { schedules: true },
+): number {
   if (isApplied(run, signal.requestId)) return 0;
   const max = run.ctx.env.config.limits.signalsPerExecutionMax;
   if (max > 0 && run.info.signalCount >= max) throw invalidArgument("exceeded workflow execution limit for signal events");
@@ -91,7 +97,14 @@ export function signal(ctx: Context, address: ExecutionAddress, input: InputOf<"
   if (external?.childWorkflowOnly === true) checkParent(run, external.workflowId, external.runId);
   const eventId = addSignal(
     run,
-    { signalName: request.signalName, input: request.input, identity: request.identity, header: request.header, requestId: request.requestId, links: request.links },
+    {
+      signalName: request.signalName,
+      input: request.input,
+      identity: request.identity,
+      header: request.header,
+      requestId: request.requestId,
+      links: request.links,
+    },
     external === undefined ? undefined : { workflowId: external.workflowId, runId: external.runId },
   );
   return { runId: run.info.runId, eventId };
@@ -142,5 +155,3 @@ export function terminate(ctx: Context, address: ExecutionAddress, input: InputO
   terminateRun(run, { reason: request.reason, details: request.details, identity: request.identity }, request.links);
   return { runId: run.info.runId };
 }
-
-

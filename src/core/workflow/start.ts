@@ -4,14 +4,19 @@
  * Behaviour: service/history/api/startworkflow/api.go and workflow_id_dedup.go of the official server.
  */
 import { ExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
-import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
-import { ContinueAsNewInitiator, WorkflowExecutionStatus, WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
-import type { WorkflowExecutionStartedEventAttributes } from "../../../gen/wire/temporal/api/history/v1/message.js";
 import type { Link } from "../../../gen/wire/temporal/api/common/v1/message.js";
+import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
+import {
+  ContinueAsNewInitiator,
+  WorkflowExecutionStatus,
+  WorkflowIdConflictPolicy,
+  WorkflowIdReusePolicy,
+} from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import { WorkflowExecutionAlreadyStartedFailure } from "../../../gen/wire/temporal/api/errordetails/v1/message.js";
+import type { WorkflowExecutionStartedEventAttributes } from "../../../gen/wire/temporal/api/history/v1/message.js";
 import type { UserMetadata } from "../../../gen/wire/temporal/api/sdk/v1/user_metadata.js";
 import { StartWorkflowExecutionRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
-import { Code, type ErrorDetail, ServiceError, detail, internal } from "../../api/service-error.js";
-import { WorkflowExecutionAlreadyStartedFailure } from "../../../gen/wire/temporal/api/errordetails/v1/message.js";
+import { Code, detail, type ErrorDetail, internal, ServiceError } from "../../api/service-error.js";
 import { cappedMicros, duration, timestampOf } from "../../api/time.js";
 import type { Init } from "../../api/wire.js";
 import { cronBackoff } from "../../lib/cron.js";
@@ -19,9 +24,9 @@ import type { ExecutionAddress, InputOf, ParentStart } from "../input.js";
 import type { Replies } from "../transition.js";
 import { HISTORY_SERVICE_IDENTITY, stringPayloads, terminateRun } from "./close.js";
 import type { Context, Run } from "./context.js";
+import type { RunState } from "./mutable-state.js";
 import { addSignal } from "./signal.js";
 import { recordStarted, scheduleWorkflowTask, startedWorkflowTask } from "./workflow-task.js";
-import type { RunState } from "./mutable-state.js";
 
 /** How the last run must have ended for ALLOW_DUPLICATE_FAILED_ONLY. */
 const FAILED: ReadonlySet<WorkflowExecutionStatus> = new Set([
@@ -62,7 +67,12 @@ export function createRun(ctx: Context, start: NewRun): Run {
   run.add(
     EventType.WORKFLOW_EXECUTION_STARTED,
     "workflowExecutionStartedEventAttributes",
-    { ...start.attributes, workflowId: start.workflowId, originalExecutionRunId: env.newRunId, firstExecutionRunId: start.attributes.firstExecutionRunId || env.newRunId },
+    {
+      ...start.attributes,
+      workflowId: start.workflowId,
+      originalExecutionRunId: env.newRunId,
+      firstExecutionRunId: start.attributes.firstExecutionRunId || env.newRunId,
+    },
     { userMetadata: start.userMetadata, links: start.links },
   );
   const info = run.info;
@@ -91,7 +101,12 @@ export function beginFirstTask(run: Run, options: { bypassDispatch?: boolean } =
 }
 
 /** What a start request makes of the first event. */
-export function startAttributes(ctx: Context, request: StartWorkflowExecutionRequest, parent: ParentStart | undefined, eager: boolean): Init<WorkflowExecutionStartedEventAttributes> {
+export function startAttributes(
+  ctx: Context,
+  request: StartWorkflowExecutionRequest,
+  parent: ParentStart | undefined,
+  eager: boolean,
+): Init<WorkflowExecutionStartedEventAttributes> {
   const now = ctx.env.now;
   const executionTimeout = cappedMicros(request.workflowExecutionTimeout);
   const startDelay = cappedMicros(request.workflowStartDelay);
@@ -127,9 +142,16 @@ export function startAttributes(ctx: Context, request: StartWorkflowExecutionReq
   } as Init<WorkflowExecutionStartedEventAttributes>;
 }
 
-export function alreadyStarted(message: string, state: { startRequestId: string; runId: string; firstRunId: string; workflowId: string }): ServiceError {
+export function alreadyStarted(
+  message: string,
+  state: { startRequestId: string; runId: string; firstRunId: string; workflowId: string },
+): ServiceError {
   const details: ErrorDetail[] = [
-    detail(WorkflowExecutionAlreadyStartedFailure, { startRequestId: state.startRequestId, runId: state.runId, firstExecutionRunId: state.firstRunId } as Init<WorkflowExecutionAlreadyStartedFailure>),
+    detail(WorkflowExecutionAlreadyStartedFailure, {
+      startRequestId: state.startRequestId,
+      runId: state.runId,
+      firstExecutionRunId: state.firstRunId,
+    } as Init<WorkflowExecutionAlreadyStartedFailure>),
   ];
   return new ServiceError(Code.ALREADY_EXISTS, message, details);
 }
@@ -140,7 +162,10 @@ function checkReuse(current: RunState["info"], policy: WorkflowIdReusePolicy): v
   switch (policy) {
     case WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY:
       if (!FAILED.has(current.status))
-        throw alreadyStarted(`Workflow execution already finished successfully. ${ids} Workflow Id reuse policy: allow duplicate workflow Id if last run failed.`, current);
+        throw alreadyStarted(
+          `Workflow execution already finished successfully. ${ids} Workflow Id reuse policy: allow duplicate workflow Id if last run failed.`,
+          current,
+        );
       return;
     case WorkflowIdReusePolicy.REJECT_DUPLICATE:
       throw alreadyStarted(`Workflow execution already finished. ${ids} Workflow Id reuse policy: reject duplicate workflow Id.`, current);
@@ -149,7 +174,11 @@ function checkReuse(current: RunState["info"], policy: WorkflowIdReusePolicy): v
 }
 
 /** The deprecated reuse policy says what to do with an open run; the conflict policy has taken its place. */
-function policies(reuse: WorkflowIdReusePolicy, conflict: WorkflowIdConflictPolicy, fallback: WorkflowIdConflictPolicy): { reuse: WorkflowIdReusePolicy; conflict: WorkflowIdConflictPolicy } {
+function policies(
+  reuse: WorkflowIdReusePolicy,
+  conflict: WorkflowIdConflictPolicy,
+  fallback: WorkflowIdConflictPolicy,
+): { reuse: WorkflowIdReusePolicy; conflict: WorkflowIdConflictPolicy } {
   if (reuse === WorkflowIdReusePolicy.TERMINATE_IF_RUNNING)
     return { reuse: WorkflowIdReusePolicy.ALLOW_DUPLICATE, conflict: WorkflowIdConflictPolicy.TERMINATE_EXISTING };
   return {
@@ -161,7 +190,8 @@ function policies(reuse: WorkflowIdReusePolicy, conflict: WorkflowIdConflictPoli
 export function start(ctx: Context, _address: ExecutionAddress, input: InputOf<"start">): Replies["start"] {
   const { request, parent } = input;
   const current = ctx.chain.current();
-  const eager = request.requestEagerExecution && request.cronSchedule === "" && cappedMicros(request.workflowStartDelay) === 0 && parent === undefined;
+  const eager =
+    request.requestEagerExecution && request.cronSchedule === "" && cappedMicros(request.workflowStartDelay) === 0 && parent === undefined;
   const policy = policies(request.workflowIdReusePolicy, request.workflowIdConflictPolicy, WorkflowIdConflictPolicy.FAIL);
   if (current !== undefined) {
     const info = current.info;
@@ -209,7 +239,10 @@ export function start(ctx: Context, _address: ExecutionAddress, input: InputOf<"
 function repeatedStart(ctx: Context, current: RunState, eager: boolean): Replies["start"] {
   const info = current.info;
   const task = info.workflowTask;
-  const eagerTask = eager && current.isOpen && task !== undefined && task.startedEventId === 3 && task.attempt === 1 ? startedWorkflowTask(ctx.open(current)) : undefined;
+  const eagerTask =
+    eager && current.isOpen && task !== undefined && task.startedEventId === 3 && task.attempt === 1
+      ? startedWorkflowTask(ctx.open(current))
+      : undefined;
   return { runId: info.runId, firstRunId: info.firstRunId, started: true, status: info.status, eagerTask, startedEventLink: { eventId: 1 } };
 }
 
@@ -217,7 +250,14 @@ function repeatedStart(ctx: Context, current: RunState, eager: boolean): Replies
 function useExisting(ctx: Context, current: RunState, request: StartWorkflowExecutionRequest): Replies["start"] {
   const options = request.onConflictOptions;
   const info = current.info;
-  const reply: Replies["start"] = { runId: info.runId, firstRunId: info.firstRunId, started: false, status: info.status, eagerTask: undefined, startedEventLink: undefined };
+  const reply: Replies["start"] = {
+    runId: info.runId,
+    firstRunId: info.firstRunId,
+    started: false,
+    status: info.status,
+    eagerTask: undefined,
+    startedEventLink: undefined,
+  };
   if (options === undefined) return reply;
   const run = ctx.open(current);
   if (options.attachRequestId && run.info.requestIds.includes(request.requestId)) return reply;
@@ -231,7 +271,8 @@ function useExisting(ctx: Context, current: RunState, request: StartWorkflowExec
     },
     { links: options.attachLinks ? request.links : [] },
   );
-  if (options.attachRequestId) run.info.requestIds = [...run.info.requestIds, request.requestId].slice(-ctx.env.config.limits.requestIdsPerExecutionMax);
+  if (options.attachRequestId)
+    run.info.requestIds = [...run.info.requestIds, request.requestId].slice(-ctx.env.config.limits.requestIdsPerExecutionMax);
   return reply;
 }
 
@@ -250,7 +291,10 @@ export function signalWithStart(ctx: Context, _address: ExecutionAddress, input:
   if (current !== undefined) {
     if (current.isOpen && policy.conflict !== WorkflowIdConflictPolicy.TERMINATE_EXISTING) {
       if (policy.conflict === WorkflowIdConflictPolicy.FAIL)
-        throw alreadyStarted(`Workflow execution is already running. WorkflowId: ${current.info.workflowId}, RunId: ${current.info.runId}.`, current.info);
+        throw alreadyStarted(
+          `Workflow execution is already running. WorkflowId: ${current.info.workflowId}, RunId: ${current.info.runId}.`,
+          current.info,
+        );
       const run = ctx.open(current);
       const eventId = addSignal(run, signal, undefined);
       return { runId: current.info.runId, started: false, eventId };

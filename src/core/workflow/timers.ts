@@ -3,14 +3,18 @@
  * fires. A timer means "not before": whatever is due is checked against the state when it fires.
  */
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
-import { ContinueAsNewInitiator, RetryState, type TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import {
+  ContinueAsNewInitiator,
+  RetryState,
+  type TimeoutType,
+  TimeoutType as TimeoutTypes,
+} from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
-import { TimeoutType as TimeoutTypes } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { activityDeadlines, endBackoff, timeOut } from "../activity/statemachine.js";
 import { HISTORY_SERVICE_IDENTITY, terminateRun, timeOutRun } from "./close.js";
 import type { Run } from "./context.js";
-import { beginNextRun, cronDelay, nextRunOf } from "./next-run.js";
 import type { RunDraft } from "./mutable-state.js";
+import { beginNextRun, cronDelay, nextRunOf } from "./next-run.js";
 import { workflowRetry } from "./retry-and-cron.js";
 import { wakeWorkflow } from "./signal.js";
 import { scheduleWorkflowTask, timeOutStickySchedule, timeOutTask } from "./workflow-task.js";
@@ -63,7 +67,9 @@ export function fireDue(run: Run): boolean {
       fired = true;
     }
   }
-  const timers = [...draft.timers.values()].filter((t) => t.fireTime <= now).sort((a, b) => a.fireTime - b.fireTime || a.startedEventId - b.startedEventId);
+  const timers = [...draft.timers.values()]
+    .filter((t) => t.fireTime <= now)
+    .sort((a, b) => a.fireTime - b.fireTime || a.startedEventId - b.startedEventId);
   for (const t of timers) {
     run.add(EventType.TIMER_FIRED, "timerFiredEventAttributes", { timerId: t.timerId, startedEventId: t.startedEventId });
     fired = true;
@@ -86,14 +92,19 @@ export function fireDue(run: Run): boolean {
 /** The run's time is over: like a failure, its policy may try again. The time of the chain is the end. */
 function timeOutWorkflow(run: Run): void {
   const info = run.info;
-  const failure = Failure.create({ message: "workflow timeout", source: "Server", failureInfo: { case: "timeoutFailureInfo", value: { timeoutType: TimeoutTypes.START_TO_CLOSE } } });
+  const failure = Failure.create({
+    message: "workflow timeout",
+    source: "Server",
+    failureInfo: { case: "timeoutFailureInfo", value: { timeoutType: TimeoutTypes.START_TO_CLOSE } },
+  });
   if (info.executionDeadline > 0 && info.executionDeadline <= run.now) {
     timeOutRun(run, RetryState.TIMEOUT, "");
     return;
   }
   const retry = workflowRetry(run.draft, run.now, failure);
   let next: Parameters<typeof nextRunOf>[1] | undefined;
-  if (retry.state === RetryState.IN_PROGRESS) next = { initiator: ContinueAsNewInitiator.RETRY, delay: retry.delay ?? 0, lastCompletionResult: undefined, failure };
+  if (retry.state === RetryState.IN_PROGRESS)
+    next = { initiator: ContinueAsNewInitiator.RETRY, delay: retry.delay ?? 0, lastCompletionResult: undefined, failure };
   else {
     const delay = cronDelay(run);
     if (delay !== undefined) next = { initiator: ContinueAsNewInitiator.CRON_SCHEDULE, delay, lastCompletionResult: undefined, failure };
@@ -131,4 +142,3 @@ export function enforceHistoryLimits(run: Run): void {
   if (reason === undefined) return;
   terminateRun(run, { reason, details: undefined, identity: HISTORY_SERVICE_IDENTITY });
 }
-

@@ -98,7 +98,12 @@ export function transferInput(id: number, record: TransferRecord, directory: Nam
         address,
         input: {
           kind: "requestCancel",
-          request: RequestCancelWorkflowExecutionRequest.create({ workflowExecution: execution, identity: IDENTITY, requestId: record.requestId, reason: a.value.reason }),
+          request: RequestCancelWorkflowExecutionRequest.create({
+            workflowExecution: execution,
+            identity: IDENTITY,
+            requestId: record.requestId,
+            reason: a.value.reason,
+          }),
           external: { ...source, initiatedEventId: record.initiatedEventId, childWorkflowOnly: a.value.childWorkflowOnly },
         },
       };
@@ -166,7 +171,14 @@ function withoutTarget(transferId: number, record: TransferRecord): Input {
   }
 }
 
-const PASSING: ReadonlySet<Code> = new Set([Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.INTERNAL, Code.DEADLINE_EXCEEDED, Code.CANCELLED, Code.UNKNOWN]);
+const PASSING: ReadonlySet<Code> = new Set([
+  Code.UNAVAILABLE,
+  Code.RESOURCE_EXHAUSTED,
+  Code.INTERNAL,
+  Code.DEADLINE_EXCEEDED,
+  Code.CANCELLED,
+  Code.UNKNOWN,
+]);
 
 /** What the source learns from the target's answer; "retry" when the answer says nothing for good. */
 export function transferResult(transferId: number, record: TransferRecord, answer: { reply: unknown } | { error: ServiceError }): Input | "retry" {
@@ -175,7 +187,14 @@ export function transferResult(transferId: number, record: TransferRecord, answe
   if (error !== undefined && PASSING.has(error.code)) return "retry";
   switch (record.kind as TransferKind) {
     case TransferKind.START_CHILD:
-      if (error === undefined) return { kind: "childStarted", transferId, initiatedEventId, runId: ("reply" in answer ? (answer.reply as Replies["start"]) : undefined)?.runId ?? "", clock: undefined };
+      if (error === undefined)
+        return {
+          kind: "childStarted",
+          transferId,
+          initiatedEventId,
+          runId: ("reply" in answer ? (answer.reply as Replies["start"]) : undefined)?.runId ?? "",
+          clock: undefined,
+        };
       return {
         kind: "childStartFailed",
         transferId,
@@ -187,10 +206,20 @@ export function transferResult(transferId: number, record: TransferRecord, answe
         kind: "externalSignaled",
         transferId,
         initiatedEventId,
-        failure: error === undefined ? undefined : error.code === Code.INVALID_ARGUMENT ? SignalCause.SIGNAL_COUNT_LIMIT_EXCEEDED : SignalCause.EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND,
+        failure:
+          error === undefined
+            ? undefined
+            : error.code === Code.INVALID_ARGUMENT
+              ? SignalCause.SIGNAL_COUNT_LIMIT_EXCEEDED
+              : SignalCause.EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND,
       };
     case TransferKind.CANCEL_EXTERNAL:
-      return { kind: "externalCancelRequested", transferId, initiatedEventId, failure: error === undefined ? undefined : CancelCause.EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND };
+      return {
+        kind: "externalCancelRequested",
+        transferId,
+        initiatedEventId,
+        failure: error === undefined ? undefined : CancelCause.EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND,
+      };
     default:
       return { kind: "transferDone", transferId };
   }

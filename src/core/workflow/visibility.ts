@@ -1,8 +1,8 @@
 /** The visibility row of a run, from its state. */
 import { Memo, SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { encode } from "../../api/wire.js";
-import { indexedValues } from "../visibility/search-attributes.js";
 import type { VisibilityRow } from "../visibility/row.js";
+import { indexedValues } from "../visibility/search-attributes.js";
 import type { Run } from "./context.js";
 
 const NONE = new Uint8Array(0);

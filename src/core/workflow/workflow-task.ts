@@ -4,18 +4,17 @@
  * Behaviour: service/history/workflow/workflow_task_state_machine.go of the official server.
  */
 import { WorkflowTaskRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
-import type { WorkflowQuery } from "../../../gen/wire/temporal/api/query/v1/message.js";
-import { WorkflowQuery as WorkflowQueryType } from "../../../gen/wire/temporal/api/query/v1/message.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
-import { TaskQueueKind } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
-import { TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
-import { SuggestContinueAsNewReason } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { WorkflowTaskFailedCause } from "../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+import { TaskQueueKind } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
+import { SuggestContinueAsNewReason, TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
+import type { WorkflowQuery } from "../../../gen/wire/temporal/api/query/v1/message.js";
+import { WorkflowQuery as WorkflowQueryType } from "../../../gen/wire/temporal/api/query/v1/message.js";
 import { notFound } from "../../api/service-error.js";
-import { type TaskToken, encodeTaskToken } from "../../api/task-token.js";
-import { MICROS_PER_SECOND, duration, timestamp, timestampOf } from "../../api/time.js";
+import { encodeTaskToken, type TaskToken } from "../../api/task-token.js";
+import { duration, MICROS_PER_SECOND, timestamp, timestampOf } from "../../api/time.js";
 import { decode } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
 import type { Poller } from "../input.js";
@@ -140,7 +139,8 @@ export function startWorkflowTask(run: Run, scheduledEventId: number, attempt: n
   const { draft } = run;
   const info = draft.info;
   const task = info.workflowTask;
-  if (!run.isOpen || task === undefined || task.scheduledEventId !== scheduledEventId || task.attempt !== attempt || task.stamp !== stamp) throw new Stale();
+  if (!run.isOpen || task === undefined || task.scheduledEventId !== scheduledEventId || task.attempt !== attempt || task.stamp !== stamp)
+    throw new Stale();
   if (task.startedEventId !== 0) {
     if (task.requestId !== poller.requestId) throw new Stale();
     return startedWorkflowTask(run);
@@ -348,7 +348,15 @@ function addCompleted(
   task: WorkflowTaskRecord,
   attributes: Pick<
     Extract<HistoryEvent["attributes"], { case: "workflowTaskCompletedEventAttributes" }>["value"],
-    "identity" | "binaryChecksum" | "workerVersion" | "sdkMetadata" | "meteringMetadata" | "versioningBehavior" | "workerDeploymentName" | "deploymentVersion" | "deployment"
+    | "identity"
+    | "binaryChecksum"
+    | "workerVersion"
+    | "sdkMetadata"
+    | "meteringMetadata"
+    | "versioningBehavior"
+    | "workerDeploymentName"
+    | "deploymentVersion"
+    | "deployment"
   >,
 ): HistoryEvent {
   return run.add(EventType.WORKFLOW_TASK_COMPLETED, "workflowTaskCompletedEventAttributes", {
@@ -369,7 +377,13 @@ function endAttempt(run: Run, task: WorkflowTaskRecord, countsAsAttempt: boolean
   run.draft.dirty = true;
 }
 
-export function failTask(run: Run, cause: WorkflowTaskFailedCause, failure: Failure | undefined, identity: string, extra: { binaryChecksum?: string; baseRunId?: string; newRunId?: string } = {}): void {
+export function failTask(
+  run: Run,
+  cause: WorkflowTaskFailedCause,
+  failure: Failure | undefined,
+  identity: string,
+  extra: { binaryChecksum?: string; baseRunId?: string; newRunId?: string } = {},
+): void {
   const task = run.info.workflowTask;
   assert(task !== undefined && task.startedEventId !== 0, "only a running workflow task fails");
   if (task.type === TASK_NORMAL)

@@ -1,8 +1,8 @@
 /** Checks on names and ids. Lengths are in bytes of UTF-8, as the official server counts them. */
 import type { WorkflowExecution } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { invalidArgument } from "../../api/service-error.js";
-import { isUuid, uuidV4 } from "../../lib/uuid.js";
 import type { Runtime } from "../../lib/runtime.js";
+import { isUuid, uuidV4 } from "../../lib/uuid.js";
 
 /** Whether the text takes more than `max` bytes, without counting when it cannot. */
 export function isLongerThan(text: string, max: number): boolean {
@@ -19,8 +19,7 @@ export function validateExecution(execution: WorkflowExecution | undefined): Wor
 
 export function validateWorkflowId(workflowId: string, max: number): void {
   if (workflowId === "") throw invalidArgument("WorkflowId is not set on request.");
-  if (isLongerThan(workflowId, max))
-    throw invalidArgument(`WorkflowId exceeds maximum allowed length (${Buffer.byteLength(workflowId)}/${max})`);
+  if (isLongerThan(workflowId, max)) throw invalidArgument(`WorkflowId exceeds maximum allowed length (${Buffer.byteLength(workflowId)}/${max})`);
 }
 
 export function validateIdentity(identity: string, max: number): void {

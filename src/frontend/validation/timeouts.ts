@@ -1,8 +1,8 @@
 /** Checks on durations, retry policies, cron schedules and start delays, with their defaults. */
 import type { Duration } from "../../../gen/wire/google/protobuf/duration.js";
 import type { RetryPolicy } from "../../../gen/wire/temporal/api/common/v1/message.js";
-import { type ServiceError, invalidArgument } from "../../api/service-error.js";
-import { DURATION_MICROS_MAX, MICROS_PER_SECOND, cappedMicros, duration } from "../../api/time.js";
+import { invalidArgument, type ServiceError } from "../../api/service-error.js";
+import { cappedMicros, DURATION_MICROS_MAX, duration, MICROS_PER_SECOND } from "../../api/time.js";
 import { parseCron } from "../../lib/cron.js";
 
 const WORKFLOW_TASK_TIMEOUT_MAX = 120 * MICROS_PER_SECOND;

@@ -1,7 +1,8 @@
 /** Checks on what a worker says of its version. */
-import { TaskQueueKind } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
-import { WorkerVersioningMode } from "../../../gen/wire/temporal/api/enums/v1/deployment.js";
+
 import type { WorkerDeploymentOptions } from "../../../gen/wire/temporal/api/deployment/v1/message.js";
+import { WorkerVersioningMode } from "../../../gen/wire/temporal/api/enums/v1/deployment.js";
+import { TaskQueueKind } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import type { TaskQueue } from "../../../gen/wire/temporal/api/taskqueue/v1/message.js";
 import { invalidArgument } from "../../api/service-error.js";
 import type { RequestLimits } from "../request-limits.js";
@@ -24,8 +25,7 @@ export function validateVersioning(
   if (isLongerThan(buildId, limits.buildIdSizeMax))
     throw invalidArgument("Build ID exceeds configured limit.workerBuildIdSize, use a shorter build ID.");
   if (options === undefined || options.workerVersioningMode !== WorkerVersioningMode.VERSIONED) return;
-  if (options.deploymentName === "" || options.buildId === "")
-    throw invalidArgument("Deployment name and build id must be set together.");
+  if (options.deploymentName === "" || options.buildId === "") throw invalidArgument("Deployment name and build id must be set together.");
   const max = Math.trunc((limits.idLengthMax - VERSION_ID_OVERHEAD) / 2);
   for (const [field, value] of [
     ["WorkerDeploymentName", options.deploymentName],

@@ -32,7 +32,7 @@ import { validateLongPollDeadline } from "../long-poll.js";
 import type { Services } from "../services.js";
 import { taskToken } from "../task-token.js";
 import { validateIdentity } from "../validation/execution.js";
-import { type SizeContext, isBlobAllowed, serverFailure, truncateFailure } from "../validation/size.js";
+import { isBlobAllowed, type SizeContext, serverFailure, truncateFailure } from "../validation/size.js";
 import { validateTaskQueue } from "../validation/task-queue.js";
 import { validateVersioning } from "../validation/versioning.js";
 import { activityTaskResponse } from "./task-response.js";
@@ -194,7 +194,8 @@ async function fail(
 
 async function cancel(s: Services, target: Target, request: { details: Uint8Array | undefined; identity: string }): Promise<Record<string, never>> {
   const { details, identity } = request;
-  if (isAllowed(details, target.size)) await s.history.submit(target.address, { kind: "cancelActivity", activity: target.activity, details, identity });
+  if (isAllowed(details, target.size))
+    await s.history.submit(target.address, { kind: "cancelActivity", activity: target.activity, details, identity });
   else await failTooLarge(s, target, "Cancel details exceed size limit.", identity);
   return {};
 }

@@ -1,5 +1,5 @@
 /** RequestCancel, Terminate and Delete of a workflow execution, and ResetStickyTaskQueue. */
-import { TerminateWorkflowExecutionRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+
 import type {
   DeleteWorkflowExecutionRequest,
   DeleteWorkflowExecutionResponse,
@@ -9,6 +9,7 @@ import type {
   ResetStickyTaskQueueResponse,
   TerminateWorkflowExecutionResponse,
 } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import { TerminateWorkflowExecutionRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Handler } from "../../api/call.js";
 import { Code, ServiceError } from "../../api/service-error.js";
 import type { Services } from "../services.js";

@@ -7,7 +7,7 @@
  */
 import { HistoryToken } from "../../../gen/wire/perdure/persistence/v1/token.js";
 import { invalidArgument } from "../../api/service-error.js";
-import { EMPTY_BYTES, Reader, decode, encode } from "../../api/wire.js";
+import { decode, EMPTY_BYTES, encode, Reader } from "../../api/wire.js";
 import type { HistoryRange } from "../../core/transition.js";
 import type { HistoryService } from "../../history/contract.js";
 

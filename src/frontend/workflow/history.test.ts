@@ -6,8 +6,8 @@ import {
   GetWorkflowExecutionHistoryRequest,
   GetWorkflowExecutionHistoryReverseRequest,
 } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
-import { type Init, decode } from "../../api/wire.js";
-import { type FakeCall, type Fakes, RUN_ID, fakeServices, framed, started } from "../fake-services.js";
+import { decode, type Init } from "../../api/wire.js";
+import { type FakeCall, type Fakes, fakeServices, framed, RUN_ID, started } from "../fake-services.js";
 import { getWorkflowExecutionHistory, getWorkflowExecutionHistoryReverse } from "./history.js";
 
 const plain = { eventType: EventType.WORKFLOW_TASK_SCHEDULED };

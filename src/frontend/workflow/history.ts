@@ -2,7 +2,11 @@
 import { HistoryToken } from "../../../gen/wire/perdure/persistence/v1/token.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { HistoryEventFilterType, TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
-import { History, type HistoryEvent, type WorkflowExecutionContinuedAsNewEventAttributes } from "../../../gen/wire/temporal/api/history/v1/message.js";
+import {
+  History,
+  type HistoryEvent,
+  type WorkflowExecutionContinuedAsNewEventAttributes,
+} from "../../../gen/wire/temporal/api/history/v1/message.js";
 import type {
   GetWorkflowExecutionHistoryRequest,
   GetWorkflowExecutionHistoryResponse,
@@ -10,12 +14,12 @@ import type {
   GetWorkflowExecutionHistoryReverseResponse,
 } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Call, Handler } from "../../api/call.js";
-import { EMPTY_BYTES, type Init, decode, encode } from "../../api/wire.js";
+import { decode, EMPTY_BYTES, encode, type Init } from "../../api/wire.js";
 import type { ExecutionAddress } from "../../core/input.js";
 import type { HistoryPosition } from "../../core/transition.js";
-import { type Services, remainingMs } from "../services.js";
+import { remainingMs, type Services } from "../services.js";
 import { validateExecution } from "../validation/execution.js";
-import { HISTORY_PAGE_BYTES_MAX, append, decodeHistoryToken, encodeHistoryToken, lastEvent, readPage } from "./history-page.js";
+import { append, decodeHistoryToken, encodeHistoryToken, HISTORY_PAGE_BYTES_MAX, lastEvent, readPage } from "./history-page.js";
 
 /** A long poll answers this long before the caller's deadline. */
 const LONG_POLL_TAIL_MS = 1000;

@@ -8,7 +8,7 @@ import type { Call, Handler } from "../../api/call.js";
 import { deadlineExceeded, invalidArgument } from "../../api/service-error.js";
 import type { ExecutionAddress } from "../../core/input.js";
 import type { QueryReply } from "../../core/transition.js";
-import { type Services, remainingMs } from "../services.js";
+import { remainingMs, type Services } from "../services.js";
 import { validateExecution } from "../validation/execution.js";
 import { validateBlob } from "../validation/size.js";
 

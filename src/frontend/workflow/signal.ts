@@ -1,6 +1,9 @@
 /** SignalWorkflowExecution. */
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
-import type { SignalWorkflowExecutionRequest, SignalWorkflowExecutionResponse } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import type {
+  SignalWorkflowExecutionRequest,
+  SignalWorkflowExecutionResponse,
+} from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Handler } from "../../api/call.js";
 import { invalidArgument } from "../../api/service-error.js";
 import type { Services } from "../services.js";

@@ -1,5 +1,5 @@
 /** StartWorkflowExecution and SignalWithStartWorkflowExecution: checks and defaults, then one input to history. */
-import { type Link } from "../../../gen/wire/temporal/api/common/v1/message.js";
+import type { Link } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type {

@@ -19,7 +19,11 @@ export const describeTaskQueue =
   (request) => {
     const namespace = s.namespaces.view(request.namespace);
     const isEnhanced = request.apiMode === DescribeTaskQueueMode.ENHANCED;
-    const queue = validateTaskQueue(request.taskQueue, s.limits(request.namespace).idLengthMax, request.apiMode === DescribeTaskQueueMode.UNSPECIFIED);
+    const queue = validateTaskQueue(
+      request.taskQueue,
+      s.limits(request.namespace).idLengthMax,
+      request.apiMode === DescribeTaskQueueMode.UNSPECIFIED,
+    );
     if (request.taskQueueType === TaskQueueType.UNSPECIFIED || isEnhanced) request.taskQueueType = TaskQueueType.WORKFLOW;
     if (request.taskQueueTypes.length === 0) request.taskQueueTypes = [TaskQueueType.WORKFLOW, TaskQueueType.ACTIVITY];
     if (request.reportTaskReachability && (request.versions?.buildIds.length ?? 0) > REACHABILITY_BUILD_IDS_MAX)

@@ -1,6 +1,9 @@
 /** What a worker gets for a started task: the reply of the core, completed with history and payloads from the rows. */
 import { HistoryToken } from "../../../gen/wire/perdure/persistence/v1/token.js";
-import type { PollActivityTaskQueueResponse, PollWorkflowTaskQueueResponse } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import type {
+  PollActivityTaskQueueResponse,
+  PollWorkflowTaskQueueResponse,
+} from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { encodeTaskToken } from "../../api/task-token.js";
 import { EMPTY_BYTES, type Init } from "../../api/wire.js";
 import type { NamespaceView } from "../../core/namespace-view.js";
@@ -9,7 +12,11 @@ import type { DirectQuery } from "../../matching/contract.js";
 import type { Services } from "../services.js";
 import { append, encodeHistoryToken, readPage } from "./history-page.js";
 
-export async function workflowTaskResponse(s: Services, namespace: NamespaceView, task: StartedWorkflowTask): Promise<Init<PollWorkflowTaskQueueResponse>> {
+export async function workflowTaskResponse(
+  s: Services,
+  namespace: NamespaceView,
+  task: StartedWorkflowTask,
+): Promise<Init<PollWorkflowTaskQueueResponse>> {
   const { history: range, trailing } = task;
   const { data, next } = await readPage(s.history, range, range.fromEventId, s.limits(namespace.name).historyPageSizeMax);
   const runId = task.response.workflowExecution?.runId ?? "";

@@ -13,12 +13,17 @@ import {
   StartWorkflowExecutionRequest,
   TerminateWorkflowExecutionRequest,
 } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import { notFound } from "../../api/service-error.js";
 import { decodeTaskToken } from "../../api/task-token.js";
 import { decode } from "../../api/wire.js";
-import { notFound } from "../../api/service-error.js";
 import type { QueryReply, StartedWorkflowTask } from "../../core/transition.js";
-import { RUN_ID, fakeServices, framed, started } from "../fake-services.js";
-import { pollActivityTaskQueue, recordActivityTaskHeartbeatById, respondActivityTaskCompletedById, respondActivityTaskFailedById } from "./activity-tasks.js";
+import { fakeServices, framed, RUN_ID, started } from "../fake-services.js";
+import {
+  pollActivityTaskQueue,
+  recordActivityTaskHeartbeatById,
+  respondActivityTaskCompletedById,
+  respondActivityTaskFailedById,
+} from "./activity-tasks.js";
 import { deleteWorkflowExecution, terminateWorkflowExecution } from "./cancel-terminate-delete.js";
 import { getWorkflowExecutionHistory } from "./history.js";
 import { queryWorkflow } from "./query.js";
@@ -152,7 +157,10 @@ test("a query that nobody answers is given up at its deadline, or when its calle
 test("terminate says who did it when the caller does not", async () => {
   const f = await fakeServices();
   f.history.replies = { terminate: () => ({ runId: RUN_ID }) };
-  await terminateWorkflowExecution(f.s)(TerminateWorkflowExecutionRequest.create({ namespace: "default", workflowExecution: { workflowId: "w" } }), f.call());
+  await terminateWorkflowExecution(f.s)(
+    TerminateWorkflowExecutionRequest.create({ namespace: "default", workflowExecution: { workflowId: "w" } }),
+    f.call(),
+  );
   expect(f.history.inputs[0]?.input).toMatchObject({ request: { reason: "terminated by user via frontend", identity: "frontend-service" } });
 });
 
@@ -160,7 +168,10 @@ test("delete ends an open run first, and goes on when it has ended by itself", a
   const f = await fakeServices();
   f.history.append(started);
   f.history.replies = { terminate: () => Promise.reject(notFound("workflow execution already completed")), delete: () => ({ runId: RUN_ID }) };
-  await deleteWorkflowExecution(f.s)(DeleteWorkflowExecutionRequest.create({ namespace: "default", workflowExecution: { workflowId: "w" } }), f.call());
+  await deleteWorkflowExecution(f.s)(
+    DeleteWorkflowExecutionRequest.create({ namespace: "default", workflowExecution: { workflowId: "w" } }),
+    f.call(),
+  );
   expect(f.history.inputs.map(({ address, input }) => [input.kind, address.runId])).toEqual([
     ["historyPosition", ""],
     ["terminate", RUN_ID],

@@ -1,6 +1,7 @@
 /** Lists and counts. ListOpen and ListClosed are queries too: they are written as one, as the official server does. */
-import { WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+
 import type { Timestamp } from "../../../gen/wire/google/protobuf/timestamp.js";
+import { WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { StartTimeFilter } from "../../../gen/wire/temporal/api/filter/v1/message.js";
 import type {
   CountWorkflowExecutionsRequest,

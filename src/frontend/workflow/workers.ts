@@ -9,7 +9,7 @@ import type {
 } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Handler } from "../../api/call.js";
 import { validateLongPollDeadline } from "../long-poll.js";
-import { type Services, remainingMs } from "../services.js";
+import { remainingMs, type Services } from "../services.js";
 import { validateIdentity } from "../validation/execution.js";
 import { validateTaskQueue } from "../validation/task-queue.js";
 

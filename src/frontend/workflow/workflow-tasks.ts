@@ -1,6 +1,7 @@
 /** Workflow tasks: poll, complete, fail; answers to queries that a worker was asked directly. */
-import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
+
 import { QueryResultType } from "../../../gen/wire/temporal/api/enums/v1/query.js";
+import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import type {
   PollActivityTaskQueueResponse,
   PollWorkflowTaskQueueRequest,
@@ -14,7 +15,7 @@ import type {
 } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Handler } from "../../api/call.js";
 import { invalidArgument } from "../../api/service-error.js";
-import { type Init, encode } from "../../api/wire.js";
+import { encode, type Init } from "../../api/wire.js";
 import { validateLongPollDeadline } from "../long-poll.js";
 import type { Services } from "../services.js";
 import { taskToken } from "../task-token.js";

@@ -3,8 +3,9 @@
  * in the registry; once that is durable, request ids and history go in slices, newest events first, so that a crash in between is
  * made up for at the next start. A prefix that another run still shares stays.
  */
-import type { Logger, Runtime } from "../../lib/runtime.js";
+
 import { Kind } from "../../core/workflow/mutable-state.js";
+import type { Logger, Runtime } from "../../lib/runtime.js";
 import type { Batch } from "../../persistence/batch.js";
 import type { Store } from "../../persistence/store.js";
 
@@ -76,7 +77,9 @@ export class Retention {
     }
     const forks = await this.store.readForks(t.branch);
     const kept = Math.max(0, ...forks.map((f) => f.endEventId - 1));
-    const newest = (await this.store.readHistory(t.branch, kept + 1, t.lastEventId + 1, true, SLICE_BYTES)).filter((b) => b.firstEventId > kept).slice(0, SLICE_ROWS);
+    const newest = (await this.store.readHistory(t.branch, kept + 1, t.lastEventId + 1, true, SLICE_BYTES))
+      .filter((b) => b.firstEventId > kept)
+      .slice(0, SLICE_ROWS);
     const from = newest.at(-1)?.firstEventId ?? kept + 1;
     const isLast = from <= kept + 1;
     const next: Tombstone = { ...t, lastEventId: from - 1 };

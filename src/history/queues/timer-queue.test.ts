@@ -56,6 +56,15 @@ describe("the timer queue", () => {
     expect(t.keys).toEqual([1]);
   });
 
+  it("does not fire a row with one that is due a moment earlier", async () => {
+    const t = new FakeTimers();
+    await t.queue.start();
+    t.queue.add({ clock: 0, due: t.runtime.now + 10 * MS, key: 1 });
+    t.queue.add({ clock: 0, due: t.runtime.now + 10 * MS + 500, key: 2 });
+    await t.runtime.advance(10);
+    expect(t.keys).toEqual([1]);
+  });
+
   it("ignores rows of other clocks", async () => {
     const t = new FakeTimers();
     await t.queue.start();

@@ -65,7 +65,11 @@ it("waits from one second to five minutes between attempts", async () => {
   t.outcome = async () => ({ retry: "unavailable" });
   t.queue().add(1, TransferRecord.create({}));
   await t.runtime.settle();
-  for (const [attempts, ms] of [[1, 1_000], [2, 2_000], [3, 4_000]] as const) {
+  for (const [attempts, ms] of [
+    [1, 1_000],
+    [2, 2_000],
+    [3, 4_000],
+  ] as const) {
     await t.runtime.advance(ms - 1);
     expect(t.ran.length).toBe(attempts);
     await t.runtime.advance(1);

@@ -106,7 +106,12 @@ export class TransferQueue {
     if (outcome !== "done" && !this.isStopped) {
       const { attempt } = task.record;
       const delayMs = Math.min(BACKOFF_MS_MIN * 2 ** Math.min(attempt, 20), BACKOFF_MS_MAX);
-      const record: TransferRecord = { ...task.record, attempt: attempt + 1, nextTime: this.o.runtime.nowMicros() + delayMs * 1000, lastError: outcome.retry };
+      const record: TransferRecord = {
+        ...task.record,
+        attempt: attempt + 1,
+        nextTime: this.o.runtime.nowMicros() + delayMs * 1000,
+        lastError: outcome.retry,
+      };
       this.o.save(task.id, record);
       this.rest({ id: task.id, record }, delayMs);
     }

@@ -140,10 +140,17 @@ export class MemoryStore implements Store {
   }
 
   async readForks(parentBranch: number): Promise<{ childBranch: number; endEventId: number }[]> {
-    return [...(this.tables.forks.get(parentBranch) ?? [])].sort((a, b) => a[0] - b[0]).map(([childBranch, endEventId]) => ({ childBranch, endEventId }));
+    return [...(this.tables.forks.get(parentBranch) ?? [])]
+      .sort((a, b) => a[0] - b[0])
+      .map(([childBranch, endEventId]) => ({ childBranch, endEventId }));
   }
 
-  async readDue(clock: number, until: number, after: { due: number; key: number } | undefined, limit: number): Promise<{ due: number; key: number }[]> {
+  async readDue(
+    clock: number,
+    until: number,
+    after: { due: number; key: number } | undefined,
+    limit: number,
+  ): Promise<{ due: number; key: number }[]> {
     const list = this.tables.dues.get(clock) ?? [];
     const from = after === undefined ? 0 : lowerBound(list, { due: after.due, key: after.key + 1 }, compareDue);
     const out: { due: number; key: number }[] = [];
@@ -262,7 +269,11 @@ export class MemoryStore implements Store {
     for (const { at, write } of b.backlog.values()) {
       const list = t.backlog.get(at.queue) ?? [];
       t.backlog.set(at.queue, list);
-      const i = lowerBound(list.map((r) => r.at), at, compareBacklog);
+      const i = lowerBound(
+        list.map((r) => r.at),
+        at,
+        compareBacklog,
+      );
       const there = list[i] !== undefined && compareBacklog(list[i].at, at) === 0;
       if (write.op === "delete") {
         if (there) list.splice(i, 1);

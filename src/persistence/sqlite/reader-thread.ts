@@ -42,7 +42,11 @@ export class ReaderThread {
   }
 
   private start(): Worker {
-    const worker = new Worker(threadFile("reader-worker"), { workerData: { file: this.options.file, durability: this.options.durability }, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 64 } });
+    const worker = new Worker(threadFile("reader-worker"), {
+      workerData: { file: this.options.file, durability: this.options.durability },
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: 64 },
+    });
     worker.unref();
     worker.on("message", (m: Message) => {
       const w = this.waiting.get(m.id);

@@ -40,7 +40,8 @@ export function schemaVersion(db: Database.Database, file: string): number {
   const version = db.pragma("user_version", { simple: true }) as number;
   const application = db.pragma("application_id", { simple: true }) as number;
   const tables = (db.prepare("SELECT count(*) AS n FROM sqlite_schema").get() as { n: number }).n;
-  if (tables > 0 && application !== APPLICATION_ID) throw new SchemaError(`${file} is a SQLite file of another program (application id ${application}).`);
+  if (tables > 0 && application !== APPLICATION_ID)
+    throw new SchemaError(`${file} is a SQLite file of another program (application id ${application}).`);
   if (version > SCHEMA_VERSION) {
     const row = db.prepare("SELECT value FROM meta WHERE name = 'schema'").get() as { value: string } | undefined;
     throw new SchemaError(
@@ -54,7 +55,9 @@ export function schemaVersion(db: Database.Database, file: string): number {
 export function migrate(db: Database.Database, from: number): void {
   db.transaction(() => {
     for (const version of VERSIONS.slice(from)) db.exec(version.sql);
-    db.prepare("INSERT INTO meta (name, value) VALUES ('schema', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value").run(VERSIONS.at(-1)?.name ?? "");
+    db.prepare("INSERT INTO meta (name, value) VALUES ('schema', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value").run(
+      VERSIONS.at(-1)?.name ?? "",
+    );
     db.pragma(`user_version = ${SCHEMA_VERSION}`);
     db.pragma(`application_id = ${APPLICATION_ID}`);
   })();

@@ -12,8 +12,8 @@ import { type HistoryBatch, KEYED_KIND_MIN, type LoadedExecution, type RunAddres
 import type { VisibilityReader } from "../visibility.js";
 import { type Durability, openConnection } from "./connection.js";
 import { ReaderThread } from "./reader-thread.js";
-import { SCHEMA_VERSION, migrate, schemaVersion } from "./schema.js";
-import { SqliteVisibilityReader, mergeText } from "./visibility.js";
+import { migrate, SCHEMA_VERSION, schemaVersion } from "./schema.js";
+import { mergeText, SqliteVisibilityReader } from "./visibility.js";
 import { BatchWriter } from "./write-batch.js";
 import { WriterThread } from "./writer-thread.js";
 
@@ -55,7 +55,15 @@ export class SqliteStore implements Store {
     this.inFlightMax = 2;
     this.readers = options.file === ":memory:" ? undefined : new ReaderThread(options);
     this.visibility = new SqliteVisibilityReader(
-      this.readers === undefined ? (sql, params) => Promise.resolve(db.prepare(sql).raw().all(...params) as unknown[][]) : (sql, params) => (this.readers as ReaderThread).query(sql, params),
+      this.readers === undefined
+        ? (sql, params) =>
+            Promise.resolve(
+              db
+                .prepare(sql)
+                .raw()
+                .all(...params) as unknown[][],
+            )
+        : (sql, params) => (this.readers as ReaderThread).query(sql, params),
     );
   }
 
@@ -77,13 +85,18 @@ export class SqliteStore implements Store {
       db.close();
       throw e;
     }
-    const onWriter = options.file !== ":memory:" && (options.commitThread === "writer" || (options.commitThread === "auto" && options.durability === "full" && medianFsyncMs(options) >= FSYNC_ENGINE_MS_MAX));
+    const onWriter =
+      options.file !== ":memory:" &&
+      (options.commitThread === "writer" ||
+        (options.commitThread === "auto" && options.durability === "full" && medianFsyncMs(options) >= FSYNC_ENGINE_MS_MAX));
     if (onWriter) return new SqliteStore(options, db, undefined, await WriterThread.start(options));
     return new SqliteStore(options, db, new BatchWriter(db), undefined);
   }
 
   async findRun(a: RunAddress): Promise<{ key: number; runId: string } | undefined> {
-    const row = (a.runId === "" ? this.r.currentRun.get(a.namespaceKey, a.workflowId) : this.r.run.get(a.namespaceKey, a.workflowId, a.runId)) as { key: number; runId: string } | undefined;
+    const row = (a.runId === "" ? this.r.currentRun.get(a.namespaceKey, a.workflowId) : this.r.run.get(a.namespaceKey, a.workflowId, a.runId)) as
+      | { key: number; runId: string }
+      | undefined;
     return row;
   }
 
@@ -102,7 +115,10 @@ export class SqliteStore implements Store {
   }
 
   async listComponents(key: number, kind: number, after: ComponentId | undefined, limit: number): Promise<{ id: ComponentId; value: Uint8Array }[]> {
-    return (after === undefined ? this.r.components.all(key, kind, limit) : this.r.componentsAfter.all(key, kind, after, limit)) as { id: ComponentId; value: Uint8Array }[];
+    return (after === undefined ? this.r.components.all(key, kind, limit) : this.r.componentsAfter.all(key, kind, after, limit)) as {
+      id: ComponentId;
+      value: Uint8Array;
+    }[];
   }
 
   async readHistory(branch: number, fromEventId: number, endEventId: number, reverse: boolean, bytesMax: number): Promise<HistoryBatch[]> {
@@ -121,7 +137,12 @@ export class SqliteStore implements Store {
     return this.r.forks.all(parentBranch) as { childBranch: number; endEventId: number }[];
   }
 
-  async readDue(clock: number, until: number, after: { due: number; key: number } | undefined, limit: number): Promise<{ due: number; key: number }[]> {
+  async readDue(
+    clock: number,
+    until: number,
+    after: { due: number; key: number } | undefined,
+    limit: number,
+  ): Promise<{ due: number; key: number }[]> {
     return this.r.due.all(clock, until, after?.due ?? -1, after?.key ?? -1, limit) as { due: number; key: number }[];
   }
 
@@ -130,7 +151,12 @@ export class SqliteStore implements Store {
   }
 
   async readBacklog(queue: number, after: BacklogKey | undefined, limit: number): Promise<{ at: BacklogKey; value: Uint8Array }[]> {
-    const rows = this.r.backlog.all(queue, after?.priority ?? -1, after?.pass ?? -1, after?.id ?? -1, limit) as { priority: number; pass: number; id: number; value: Uint8Array }[];
+    const rows = this.r.backlog.all(queue, after?.priority ?? -1, after?.pass ?? -1, after?.id ?? -1, limit) as {
+      priority: number;
+      pass: number;
+      id: number;
+      value: Uint8Array;
+    }[];
     return rows.map((row) => ({ at: { queue, priority: row.priority, pass: row.pass, id: row.id }, value: row.value }));
   }
 
@@ -199,7 +225,13 @@ export class SqliteStore implements Store {
 
   statistics(): { commits: number; rows: number; fsyncs: number; walBytes: number; fileBytes: number } {
     const fileBytes = this.options.file !== ":memory:" && existsSync(this.options.file) ? statSync(this.options.file).size : 0;
-    return { commits: this.commits, rows: this.rows, fsyncs: this.options.durability === "full" ? this.commits : 0, walBytes: this.walBytes(), fileBytes };
+    return {
+      commits: this.commits,
+      rows: this.rows,
+      fsyncs: this.options.durability === "full" ? this.commits : 0,
+      walBytes: this.walBytes(),
+      fileBytes,
+    };
   }
 
   /** A consistent copy of the file, while the server runs. */
@@ -222,7 +254,8 @@ function classify(e: unknown, committing: boolean): StoreFailure {
   const code = (e as { code?: string }).code ?? "";
   const message = e instanceof Error ? e.message : String(e);
   if (code === "SQLITE_FULL" || code === "ENOSPC") return new StoreFailure("full", message, { cause: e });
-  if (committing || code.startsWith("SQLITE_IOERR") || code === "SQLITE_CORRUPT" || code === "SQLITE_NOTADB") return new StoreFailure("lost", message, { cause: e });
+  if (committing || code.startsWith("SQLITE_IOERR") || code === "SQLITE_CORRUPT" || code === "SQLITE_NOTADB")
+    return new StoreFailure("lost", message, { cause: e });
   return new StoreFailure("refused", message, { cause: e });
 }
 
@@ -266,7 +299,9 @@ function readStatements(db: Database.Database) {
     forks: db.prepare("SELECT child AS childBranch, end_event_id AS endEventId FROM fork WHERE parent = ? ORDER BY child"),
     due: db.prepare("SELECT due, key FROM due WHERE clock = ? AND due <= ? AND (due, key) > (?, ?) ORDER BY due, key LIMIT ?"),
     nextDue: db.prepare("SELECT due FROM due WHERE clock = ? ORDER BY due LIMIT 1"),
-    backlog: db.prepare("SELECT priority, pass, id, record AS value FROM backlog WHERE queue = ? AND (priority, pass, id) > (?, ?, ?) ORDER BY priority, pass, id LIMIT ?"),
+    backlog: db.prepare(
+      "SELECT priority, pass, id, record AS value FROM backlog WHERE queue = ? AND (priority, pass, id) > (?, ?, ?) ORDER BY priority, pass, id LIMIT ?",
+    ),
     countBacklog: db.prepare("SELECT count(*) AS n FROM backlog WHERE queue = ?"),
     registry: db.prepare("SELECT kind, id, version, record AS value FROM registry ORDER BY kind, id"),
   };

@@ -71,8 +71,7 @@ export class SqliteVisibilityWriter {
   constructor(private readonly db: Database.Database) {
     this.insert = db.prepare("INSERT INTO visibility VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     // What never changes after the start is not written again.
-    this.update =
-      db.prepare(`UPDATE visibility SET task_queue = ?, status = ?, division = ?, close_time = ?, history_length = ?, history_size = ?,
+    this.update = db.prepare(`UPDATE visibility SET task_queue = ?, status = ?, division = ?, close_time = ?, history_length = ?, history_size = ?,
       state_transition_count = ?, memo = ?, search_attributes = ?, attributes = ? WHERE key = ?`);
     this.remove = db.prepare("DELETE FROM visibility WHERE key = ?");
     this.attributes = db.prepare("SELECT attributes FROM visibility WHERE key = ?").pluck();
@@ -365,10 +364,7 @@ export class SqliteVisibilityReader implements VisibilityReader {
     return rows[0]?.[0] as number;
   }
 
-  async countGroups(
-    query: VisibilityQuery,
-    groupBy: readonly Field[],
-  ): Promise<{ values: (AttributeValue | undefined)[]; count: number }[]> {
+  async countGroups(query: VisibilityQuery, groupBy: readonly Field[]): Promise<{ values: (AttributeValue | undefined)[]; count: number }[]> {
     const c = new Compiler(query.namespaceKey);
     const { from, expressions } = joined(groupBy, c, query.namespaceKey);
     const by = expressions.join(", ");

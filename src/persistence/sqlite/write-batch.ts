@@ -90,7 +90,9 @@ function statements(db: Database.Database) {
     insertRun: db.prepare("INSERT INTO run (namespace, workflow_id, run_id, key) VALUES (?, ?, ?, ?)"),
     deleteRun: db.prepare("DELETE FROM run WHERE namespace = ? AND workflow_id = ? AND run_id = ?"),
     insertComponent: db.prepare("INSERT INTO component (key, kind, id, record) VALUES (?, ?, ?, ?)"),
-    putComponent: db.prepare("INSERT INTO component (key, kind, id, record) VALUES (?, ?, ?, ?) ON CONFLICT (key, kind, id) DO UPDATE SET record = excluded.record"),
+    putComponent: db.prepare(
+      "INSERT INTO component (key, kind, id, record) VALUES (?, ?, ?, ?) ON CONFLICT (key, kind, id) DO UPDATE SET record = excluded.record",
+    ),
     deleteComponent: db.prepare("DELETE FROM component WHERE key = ? AND kind = ? AND id = ?"),
     purgeComponents: db.prepare("DELETE FROM component WHERE key = ?"),
     insertHistory: db.prepare("INSERT INTO history (branch, first_event_id, data) VALUES (?, ?, ?)"),
@@ -101,7 +103,9 @@ function statements(db: Database.Database) {
     deleteDue: db.prepare("DELETE FROM due WHERE clock = ? AND due = ? AND key = ?"),
     putBacklog: db.prepare("INSERT OR REPLACE INTO backlog (queue, priority, pass, id, record) VALUES (?, ?, ?, ?, ?)"),
     deleteBacklog: db.prepare("DELETE FROM backlog WHERE queue = ? AND priority = ? AND pass = ? AND id = ?"),
-    putRegistry: db.prepare("INSERT INTO registry (kind, id, version, record) VALUES (?, ?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET version = excluded.version, record = excluded.record"),
+    putRegistry: db.prepare(
+      "INSERT INTO registry (kind, id, version, record) VALUES (?, ?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET version = excluded.version, record = excluded.record",
+    ),
     deleteRegistry: db.prepare("DELETE FROM registry WHERE kind = ? AND id = ?"),
   };
 }

@@ -15,7 +15,11 @@ export class WriterThread {
     worker.on("message", (m: { id: number; failed?: { code: string; message: string }; committing?: boolean }) => {
       const resolve = this.waiting.get(m.id);
       this.waiting.delete(m.id);
-      resolve?.(m.failed === undefined ? undefined : { failed: Object.assign(new Error(m.failed.message), { code: m.failed.code }), committing: m.committing === true });
+      resolve?.(
+        m.failed === undefined
+          ? undefined
+          : { failed: Object.assign(new Error(m.failed.message), { code: m.failed.code }), committing: m.committing === true },
+      );
     });
     worker.on("error", (e) => {
       for (const resolve of this.waiting.values()) resolve({ failed: e, committing: true });
@@ -24,7 +28,10 @@ export class WriterThread {
   }
 
   static start(options: SqliteStoreOptions): Promise<WriterThread> {
-    const worker = new Worker(threadFile("writer-worker"), { workerData: { file: options.file, durability: options.durability, pragmas: options.pragmas }, execArgv: [] });
+    const worker = new Worker(threadFile("writer-worker"), {
+      workerData: { file: options.file, durability: options.durability, pragmas: options.pragmas },
+      execArgv: [],
+    });
     return new Promise((resolve, reject) => {
       worker.once("error", reject);
       worker.once("message", () => {

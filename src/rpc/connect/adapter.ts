@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
-import { type DescMethod, type DescService, type Message, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type DescMethod, type DescService, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import { Code as ConnectCode, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { Health as HealthDesc } from "../../../gen/es/grpc/health/v1/health_pb.js";
@@ -30,7 +30,9 @@ export function connectAdapter(o: OtherProtocolsOptions): Handle {
     routes: (router: ConnectRouter) => {
       for (const service of SERVICES) router.service(service, implementation(o, service));
       for (const reflection of [ReflectionV1, ReflectionV1Alpha])
-        router.service(reflection, { serverReflectionInfo: (requests: AsyncIterable<Message>) => reflect(requests as never, [...SERVICES, ReflectionV1, ReflectionV1Alpha]) } as never);
+        router.service(reflection, {
+          serverReflectionInfo: (requests: AsyncIterable<Message>) => reflect(requests as never, [...SERVICES, ReflectionV1, ReflectionV1Alpha]),
+        } as never);
     },
   });
   return handler as unknown as Handle;
@@ -40,8 +42,10 @@ function implementation(o: OtherProtocolsOptions, service: DescService): never {
   const out: Record<string, unknown> = {};
   for (const m of service.methods) {
     const method = o.methods.get(`/${service.typeName}/${m.name}`);
-    if (m.methodKind === "unary" && method !== undefined) out[m.localName] = (request: Message, context: HandlerContext) => unary(o, m, method, request, context);
-    else if (service === HealthDesc && m.name === "Watch") out[m.localName] = (request: { service: string }, context: HandlerContext) => watch(o, request.service, context);
+    if (m.methodKind === "unary" && method !== undefined)
+      out[m.localName] = (request: Message, context: HandlerContext) => unary(o, m, method, request, context);
+    else if (service === HealthDesc && m.name === "Watch")
+      out[m.localName] = (request: { service: string }, context: HandlerContext) => watch(o, request.service, context);
   }
   return out as never;
 }

@@ -7,7 +7,8 @@ import { encode } from "../../api/wire.js";
 export function encodeMessage(message: string): string {
   if (/^[ -$&-~]*$/.test(message)) return message;
   let out = "";
-  for (const b of Buffer.from(message)) out += b >= 0x20 && b <= 0x7e && b !== 0x25 ? String.fromCharCode(b) : `%${b.toString(16).toUpperCase().padStart(2, "0")}`;
+  for (const b of Buffer.from(message))
+    out += b >= 0x20 && b <= 0x7e && b !== 0x25 ? String.fromCharCode(b) : `%${b.toString(16).toUpperCase().padStart(2, "0")}`;
   return out;
 }
 

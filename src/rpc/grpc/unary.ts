@@ -6,7 +6,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { constants, gunzipSync, gzipSync } from "node:zlib";
 import type { Call, Method, MethodTable } from "../../api/call.js";
 import { Code, ServiceError } from "../../api/service-error.js";
-import { WireError, decode, encode } from "../../api/wire.js";
+import { decode, encode, WireError } from "../../api/wire.js";
 import type { Runtime } from "../../lib/runtime.js";
 import type { Chain } from "../interceptor/chain.js";
 import { errorTrailers } from "./status.js";
@@ -49,7 +49,8 @@ function unknownMethod(methods: MethodTable, path: string): ServiceError {
   const at = path.lastIndexOf("/");
   const service = path.slice(1, at);
   if (at < 1) return new ServiceError(Code.UNIMPLEMENTED, `malformed method name: "${path}"`);
-  for (const m of methods.values()) if (m.service === service) return new ServiceError(Code.UNIMPLEMENTED, `unknown method ${path.slice(at + 1)} for service ${service}`);
+  for (const m of methods.values())
+    if (m.service === service) return new ServiceError(Code.UNIMPLEMENTED, `unknown method ${path.slice(at + 1)} for service ${service}`);
   return new ServiceError(Code.UNIMPLEMENTED, `unknown service ${service}`);
 }
 
@@ -187,7 +188,10 @@ class UnaryCall implements Call {
       try {
         body = gunzipSync(body, { maxOutputLength: this.o.receiveBytesMax, finishFlush: constants.Z_SYNC_FLUSH });
       } catch (e) {
-        if ((e as { code?: string }).code === "ERR_BUFFER_TOO_LARGE") this.fail(new ServiceError(Code.RESOURCE_EXHAUSTED, `grpc: received message after decompression larger than max ${this.o.receiveBytesMax}`));
+        if ((e as { code?: string }).code === "ERR_BUFFER_TOO_LARGE")
+          this.fail(
+            new ServiceError(Code.RESOURCE_EXHAUSTED, `grpc: received message after decompression larger than max ${this.o.receiveBytesMax}`),
+          );
         else this.fail(new ServiceError(Code.INTERNAL, `grpc: failed to decompress the received message: ${(e as Error).message}`));
         return;
       }

@@ -3,7 +3,7 @@
  * becomes a service error. The text of a bug stays in the log.
  */
 import type { Call, Interceptor, Method } from "../../api/call.js";
-import { ServiceError, fromUnknown, unimplemented } from "../../api/service-error.js";
+import { fromUnknown, ServiceError, unimplemented } from "../../api/service-error.js";
 import type { Logger } from "../../lib/runtime.js";
 
 /** system.maxServiceErrorMessageLength */
@@ -40,4 +40,3 @@ export class Chain {
     return new ServiceError(error.code, error.message.slice(0, MESSAGE_LENGTH_MAX), error.details);
   }
 }
-

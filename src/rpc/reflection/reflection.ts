@@ -1,5 +1,5 @@
 /** Server reflection over the descriptors of the services that we serve. Both versions have the same messages. */
-import { type DescFile, type DescMessage, type DescService, type Registry, createRegistry, toBinary } from "@bufbuild/protobuf";
+import { createRegistry, type DescFile, type DescMessage, type DescService, type Registry, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 
 interface Request {
@@ -17,7 +17,8 @@ export async function* reflect(requests: AsyncIterable<Request>, services: reado
   const files = new Map<string, DescFile>();
   for (const s of services) collect(s.file, files);
   const registry = createRegistry(...[...files.values()]);
-  for await (const request of requests) yield { validHost: request.host, originalRequest: request, messageResponse: answer(request, services, files, registry) };
+  for await (const request of requests)
+    yield { validHost: request.host, originalRequest: request, messageResponse: answer(request, services, files, registry) };
 }
 
 function collect(file: DescFile, into: Map<string, DescFile>): void {
@@ -31,7 +32,10 @@ function answer(request: Request, services: readonly DescService[], files: Map<s
   const r = request.messageRequest;
   switch (r.case) {
     case "listServices":
-      return { case: "listServicesResponse", value: { service: services.map((s) => ({ name: s.typeName })).sort((a, b) => (a.name < b.name ? -1 : 1)) } };
+      return {
+        case: "listServicesResponse",
+        value: { service: services.map((s) => ({ name: s.typeName })).sort((a, b) => (a.name < b.name ? -1 : 1)) },
+      };
     case "fileByFilename": {
       const file = files.get(r.value);
       return file === undefined ? error(NOT_FOUND, `file not found: ${r.value}`) : descriptors(file);
@@ -42,7 +46,8 @@ function answer(request: Request, services: readonly DescService[], files: Map<s
     }
     case "fileContainingExtension": {
       for (const type of registry)
-        if (type.kind === "extension" && type.extendee.typeName === r.value.containingType && type.number === r.value.extensionNumber) return descriptors(type.file);
+        if (type.kind === "extension" && type.extendee.typeName === r.value.containingType && type.number === r.value.extensionNumber)
+          return descriptors(type.file);
       return error(NOT_FOUND, `extension not found: ${r.value.containingType} ${r.value.extensionNumber}`);
     }
     case "allExtensionNumbersOfType": {
@@ -75,7 +80,10 @@ function fileOf(symbol: string, registry: Registry): DescFile | undefined {
 function descriptors(file: DescFile): object {
   const all = new Map<string, DescFile>();
   collect(file, all);
-  return { case: "fileDescriptorResponse", value: { fileDescriptorProto: [...all.values()].map((f) => toBinary(FileDescriptorProtoSchema, f.proto)) } };
+  return {
+    case: "fileDescriptorResponse",
+    value: { fileDescriptorProto: [...all.values()].map((f) => toBinary(FileDescriptorProtoSchema, f.proto)) },
+  };
 }
 
 function error(errorCode: number, errorMessage: string): object {

@@ -18,7 +18,9 @@ export async function failHard(): Promise<void> {
 }
 
 export async function slow(): Promise<string> {
-  await Context.current().sleep("5s").catch(() => undefined);
+  await Context.current()
+    .sleep("5s")
+    .catch(() => undefined);
   return "slow";
 }
 

@@ -49,7 +49,9 @@ async function start(name: Name, args: unknown[] = [], options: Record<string, u
 /** Event types of a run, without the workflow tasks. */
 async function events(workflowId: string, runId?: string): Promise<string[]> {
   const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-  return (history.events ?? []).map((e) => EventType[e.eventType as number]?.replace("EVENT_TYPE_", "") ?? "").filter((t) => !t.startsWith("WORKFLOW_TASK_"));
+  return (history.events ?? [])
+    .map((e) => EventType[e.eventType as number]?.replace("EVENT_TYPE_", "") ?? "")
+    .filter((t) => !t.startsWith("WORKFLOW_TASK_"));
 }
 
 const STARTED = "WORKFLOW_EXECUTION_STARTED";
@@ -176,7 +178,13 @@ describe("children", () => {
   it("gets a child's result", async () => {
     const h = await start("childParent", ["completes"]);
     expect(await h.result()).toBe(`child of ${h.workflowId}`);
-    expect(await events(h.workflowId)).toEqual([STARTED, "START_CHILD_WORKFLOW_EXECUTION_INITIATED", "CHILD_WORKFLOW_EXECUTION_STARTED", "CHILD_WORKFLOW_EXECUTION_COMPLETED", COMPLETED]);
+    expect(await events(h.workflowId)).toEqual([
+      STARTED,
+      "START_CHILD_WORKFLOW_EXECUTION_INITIATED",
+      "CHILD_WORKFLOW_EXECUTION_STARTED",
+      "CHILD_WORKFLOW_EXECUTION_COMPLETED",
+      COMPLETED,
+    ]);
   });
 
   it("gets a child's failure", async () => {
@@ -273,15 +281,27 @@ describe("the end of a workflow", () => {
   it("is deleted", async () => {
     const h = await start("activityOnce", ["x"]);
     await h.result();
-    await client.workflowService.deleteWorkflowExecution({ namespace: "default", workflowExecution: { workflowId: h.workflowId, runId: h.firstExecutionRunId } });
-    await expect.poll(() => h.describe().then(() => "there", (e: Error) => e.name)).toBe("WorkflowNotFoundError");
+    await client.workflowService.deleteWorkflowExecution({
+      namespace: "default",
+      workflowExecution: { workflowId: h.workflowId, runId: h.firstExecutionRunId },
+    });
+    await expect
+      .poll(() =>
+        h.describe().then(
+          () => "there",
+          (e: Error) => e.name,
+        ),
+      )
+      .toBe("WorkflowNotFoundError");
   });
 });
 
 describe("workflow ids", () => {
   it("refuses a second start while one runs", async () => {
     const h = await start("blocked");
-    await expect(client.workflow.start("blocked", { taskQueue, workflowId: h.workflowId })).rejects.toBeInstanceOf(WorkflowExecutionAlreadyStartedError);
+    await expect(client.workflow.start("blocked", { taskQueue, workflowId: h.workflowId })).rejects.toBeInstanceOf(
+      WorkflowExecutionAlreadyStartedError,
+    );
     await h.terminate();
   });
 
@@ -294,7 +314,12 @@ describe("workflow ids", () => {
 
   it("terminates the running one when asked to", async () => {
     const h = await start("blocked");
-    const again = await client.workflow.start("activityOnce", { taskQueue, workflowId: h.workflowId, args: ["new"], workflowIdConflictPolicy: "TERMINATE_EXISTING" });
+    const again = await client.workflow.start("activityOnce", {
+      taskQueue,
+      workflowId: h.workflowId,
+      args: ["new"],
+      workflowIdConflictPolicy: "TERMINATE_EXISTING",
+    });
     expect(await again.result()).toBe("new");
     expect((await client.workflow.getHandle(h.workflowId, h.firstExecutionRunId).describe()).status.name).toBe("TERMINATED");
   });
@@ -330,7 +355,9 @@ describe("what else a workflow records", () => {
 
   it("runs by a cron schedule", async () => {
     const h = await start("cronOnce", [], { cronSchedule: "@every 1s" });
-    await expect.poll(async () => (await client.workflow.getHandle(h.workflowId).describe()).runId !== h.firstExecutionRunId, { timeout: 10_000 }).toBe(true);
+    await expect
+      .poll(async () => (await client.workflow.getHandle(h.workflowId).describe()).runId !== h.firstExecutionRunId, { timeout: 10_000 })
+      .toBe(true);
     await client.workflow.getHandle(h.workflowId).terminate();
     expect((await events(h.workflowId, h.firstExecutionRunId)).at(-1)).toBe(COMPLETED);
   });

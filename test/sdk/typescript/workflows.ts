@@ -61,7 +61,11 @@ export async function activityHeartbeat(): Promise<number> {
 }
 
 export async function activityCanceled(): Promise<string> {
-  const cancellable = wf.proxyActivities<Activities>({ startToCloseTimeout: "30s", heartbeatTimeout: "5s", cancellationType: wf.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED });
+  const cancellable = wf.proxyActivities<Activities>({
+    startToCloseTimeout: "30s",
+    heartbeatTimeout: "5s",
+    cancellationType: wf.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  });
   try {
     await wf.CancellationScope.cancellable(async () => {
       const p = cancellable.waitsForCancel();
@@ -211,7 +215,12 @@ export async function sideEffects(): Promise<string> {
 
 export async function taskFailsFirst(): Promise<string> {
   // The first attempts of the first workflow task fail, so that a transient one follows.
-  if (wf.workflowInfo().historyLength <= 3 && !wf.workflowInfo().unsafe.isReplaying && wf.workflowInfo().unsafe.now() < (wf.workflowInfo().startTime.getTime() + 400)) throw new Error("not yet");
+  if (
+    wf.workflowInfo().historyLength <= 3 &&
+    !wf.workflowInfo().unsafe.isReplaying &&
+    wf.workflowInfo().unsafe.now() < wf.workflowInfo().startTime.getTime() + 400
+  )
+    throw new Error("not yet");
   return "at last";
 }
 

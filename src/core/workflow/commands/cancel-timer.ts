@@ -14,7 +14,10 @@ export function cancelTimer(c: Completion, command: Command): HistoryEvent | und
   const max = c.limits.idLengthMax;
   if (timerId === "") throw new TaskFailure(cause, invalidArgument("TimerId is not set on CancelTimerCommand."));
   if (timerId.length > max)
-    throw new TaskFailure(cause, invalidArgument(`TimerId on CancelTimerCommand exceeds length limit. TimerId=${timerId} Length=${timerId.length} Limit=${max}`));
+    throw new TaskFailure(
+      cause,
+      invalidArgument(`TimerId on CancelTimerCommand exceeds length limit. TimerId=${timerId} Length=${timerId.length} Limit=${max}`),
+    );
   const { run } = c;
   const pending = run.draft.timerByName(timerId);
   let startedEventId = pending?.startedEventId;

@@ -26,9 +26,15 @@ export function completeWorkflow(c: Completion, command: Command): HistoryEvent 
     );
   const { result } = command.attributes.value;
   const { run } = c;
-  checkBlob(c, result?.length ?? 0, Cause.BAD_COMPLETE_WORKFLOW_EXECUTION_ATTRIBUTES, "CompleteWorkflowExecutionCommandAttributes.Result exceeds size limit.");
+  checkBlob(
+    c,
+    result?.length ?? 0,
+    Cause.BAD_COMPLETE_WORKFLOW_EXECUTION_ATTRIBUTES,
+    "CompleteWorkflowExecutionCommandAttributes.Result exceeds size limit.",
+  );
   const delay = cronDelay(run);
-  if (delay !== undefined) c.nextRun = nextRunOf(run, { initiator: ContinueAsNewInitiator.CRON_SCHEDULE, delay, lastCompletionResult: result, failure: undefined });
+  if (delay !== undefined)
+    c.nextRun = nextRunOf(run, { initiator: ContinueAsNewInitiator.CRON_SCHEDULE, delay, lastCompletionResult: result, failure: undefined });
   return closeRun(run, EventType.WORKFLOW_EXECUTION_COMPLETED, "workflowExecutionCompletedEventAttributes", {
     result,
     workflowTaskCompletedEventId: c.completedEventId,
@@ -50,7 +56,8 @@ export function failWorkflow(c: Completion, command: Command): HistoryEvent | un
     c.nextRun = nextRunOf(run, { initiator: ContinueAsNewInitiator.RETRY, delay: retry.delay ?? 0, lastCompletionResult: undefined, failure });
   else {
     const delay = cronDelay(run);
-    if (delay !== undefined) c.nextRun = nextRunOf(run, { initiator: ContinueAsNewInitiator.CRON_SCHEDULE, delay, lastCompletionResult: undefined, failure });
+    if (delay !== undefined)
+      c.nextRun = nextRunOf(run, { initiator: ContinueAsNewInitiator.CRON_SCHEDULE, delay, lastCompletionResult: undefined, failure });
   }
   return closeRun(run, EventType.WORKFLOW_EXECUTION_FAILED, "workflowExecutionFailedEventAttributes", {
     failure,

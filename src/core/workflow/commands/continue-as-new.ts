@@ -1,8 +1,8 @@
 /** COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION */
 import type { Command } from "../../../../gen/wire/temporal/api/command/v1/message.js";
 import { EventType } from "../../../../gen/wire/temporal/api/enums/v1/event_type.js";
-import { TaskQueueKind } from "../../../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import { WorkflowTaskFailedCause as Cause } from "../../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+import { TaskQueueKind } from "../../../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import { ContinueAsNewInitiator } from "../../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../../../gen/wire/temporal/api/history/v1/message.js";
 import { invalidArgument } from "../../../api/service-error.js";
@@ -19,7 +19,10 @@ export function continueAsNew(c: Completion, command: Command): HistoryEvent | u
   refuseUnseen(c);
   const cause = Cause.BAD_CONTINUE_AS_NEW_ATTRIBUTES;
   if (command.attributes.case !== "continueAsNewWorkflowExecutionCommandAttributes")
-    throw new TaskFailure(cause, invalidArgument("ContinueAsNewWorkflowExecutionCommandAttributes is not set on ContinueAsNewWorkflowExecutionCommand."));
+    throw new TaskFailure(
+      cause,
+      invalidArgument("ContinueAsNewWorkflowExecutionCommandAttributes is not set on ContinueAsNewWorkflowExecutionCommand."),
+    );
   const a = command.attributes.value;
   const { run } = c;
   const { info } = run;
@@ -28,16 +31,25 @@ export function continueAsNew(c: Completion, command: Command): HistoryEvent | u
   const queue = a.taskQueue?.name || info.taskQueue;
   const where = `WorkflowType=${type} TaskQueue=${queue}`;
   if (type.length > max)
-    throw new TaskFailure(cause, invalidArgument(`WorkflowType on ContinueAsNewWorkflowExecutionCommand exceeds length limit. WorkflowType=${type} Length=${type.length} Limit=${max}`));
+    throw new TaskFailure(
+      cause,
+      invalidArgument(
+        `WorkflowType on ContinueAsNewWorkflowExecutionCommand exceeds length limit. WorkflowType=${type} Length=${type.length} Limit=${max}`,
+      ),
+    );
   if (queue.length > max)
-    throw new TaskFailure(cause, invalidArgument(`error validating ContinueAsNewWorkflowExecutionCommand TaskQueue: taskQueue length exceeds limit. ${where}`));
+    throw new TaskFailure(
+      cause,
+      invalidArgument(`error validating ContinueAsNewWorkflowExecutionCommand TaskQueue: taskQueue length exceeds limit. ${where}`),
+    );
   for (const [name, value] of [
     ["WorkflowRunTimeout", a.workflowRunTimeout],
     ["WorkflowTaskTimeout", a.workflowTaskTimeout],
     ["BackoffStartInterval", a.backoffStartInterval],
   ] as const) {
     const problem = durationProblem(value);
-    if (problem !== undefined) throw new TaskFailure(cause, invalidArgument(`Invalid ${name} on ContinueAsNewWorkflowExecutionCommand: ${problem}. ${where}`));
+    if (problem !== undefined)
+      throw new TaskFailure(cause, invalidArgument(`Invalid ${name} on ContinueAsNewWorkflowExecutionCommand: ${problem}. ${where}`));
   }
   let runTimeout = cappedMicros(a.workflowRunTimeout) || info.runTimeout;
   if (info.executionTimeout > 0 && (runTimeout === 0 || runTimeout > info.executionTimeout)) runTimeout = info.executionTimeout;
@@ -45,7 +57,11 @@ export function continueAsNew(c: Completion, command: Command): HistoryEvent | u
   if (runTimeout > 0) taskTimeout = Math.min(taskTimeout, runTimeout);
   const retryPolicy = a.retryPolicy === undefined ? undefined : withRetryDefaults(a.retryPolicy);
   const problem = retryPolicyProblem(retryPolicy);
-  if (problem !== undefined) throw new TaskFailure(cause, invalidArgument(`invalid WorkflowRetryPolicy on ContinueAsNewWorkflowExecutionCommand: ${problem.message}. ${where}`));
+  if (problem !== undefined)
+    throw new TaskFailure(
+      cause,
+      invalidArgument(`invalid WorkflowRetryPolicy on ContinueAsNewWorkflowExecutionCommand: ${problem.message}. ${where}`),
+    );
   checkSearchAttributes(c, a.searchAttributes, c.namespace, `invalid SearchAttributes on ContinueAsNewWorkflowExecutionCommand: `, `. ${where}`);
   if (a.inheritBuildId && a.taskQueue !== undefined && a.taskQueue.name !== "" && a.taskQueue.name !== info.taskQueue)
     throw new TaskFailure(cause, invalidArgument("ContinueAsNew with UseCompatibleVersion cannot run on different task queue."));

@@ -1,6 +1,7 @@
 /** Size limits of what commands carry. Passing one ends the workflow: the same commands would come again. */
-import type { WorkflowTaskFailedCause } from "../../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+
 import { Memo } from "../../../../gen/wire/temporal/api/common/v1/message.js";
+import type { WorkflowTaskFailedCause } from "../../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import { invalidArgument } from "../../../api/service-error.js";
 import { encode } from "../../../api/wire.js";
 import { type Completion, TaskFailure } from "./command.js";

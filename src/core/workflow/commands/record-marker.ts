@@ -15,7 +15,12 @@ export function recordMarker(c: Completion, command: Command): HistoryEvent | un
   const max = c.limits.idLengthMax;
   if (a.markerName === "") throw new TaskFailure(cause, invalidArgument("MarkerName is not set on RecordMarkerCommand."));
   if (a.markerName.length > max)
-    throw new TaskFailure(cause, invalidArgument(`MarkerName on RecordMarkerCommand exceeds length limit. MarkerName=${a.markerName} Length=${a.markerName.length} Limit=${max}`));
+    throw new TaskFailure(
+      cause,
+      invalidArgument(
+        `MarkerName on RecordMarkerCommand exceeds length limit. MarkerName=${a.markerName} Length=${a.markerName.length} Limit=${max}`,
+      ),
+    );
   checkBlob(c, payloadMapSize(a.details), cause, "RecordMarkerCommandAttributes.Details exceeds size limit.");
   return c.run.add(
     EventType.MARKER_RECORDED,

@@ -21,15 +21,22 @@ export function requestCancelExternal(c: Completion, command: Command): HistoryE
   const refuse = (text: string) => new TaskFailure(cause, invalidArgument(text));
   const { workflowId, runId, namespace: ns } = a;
   if (workflowId === "") throw refuse(`WorkflowId is not set ${on}. Namespace=${ns} RunId=${runId}`);
-  if (workflowId.length > max) throw refuse(`WorkflowId ${on} exceeds length limit. WorkflowId=${workflowId} Length=${workflowId.length} Limit=${max} RunId=${runId} Namespace=${ns}`);
+  if (workflowId.length > max)
+    throw refuse(
+      `WorkflowId ${on} exceeds length limit. WorkflowId=${workflowId} Length=${workflowId.length} Limit=${max} RunId=${runId} Namespace=${ns}`,
+    );
   if (runId !== "" && !isUuid(runId)) throw refuse(`Invalid RunId set ${on}. WorkflowId=${workflowId} RunId=${runId} Namespace=${ns}`);
   if (c.childrenInitiated.has(workflowId))
-    throw refuse(`Start and RequestCancel for child workflow is not allowed in same workflow task. WorkflowId=${workflowId} RunId=${runId} Namespace=${ns}`);
+    throw refuse(
+      `Start and RequestCancel for child workflow is not allowed in same workflow task. WorkflowId=${workflowId} RunId=${runId} Namespace=${ns}`,
+    );
   const pendingMax = c.limits.pendingCancelRequestsMax;
   if (pendingMax > 0 && run.draft.externalCancels.size >= pendingMax)
     throw new TaskFailure(
       Cause.PENDING_REQUEST_CANCEL_LIMIT_EXCEEDED,
-      invalidArgument(`the number of pending requests to cancel external workflows, ${run.draft.externalCancels.size}, has reached the per-workflow limit of ${pendingMax}`),
+      invalidArgument(
+        `the number of pending requests to cancel external workflows, ${run.draft.externalCancels.size}, has reached the per-workflow limit of ${pendingMax}`,
+      ),
     );
   const event = run.add(
     EventType.REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED,

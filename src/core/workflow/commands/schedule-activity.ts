@@ -1,10 +1,10 @@
 /** COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK */
 import type { Command } from "../../../../gen/wire/temporal/api/command/v1/message.js";
 import { EventType } from "../../../../gen/wire/temporal/api/enums/v1/event_type.js";
-import { TaskQueueKind } from "../../../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import { WorkflowTaskFailedCause as Cause } from "../../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+import { TaskQueueKind } from "../../../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import type { HistoryEvent } from "../../../../gen/wire/temporal/api/history/v1/message.js";
-import { type ServiceError, invalidArgument } from "../../../api/service-error.js";
+import { invalidArgument, type ServiceError } from "../../../api/service-error.js";
 import { duration } from "../../../api/time.js";
 import { dispatchActivity, noteDeadlines } from "../../activity/statemachine.js";
 import { normalizeActivity } from "../../activity/validator.js";
@@ -30,7 +30,10 @@ export function scheduleActivity(c: Completion, command: Command): HistoryEvent 
       invalidArgument(`the number of pending activities, ${run.draft.activities.size}, has reached the per-workflow limit of ${pendingMax}`),
     );
   if (run.draft.activityByName(a.activityId) !== undefined)
-    throw new TaskFailure(Cause.SCHEDULE_ACTIVITY_DUPLICATE_ID, invalidArgument(`AddActivityTaskScheduledEvent operation failed. ActivityID: ${a.activityId}`));
+    throw new TaskFailure(
+      Cause.SCHEDULE_ACTIVITY_DUPLICATE_ID,
+      invalidArgument(`AddActivityTaskScheduledEvent operation failed. ActivityID: ${a.activityId}`),
+    );
   const event = run.add(
     EventType.ACTIVITY_TASK_SCHEDULED,
     "activityTaskScheduledEventAttributes",

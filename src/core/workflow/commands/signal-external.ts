@@ -24,14 +24,20 @@ export function signalExternal(c: Completion, command: Command): HistoryEvent | 
   const { workflowId, runId } = a.execution;
   const ns = a.namespace;
   if (workflowId === "") throw refuse(`WorkflowId is not set ${on}. Namespace=${ns} RunId=${runId} SignalName=${a.signalName}`);
-  if (workflowId.length > max) throw refuse(`WorkflowId ${on} exceeds length limit. WorkflowId=${workflowId} Length=${workflowId.length} Limit=${max} Namespace=${ns} RunId=${runId} SignalName=${a.signalName}`);
-  if (runId !== "" && !isUuid(runId)) throw refuse(`Invalid RunId set ${on}. WorkflowId=${workflowId} Namespace=${ns} RunId=${runId} SignalName=${a.signalName}`);
+  if (workflowId.length > max)
+    throw refuse(
+      `WorkflowId ${on} exceeds length limit. WorkflowId=${workflowId} Length=${workflowId.length} Limit=${max} Namespace=${ns} RunId=${runId} SignalName=${a.signalName}`,
+    );
+  if (runId !== "" && !isUuid(runId))
+    throw refuse(`Invalid RunId set ${on}. WorkflowId=${workflowId} Namespace=${ns} RunId=${runId} SignalName=${a.signalName}`);
   if (a.signalName === "") throw refuse(`SignalName is not set ${on}. WorkflowId=${workflowId} Namespace=${ns} RunId=${runId}`);
   const pendingMax = c.limits.pendingSignalsMax;
   if (pendingMax > 0 && run.draft.externalSignals.size >= pendingMax)
     throw new TaskFailure(
       Cause.PENDING_SIGNALS_LIMIT_EXCEEDED,
-      invalidArgument(`the number of pending signals to external workflows, ${run.draft.externalSignals.size}, has reached the per-workflow limit of ${pendingMax}`),
+      invalidArgument(
+        `the number of pending signals to external workflows, ${run.draft.externalSignals.size}, has reached the per-workflow limit of ${pendingMax}`,
+      ),
     );
   checkBlob(c, a.input?.length ?? 0, cause, "SignalExternalWorkflowExecutionCommandAttributes.Input exceeds size limit.");
   const event = run.add(

@@ -1,8 +1,8 @@
 /** COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION */
 import type { Command } from "../../../../gen/wire/temporal/api/command/v1/message.js";
 import { EventType } from "../../../../gen/wire/temporal/api/enums/v1/event_type.js";
-import { TaskQueueKind } from "../../../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import { WorkflowTaskFailedCause as Cause } from "../../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+import { TaskQueueKind } from "../../../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import { ParentClosePolicy, WorkflowIdReusePolicy } from "../../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../../../gen/wire/temporal/api/history/v1/message.js";
 import { invalidArgument, namespaceNotFound } from "../../../api/service-error.js";
@@ -31,9 +31,14 @@ export function startChild(c: Completion, command: Command): HistoryEvent | unde
   const on = "on StartChildWorkflowExecutionCommand";
   if (id === "") throw refuse(`Required field WorkflowId is not set ${on}. WorkflowType=${type} Namespace=${ns}`);
   if (type === "") throw refuse(`Required field WorkflowType is not set ${on}. WorkflowId=${id} Namespace=${ns}`);
-  if (a.namespace.length > max) throw refuse(`Namespace ${on} exceeds length limit. WorkflowId=${id} WorkflowType=${type} Namespace=${ns} Length=${a.namespace.length} Limit=${max}`);
-  if (id.length > max) throw refuse(`WorkflowId ${on} exceeds length limit. WorkflowId=${id} Length=${id.length} Limit=${max} WorkflowType=${type} Namespace=${ns}`);
-  if (type.length > max) throw refuse(`WorkflowType ${on} exceeds length limit. WorkflowId=${id} WorkflowType=${type} Length=${type.length} Limit=${max} Namespace=${ns}`);
+  if (a.namespace.length > max)
+    throw refuse(
+      `Namespace ${on} exceeds length limit. WorkflowId=${id} WorkflowType=${type} Namespace=${ns} Length=${a.namespace.length} Limit=${max}`,
+    );
+  if (id.length > max)
+    throw refuse(`WorkflowId ${on} exceeds length limit. WorkflowId=${id} Length=${id.length} Limit=${max} WorkflowType=${type} Namespace=${ns}`);
+  if (type.length > max)
+    throw refuse(`WorkflowType ${on} exceeds length limit. WorkflowId=${id} WorkflowType=${type} Length=${type.length} Limit=${max} Namespace=${ns}`);
   const tail = `WorkflowId=${id} WorkflowType=${type} Namespace=${ns}`;
   for (const [name, value] of [
     ["WorkflowExecutionTimeout", a.workflowExecutionTimeout],
@@ -65,7 +70,9 @@ export function startChild(c: Completion, command: Command): HistoryEvent | unde
   if (pendingMax > 0 && run.draft.children.size >= pendingMax)
     throw new TaskFailure(
       Cause.PENDING_CHILD_WORKFLOWS_LIMIT_EXCEEDED,
-      invalidArgument(`the number of pending child workflow executions, ${run.draft.children.size}, has reached the per-workflow limit of ${pendingMax}`),
+      invalidArgument(
+        `the number of pending child workflow executions, ${run.draft.children.size}, has reached the per-workflow limit of ${pendingMax}`,
+      ),
     );
   const event = run.add(
     EventType.START_CHILD_WORKFLOW_EXECUTION_INITIATED,
@@ -83,7 +90,8 @@ export function startChild(c: Completion, command: Command): HistoryEvent | unde
       parentClosePolicy: a.parentClosePolicy === ParentClosePolicy.UNSPECIFIED ? ParentClosePolicy.TERMINATE : a.parentClosePolicy,
       control: a.control,
       workflowTaskCompletedEventId: c.completedEventId,
-      workflowIdReusePolicy: a.workflowIdReusePolicy === WorkflowIdReusePolicy.UNSPECIFIED ? WorkflowIdReusePolicy.ALLOW_DUPLICATE : a.workflowIdReusePolicy,
+      workflowIdReusePolicy:
+        a.workflowIdReusePolicy === WorkflowIdReusePolicy.UNSPECIFIED ? WorkflowIdReusePolicy.ALLOW_DUPLICATE : a.workflowIdReusePolicy,
       retryPolicy,
       cronSchedule: a.cronSchedule,
       header: a.header,
@@ -95,6 +103,14 @@ export function startChild(c: Completion, command: Command): HistoryEvent | unde
     c.extra(command),
   );
   c.childrenInitiated.add(id);
-  run.transfer({ kind: TransferKind.START_CHILD, initiatedEventId: event.eventId, namespaceId: target.id, namespace: target.name, workflowId: id, event, requestId: `${run.info.runId}:${event.eventId}` });
+  run.transfer({
+    kind: TransferKind.START_CHILD,
+    initiatedEventId: event.eventId,
+    namespaceId: target.id,
+    namespace: target.name,
+    workflowId: id,
+    event,
+    requestId: `${run.info.runId}:${event.eventId}`,
+  });
   return event;
 }

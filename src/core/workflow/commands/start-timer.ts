@@ -15,7 +15,10 @@ export function startTimer(c: Completion, command: Command): HistoryEvent | unde
   const max = c.limits.idLengthMax;
   if (timerId === "") throw new TaskFailure(cause, invalidArgument("TimerId is not set on StartTimerCommand."));
   if (timerId.length > max)
-    throw new TaskFailure(cause, invalidArgument(`TimerId on StartTimerCommand exceeds length limit. TimerId=${timerId} Length=${timerId.length} Limit=${max}`));
+    throw new TaskFailure(
+      cause,
+      invalidArgument(`TimerId on StartTimerCommand exceeds length limit. TimerId=${timerId} Length=${timerId.length} Limit=${max}`),
+    );
   const problem = durationProblem(startToFireTimeout);
   if (problem !== undefined)
     throw new TaskFailure(cause, invalidArgument(`An invalid StartToFireTimeout is set on StartTimerCommand: ${problem}. TimerId=${timerId}`));
@@ -25,7 +28,11 @@ export function startTimer(c: Completion, command: Command): HistoryEvent | unde
   const event = run.add(
     EventType.TIMER_STARTED,
     "timerStartedEventAttributes",
-    { timerId, startToFireTimeout: startToFireTimeout === undefined ? undefined : duration(cappedMicros(startToFireTimeout)), workflowTaskCompletedEventId: c.completedEventId },
+    {
+      timerId,
+      startToFireTimeout: startToFireTimeout === undefined ? undefined : duration(cappedMicros(startToFireTimeout)),
+      workflowTaskCompletedEventId: c.completedEventId,
+    },
     c.extra(command),
   );
   run.deadline(run.draft.timers.get(event.eventId)?.fireTime ?? 0);

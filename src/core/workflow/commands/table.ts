@@ -23,7 +23,11 @@ export const COMMANDS: Readonly<Partial<Record<CommandType, { name: string; hand
   [CommandType.START_TIMER]: { name: "StartTimer", handle: startTimer, closes: false },
   [CommandType.CANCEL_TIMER]: { name: "CancelTimer", handle: cancelTimer, closes: false },
   [CommandType.RECORD_MARKER]: { name: "RecordMarker", handle: recordMarker, closes: false },
-  [CommandType.REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION]: { name: "RequestCancelExternalWorkflowExecution", handle: requestCancelExternal, closes: false },
+  [CommandType.REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION]: {
+    name: "RequestCancelExternalWorkflowExecution",
+    handle: requestCancelExternal,
+    closes: false,
+  },
   [CommandType.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION]: { name: "SignalExternalWorkflowExecution", handle: signalExternal, closes: false },
   [CommandType.START_CHILD_WORKFLOW_EXECUTION]: { name: "StartChildWorkflowExecution", handle: startChild, closes: false },
   [CommandType.UPSERT_WORKFLOW_SEARCH_ATTRIBUTES]: { name: "UpsertWorkflowSearchAttributes", handle: upsertSearchAttributes, closes: false },

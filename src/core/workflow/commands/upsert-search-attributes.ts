@@ -4,14 +4,20 @@ import type { SearchAttributes } from "../../../../gen/wire/temporal/api/common/
 import { EventType } from "../../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { WorkflowTaskFailedCause as Cause } from "../../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import type { HistoryEvent } from "../../../../gen/wire/temporal/api/history/v1/message.js";
-import { ServiceError, invalidArgument } from "../../../api/service-error.js";
+import { invalidArgument, ServiceError } from "../../../api/service-error.js";
 import type { NamespaceView } from "../../namespace-view.js";
 import { checkSearchAttributeSizes, checkSearchAttributeValues } from "../../visibility/search-attributes.js";
 import { mergeSearchAttributes } from "../apply-events.js";
 import { type Completion, TaskFailure } from "./command.js";
 import { checkBlob, payloadMapSize } from "./limits-check.js";
 
-export function checkSearchAttributes(c: Completion, attributes: SearchAttributes | undefined, namespace: NamespaceView, before: string, after: string): void {
+export function checkSearchAttributes(
+  c: Completion,
+  attributes: SearchAttributes | undefined,
+  namespace: NamespaceView,
+  before: string,
+  after: string,
+): void {
   if (attributes === undefined) return;
   const cause = Cause.BAD_SEARCH_ATTRIBUTES;
   try {
