@@ -30,7 +30,7 @@ const { names, leftovers } = await import("./tidy/names.mjs");
 let tree;
 /** Each gives its problems, none of them when all is well. */
 const stages = [
-  ["lint and format", () => run("node_modules/@biomejs/biome/bin/biome", ["ci", ".", "--max-diagnostics=200"])],
+  ["lint and format", () => run("node_modules/@biomejs/biome/bin/biome", ["ci", ".", "--max-diagnostics=200", "--colors=off"])],
   ["types", () => run("node_modules/typescript/bin/tsc", ["-p", "."])],
   [
     "read the tree",

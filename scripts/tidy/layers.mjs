@@ -36,6 +36,8 @@ export function layers({ sources }) {
       if (!target.startsWith("src/")) continue;
       const to = folderOf(target);
       if (to === folderOf(file.path)) continue;
+      // Peers that need each other say so in their contract.ts, types only; the composition root wires them.
+      if (rankOf(to) === rank && typeOnly && target.endsWith("/contract.ts")) continue;
       if (rankOf(to) >= rank) problems.push(`${file.path}:${line}: ${folderOf(file.path)} may not import ${to} (${specifier})`);
     }
   }

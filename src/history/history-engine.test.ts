@@ -638,6 +638,7 @@ describe("the result of an effect", () => {
   it("is told until the source has taken it, and the effect happens once", async () => {
     const f = new FakeEngine(false);
     f.start("other");
+    await f.settle();
     const task = await startTask(f, "source");
     f.hook = (input) => (input.kind === "externalSignaled" ? { outcome: "error", error: internal("not now") } : undefined);
     f.complete(task, signalOther);
@@ -653,6 +654,7 @@ describe("the result of an effect", () => {
   it("ends with the row when the source has gone", async () => {
     const f = new FakeEngine(false);
     f.start("other");
+    await f.settle();
     const task = await startTask(f, "source");
     f.hook = (input) => (input.kind === "signal" ? { outcome: "error", error: unavailable("not now") } : undefined);
     f.complete(task, signalOther);

@@ -1,0 +1,72 @@
+/** COMPAT.md is true: its rows are the server's, and what it calls done names a test that is there. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
+import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
+import { OperatorService } from "../../gen/wire/temporal/api/operatorservice/v1/service.js";
+import { TestService } from "../../gen/wire/temporal/api/testservice/v1/service.js";
+import { WorkflowService } from "../../gen/wire/temporal/api/workflowservice/v1/service.js";
+import { SETTINGS } from "../../src/config/limits.js";
+import { COMMANDS } from "../../src/core/workflow/commands/table.js";
+import { methodTable } from "../../src/frontend/methods.js";
+
+const root = join(import.meta.dirname, "../..");
+const text = readFileSync(join(root, "COMPAT.md"), "utf8");
+
+/** Cells of the rows under headings that begin with `heading`. */
+function rows(heading: string): string[][] {
+  const out: string[][] = [];
+  let isIn = false;
+  for (const line of text.split("\n")) {
+    if (line.startsWith("## ")) isIn = line.startsWith(`## ${heading}`);
+    else if (isIn && line.startsWith("| ") && !line.startsWith("| ---"))
+      out.push(
+        line
+          .split("|")
+          .slice(1, -1)
+          .map((c) => c.trim()),
+      );
+  }
+  return out.filter((r) => !["RPC", "command", "event", "key", "subject"].includes(r[0] ?? ""));
+}
+
+const services = { WorkflowService, OperatorService, TestService };
+const table = methodTable(new Proxy({}, { get: () => new Proxy({}, { get: () => () => undefined }) }) as never);
+const names = (e: object) => Object.keys(e).filter((k) => Number.isNaN(Number(k)) && k !== "UNSPECIFIED");
+
+describe("COMPAT.md", () => {
+  it("has a row for each RPC, done exactly where the methods table has a handler", () => {
+    const listed = new Map([...rows("temporal.api.")].map((r) => [r[0], r]));
+    const all = Object.entries(services).flatMap(([service, s]) =>
+      Object.values(s.methods).map((m) => ({ name: `${service}.${m.name}`, path: m.path })),
+    );
+    expect([...listed.keys()].sort()).toEqual(all.map((m) => m.name).sort());
+    for (const m of all) expect([m.name, listed.get(m.name)?.[1]]).toEqual([m.name, table.get(m.path)?.handler === undefined ? "not yet" : "done"]);
+  });
+
+  it("has a row for each command, done or different exactly where it is applied", () => {
+    const listed = rows("Commands");
+    expect(listed.map((r) => r[0]).sort()).toEqual(names(CommandType).sort());
+    for (const [name, state] of listed)
+      expect([name, state !== "not yet"]).toEqual([name, COMMANDS[CommandType[name as keyof typeof CommandType]] !== undefined]);
+  });
+
+  it("has a row for each event", () => {
+    expect(
+      rows("Events")
+        .map((r) => r[0])
+        .sort(),
+    ).toEqual(names(EventType).sort());
+  });
+
+  it("has a row for each setting, with its default", () => {
+    const listed = new Map(rows("Settings").map((r) => [r[0], r[1]]));
+    for (const s of Object.values(SETTINGS)) expect([s.key, listed.get(s.key)]).toEqual([s.key, String(s.value)]);
+  });
+
+  it("names a test that exists for everything that is done", () => {
+    for (const heading of ["temporal.api.", "Commands", "Events"])
+      for (const [name, state, test] of rows(heading)) if (state === "done") expect([name, existsSync(join(root, test ?? ""))]).toEqual([name, true]);
+  });
+});
