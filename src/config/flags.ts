@@ -108,7 +108,8 @@ export const FLAGS: readonly Flag[] = [
     choices: DURABILITIES,
     commands: BOTH,
     default: { "start-dev": "full", serve: "full" },
-    about: "full: an answer waits for fsync; normal: a power cut may lose the last second; memory: nothing is kept",
+    about:
+      "full: an answer waits for fsync; normal: a power cut may lose what is newer than the last checkpoint; memory: no fsync at all, a power cut may ruin the file",
   },
   {
     name: "commit-thread",

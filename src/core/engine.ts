@@ -15,7 +15,7 @@ import { completeWorkflowTask, failWorkflowTask } from "./workflow/complete-work
 import { Context, Need, type Run, Stale } from "./workflow/context.js";
 import { describe, historyPosition } from "./workflow/describe.js";
 import type { RunState } from "./workflow/mutable-state.js";
-import { dropQuery, query } from "./workflow/query.js";
+import { directReply, dropQuery, query } from "./workflow/query.js";
 import { addressed, addressedOpen, requestCancel, signal, terminate } from "./workflow/signal.js";
 import { scheduleFirstTask, signalWithStart, start } from "./workflow/start.js";
 import { enforceHistoryLimits, fireDue, settleDue } from "./workflow/timers.js";
@@ -144,6 +144,11 @@ function finish(run: Run, input: Input): void {
   if (draft.dirty) {
     info.stateTransitionCount++;
     info.lastUpdateTime = run.now;
+  }
+  if (!draft.isOpen && draft.queries.length > 0) {
+    // Nothing is on its way to the worker any more: they are asked of it directly.
+    for (const q of draft.queries) run.ctx.answers.push({ waiter: q.waiter, result: directReply(run) });
+    draft.queries = [];
   }
   settleDue(run, fired);
   if (!draft.isOpen && info.due > 0 && info.due <= run.now) info.due = run.now + RETENTION_RETRY_MICROS;

@@ -3,7 +3,7 @@ import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js
 import { ParentClosePolicy } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { assert } from "../../lib/assert.js";
 import type { ExecutionAddress, InputOf } from "../input.js";
-import { type Context, Stale } from "./context.js";
+import type { Context } from "./context.js";
 import { addressed, wakeWorkflow } from "./signal.js";
 import { TransferKind } from "./transfer-kind.js";
 
@@ -29,7 +29,8 @@ export function childStarted(ctx: Context, address: ExecutionAddress, input: Inp
     } else run.transfer({ ...target, runId: "", kind: TransferKind.PARENT_CLOSE_TERMINATE, childWorkflowOnly: true });
     return undefined;
   }
-  if (child.startedEventId !== 0) throw new Stale();
+  // Reported before: only the row is left to go.
+  if (child.startedEventId !== 0) return undefined;
   const initiated = ctx.event(run, input.initiatedEventId).attributes;
   assert(initiated.case === "startChildWorkflowExecutionInitiatedEventAttributes", "a child's initiated event");
   run.add(EventType.CHILD_WORKFLOW_EXECUTION_STARTED, "childWorkflowExecutionStartedEventAttributes", {

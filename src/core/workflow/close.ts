@@ -32,8 +32,6 @@ export function closeRun<C extends AttributesCase>(
   const info = draft.info;
   info.closeEventBatchFirstId = run.events.batchFirstEventId;
   run.visibilityChanged = true;
-  for (const q of draft.queries) ctx.answers.push({ waiter: q.waiter, result: notFound("workflow execution already completed") });
-  draft.queries = [];
   // What waits in rows no longer concerns anyone.
   for (const row of [...draft.buffered.values()]) draft.buffered.delete(row.rowId);
   if (info.parent !== undefined && info.newRunId === "")

@@ -11,7 +11,7 @@ import { invalidArgument, resourceExhausted, workflowNotReady } from "../../api/
 import { encode } from "../../api/wire.js";
 import type { ExecutionAddress, InputOf } from "../input.js";
 import type { Replies } from "../transition.js";
-import { type Context, Stale, segmentsOf } from "./context.js";
+import { type Context, type Run, Stale, segmentsOf } from "./context.js";
 import { addressed } from "./signal.js";
 
 export function query(ctx: Context, address: ExecutionAddress, input: InputOf<"query">): Replies["query"] | undefined {
@@ -34,19 +34,7 @@ export function query(ctx: Context, address: ExecutionAddress, input: InputOf<"q
   if (task !== undefined && task.attempt >= ctx.env.config.limits.workflowTaskAttemptsQueryMax && info.lastCompletedTaskStartedEventId === 0)
     throw workflowNotReady("Unable to query workflow due to Workflow Task in failed state.");
   // With nothing on its way to the worker, the worker's state is up to date.
-  if (!state.isOpen || task === undefined) {
-    return {
-      kind: "direct",
-      runId: info.runId,
-      stickyTaskQueue: info.stickyTaskQueue,
-      stickyScheduleToStartMs: info.stickyScheduleToStartTimeout / 1000,
-      taskQueue: info.taskQueue,
-      workflowType: info.workflowType,
-      priority: info.priority?.priorityKey || 3,
-      previousStartedEventId: info.lastCompletedTaskStartedEventId,
-      history: { runKey: state.key, segments: segmentsOf(run.draft), fromEventId: 1, endEventId: info.nextEventId },
-    };
-  }
+  if (!state.isOpen || task === undefined) return directReply(run);
   if (state.queries.length >= ctx.env.config.limits.bufferedQueriesMax)
     throw resourceExhausted(
       "consistent query buffer is full, this may be caused by too many queries and workflow not able to process query fast enough",
@@ -59,6 +47,22 @@ export function query(ctx: Context, address: ExecutionAddress, input: InputOf<"q
   ];
   ctx.deferred = true;
   return undefined;
+}
+
+/** To be asked of a worker of the run's queue now. */
+export function directReply(run: Run): Replies["query"] {
+  const info = run.info;
+  return {
+    kind: "direct",
+    runId: info.runId,
+    stickyTaskQueue: info.stickyTaskQueue,
+    stickyScheduleToStartMs: info.stickyScheduleToStartTimeout / 1000,
+    taskQueue: info.taskQueue,
+    workflowType: info.workflowType,
+    priority: info.priority?.priorityKey || 3,
+    previousStartedEventId: info.lastCompletedTaskStartedEventId,
+    history: { runKey: run.draft.key, segments: segmentsOf(run.draft), fromEventId: 1, endEventId: info.nextEventId },
+  };
 }
 
 export function dropQuery(ctx: Context, address: ExecutionAddress, input: InputOf<"dropQuery">): undefined {

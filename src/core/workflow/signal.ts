@@ -81,7 +81,7 @@ export function addSignal(
     return event.eventId;
   }
   wakeWorkflow(run);
-  return event.eventId > 0 ? event.eventId : 0;
+  return Math.max(event.eventId, 0);
 }
 
 /** Something happened that the workflow must see. A first workflow task that waits for its backoff is not hurried. */
