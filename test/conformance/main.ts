@@ -1,0 +1,28 @@
+/** `npm run conformance:record`: plays every script on the official server (built with Go from bench/reference) and writes what it answered. */
+import { execFileSync, spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { FILES, play, record, scriptsOf } from "./play.js";
+
+const root = join(import.meta.dirname, "../..");
+const binary = join(root, ".setup/bench/reference");
+mkdirSync(join(root, ".setup/bench"), { recursive: true });
+execFileSync("go", ["build", "-o", binary, "."], { cwd: join(root, "bench/reference"), stdio: "inherit" });
+const probe = createServer();
+await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
+const { port } = probe.address() as { port: number };
+await new Promise<void>((resolve) => probe.close(() => resolve()));
+const server = spawn(binary, ["-port", String(port)], { stdio: ["ignore", "pipe", "ignore"] });
+await new Promise<void>((resolve) => server.stdout.once("data", () => resolve()));
+await new Promise((resolve) => setTimeout(resolve, 6000));
+try {
+  for (const file of FILES) {
+    const scripts = Object.entries(await scriptsOf(file));
+    const out = await Promise.all(scripts.map(async ([name, script]) => [name, await play(`127.0.0.1:${port}`, script)] as const));
+    record(file, Object.fromEntries(out));
+    process.stdout.write(`${file}: ${out.length} scripts recorded\n`);
+  }
+} finally {
+  server.kill("SIGINT");
+}

@@ -1,0 +1,47 @@
+/** What a comparison does not see: the one list. Everything else must be equal. */
+const HIDDEN: ReadonlySet<string> = new Set([
+  // Sizes follow from encodings.
+  "historySizeBytes",
+  // Absolute times.
+  "workflowExecutionExpirationTime",
+  // Internal ids.
+  "namespaceId",
+  "parentWorkflowNamespaceId",
+  "parentInitiatedEventVersion",
+]);
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+
+/** Ids that differ from run to run become their order of appearance; empty fields are left out. */
+export function normalise(value: unknown, names: readonly string[]): unknown {
+  const ids = new Map<string, string>();
+  const text = (s: string): string => {
+    let out = s;
+    names.forEach((n, i) => {
+      out = out.replaceAll(n, `<name ${i}>`);
+    });
+    return out
+      .replace(UUID, (u) => {
+        if (!ids.has(u)) ids.set(u, `<id ${ids.size + 1}>`);
+        return ids.get(u) ?? u;
+      })
+      .replace(/<id \d+>:\d+(:\w+)?/g, (m) => m.slice(0, m.indexOf(">") + 1));
+  };
+  const walk = (v: unknown): unknown => {
+    if (typeof v === "string") return text(v);
+    if (v instanceof Uint8Array) return v.length === 0 ? undefined : text(Buffer.from(v).toString("latin1").replace(/[^ -~]/g, "."));
+    if (Array.isArray(v)) return v.length === 0 ? undefined : v.map(walk);
+    if (v !== null && typeof v === "object") {
+      const out: Record<string, unknown> = {};
+      for (const [k, x] of Object.entries(v)) {
+        if (HIDDEN.has(k)) continue;
+        const y = walk(x);
+        if (y === undefined || y === "" || y === 0 || y === false) continue;
+        if (typeof y === "object" && y !== null && !Array.isArray(y) && Object.keys(y).length === 0) continue;
+        out[text(k)] = y;
+      }
+      return out;
+    }
+    return v;
+  };
+  return walk(value);
+}

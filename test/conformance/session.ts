@@ -1,0 +1,190 @@
+/**
+ * One played script: calls over gRPC against any server, and what they answered, normalised. A script is a function of a session;
+ * what it records - histories, errors, chosen answers - must be equal on the official server and here.
+ */
+import { randomUUID } from "node:crypto";
+import { Client, credentials, Metadata, type ServiceError as GrpcError } from "@grpc/grpc-js";
+import { Status } from "../../gen/wire/google/rpc/status.js";
+import type { Command } from "../../gen/wire/temporal/api/command/v1/message.js";
+import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
+import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
+import { History } from "../../gen/wire/temporal/api/history/v1/message.js";
+import type { PollActivityTaskQueueResponse, PollWorkflowTaskQueueResponse } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import { WorkflowService } from "../../gen/wire/temporal/api/workflowservice/v1/service.js";
+import { decode, encode, type Init, type MessageType } from "../../src/api/wire.js";
+import { normalise } from "./normalise.js";
+
+type Methods = typeof WorkflowService.methods;
+type Input<M extends keyof Methods> = Methods[M]["input"] extends MessageType<infer T> ? Init<T> : never;
+type Output<M extends keyof Methods> = Methods[M]["output"] extends MessageType<infer T> ? T : never;
+
+export const NAMESPACE = "default";
+export const seconds = (n: number) => ({ seconds: Math.floor(n), nanos: Math.round((n % 1) * 1e9) });
+export const payloads = (text: string): Uint8Array => {
+  const payload = Buffer.concat([Buffer.from([10, 22, 10, 8]), Buffer.from("encoding"), Buffer.from([18, 10]), Buffer.from("json/plain"), Buffer.from([18, text.length + 2]), Buffer.from(`"${text}"`)]);
+  return Buffer.concat([Buffer.from([10, payload.length]), payload]);
+};
+
+export class CallError extends Error {
+  constructor(
+    readonly code: number,
+    message: string,
+    readonly details: string[],
+  ) {
+    super(message);
+  }
+}
+
+export class Session {
+  readonly log: { what: string; value: unknown }[] = [];
+  private readonly client: Client;
+  readonly id = `conf-${randomUUID()}`;
+  readonly queue = `q-${randomUUID()}`;
+
+  constructor(address: string) {
+    this.client = new Client(address, credentials.createInsecure(), { "grpc.max_receive_message_length": 64 * 1024 * 1024 });
+  }
+
+  close(): void {
+    this.client.close();
+  }
+
+  call<M extends keyof Methods>(name: M, request: Input<M>, timeoutMs = 10_000): Promise<Output<M>> {
+    const method = WorkflowService.methods[name] as { path: string; input: MessageType<unknown>; output: MessageType<unknown> };
+    return new Promise((resolve, reject) => {
+      this.client.makeUnaryRequest(
+        method.path,
+        (r: unknown) => encode(method.input, r as never),
+        (b: Buffer) => decode(method.output, b),
+        { namespace: NAMESPACE, ...(request as object) },
+        new Metadata(),
+        { deadline: Date.now() + timeoutMs },
+        (error: GrpcError | null, reply?: unknown) => {
+          if (error === null) {
+            resolve(reply as Output<M>);
+            return;
+          }
+          const bin = error.metadata?.get("grpc-status-details-bin")[0];
+          const details = bin === undefined ? [] : decode(Status, Buffer.from(bin)).details.map((d) => d.typeUrl.slice(d.typeUrl.lastIndexOf("/") + 1));
+          reject(new CallError(error.code, error.details, details));
+        },
+      );
+    });
+  }
+
+  /** Records the error that a call must end with. */
+  async refused<M extends keyof Methods>(name: M, request: Input<M>): Promise<void> {
+    try {
+      await this.call(name, request);
+      this.note(`${name} is refused`, "it was not");
+    } catch (e) {
+      const { code, message, details } = e as CallError;
+      this.note(`${name} is refused`, { code, message, details });
+    }
+  }
+
+  note(what: string, value: unknown): void {
+    this.log.push({ what, value });
+  }
+
+  async start(extra: Input<"StartWorkflowExecution"> = {}): Promise<string> {
+    const r = await this.call("StartWorkflowExecution", {
+      workflowId: this.id,
+      workflowType: { name: "T" },
+      taskQueue: { name: this.queue, kind: 1 },
+      requestId: randomUUID(),
+      identity: "client",
+      workflowTaskTimeout: seconds(10),
+      ...extra,
+    });
+    return r.runId;
+  }
+
+  async workflowTask(queue = this.queue): Promise<PollWorkflowTaskQueueResponse> {
+    return this.call("PollWorkflowTaskQueue", { taskQueue: { name: queue, kind: 1 }, identity: "worker" }, 20_000);
+  }
+
+  async activityTask(queue = this.queue): Promise<PollActivityTaskQueueResponse> {
+    return this.call("PollActivityTaskQueue", { taskQueue: { name: queue, kind: 1 }, identity: "worker" }, 20_000);
+  }
+
+  /** Takes the next workflow task and answers it with commands. */
+  async answer(commands: Init<Command>[], extra: Input<"RespondWorkflowTaskCompleted"> = {}): Promise<Output<"RespondWorkflowTaskCompleted">> {
+    const task = await this.workflowTask();
+    return this.call("RespondWorkflowTaskCompleted", { taskToken: task.taskToken, identity: "worker", commands, ...extra });
+  }
+
+  async signal(name: string, extra: Input<"SignalWorkflowExecution"> = {}): Promise<void> {
+    await this.call("SignalWorkflowExecution", { workflowExecution: { workflowId: this.id }, signalName: name, identity: "client", requestId: randomUUID(), ...extra });
+  }
+
+  /** Records the normalised history. */
+  async history(workflowId = this.id, runId = ""): Promise<void> {
+    const events = [];
+    let nextPageToken: Uint8Array = new Uint8Array(0);
+    do {
+      const page = await this.call("GetWorkflowExecutionHistory", { execution: { workflowId, runId }, nextPageToken });
+      if (page.history !== undefined) events.push(...decode(History, page.history).events);
+      nextPageToken = page.nextPageToken;
+    } while (nextPageToken.length > 0);
+    this.note(
+      "history",
+      events.map((e) => ({ type: EventType[e.eventType], id: e.eventId, ...(e.attributes.value as object) })),
+    );
+  }
+
+  /** The record, with what differs from run to run replaced. */
+  record(): unknown {
+    return normalise(this.log, [this.id, this.queue]);
+  }
+}
+
+export type Script = (s: Session) => Promise<void>;
+
+export const command = {
+  activity: (activityId: string, extra: object = {}): Init<Command> => ({
+    commandType: CommandType.SCHEDULE_ACTIVITY_TASK,
+    attributes: { case: "scheduleActivityTaskCommandAttributes", value: { activityId, activityType: { name: "A" }, startToCloseTimeout: seconds(10), ...extra } } as never,
+  }),
+  cancelActivity: (scheduledEventId: number): Init<Command> => ({
+    commandType: CommandType.REQUEST_CANCEL_ACTIVITY_TASK,
+    attributes: { case: "requestCancelActivityTaskCommandAttributes", value: { scheduledEventId } } as never,
+  }),
+  timer: (timerId: string, after: number): Init<Command> => ({
+    commandType: CommandType.START_TIMER,
+    attributes: { case: "startTimerCommandAttributes", value: { timerId, startToFireTimeout: seconds(after) } } as never,
+  }),
+  cancelTimer: (timerId: string): Init<Command> => ({ commandType: CommandType.CANCEL_TIMER, attributes: { case: "cancelTimerCommandAttributes", value: { timerId } } as never }),
+  complete: (): Init<Command> => ({ commandType: CommandType.COMPLETE_WORKFLOW_EXECUTION, attributes: { case: "completeWorkflowExecutionCommandAttributes", value: {} } as never }),
+  fail: (message: string, extra: object = {}): Init<Command> => ({
+    commandType: CommandType.FAIL_WORKFLOW_EXECUTION,
+    attributes: { case: "failWorkflowExecutionCommandAttributes", value: { failure: { message, ...extra } } } as never,
+  }),
+  cancel: (): Init<Command> => ({ commandType: CommandType.CANCEL_WORKFLOW_EXECUTION, attributes: { case: "cancelWorkflowExecutionCommandAttributes", value: {} } as never }),
+  marker: (markerName: string): Init<Command> => ({ commandType: CommandType.RECORD_MARKER, attributes: { case: "recordMarkerCommandAttributes", value: { markerName, details: {} } } as never }),
+  continueAsNew: (extra: object = {}): Init<Command> => ({
+    commandType: CommandType.CONTINUE_AS_NEW_WORKFLOW_EXECUTION,
+    attributes: { case: "continueAsNewWorkflowExecutionCommandAttributes", value: { workflowType: { name: "T" }, ...extra } } as never,
+  }),
+  child: (workflowId: string, extra: object = {}): Init<Command> => ({
+    commandType: CommandType.START_CHILD_WORKFLOW_EXECUTION,
+    attributes: { case: "startChildWorkflowExecutionCommandAttributes", value: { workflowId, workflowType: { name: "C" }, ...extra } } as never,
+  }),
+  signalExternal: (workflowId: string, extra: object = {}): Init<Command> => ({
+    commandType: CommandType.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION,
+    attributes: { case: "signalExternalWorkflowExecutionCommandAttributes", value: { execution: { workflowId }, signalName: "ext", ...extra } } as never,
+  }),
+  cancelExternal: (workflowId: string): Init<Command> => ({
+    commandType: CommandType.REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION,
+    attributes: { case: "requestCancelExternalWorkflowExecutionCommandAttributes", value: { workflowId } } as never,
+  }),
+  memo: (key: string): Init<Command> => ({
+    commandType: CommandType.MODIFY_WORKFLOW_PROPERTIES,
+    attributes: { case: "modifyWorkflowPropertiesCommandAttributes", value: { upsertedMemo: { fields: { [key]: payloads("m").subarray(2) } } } } as never,
+  }),
+  searchAttributes: (name: string): Init<Command> => ({
+    commandType: CommandType.UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
+    attributes: { case: "upsertWorkflowSearchAttributesCommandAttributes", value: { searchAttributes: { indexedFields: { [name]: payloads("v").subarray(2) } } } } as never,
+  }),
+  message: (messageId: string): Init<Command> => ({ commandType: CommandType.PROTOCOL_MESSAGE, attributes: { case: "protocolMessageCommandAttributes", value: { messageId } } as never }),
+};
