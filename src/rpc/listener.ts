@@ -104,7 +104,7 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
       if (calls === 0) onIdle?.();
     });
     const type = headers["content-type"];
-    if (type !== undefined && type.startsWith("application/grpc") && !type.startsWith("application/grpc-web")) {
+    if (type?.startsWith("application/grpc") && !type.startsWith("application/grpc-web")) {
       if (headers[":method"] !== "POST") {
         stream.respond({ ":status": 405 }, { endStream: true });
         return;

@@ -28,7 +28,14 @@ export function normalise(value: unknown, names: readonly string[]): unknown {
   };
   const walk = (v: unknown): unknown => {
     if (typeof v === "string") return text(v);
-    if (v instanceof Uint8Array) return v.length === 0 ? undefined : text(Buffer.from(v).toString("latin1").replace(/[^ -~]/g, "."));
+    if (v instanceof Uint8Array)
+      return v.length === 0
+        ? undefined
+        : text(
+            Buffer.from(v)
+              .toString("latin1")
+              .replace(/[^ -~]/g, "."),
+          );
     if (Array.isArray(v)) return v.length === 0 ? undefined : v.map(walk);
     if (v !== null && typeof v === "object") {
       const out: Record<string, unknown> = {};

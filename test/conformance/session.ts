@@ -3,13 +3,16 @@
  * what it records - histories, errors, chosen answers - must be equal on the official server and here.
  */
 import { randomUUID } from "node:crypto";
-import { Client, credentials, Metadata, type ServiceError as GrpcError } from "@grpc/grpc-js";
+import { Client, credentials, type ServiceError as GrpcError, Metadata } from "@grpc/grpc-js";
 import { Status } from "../../gen/wire/google/rpc/status.js";
 import type { Command } from "../../gen/wire/temporal/api/command/v1/message.js";
 import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
 import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { History } from "../../gen/wire/temporal/api/history/v1/message.js";
-import type { PollActivityTaskQueueResponse, PollWorkflowTaskQueueResponse } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import type {
+  PollActivityTaskQueueResponse,
+  PollWorkflowTaskQueueResponse,
+} from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { WorkflowService } from "../../gen/wire/temporal/api/workflowservice/v1/service.js";
 import { decode, encode, type Init, type MessageType } from "../../src/api/wire.js";
 import { normalise } from "./normalise.js";
@@ -21,7 +24,14 @@ type Output<M extends keyof Methods> = Methods[M]["output"] extends MessageType<
 export const NAMESPACE = "default";
 export const seconds = (n: number) => ({ seconds: Math.floor(n), nanos: Math.round((n % 1) * 1e9) });
 export const payloads = (text: string): Uint8Array => {
-  const payload = Buffer.concat([Buffer.from([10, 22, 10, 8]), Buffer.from("encoding"), Buffer.from([18, 10]), Buffer.from("json/plain"), Buffer.from([18, text.length + 2]), Buffer.from(`"${text}"`)]);
+  const payload = Buffer.concat([
+    Buffer.from([10, 22, 10, 8]),
+    Buffer.from("encoding"),
+    Buffer.from([18, 10]),
+    Buffer.from("json/plain"),
+    Buffer.from([18, text.length + 2]),
+    Buffer.from(`"${text}"`),
+  ]);
   return Buffer.concat([Buffer.from([10, payload.length]), payload]);
 };
 
@@ -65,7 +75,8 @@ export class Session {
             return;
           }
           const bin = error.metadata?.get("grpc-status-details-bin")[0];
-          const details = bin === undefined ? [] : decode(Status, Buffer.from(bin)).details.map((d) => d.typeUrl.slice(d.typeUrl.lastIndexOf("/") + 1));
+          const details =
+            bin === undefined ? [] : decode(Status, Buffer.from(bin)).details.map((d) => d.typeUrl.slice(d.typeUrl.lastIndexOf("/") + 1));
           reject(new CallError(error.code, error.details, details));
         },
       );
@@ -115,7 +126,13 @@ export class Session {
   }
 
   async signal(name: string, extra: Input<"SignalWorkflowExecution"> = {}): Promise<void> {
-    await this.call("SignalWorkflowExecution", { workflowExecution: { workflowId: this.id }, signalName: name, identity: "client", requestId: randomUUID(), ...extra });
+    await this.call("SignalWorkflowExecution", {
+      workflowExecution: { workflowId: this.id },
+      signalName: name,
+      identity: "client",
+      requestId: randomUUID(),
+      ...extra,
+    });
   }
 
   /** Records the normalised history. */
@@ -144,7 +161,10 @@ export type Script = (s: Session) => Promise<void>;
 export const command = {
   activity: (activityId: string, extra: object = {}): Init<Command> => ({
     commandType: CommandType.SCHEDULE_ACTIVITY_TASK,
-    attributes: { case: "scheduleActivityTaskCommandAttributes", value: { activityId, activityType: { name: "A" }, startToCloseTimeout: seconds(10), ...extra } } as never,
+    attributes: {
+      case: "scheduleActivityTaskCommandAttributes",
+      value: { activityId, activityType: { name: "A" }, startToCloseTimeout: seconds(10), ...extra },
+    } as never,
   }),
   cancelActivity: (scheduledEventId: number): Init<Command> => ({
     commandType: CommandType.REQUEST_CANCEL_ACTIVITY_TASK,
@@ -154,14 +174,26 @@ export const command = {
     commandType: CommandType.START_TIMER,
     attributes: { case: "startTimerCommandAttributes", value: { timerId, startToFireTimeout: seconds(after) } } as never,
   }),
-  cancelTimer: (timerId: string): Init<Command> => ({ commandType: CommandType.CANCEL_TIMER, attributes: { case: "cancelTimerCommandAttributes", value: { timerId } } as never }),
-  complete: (): Init<Command> => ({ commandType: CommandType.COMPLETE_WORKFLOW_EXECUTION, attributes: { case: "completeWorkflowExecutionCommandAttributes", value: {} } as never }),
+  cancelTimer: (timerId: string): Init<Command> => ({
+    commandType: CommandType.CANCEL_TIMER,
+    attributes: { case: "cancelTimerCommandAttributes", value: { timerId } } as never,
+  }),
+  complete: (): Init<Command> => ({
+    commandType: CommandType.COMPLETE_WORKFLOW_EXECUTION,
+    attributes: { case: "completeWorkflowExecutionCommandAttributes", value: {} } as never,
+  }),
   fail: (message: string, extra: object = {}): Init<Command> => ({
     commandType: CommandType.FAIL_WORKFLOW_EXECUTION,
     attributes: { case: "failWorkflowExecutionCommandAttributes", value: { failure: { message, ...extra } } } as never,
   }),
-  cancel: (): Init<Command> => ({ commandType: CommandType.CANCEL_WORKFLOW_EXECUTION, attributes: { case: "cancelWorkflowExecutionCommandAttributes", value: {} } as never }),
-  marker: (markerName: string): Init<Command> => ({ commandType: CommandType.RECORD_MARKER, attributes: { case: "recordMarkerCommandAttributes", value: { markerName, details: {} } } as never }),
+  cancel: (): Init<Command> => ({
+    commandType: CommandType.CANCEL_WORKFLOW_EXECUTION,
+    attributes: { case: "cancelWorkflowExecutionCommandAttributes", value: {} } as never,
+  }),
+  marker: (markerName: string): Init<Command> => ({
+    commandType: CommandType.RECORD_MARKER,
+    attributes: { case: "recordMarkerCommandAttributes", value: { markerName, details: {} } } as never,
+  }),
   continueAsNew: (extra: object = {}): Init<Command> => ({
     commandType: CommandType.CONTINUE_AS_NEW_WORKFLOW_EXECUTION,
     attributes: { case: "continueAsNewWorkflowExecutionCommandAttributes", value: { workflowType: { name: "T" }, ...extra } } as never,
@@ -172,7 +204,10 @@ export const command = {
   }),
   signalExternal: (workflowId: string, extra: object = {}): Init<Command> => ({
     commandType: CommandType.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION,
-    attributes: { case: "signalExternalWorkflowExecutionCommandAttributes", value: { execution: { workflowId }, signalName: "ext", ...extra } } as never,
+    attributes: {
+      case: "signalExternalWorkflowExecutionCommandAttributes",
+      value: { execution: { workflowId }, signalName: "ext", ...extra },
+    } as never,
   }),
   cancelExternal: (workflowId: string): Init<Command> => ({
     commandType: CommandType.REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION,
@@ -180,11 +215,20 @@ export const command = {
   }),
   memo: (key: string): Init<Command> => ({
     commandType: CommandType.MODIFY_WORKFLOW_PROPERTIES,
-    attributes: { case: "modifyWorkflowPropertiesCommandAttributes", value: { upsertedMemo: { fields: { [key]: payloads("m").subarray(2) } } } } as never,
+    attributes: {
+      case: "modifyWorkflowPropertiesCommandAttributes",
+      value: { upsertedMemo: { fields: { [key]: payloads("m").subarray(2) } } },
+    } as never,
   }),
   searchAttributes: (name: string): Init<Command> => ({
     commandType: CommandType.UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
-    attributes: { case: "upsertWorkflowSearchAttributesCommandAttributes", value: { searchAttributes: { indexedFields: { [name]: payloads("v").subarray(2) } } } } as never,
+    attributes: {
+      case: "upsertWorkflowSearchAttributesCommandAttributes",
+      value: { searchAttributes: { indexedFields: { [name]: payloads("v").subarray(2) } } },
+    } as never,
   }),
-  message: (messageId: string): Init<Command> => ({ commandType: CommandType.PROTOCOL_MESSAGE, attributes: { case: "protocolMessageCommandAttributes", value: { messageId } } as never }),
+  message: (messageId: string): Init<Command> => ({
+    commandType: CommandType.PROTOCOL_MESSAGE,
+    attributes: { case: "protocolMessageCommandAttributes", value: { messageId } } as never,
+  }),
 };

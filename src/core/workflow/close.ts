@@ -8,7 +8,6 @@ import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js
 import { WorkflowTaskFailedCause } from "../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import { ParentClosePolicy, type RetryState, WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
-import { notFound } from "../../api/service-error.js";
 import { encode, type Init } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
 import type { Run } from "./context.js";

@@ -5,7 +5,14 @@ export const scripts: Record<string, Script> = {
     await s.start();
     await s.answer([c.activity("a", { input: payloads("in") })]);
     const a = await s.activityTask();
-    s.note("task", { id: a.activityId, type: a.activityType?.name, input: a.input, attempt: a.attempt, timeouts: [a.startToCloseTimeout, a.scheduleToCloseTimeout, a.heartbeatTimeout], retryPolicy: a.retryPolicy });
+    s.note("task", {
+      id: a.activityId,
+      type: a.activityType?.name,
+      input: a.input,
+      attempt: a.attempt,
+      timeouts: [a.startToCloseTimeout, a.scheduleToCloseTimeout, a.heartbeatTimeout],
+      retryPolicy: a.retryPolicy,
+    });
     await s.call("RespondActivityTaskCompleted", { taskToken: a.taskToken, identity: "worker", result: payloads("out") });
     await s.answer([c.complete()]);
     await s.history();
@@ -14,7 +21,11 @@ export const scripts: Record<string, Script> = {
     await s.start();
     await s.answer([c.activity("a", { retryPolicy: { maximumAttempts: 1 } })]);
     const a = await s.activityTask();
-    await s.call("RespondActivityTaskFailed", { taskToken: a.taskToken, identity: "worker", failure: { message: "bad", failureInfo: { case: "applicationFailureInfo", value: { type: "X" } } as never } });
+    await s.call("RespondActivityTaskFailed", {
+      taskToken: a.taskToken,
+      identity: "worker",
+      failure: { message: "bad", failureInfo: { case: "applicationFailureInfo", value: { type: "X" } } as never },
+    });
     await s.answer([c.complete()]);
     await s.history();
   },
@@ -22,7 +33,11 @@ export const scripts: Record<string, Script> = {
     await s.start();
     await s.answer([c.activity("a", { retryPolicy: { nonRetryableErrorTypes: ["X"] } })]);
     const a = await s.activityTask();
-    await s.call("RespondActivityTaskFailed", { taskToken: a.taskToken, identity: "worker", failure: { message: "bad", failureInfo: { case: "applicationFailureInfo", value: { type: "X" } } as never } });
+    await s.call("RespondActivityTaskFailed", {
+      taskToken: a.taskToken,
+      identity: "worker",
+      failure: { message: "bad", failureInfo: { case: "applicationFailureInfo", value: { type: "X" } } as never },
+    });
     await s.answer([c.complete()]);
     await s.history();
   },
@@ -30,7 +45,11 @@ export const scripts: Record<string, Script> = {
     await s.start();
     await s.answer([c.activity("a", { retryPolicy: { initialInterval: seconds(0.1) } })]);
     const first = await s.activityTask();
-    await s.call("RespondActivityTaskFailed", { taskToken: first.taskToken, identity: "worker", failure: { message: "bad", failureInfo: { case: "applicationFailureInfo", value: { type: "X" } } as never } });
+    await s.call("RespondActivityTaskFailed", {
+      taskToken: first.taskToken,
+      identity: "worker",
+      failure: { message: "bad", failureInfo: { case: "applicationFailureInfo", value: { type: "X" } } as never },
+    });
     const second = await s.activityTask();
     s.note("attempt", second.attempt);
     await s.call("RespondActivityTaskCompleted", { taskToken: second.taskToken, identity: "worker" });

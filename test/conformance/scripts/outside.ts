@@ -74,8 +74,20 @@ export const scripts: Record<string, Script> = {
     await s.start();
     await s.refused("StartWorkflowExecution", { workflowId: s.id, workflowType: { name: "T" }, taskQueue: { name: s.queue }, requestId: "other" });
     await s.answer([c.complete()]);
-    await s.refused("StartWorkflowExecution", { workflowId: s.id, workflowType: { name: "T" }, taskQueue: { name: s.queue }, requestId: "third", workflowIdReusePolicy: 3 });
-    await s.refused("StartWorkflowExecution", { workflowId: s.id, workflowType: { name: "T" }, taskQueue: { name: s.queue }, requestId: "fourth", workflowIdReusePolicy: 2 });
+    await s.refused("StartWorkflowExecution", {
+      workflowId: s.id,
+      workflowType: { name: "T" },
+      taskQueue: { name: s.queue },
+      requestId: "third",
+      workflowIdReusePolicy: 3,
+    });
+    await s.refused("StartWorkflowExecution", {
+      workflowId: s.id,
+      workflowType: { name: "T" },
+      taskQueue: { name: s.queue },
+      requestId: "fourth",
+      workflowIdReusePolicy: 2,
+    });
   },
   "the running one is terminated": async (s) => {
     const first = await s.start();
@@ -84,12 +96,28 @@ export const scripts: Record<string, Script> = {
   },
   "the running one is used": async (s) => {
     const first = await s.start();
-    const r = await s.call("StartWorkflowExecution", { workflowId: s.id, workflowType: { name: "T" }, taskQueue: { name: s.queue }, requestId: "other", workflowIdConflictPolicy: 2 });
+    const r = await s.call("StartWorkflowExecution", {
+      workflowId: s.id,
+      workflowType: { name: "T" },
+      taskQueue: { name: s.queue },
+      requestId: "other",
+      workflowIdConflictPolicy: 2,
+    });
     s.note("the same run", [r.runId === first, r.started]);
   },
   "the same request twice": async (s) => {
-    const a = await s.call("StartWorkflowExecution", { workflowId: s.id, workflowType: { name: "T" }, taskQueue: { name: s.queue }, requestId: "same" });
-    const b = await s.call("StartWorkflowExecution", { workflowId: s.id, workflowType: { name: "T" }, taskQueue: { name: s.queue }, requestId: "same" });
+    const a = await s.call("StartWorkflowExecution", {
+      workflowId: s.id,
+      workflowType: { name: "T" },
+      taskQueue: { name: s.queue },
+      requestId: "same",
+    });
+    const b = await s.call("StartWorkflowExecution", {
+      workflowId: s.id,
+      workflowType: { name: "T" },
+      taskQueue: { name: s.queue },
+      requestId: "same",
+    });
     s.note("answers", [a.runId === b.runId, a.started, b.started]);
     await s.signal("once", { requestId: "sig" });
     await s.signal("once", { requestId: "sig" });
@@ -97,7 +125,16 @@ export const scripts: Record<string, Script> = {
   },
   "signal with start": async (s) => {
     for (const name of ["one", "two"])
-      await s.call("SignalWithStartWorkflowExecution", { workflowId: s.id, workflowType: { name: "T" }, taskQueue: { name: s.queue }, signalName: name, signalInput: payloads(name), requestId: `r-${name}`, identity: "client", workflowTaskTimeout: seconds(10) });
+      await s.call("SignalWithStartWorkflowExecution", {
+        workflowId: s.id,
+        workflowType: { name: "T" },
+        taskQueue: { name: s.queue },
+        signalName: name,
+        signalInput: payloads(name),
+        requestId: `r-${name}`,
+        identity: "client",
+        workflowTaskTimeout: seconds(10),
+      });
     await s.history();
   },
   "a start delay, and a signal during it": async (s) => {
@@ -111,7 +148,11 @@ export const scripts: Record<string, Script> = {
     await s.answer([c.child(`${s.id}-child`, { input: payloads("in") })]);
     for (let i = 0; i < 2; i++) {
       const t = await s.workflowTask();
-      await s.call("RespondWorkflowTaskCompleted", { taskToken: t.taskToken, identity: "worker", commands: t.workflowType?.name === "C" ? [c.complete()] : [] });
+      await s.call("RespondWorkflowTaskCompleted", {
+        taskToken: t.taskToken,
+        identity: "worker",
+        commands: t.workflowType?.name === "C" ? [c.complete()] : [],
+      });
     }
     await s.answer([c.complete()]);
     await s.history(`${s.id}-child`);
@@ -135,9 +176,29 @@ export const scripts: Record<string, Script> = {
     await s.refused("StartWorkflowExecution", { workflowId: s.id, taskQueue: { name: s.queue } });
     await s.refused("StartWorkflowExecution", { workflowId: s.id, workflowType: { name: "T" } });
     await s.refused("StartWorkflowExecution", { workflowId: "x".repeat(1001), workflowType: { name: "T" }, taskQueue: { name: s.queue } });
-    await s.refused("StartWorkflowExecution", { namespace: "there-is-no-such-namespace", workflowId: s.id, workflowType: { name: "T" }, taskQueue: { name: s.queue } });
-    await s.refused("StartWorkflowExecution", { workflowId: s.id, workflowType: { name: "T" }, taskQueue: { name: s.queue }, cronSchedule: "nonsense" });
-    await s.refused("StartWorkflowExecution", { workflowId: s.id, workflowType: { name: "T" }, taskQueue: { name: s.queue }, workflowRunTimeout: { seconds: -1 } });
-    await s.refused("StartWorkflowExecution", { workflowId: s.id, workflowType: { name: "T" }, taskQueue: { name: s.queue }, retryPolicy: { backoffCoefficient: 0.5 } });
+    await s.refused("StartWorkflowExecution", {
+      namespace: "there-is-no-such-namespace",
+      workflowId: s.id,
+      workflowType: { name: "T" },
+      taskQueue: { name: s.queue },
+    });
+    await s.refused("StartWorkflowExecution", {
+      workflowId: s.id,
+      workflowType: { name: "T" },
+      taskQueue: { name: s.queue },
+      cronSchedule: "nonsense",
+    });
+    await s.refused("StartWorkflowExecution", {
+      workflowId: s.id,
+      workflowType: { name: "T" },
+      taskQueue: { name: s.queue },
+      workflowRunTimeout: { seconds: -1 },
+    });
+    await s.refused("StartWorkflowExecution", {
+      workflowId: s.id,
+      workflowType: { name: "T" },
+      taskQueue: { name: s.queue },
+      retryPolicy: { backoffCoefficient: 0.5 },
+    });
   },
 };

@@ -65,9 +65,18 @@ export const scripts: Record<string, Script> = {
   "a heartbeat of the workflow task": async (s) => {
     await s.start();
     const t = await s.workflowTask();
-    const r = await s.call("RespondWorkflowTaskCompleted", { taskToken: t.taskToken, identity: "worker", forceCreateNewWorkflowTask: true, returnNewWorkflowTask: true });
+    const r = await s.call("RespondWorkflowTaskCompleted", {
+      taskToken: t.taskToken,
+      identity: "worker",
+      forceCreateNewWorkflowTask: true,
+      returnNewWorkflowTask: true,
+    });
     s.note("a new task came with the answer", r.workflowTask !== undefined && r.workflowTask.taskToken.length > 0);
-    await s.call("RespondWorkflowTaskCompleted", { taskToken: r.workflowTask?.taskToken ?? new Uint8Array(0), identity: "worker", commands: [c.complete()] });
+    await s.call("RespondWorkflowTaskCompleted", {
+      taskToken: r.workflowTask?.taskToken ?? new Uint8Array(0),
+      identity: "worker",
+      commands: [c.complete()],
+    });
     await s.history();
   },
   "a token that was used": async (s) => {
