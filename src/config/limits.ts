@@ -61,6 +61,7 @@ export const SETTINGS = {
   }),
   pendingSignalsMax: count("limit.numPendingSignals.error", 2000, "N", "the workflow task fails", { simulation: [3, 2000] }),
   pendingCancelRequestsMax: count("limit.numPendingCancelRequests.error", 2000, "N", "the workflow task fails", { simulation: [3, 2000] }),
+  autoResetPointsMax: count("history.historyMaxAutoResetPoints", 20, "N", "the oldest are forgotten"),
   signalsPerExecutionMax: count("history.maximumSignalsPerExecution", 10_000, "N", "INVALID_ARGUMENT", { simulation: [5, 10_000] }),
   inFlightUpdatesMax: count("history.maxInFlightUpdates", 10, "N", "RESOURCE_EXHAUSTED"),
   inFlightUpdateBytesMax: bytes("history.maxInFlightUpdatePayloads", 20 * MIB, "N", "RESOURCE_EXHAUSTED"),

@@ -73,7 +73,13 @@ export interface Replies {
   dropQuery: undefined;
   resetSticky: undefined;
   startWorkflowTask: StartedWorkflowTask;
-  completeWorkflowTask: { newTask: StartedWorkflowTask | undefined; activityTasks: StartedActivity[]; resetHistoryEventId: number };
+  /** `refused`: the task was failed, which is committed, and the caller is told why. */
+  completeWorkflowTask: {
+    refused: ServiceError | undefined;
+    newTask: StartedWorkflowTask | undefined;
+    activityTasks: StartedActivity[];
+    resetHistoryEventId: number;
+  };
   failWorkflowTask: undefined;
   startActivity: StartedActivity;
   heartbeatActivity: { cancelRequested: boolean; activityPaused: boolean; activityReset: boolean };

@@ -12,6 +12,7 @@ import type { Poller } from "../core/input.js";
 import type { WaitingPoller } from "../core/matching/task-queue.js";
 import type { StartedActivity, StartedWorkflowTask } from "../core/transition.js";
 import type { Runtime } from "../lib/runtime.js";
+import { uuidV4 } from "../lib/uuid.js";
 import type { DirectQuery } from "./contract.js";
 import { EMPTY_ANSWER_BUDGET_MS } from "./limits.js";
 
@@ -42,7 +43,7 @@ export class PollWaiter implements WaitingPoller {
     const callers = call.deadlineMs === undefined ? latest : (call.deadlineMs - EMPTY_ANSWER_BUDGET_MS) * MICROS_PER_MS;
     this.expiresAt = Math.min(latest, callers);
     this.poller = {
-      requestId: Buffer.from(runtime.randomBytes16()).toString("hex"),
+      requestId: uuidV4(runtime.randomBytes16()),
       identity: request.identity,
       versionStamp: versionStampOf(request),
       taskQueue: request.taskQueue?.name ?? "",

@@ -4,6 +4,10 @@ const HIDDEN: ReadonlySet<string> = new Set([
   "historySizeBytes",
   // Absolute times.
   "workflowExecutionExpirationTime",
+  "createTime",
+  "expireTime",
+  // How long the run before had lived, taken from a second.
+  "firstWorkflowTaskBackoff.nanos",
   // Internal ids.
   "namespaceId",
   "parentWorkflowNamespaceId",
@@ -26,7 +30,7 @@ export function normalise(value: unknown, names: readonly string[]): unknown {
       })
       .replace(/<id \d+>:\d+(:\w+)?/g, (m) => m.slice(0, m.indexOf(">") + 1));
   };
-  const walk = (v: unknown): unknown => {
+  const walk = (v: unknown, parent: string): unknown => {
     if (typeof v === "string") return text(v);
     if (v instanceof Uint8Array)
       return v.length === 0
@@ -36,12 +40,12 @@ export function normalise(value: unknown, names: readonly string[]): unknown {
               .toString("latin1")
               .replace(/[^ -~]/g, "."),
           );
-    if (Array.isArray(v)) return v.length === 0 ? undefined : v.map(walk);
+    if (Array.isArray(v)) return v.length === 0 ? undefined : v.map((x) => walk(x, parent));
     if (v !== null && typeof v === "object") {
       const out: Record<string, unknown> = {};
       for (const [k, x] of Object.entries(v)) {
-        if (HIDDEN.has(k)) continue;
-        const y = walk(x);
+        if (HIDDEN.has(k) || HIDDEN.has(`${parent}.${k}`)) continue;
+        const y = walk(x, k);
         if (y === undefined || y === "" || y === 0 || y === false) continue;
         if (typeof y === "object" && y !== null && !Array.isArray(y) && Object.keys(y).length === 0) continue;
         out[text(k)] = y;
@@ -50,5 +54,5 @@ export function normalise(value: unknown, names: readonly string[]): unknown {
     }
     return v;
   };
-  return walk(value);
+  return walk(value, "");
 }

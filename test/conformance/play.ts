@@ -7,6 +7,8 @@ import { type Script, Session } from "./session.js";
 export const REFERENCE = "temporal server 1.32.1";
 const here = import.meta.dirname;
 
+export const ENDED_EARLY = "the script ended early";
+
 export interface Recorded {
   reference: string;
   hash: string;
@@ -33,12 +35,13 @@ export async function scriptsOf(file: (typeof FILES)[number]): Promise<Record<st
   }
 }
 
+/** What a script records on the server at `address`. A script that throws has recorded where it ended, which no record may hold. */
 export async function play(address: string, script: Script): Promise<unknown> {
   const session = new Session(address);
   try {
     await script(session);
   } catch (e) {
-    session.note("the script ended early", e instanceof Error ? e.message : String(e));
+    session.note(ENDED_EARLY, e instanceof Error ? e.message : String(e));
   } finally {
     session.close();
   }
@@ -52,5 +55,9 @@ export function recorded(file: string): Recorded | undefined {
 }
 
 export function record(file: string, scripts: Record<string, unknown>): void {
+  for (const [name, log] of Object.entries(scripts)) {
+    const end = (log as { what: string; value: unknown }[]).find((l) => l.what === ENDED_EARLY);
+    if (end !== undefined) throw new Error(`script "${name}" did not play to its end on the official server: ${end.value}`);
+  }
   writeFileSync(pathOf(file), `${JSON.stringify({ reference: REFERENCE, hash: hashOf(file), scripts }, null, 1)}\n`);
 }

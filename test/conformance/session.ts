@@ -125,6 +125,12 @@ export class Session {
     return this.call("RespondWorkflowTaskCompleted", { taskToken: task.taskToken, identity: "worker", commands, ...extra });
   }
 
+  /** Takes the next workflow task, answers it with commands that must be refused, and records the error. */
+  async badAnswer(commands: Init<Command>[], extra: Input<"RespondWorkflowTaskCompleted"> = {}): Promise<void> {
+    const task = await this.workflowTask();
+    await this.refused("RespondWorkflowTaskCompleted", { taskToken: task.taskToken, identity: "worker", commands, ...extra });
+  }
+
   async signal(name: string, extra: Input<"SignalWorkflowExecution"> = {}): Promise<void> {
     await this.call("SignalWorkflowExecution", {
       workflowExecution: { workflowId: this.id },
@@ -159,11 +165,11 @@ export class Session {
 export type Script = (s: Session) => Promise<void>;
 
 export const command = {
-  activity: (activityId: string, extra: object = {}): Init<Command> => ({
+  activity: (s: Session, activityId: string, extra: object = {}): Init<Command> => ({
     commandType: CommandType.SCHEDULE_ACTIVITY_TASK,
     attributes: {
       case: "scheduleActivityTaskCommandAttributes",
-      value: { activityId, activityType: { name: "A" }, startToCloseTimeout: seconds(10), ...extra },
+      value: { activityId, activityType: { name: "A" }, taskQueue: { name: s.queue }, startToCloseTimeout: seconds(10), ...extra },
     } as never,
   }),
   cancelActivity: (scheduledEventId: number): Init<Command> => ({

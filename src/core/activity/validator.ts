@@ -17,6 +17,11 @@ export interface NormalActivity {
 
 export type Normalized = { options: NormalActivity; error?: undefined } | { error: ServiceError; options: NormalActivity };
 
+/** Queues of the server's own workers in each namespace. */
+function isInternalQueue(name: string): boolean {
+  return name.startsWith("temporal-sys-per-ns-") || name === "temporal-sys-worker-controller-per-ns-tq";
+}
+
 export function priorityProblem(p: Priority | undefined): string | undefined {
   if (p === undefined) return undefined;
   if (p.priorityKey < 0) return "priority key can't be negative";
@@ -40,13 +45,17 @@ export function normalizeActivity(
   let scheduleToStart = cappedMicros(a.scheduleToStartTimeout);
   let startToClose = cappedMicros(a.startToCloseTimeout);
   let heartbeat = cappedMicros(a.heartbeatTimeout);
-  const taskQueue = a.taskQueue?.name || workflowTaskQueue;
+  const taskQueue = a.taskQueue?.name ?? "";
   const done = (error?: ServiceError): Normalized => {
     const options = { taskQueue, scheduleToClose, scheduleToStart, startToClose, heartbeat, retryPolicy };
     return error === undefined ? { options } : { error, options };
   };
+  if (a.taskQueue === undefined) return done(invalidArgument("taskQueue is not set"));
+  if (taskQueue === "") return done(invalidArgument("missing task queue name"));
   if (taskQueue.length > idLengthMax) return done(invalidArgument("taskQueue length exceeds limit"));
   if (taskQueue.startsWith("/_sys/")) return done(invalidArgument("task queue name cannot start with reserved prefix /_sys/"));
+  if (isInternalQueue(taskQueue) && !isInternalQueue(workflowTaskQueue))
+    return done(invalidArgument(`cannot use internal per-namespace task queue:${taskQueue} (in parent component task queue: ${workflowTaskQueue})`));
   if (a.activityId === "") return done(invalidArgument("activityId is not set"));
   if (type === "") return done(invalidArgument("activityType is not set"));
   const retryProblem = retryPolicyProblem(retryPolicy);

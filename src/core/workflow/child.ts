@@ -61,7 +61,6 @@ export function childStartFailed(ctx: Context, address: ExecutionAddress, input:
     cause: input.cause,
     control: initiated.value.control,
     initiatedEventId: child.initiatedEventId,
-    workflowTaskCompletedEventId: initiated.value.workflowTaskCompletedEventId,
   });
   wakeWorkflow(run);
   return undefined;
@@ -135,7 +134,7 @@ export function externalSignaled(ctx: Context, address: ExecutionAddress, input:
   const initiated = ctx.event(run, input.initiatedEventId).attributes;
   assert(initiated.case === "signalExternalWorkflowExecutionInitiatedEventAttributes", "an external signal's initiated event");
   const common = {
-    namespace: pending.namespace,
+    namespace: ctx.env.namespaces.byId(pending.namespaceId)?.name ?? pending.namespace,
     namespaceId: pending.namespaceId,
     workflowExecution: { workflowId: pending.workflowId, runId: pending.runId },
     initiatedEventId: pending.initiatedEventId,
@@ -147,7 +146,6 @@ export function externalSignaled(ctx: Context, address: ExecutionAddress, input:
     run.add(EventType.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED, "signalExternalWorkflowExecutionFailedEventAttributes", {
       ...common,
       cause: input.failure,
-      workflowTaskCompletedEventId: initiated.value.workflowTaskCompletedEventId,
     });
   wakeWorkflow(run);
   return undefined;
@@ -161,7 +159,7 @@ export function externalCancelRequested(ctx: Context, address: ExecutionAddress,
   const initiated = ctx.event(run, input.initiatedEventId).attributes;
   assert(initiated.case === "requestCancelExternalWorkflowExecutionInitiatedEventAttributes", "an external cancel's initiated event");
   const common = {
-    namespace: pending.namespace,
+    namespace: ctx.env.namespaces.byId(pending.namespaceId)?.name ?? pending.namespace,
     namespaceId: pending.namespaceId,
     workflowExecution: { workflowId: pending.workflowId, runId: pending.runId },
     initiatedEventId: pending.initiatedEventId,
@@ -173,7 +171,6 @@ export function externalCancelRequested(ctx: Context, address: ExecutionAddress,
       ...common,
       cause: input.failure,
       control: initiated.value.control,
-      workflowTaskCompletedEventId: initiated.value.workflowTaskCompletedEventId,
     });
   wakeWorkflow(run);
   return undefined;

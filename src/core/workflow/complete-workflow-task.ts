@@ -18,6 +18,7 @@ import { Completion, TaskFailure } from "./commands/command.js";
 import { COMMANDS, checkSequence } from "./commands/table.js";
 import type { Context, Run } from "./context.js";
 import { beginNextRun } from "./next-run.js";
+import { addResetPoint } from "./reset-points.js";
 import { addressed } from "./signal.js";
 import {
   clearSticky,
@@ -65,6 +66,7 @@ export function completeWorkflowTask(
       deploymentVersion: undefined,
       deployment: undefined,
     });
+    addResetPoint(run, event);
     run.info.mostRecentWorkerVersionStamp = request.workerVersionStamp ?? run.info.mostRecentWorkerVersionStamp;
     setSticky(run, request);
     completion = new Completion(run, event.eventId, request.identity, hasBuffered);
@@ -97,16 +99,14 @@ export function completeWorkflowTask(
         details: undefined,
         identity: HISTORY_SERVICE_IDENTITY,
       });
-      return { newTask: undefined, activityTasks: [], resetHistoryEventId: 0 };
-    }
-    scheduleWorkflowTask(run);
-    return { newTask: undefined, activityTasks: [], resetHistoryEventId: 0 };
+    } else scheduleWorkflowTask(run);
+    return { ...NOTHING, refused: invalidArgument(failureText(failure)) };
   }
 
   if (completion?.nextRun !== undefined) beginNextRun(run, completion.nextRun);
   if (!run.isOpen) {
     answerQueries(run, request);
-    return { newTask: undefined, activityTasks: [], resetHistoryEventId: 0 };
+    return NOTHING;
   }
   answerQueries(run, request);
 
@@ -137,8 +137,10 @@ export function completeWorkflowTask(
       newTask = startedWorkflowTask(run);
     }
   }
-  return { newTask, activityTasks, resetHistoryEventId: 0 };
+  return { ...NOTHING, newTask, activityTasks };
 }
+
+const NOTHING: Replies["completeWorkflowTask"] = { refused: undefined, newTask: undefined, activityTasks: [], resetHistoryEventId: 0 };
 
 function failureText(failure: TaskFailure): string {
   const name = CAUSE_NAMES[failure.failedCause] ?? String(failure.failedCause);

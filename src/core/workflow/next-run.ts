@@ -107,7 +107,7 @@ export function continueAsNewRun(
       continuedFailure: a.failure,
       lastCompletionResult: a.lastCompletionResult,
       firstWorkflowTaskBackoff: duration(minimalBackoff(run, cappedMicros(a.backoffStartInterval))),
-      attempt: 1,
+      attempt: a.initiator === ContinueAsNewInitiator.RETRY ? info.attempt + 1 : 1,
       completionCallbacks: info.completionCallbacks,
     },
     workflowId: info.workflowId,

@@ -57,9 +57,10 @@ export function addSignal(
   run: Run,
   signal: SignalContent,
   external: { workflowId: string; runId: string } | undefined,
-  options: { schedules: boolean } = { schedules: true },
+  /** `first`: the signal that comes with the start, under the request id of the start. */
+  options: { first: boolean } = { first: false },
 ): number {
-  if (isApplied(run, signal.requestId)) return 0;
+  if (!options.first && isApplied(run, signal.requestId)) return 0;
   const max = run.ctx.env.config.limits.signalsPerExecutionMax;
   if (max > 0 && run.info.signalCount >= max) throw invalidArgument("exceeded workflow execution limit for signal events");
   const event = run.add(
@@ -75,11 +76,8 @@ export function addSignal(
     },
     { links: signal.links },
   );
+  if (options.first) return event.eventId;
   if (signal.requestId !== "") run.draft.requestIds.push({ id: signal.requestId, eventType: EventType.WORKFLOW_EXECUTION_SIGNALED, eventId: 0 });
-  if (!options.schedules) {
-    run.flushBuffered();
-    return event.eventId;
-  }
   wakeWorkflow(run);
   return Math.max(event.eventId, 0);
 }
@@ -118,11 +116,8 @@ function checkParent(run: Run, workflowId: string, runId: string): void {
 export function requestCancel(ctx: Context, address: ExecutionAddress, input: InputOf<"requestCancel">): Replies["requestCancel"] {
   const { request, external } = input;
   const state = addressed(ctx, address);
-  if (!state.isOpen) {
-    // The same caller as before, or an effect that may repeat: nothing left to do.
-    if (external === undefined) throw notFound(WORKFLOW_COMPLETED);
-    throw notFound(WORKFLOW_COMPLETED);
-  }
+  // What has ended needs no cancelling: the request has reached its aim.
+  if (!state.isOpen) return { runId: state.info.runId };
   const run = ctx.open(state);
   if (request.firstExecutionRunId !== "" && run.info.firstRunId !== request.firstExecutionRunId) throw notFound(WORKFLOW_NOT_FOUND);
   if (external?.childWorkflowOnly === true) checkParent(run, external.workflowId, external.runId);

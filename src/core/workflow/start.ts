@@ -25,6 +25,7 @@ import type { Replies } from "../transition.js";
 import { HISTORY_SERVICE_IDENTITY, stringPayloads, terminateRun } from "./close.js";
 import type { Context, Run } from "./context.js";
 import type { RunState } from "./mutable-state.js";
+import { rollOverResetPoints } from "./reset-points.js";
 import { addSignal } from "./signal.js";
 import { recordStarted, scheduleWorkflowTask, startedWorkflowTask } from "./workflow-task.js";
 
@@ -81,6 +82,7 @@ export function createRun(ctx: Context, start: NewRun): Run {
     info.rootRunId = info.runId;
   }
   if (start.requestId !== "") run.draft.requestIds.push({ id: start.requestId, eventType: EventType.WORKFLOW_EXECUTION_STARTED, eventId: 1 });
+  info.autoResetPoints = rollOverResetPoints(info.autoResetPoints, info.continuedRunId, run.now, env.namespace.retention);
   run.visibilityChanged = true;
   run.deadline(info.runDeadline);
   info.awaitsParent = start.awaitsParent;
@@ -339,7 +341,7 @@ export function signalWithStart(ctx: Context, _address: ExecutionAddress, input:
     links: request.links,
     awaitsParent: false,
   });
-  const eventId = addSignal(run, { ...signal, requestId: "" }, undefined, { schedules: false });
+  const eventId = addSignal(run, signal, undefined, { first: true });
   beginFirstTask(run);
   return { runId: run.info.runId, started: true, eventId };
 }

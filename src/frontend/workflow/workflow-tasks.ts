@@ -52,6 +52,7 @@ export const respondWorkflowTaskCompleted =
     validateVersioning(request.workerVersionStamp, request.deploymentOptions, request.stickyAttributes?.workerTaskQueue, limits);
     const { workflowId, runId } = token;
     const reply = await s.history.submit({ namespaceId: namespace.id, workflowId, runId }, { kind: "completeWorkflowTask", token, request });
+    if (reply.refused !== undefined) throw reply.refused;
     const started: Init<PollActivityTaskQueueResponse>[] = [];
     for (const task of reply.activityTasks) {
       const response = await activityTaskResponse(s, task);

@@ -14,17 +14,17 @@ export const scripts: Record<string, Script> = {
   },
   "a timer that is not there is canceled": async (s) => {
     await s.start();
-    await s.answer([c.cancelTimer("none")]);
+    await s.badAnswer([c.cancelTimer("none")]);
     await s.history();
   },
   "two timers of one name": async (s) => {
     await s.start();
-    await s.answer([c.timer("t", 100), c.timer("t", 100)]);
+    await s.badAnswer([c.timer("t", 100), c.timer("t", 100)]);
     await s.history();
   },
   "a timer without a name": async (s) => {
     await s.start();
-    await s.answer([c.timer("", 1)]);
+    await s.badAnswer([c.timer("", 1)]);
     await s.history();
   },
   "terminated with a workflow task running": async (s) => {

@@ -58,7 +58,7 @@ export const scripts: Record<string, Script> = {
     await s.start();
     const t = await s.workflowTask();
     await s.signal("unseen");
-    await s.call("RespondWorkflowTaskCompleted", { taskToken: t.taskToken, identity: "worker", commands: [c.complete()] });
+    await s.refused("RespondWorkflowTaskCompleted", { taskToken: t.taskToken, identity: "worker", commands: [c.complete()] });
     await s.answer([c.complete()]);
     await s.history();
   },
@@ -102,7 +102,7 @@ export const scripts: Record<string, Script> = {
   },
   "a marker without a name": async (s) => {
     await s.start();
-    await s.answer([c.marker("")]);
+    await s.badAnswer([c.marker("")]);
     await s.history();
   },
   "memo and search attributes": async (s) => {
@@ -112,12 +112,12 @@ export const scripts: Record<string, Script> = {
   },
   "a search attribute that is not defined": async (s) => {
     await s.start();
-    await s.answer([c.searchAttributes("Nope")]);
+    await s.badAnswer([c.searchAttributes("Nope")]);
     await s.history();
   },
   "a message that is absent": async (s) => {
     await s.start();
-    await s.answer([c.message("none")]);
+    await s.badAnswer([c.message("none")]);
     await s.history();
   },
   "continue as new": async (s) => {

@@ -25,7 +25,7 @@ export function cancelTimer(c: Completion, command: Command): HistoryEvent | und
     // It fired while the workflow was busy: the workflow did not see that, so the firing is undone.
     const fired = run.events.removeBuffered((e) => e.attributes.case === "timerFiredEventAttributes" && e.attributes.value.timerId === timerId);
     if (fired?.attributes.case !== "timerFiredEventAttributes")
-      throw new TaskFailure(cause, invalidArgument(`AddTimerCanceledEvent operation failed. TimerID: ${timerId}`));
+      throw new TaskFailure(cause, invalidArgument(`invalid history builder state for action: add-timer-canceled-event, TimerID: ${timerId}`));
     startedEventId = fired.attributes.value.startedEventId;
     c.hasBuffered = c.hasBuffered && run.events.hasBuffered;
   }

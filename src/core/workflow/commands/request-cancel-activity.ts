@@ -16,7 +16,10 @@ export function requestCancelActivity(c: Completion, command: Command): HistoryE
   const { run } = c;
   const activity = run.draft.activities.get(scheduledEventId);
   if (activity === undefined && !run.events.hasBufferedWhere((e) => isActivityEnd(e, scheduledEventId)))
-    throw new TaskFailure(cause, invalidArgument(`AddActivityTaskCancelRequestedEvent operation failed. ScheduledEventID: ${scheduledEventId}`));
+    throw new TaskFailure(
+      cause,
+      invalidArgument(`invalid history builder state for action: add-activitytask-cancel-requested-event, ScheduledEventID: ${scheduledEventId}`),
+    );
   const event = run.add(
     EventType.ACTIVITY_TASK_CANCEL_REQUESTED,
     "activityTaskCancelRequestedEventAttributes",

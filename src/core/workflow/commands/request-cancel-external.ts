@@ -43,7 +43,7 @@ export function requestCancelExternal(c: Completion, command: Command): HistoryE
     "requestCancelExternalWorkflowExecutionInitiatedEventAttributes",
     {
       workflowTaskCompletedEventId: c.completedEventId,
-      namespace: target.name,
+      namespace: a.namespace,
       namespaceId: target.id,
       workflowExecution: { workflowId, runId },
       control: a.control,

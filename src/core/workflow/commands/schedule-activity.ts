@@ -32,7 +32,7 @@ export function scheduleActivity(c: Completion, command: Command): HistoryEvent 
   if (run.draft.activityByName(a.activityId) !== undefined)
     throw new TaskFailure(
       Cause.SCHEDULE_ACTIVITY_DUPLICATE_ID,
-      invalidArgument(`AddActivityTaskScheduledEvent operation failed. ActivityID: ${a.activityId}`),
+      invalidArgument(`invalid history builder state for action: add-activitytask-scheduled-event, ActivityID: ${a.activityId}`),
     );
   const event = run.add(
     EventType.ACTIVITY_TASK_SCHEDULED,

@@ -45,7 +45,7 @@ export function signalExternal(c: Completion, command: Command): HistoryEvent | 
     "signalExternalWorkflowExecutionInitiatedEventAttributes",
     {
       workflowTaskCompletedEventId: c.completedEventId,
-      namespace: target.name,
+      namespace: a.namespace,
       namespaceId: target.id,
       workflowExecution: { workflowId, runId },
       signalName: a.signalName,

@@ -24,7 +24,10 @@ export function startTimer(c: Completion, command: Command): HistoryEvent | unde
     throw new TaskFailure(cause, invalidArgument(`An invalid StartToFireTimeout is set on StartTimerCommand: ${problem}. TimerId=${timerId}`));
   const { run } = c;
   if (run.draft.timerByName(timerId) !== undefined)
-    throw new TaskFailure(Cause.START_TIMER_DUPLICATE_ID, invalidArgument(`AddTimerStartedEvent operation failed. TimerID: ${timerId}`));
+    throw new TaskFailure(
+      Cause.START_TIMER_DUPLICATE_ID,
+      invalidArgument(`invalid history builder state for action: add-timer-started-event, TimerID: ${timerId}`),
+    );
   const event = run.add(
     EventType.TIMER_STARTED,
     "timerStartedEventAttributes",
