@@ -141,7 +141,8 @@ function finish(run: Run, input: Input): void {
   enforceHistoryLimits(run);
   run.events.finish(isTaskRunning(draft));
   const info = draft.info;
-  if (draft.dirty) {
+  // The end of a transfer is bookkeeping: nobody outside sees it.
+  if (draft.dirty && input.kind !== "transferDone") {
     info.stateTransitionCount++;
     info.lastUpdateTime = run.now;
   }

@@ -19,6 +19,11 @@ export class Random {
     return this.uint32() / 0x100000000;
   }
 
+  /** 16 bytes. */
+  bytes16(): Uint8Array {
+    return new Uint8Array(Uint32Array.of(this.uint32(), this.uint32(), this.uint32(), this.uint32()).buffer);
+  }
+
   /** Integer in [1, 2^53). */
   nonce(): number {
     return (this.uint32() & 0x1fffff) * 0x100000000 + this.uint32() || 1;

@@ -1,11 +1,12 @@
 /** Every script gives here what it gave on the official server. A record that is older than its script fails. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ServerProcess, startServer } from "../harness/server-process.js";
-import { FILES, hashOf, play, REFERENCE, recorded, scriptsOf } from "./play.js";
+import { FILES, hashOf, play, prepare, REFERENCE, recorded, scriptsOf } from "./play.js";
 
 let server: ServerProcess;
 beforeAll(async () => {
   server = await startServer();
+  await prepare(server.address);
 });
 afterAll(async () => {
   expect(await server.stop()).toBe(0);

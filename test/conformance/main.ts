@@ -1,9 +1,9 @@
-/** `npm run conformance:record`: plays every script on the official server (built with Go from bench/reference) and writes what it answered. */
+/** `npm run conformance:record [-- file ...]`: plays every script (of those files) on the official server (built with Go from bench/reference) and writes what it answered. */
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { FILES, play, record, scriptsOf } from "./play.js";
+import { FILES, play, prepare, record, scriptsOf } from "./play.js";
 
 const root = join(import.meta.dirname, "../..");
 const binary = join(root, ".setup/bench/reference");
@@ -15,9 +15,10 @@ const { port } = probe.address() as { port: number };
 await new Promise<void>((resolve) => probe.close(() => resolve()));
 const server = spawn(binary, ["-port", String(port)], { stdio: ["ignore", "pipe", "ignore"] });
 await new Promise<void>((resolve) => server.stdout.once("data", () => resolve()));
-await new Promise((resolve) => setTimeout(resolve, 6000));
 try {
-  for (const file of FILES) {
+  await prepare(`127.0.0.1:${port}`);
+  const asked = process.argv.slice(2);
+  for (const file of FILES.filter((f) => asked.length === 0 || asked.includes(f))) {
     const scripts = Object.entries(await scriptsOf(file));
     const out = await Promise.all(scripts.map(async ([name, script]) => [name, await play(`127.0.0.1:${port}`, script)] as const));
     record(file, Object.fromEntries(out));

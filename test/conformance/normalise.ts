@@ -2,10 +2,12 @@
 const HIDDEN: ReadonlySet<string> = new Set([
   // Sizes follow from encodings.
   "historySizeBytes",
-  // Absolute times.
-  "workflowExecutionExpirationTime",
-  "createTime",
-  "expireTime",
+  // Backoffs, to the nanosecond.
+  "currentRetryInterval.nanos",
+  // How long a run lived.
+  "executionDuration",
+  // Of worker versioning, which this server does not have yet (COMPAT.md).
+  "indexedFields.BuildIds",
   // How long the run before had lived, taken from a second.
   "firstWorkflowTaskBackoff.nanos",
   // Internal ids.
@@ -15,11 +17,25 @@ const HIDDEN: ReadonlySet<string> = new Set([
 ]);
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 
+/** A moment, by its size: shown as being there. Durations are shown as they are. */
+function isTime(v: object): boolean {
+  return "seconds" in v && "nanos" in v && Object.keys(v).length === 2 && Number(v.seconds) > 1_000_000_000;
+}
+
+/** Encoded payloads as text. Metadata is a map: its entries have no order. */
+function printable(bytes: Uint8Array): string {
+  const shown = Buffer.from(bytes)
+    .toString("latin1")
+    .replace(/[^ -~]/g, ".");
+  return shown.includes("..type..") ? shown.split(/\.+/).sort().join(" ") : shown;
+}
+
 /** Ids that differ from run to run become their order of appearance; empty fields are left out. */
 export function normalise(value: unknown, names: readonly string[]): unknown {
   const ids = new Map<string, string>();
   const text = (s: string): string => {
-    let out = s;
+    // The official server's text format puts one or two spaces between fields, by the build.
+    let out = s.replaceAll("  ", " ");
     names.forEach((n, i) => {
       out = out.replaceAll(n, `<name ${i}>`);
     });
@@ -32,16 +48,10 @@ export function normalise(value: unknown, names: readonly string[]): unknown {
   };
   const walk = (v: unknown, parent: string): unknown => {
     if (typeof v === "string") return text(v);
-    if (v instanceof Uint8Array)
-      return v.length === 0
-        ? undefined
-        : text(
-            Buffer.from(v)
-              .toString("latin1")
-              .replace(/[^ -~]/g, "."),
-          );
+    if (v instanceof Uint8Array) return v.length === 0 ? undefined : text(printable(v));
     if (Array.isArray(v)) return v.length === 0 ? undefined : v.map((x) => walk(x, parent));
     if (v !== null && typeof v === "object") {
+      if (isTime(v)) return "<time>";
       const out: Record<string, unknown> = {};
       for (const [k, x] of Object.entries(v)) {
         if (HIDDEN.has(k) || HIDDEN.has(`${parent}.${k}`)) continue;

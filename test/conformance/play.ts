@@ -9,13 +9,28 @@ const here = import.meta.dirname;
 
 export const ENDED_EARLY = "the script ended early";
 
+export interface Played {
+  record: { what: string; value: unknown }[];
+  coverage: Record<string, string[]>;
+}
+
 export interface Recorded {
   reference: string;
   hash: string;
-  scripts: Record<string, unknown>;
+  scripts: Record<string, Played>;
 }
 
-export const FILES = ["workflow-tasks", "activities", "outside"] as const;
+type ScriptFile = { scripts: Record<string, Script> };
+const SCRIPTS = {
+  "workflow-tasks": () => import("./scripts/workflow-tasks.js"),
+  activities: () => import("./scripts/activities.js"),
+  outside: () => import("./scripts/outside.js"),
+  commands: () => import("./scripts/commands.js"),
+  starts: () => import("./scripts/starts.js"),
+  queries: () => import("./scripts/queries.js"),
+  histories: () => import("./scripts/histories.js"),
+} satisfies Record<string, () => Promise<ScriptFile>>;
+export const FILES = Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[];
 
 /** Of what decides the record: the scripts, the session and the normaliser. */
 export function hashOf(file: string): string {
@@ -24,19 +39,33 @@ export function hashOf(file: string): string {
   return h.digest("hex").slice(0, 16);
 }
 
-export async function scriptsOf(file: (typeof FILES)[number]): Promise<Record<string, Script>> {
-  switch (file) {
-    case "workflow-tasks":
-      return (await import("./scripts/workflow-tasks.js")).scripts;
-    case "activities":
-      return (await import("./scripts/activities.js")).scripts;
-    case "outside":
-      return (await import("./scripts/outside.js")).scripts;
-  }
+export async function scriptsOf(file: keyof typeof SCRIPTS): Promise<Record<string, Script>> {
+  return ((await SCRIPTS[file]()) as ScriptFile).scripts;
+}
+
+/** Search attributes that scripts use, one of each type (IndexedValueType), usable when this returns. */
+export async function prepare(address: string): Promise<void> {
+  const session = new Session(address);
+  const searchAttributes = Object.fromEntries(
+    ["Text", "Keyword", "Int", "Double", "Bool", "Datetime", "KeywordList"].map((type, i) => [`Conformance${type}`, i + 1]),
+  );
+  await session.until("the server answers", () =>
+    session.call("AddSearchAttributes", { searchAttributes }).then(
+      () => true,
+      () => false,
+    ),
+  );
+  await session.until("the attributes are usable", () =>
+    session.call("CountWorkflowExecutions", { query: "ConformanceKeyword = 'x'" }).then(
+      () => true,
+      () => false,
+    ),
+  );
+  session.close();
 }
 
 /** What a script records on the server at `address`. A script that throws has recorded where it ended, which no record may hold. */
-export async function play(address: string, script: Script): Promise<unknown> {
+export async function play(address: string, script: Script): Promise<Played> {
   const session = new Session(address);
   try {
     await script(session);
@@ -45,7 +74,7 @@ export async function play(address: string, script: Script): Promise<unknown> {
   } finally {
     session.close();
   }
-  return JSON.parse(JSON.stringify(session.record()));
+  return JSON.parse(JSON.stringify({ record: session.record(), coverage: session.coverage() }));
 }
 
 const pathOf = (file: string): string => join(here, "expected", `${file}.json`);
@@ -54,10 +83,10 @@ export function recorded(file: string): Recorded | undefined {
   return existsSync(pathOf(file)) ? (JSON.parse(readFileSync(pathOf(file), "utf8")) as Recorded) : undefined;
 }
 
-export function record(file: string, scripts: Record<string, unknown>): void {
-  for (const [name, log] of Object.entries(scripts)) {
-    const end = (log as { what: string; value: unknown }[]).find((l) => l.what === ENDED_EARLY);
-    if (end !== undefined) throw new Error(`script "${name}" did not play to its end on the official server: ${end.value}`);
-  }
+export function record(file: string, scripts: Record<string, Played>): void {
+  const early = Object.entries(scripts).flatMap(([name, { record: log }]) =>
+    log.filter((l) => l.what === ENDED_EARLY).map((l) => `script "${name}" did not play to its end on the official server: ${l.value}`),
+  );
+  if (early.length > 0) throw new Error(early.join("\n"));
   writeFileSync(pathOf(file), `${JSON.stringify({ reference: REFERENCE, hash: hashOf(file), scripts }, null, 1)}\n`);
 }

@@ -6,18 +6,22 @@ import { randomUUID } from "node:crypto";
 import { Client, credentials, type ServiceError as GrpcError, Metadata } from "@grpc/grpc-js";
 import { Status } from "../../gen/wire/google/rpc/status.js";
 import type { Command } from "../../gen/wire/temporal/api/command/v1/message.js";
+import { Payload } from "../../gen/wire/temporal/api/common/v1/message.js";
 import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
 import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
-import { History } from "../../gen/wire/temporal/api/history/v1/message.js";
+import { History, type HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+import { OperatorService } from "../../gen/wire/temporal/api/operatorservice/v1/service.js";
 import type {
   PollActivityTaskQueueResponse,
   PollWorkflowTaskQueueResponse,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { WorkflowService } from "../../gen/wire/temporal/api/workflowservice/v1/service.js";
+import { Code } from "../../src/api/service-error.js";
 import { decode, encode, type Init, type MessageType } from "../../src/api/wire.js";
 import { normalise } from "./normalise.js";
 
-type Methods = typeof WorkflowService.methods;
+const METHODS = { ...WorkflowService.methods, ...OperatorService.methods };
+type Methods = typeof METHODS;
 type Input<M extends keyof Methods> = Methods[M]["input"] extends MessageType<infer T> ? Init<T> : never;
 type Output<M extends keyof Methods> = Methods[M]["output"] extends MessageType<infer T> ? T : never;
 
@@ -35,6 +39,9 @@ export const payloads = (text: string): Uint8Array => {
   return Buffer.concat([Buffer.from([10, payload.length]), payload]);
 };
 
+/** The payload that says "nothing". */
+const NULL_PAYLOAD = encode(Payload, { metadata: { encoding: Buffer.from("binary/null") } });
+
 export class CallError extends Error {
   constructor(
     readonly code: number,
@@ -47,6 +54,7 @@ export class CallError extends Error {
 
 export class Session {
   readonly log: { what: string; value: unknown }[] = [];
+  private readonly covered = new Map<string, Set<string>>();
   private readonly client: Client;
   readonly id = `conf-${randomUUID()}`;
   readonly queue = `q-${randomUUID()}`;
@@ -59,8 +67,25 @@ export class Session {
     this.client.close();
   }
 
+  private cover(subject: string, outcome: string): void {
+    const outcomes = this.covered.get(subject) ?? new Set<string>();
+    this.covered.set(subject, outcomes.add(outcome));
+  }
+
+  /** A command is refused when it is the only one of its completion: which of several it was, nobody says. */
+  private coverCommands(request: Input<"RespondWorkflowTaskCompleted">, isRefused: boolean): void {
+    const commands = request.commands ?? [];
+    if (isRefused && commands.length !== 1) return;
+    for (const { commandType } of commands) this.cover(`command ${CommandType[commandType ?? 0]}`, isRefused ? "refused" : "OK");
+  }
+
+  /** What the script made happen: RPCs and commands with their outcomes, event types. */
+  coverage(): Record<string, string[]> {
+    return Object.fromEntries([...this.covered].sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, [...v].sort()]));
+  }
+
   call<M extends keyof Methods>(name: M, request: Input<M>, timeoutMs = 10_000): Promise<Output<M>> {
-    const method = WorkflowService.methods[name] as { path: string; input: MessageType<unknown>; output: MessageType<unknown> };
+    const method = METHODS[name] as { path: string; input: MessageType<unknown>; output: MessageType<unknown> };
     return new Promise((resolve, reject) => {
       this.client.makeUnaryRequest(
         method.path,
@@ -70,6 +95,8 @@ export class Session {
         new Metadata(),
         { deadline: Date.now() + timeoutMs },
         (error: GrpcError | null, reply?: unknown) => {
+          this.cover(`rpc ${name}`, Code[error?.code ?? 0] ?? String(error?.code));
+          if (name === "RespondWorkflowTaskCompleted") this.coverCommands(request as Input<"RespondWorkflowTaskCompleted">, error !== null);
           if (error === null) {
             resolve(reply as Output<M>);
             return;
@@ -150,16 +177,43 @@ export class Session {
       if (page.history !== undefined) events.push(...decode(History, page.history).events);
       nextPageToken = page.nextPageToken;
     } while (nextPageToken.length > 0);
-    this.note(
-      "history",
-      events.map((e) => ({ type: EventType[e.eventType], id: e.eventId, ...(e.attributes.value as object) })),
-    );
+    for (const e of events) this.cover(`event ${EventType[e.eventType]}`, "OK");
+    this.note("history", events.map(shown));
+  }
+
+  /** Calls, and records what was answered; or a part of it. */
+  async shown<M extends keyof Methods>(name: M, request: Input<M>, part: (answer: Output<M>) => unknown = (a) => a): Promise<Output<M>> {
+    const answer = await this.call(name, request);
+    this.note(name, part(answer));
+    return answer;
+  }
+
+  /** Asks until it is so; lists of the official server follow their workflows with a delay. */
+  async until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+    for (let i = 0; i < 800; i++) {
+      if (await isSo()) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`never: ${what}`);
+  }
+
+  /** Starts, takes the first workflow task and answers it: from here on the workflow waits. */
+  async running(commands: Init<Command>[] = [], extra: Input<"StartWorkflowExecution"> = {}): Promise<string> {
+    const runId = await this.start(extra);
+    await this.answer(commands);
+    return runId;
   }
 
   /** The record, with what differs from run to run replaced. */
   record(): unknown {
-    return normalise(this.log, [this.id, this.queue]);
+    return normalise(this.log, [this.id, this.queue]) ?? [];
   }
+}
+
+/** An event as the record has it: its own fields beside those of its attributes. */
+export function shown(e: HistoryEvent): object {
+  const { eventId, eventType, attributes, taskId, ...rest } = e;
+  return { type: EventType[eventType], id: eventId, ...rest, ...(attributes.value as object) };
 }
 
 export type Script = (s: Session) => Promise<void>;
@@ -184,9 +238,9 @@ export const command = {
     commandType: CommandType.CANCEL_TIMER,
     attributes: { case: "cancelTimerCommandAttributes", value: { timerId } } as never,
   }),
-  complete: (): Init<Command> => ({
+  complete: (result?: Uint8Array): Init<Command> => ({
     commandType: CommandType.COMPLETE_WORKFLOW_EXECUTION,
-    attributes: { case: "completeWorkflowExecutionCommandAttributes", value: {} } as never,
+    attributes: { case: "completeWorkflowExecutionCommandAttributes", value: { result } } as never,
   }),
   fail: (message: string, extra: object = {}): Init<Command> => ({
     commandType: CommandType.FAIL_WORKFLOW_EXECUTION,
@@ -215,15 +269,15 @@ export const command = {
       value: { execution: { workflowId }, signalName: "ext", ...extra },
     } as never,
   }),
-  cancelExternal: (workflowId: string): Init<Command> => ({
+  cancelExternal: (workflowId: string, extra: object = {}): Init<Command> => ({
     commandType: CommandType.REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION,
-    attributes: { case: "requestCancelExternalWorkflowExecutionCommandAttributes", value: { workflowId } } as never,
+    attributes: { case: "requestCancelExternalWorkflowExecutionCommandAttributes", value: { workflowId, ...extra } } as never,
   }),
-  memo: (key: string): Init<Command> => ({
+  memo: (key: string, value: string | null = "m"): Init<Command> => ({
     commandType: CommandType.MODIFY_WORKFLOW_PROPERTIES,
     attributes: {
       case: "modifyWorkflowPropertiesCommandAttributes",
-      value: { upsertedMemo: { fields: { [key]: payloads("m").subarray(2) } } },
+      value: { upsertedMemo: { fields: { [key]: value === null ? NULL_PAYLOAD : payloads(value).subarray(2) } } },
     } as never,
   }),
   searchAttributes: (name: string): Init<Command> => ({

@@ -2,7 +2,7 @@
 import { Payload, type SearchAttributes, SearchAttributes as SearchAttributesType } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { IndexedValueType as Type } from "../../../gen/wire/temporal/api/enums/v1/common.js";
 import { invalidArgument } from "../../api/service-error.js";
-import { decode, encode } from "../../api/wire.js";
+import { decode, encode, type Init } from "../../api/wire.js";
 import type { Limits } from "../../config/limits.js";
 import type { NamespaceView } from "../namespace-view.js";
 import { attributeOf, isSettable, isSystemAttribute, typeName } from "./attributes.js";
@@ -14,12 +14,17 @@ type Decoded = { readonly value: AttributeValue | undefined } | { readonly inval
 
 const text = (b: Uint8Array | undefined): string => (b === undefined ? "" : Buffer.from(b.buffer, b.byteOffset, b.byteLength).toString("utf8"));
 
-/** @throws ServiceError for an attribute that does not exist, that only the server sets, or whose value has the wrong type. */
-export function checkSearchAttributeValues(attributes: SearchAttributes, namespace: NamespaceView, limits: Limits): void {
-  const fields = Object.entries(attributes.indexedFields);
-  for (const [name] of fields)
+/** @throws ServiceError for an attribute that does not exist. */
+export function checkSearchAttributeNames(attributes: SearchAttributes, namespace: NamespaceView): void {
+  for (const name of Object.keys(attributes.indexedFields))
     if (!isSystemAttribute(name) && attributeOf(name, namespace) === undefined)
       throw invalidArgument(`Namespace ${namespace.name} has no mapping defined for search attribute ${name}`);
+}
+
+/** @throws ServiceError for an attribute that does not exist, that only the server sets, or whose value has the wrong type. */
+export function checkSearchAttributeValues(attributes: SearchAttributes, namespace: NamespaceView, limits: Limits): void {
+  checkSearchAttributeNames(attributes, namespace);
+  const fields = Object.entries(attributes.indexedFields);
   if (fields.length > limits.searchAttributeKeysMax)
     throw invalidArgument(`number of search attributes ${fields.length} exceeds limit ${limits.searchAttributeKeysMax}`);
   for (const [name, bytes] of fields) {
@@ -52,6 +57,11 @@ export function indexedValues(attributes: SearchAttributes, namespace: Namespace
     if ("value" in decoded && decoded.value !== undefined) out.push({ id: attribute.id, type: attribute.type, value: decoded.value });
   }
   return out;
+}
+
+/** The attributes as events hold them: with the name of their type in the metadata. */
+export function typed(attributes: Init<SearchAttributes> | undefined, namespace: NamespaceView): SearchAttributes | undefined {
+  return attributes === undefined ? undefined : withTypeMetadata(SearchAttributesType.create(attributes), namespace);
 }
 
 /** The attributes as they are served: with the name of their type in the metadata; those that are gone from the namespace are left out. */

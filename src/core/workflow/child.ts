@@ -170,7 +170,6 @@ export function externalCancelRequested(ctx: Context, address: ExecutionAddress,
     run.add(EventType.REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED, "requestCancelExternalWorkflowExecutionFailedEventAttributes", {
       ...common,
       cause: input.failure,
-      control: initiated.value.control,
     });
   wakeWorkflow(run);
   return undefined;

@@ -17,6 +17,7 @@ import { closeRun, HISTORY_SERVICE_IDENTITY, terminateRun } from "./close.js";
 import { Completion, TaskFailure } from "./commands/command.js";
 import { COMMANDS, checkSequence } from "./commands/table.js";
 import type { Context, Run } from "./context.js";
+import { enumName } from "./enum-name.js";
 import { beginNextRun } from "./next-run.js";
 import { addResetPoint } from "./reset-points.js";
 import { addressed } from "./signal.js";
@@ -143,22 +144,9 @@ export function completeWorkflowTask(
 const NOTHING: Replies["completeWorkflowTask"] = { refused: undefined, newTask: undefined, activityTasks: [], resetHistoryEventId: 0 };
 
 function failureText(failure: TaskFailure): string {
-  const name = CAUSE_NAMES[failure.failedCause] ?? String(failure.failedCause);
+  const name = enumName(Cause, failure.failedCause);
   return failure.error === undefined ? name : `${name}: ${failure.error.message}`;
 }
-
-/** Cause names as the official server prints them: "BadScheduleActivityAttributes". */
-const CAUSE_NAMES: Readonly<Record<number, string>> = Object.fromEntries(
-  Object.entries(Cause)
-    .filter(([, v]) => typeof v === "number")
-    .map(([k, v]) => [
-      v,
-      k
-        .split("_")
-        .map((w) => w.charAt(0) + w.slice(1).toLowerCase())
-        .join(""),
-    ]),
-);
 
 function setSticky(run: Run, request: RespondWorkflowTaskCompletedRequest): void {
   const sticky = request.stickyAttributes;

@@ -14,7 +14,7 @@ import type { Chain } from "../engine.js";
 import type { Env } from "../input.js";
 import type { DispatchTask, EventReference, Loaded, Replies } from "../transition.js";
 import { applyEvent } from "./apply-events.js";
-import { type AttributesCase, type AttributesOf, EventFactory } from "./event-factory.js";
+import { type AttributesCase, type AttributesOf, type EventExtra, EventFactory } from "./event-factory.js";
 import { RunDraft, RunState } from "./mutable-state.js";
 
 /** Thrown by a handler whose input no longer concerns anything. */
@@ -28,12 +28,6 @@ export class Need extends Error {
   ) {
     super("rows needed");
   }
-}
-
-export interface EventExtra {
-  userMetadata?: HistoryEvent["userMetadata"];
-  links?: HistoryEvent["links"];
-  eventGroupMarkers?: HistoryEvent["eventGroupMarkers"];
 }
 
 /** A run under change. */
@@ -139,6 +133,12 @@ const EMPTY_TRANSFER: TransferRecord = {
 /** Buffered events now have ids: records that refer to them follow. */
 export function followIds(draft: RunDraft, flushed: readonly HistoryEvent[]): void {
   for (const event of flushed) {
+    if (event.attributes.case === "workflowExecutionOptionsUpdatedEventAttributes") {
+      const { attachedRequestId } = event.attributes.value;
+      draft.info.attachedRequests = draft.info.attachedRequests.map((r) =>
+        r.requestId === attachedRequestId ? { ...r, eventId: event.eventId } : r,
+      );
+    }
     if (event.attributes.case !== "childWorkflowExecutionStartedEventAttributes") continue;
     const child = draft.children.get(event.attributes.value.initiatedEventId);
     if (child !== undefined) draft.children.set(child.initiatedEventId, { ...child, startedEventId: event.eventId });

@@ -1,14 +1,21 @@
 /** DescribeWorkflowExecution and the position that history readers start from. */
 
-import type { ActivityRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import type { ActivityRecord, ExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { TaskQueueKind } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import { PendingActivityState, PendingWorkflowTaskState, WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import type { RequestIdInfo } from "../../../gen/wire/temporal/api/workflow/v1/message.js";
 import { duration, timestamp } from "../../api/time.js";
+import { type Init, setEntry } from "../../api/wire.js";
 import type { ExecutionAddress } from "../input.js";
 import type { HistoryPosition, Replies } from "../transition.js";
 import { type Context, segmentsOf } from "./context.js";
+import { BUFFERED_EVENT_ID } from "./event-factory.js";
 import { addressed } from "./signal.js";
 import { transientEvents } from "./workflow-task.js";
+
+/** What the official server answers for a run without a deadline: the first moment of its clock's type. */
+const NO_TIME = { seconds: -62_135_596_800, nanos: 0 };
 
 export function describe(ctx: Context, address: ExecutionAddress): Replies["describe"] {
   const state = addressed(ctx, address);
@@ -48,22 +55,20 @@ export function describe(ctx: Context, address: ExecutionAddress): Replies["desc
     },
     workflowExtendedInfo: {
       executionExpirationTime: timestamp(info.executionDeadline),
-      runExpirationTime: timestamp(info.runDeadline),
+      runExpirationTime: info.runDeadline === 0 ? NO_TIME : timestamp(info.runDeadline),
       cancelRequested: info.cancelRequested,
       lastResetTime: undefined,
       originalStartTime: timestamp(info.startTime),
       requestIdInfos: requestIdInfos(info),
     },
     pendingActivities: [...state.activities.base.values()].map((a) => pendingActivity(a, ctx.env.now)),
-    pendingChildren: isOpen
-      ? [...state.children.base.values()].map((c) => ({
-          workflowId: c.workflowId,
-          runId: c.runId,
-          workflowTypeName: c.workflowType,
-          initiatedId: c.initiatedEventId,
-          parentClosePolicy: c.parentClosePolicy,
-        }))
-      : [],
+    pendingChildren: [...state.children.base.values()].map((c) => ({
+      workflowId: c.workflowId,
+      runId: c.runId,
+      workflowTypeName: c.workflowType,
+      initiatedId: c.initiatedEventId,
+      parentClosePolicy: c.parentClosePolicy,
+    })),
     pendingWorkflowTask:
       !isOpen || task === undefined
         ? undefined
@@ -78,12 +83,11 @@ export function describe(ctx: Context, address: ExecutionAddress): Replies["desc
   };
 }
 
-function requestIdInfos(info: {
-  startRequestId: string;
-  requestIds: readonly string[];
-}): Record<string, { eventType: number; eventId: number; buffered: boolean }> {
-  const out: Record<string, { eventType: number; eventId: number; buffered: boolean }> = {};
-  if (info.startRequestId !== "") out[info.startRequestId] = { eventType: 1, eventId: 1, buffered: false };
+function requestIdInfos(info: ExecutionRecord): Record<string, Init<RequestIdInfo>> {
+  const out: Record<string, Init<RequestIdInfo>> = {};
+  if (info.startRequestId !== "") setEntry(out, info.startRequestId, { eventType: EventType.WORKFLOW_EXECUTION_STARTED, eventId: 1 });
+  for (const { requestId, eventType, eventId } of info.attachedRequests)
+    setEntry(out, requestId, eventId === BUFFERED_EVENT_ID ? { eventType, buffered: true } : { eventType, eventId });
   return out;
 }
 
@@ -117,7 +121,7 @@ function pendingActivity(a: ActivityRecord, now: number): NonNullable<Replies["d
     paused: a.paused,
     priority: a.priority ?? {},
     activityOptions: {
-      taskQueue: { name: a.taskQueue, kind: TaskQueueKind.NORMAL },
+      taskQueue: { name: a.taskQueue, normalName: a.taskQueue },
       scheduleToCloseTimeout: duration(a.scheduleToCloseTimeout),
       scheduleToStartTimeout: duration(a.scheduleToStartTimeout),
       startToCloseTimeout: duration(a.startToCloseTimeout),
@@ -137,6 +141,6 @@ export function historyPosition(ctx: Context, address: ExecutionAddress): Histor
     range: { runKey: state.key, segments: segmentsOf(run.draft), fromEventId: 1, endEventId: info.nextEventId },
     isOpen: info.status === WorkflowExecutionStatus.RUNNING || info.status === WorkflowExecutionStatus.PAUSED,
     closeEventId: info.closeEventBatchFirstId,
-    trailing: transientEvents(run.draft),
+    trailing: transientEvents(run.draft, ""),
   };
 }

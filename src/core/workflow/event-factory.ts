@@ -4,10 +4,8 @@
  * service/history/historybuilder/event_store.go of the official server.
  */
 import { BufferedEventRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
-import type { Link } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
-import type { UserMetadata } from "../../../gen/wire/temporal/api/sdk/v1/user_metadata.js";
 import { timestampOf } from "../../api/time.js";
 import { type Init, Writer } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
@@ -84,6 +82,13 @@ const BEGINS_BATCH: ReadonlySet<EventType> = new Set([
   EventType.WORKFLOW_TASK_TIMED_OUT,
 ]);
 
+export interface EventExtra {
+  userMetadata?: HistoryEvent["userMetadata"];
+  links?: HistoryEvent["links"];
+  eventGroupMarkers?: HistoryEvent["eventGroupMarkers"];
+  workerMayIgnore?: boolean;
+}
+
 /** Events of one transition of one run: the open batch, and those that wait in memory for the end of the transition. */
 export class EventFactory {
   private open: HistoryEvent[] = [];
@@ -95,13 +100,7 @@ export class EventFactory {
   constructor(private readonly draft: RunDraft) {}
 
   /** Adds an event. Its id is BUFFERED_EVENT_ID while it waits. */
-  add<C extends AttributesCase>(
-    type: EventType,
-    attributes: C,
-    value: Init<AttributesOf<C>>,
-    now: number,
-    extra?: { userMetadata?: UserMetadata | undefined; links?: Link[]; eventGroupMarkers?: HistoryEvent["eventGroupMarkers"] },
-  ): HistoryEvent {
+  add<C extends AttributesCase>(type: EventType, attributes: C, value: Init<AttributesOf<C>>, now: number, extra?: EventExtra): HistoryEvent {
     assert(!this.finished, `event ${EventType[type]} after the close event`);
     const event = HistoryEvent.create({
       eventTime: timestampOf(now),
@@ -109,6 +108,7 @@ export class EventFactory {
       attributes: { case: attributes, value } as Init<HistoryEvent["attributes"]>,
       userMetadata: extra?.userMetadata,
       links: extra?.links ?? [],
+      workerMayIgnore: extra?.workerMayIgnore ?? false,
       eventGroupMarkers: extra?.eventGroupMarkers ?? [],
     } as Init<HistoryEvent>);
     this.draft.dirty = true;

@@ -9,7 +9,9 @@ import { cappedMicros, duration, timestamp } from "../../api/time.js";
 import type { Init } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
 import { cronBackoff } from "../../lib/cron.js";
+import { uuidV4 } from "../../lib/uuid.js";
 import type { Run } from "./context.js";
+import { rollOverResetPoints } from "./reset-points.js";
 import { beginFirstTask, createRun, type NewRun } from "./start.js";
 
 /** Microseconds until the next cron run; undefined when the workflow is no cron or its chain's time is over. */
@@ -40,7 +42,7 @@ function inherited(run: Run): Init<WorkflowExecutionStartedEventAttributes> {
     continuedExecutionRunId: info.runId,
     firstExecutionRunId: info.firstRunId,
     cronSchedule: info.cronSchedule,
-    prevAutoResetPoints: info.autoResetPoints,
+    prevAutoResetPoints: rollOverResetPoints(info.autoResetPoints, info.runId, run.now, run.ctx.env.namespace.retention),
     priority: info.priority,
   };
 }
@@ -78,7 +80,7 @@ export function nextRunOf(
     workflowId: info.workflowId,
     requestId: "",
     reusePolicy: info.reusePolicy,
-    userMetadata: info.userMetadata,
+    userMetadata: undefined,
     links: info.links,
     awaitsParent: false,
   };
@@ -113,7 +115,7 @@ export function continueAsNewRun(
     workflowId: info.workflowId,
     requestId: "",
     reusePolicy: info.reusePolicy,
-    userMetadata: info.userMetadata,
+    userMetadata: undefined,
     links: info.links,
     awaitsParent: false,
   };
@@ -122,6 +124,6 @@ export function continueAsNewRun(
 /** Opens the next run. The closed one keeps nothing that the new one goes on with. */
 export function beginNextRun(run: Run, next: NewRun): void {
   const child = createRun(run.ctx, next);
-  child.info.startRequestId = `${run.info.runId}:next`;
+  child.info.startRequestId = uuidV4(run.ctx.random.bytes16());
   beginFirstTask(child);
 }

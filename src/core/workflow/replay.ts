@@ -42,7 +42,7 @@ const SIDE_FIELDS: ReadonlySet<keyof ExecutionRecord> = new Set([
   "due",
   "dueClock",
   "nextRowId",
-  "requestIds",
+  "attachedRequests",
   "resetRunId",
   "totalUpdateCount",
   "memoPresent",

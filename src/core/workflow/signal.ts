@@ -138,7 +138,8 @@ export function requestCancel(ctx: Context, address: ExecutionAddress, input: In
     { links: request.links },
   );
   run.info.cancelRequestId = request.requestId;
-  wakeWorkflow(run);
+  // Unlike a signal, a cancel request does not wait for the end of the first task's backoff.
+  if (!run.info.awaitsParent) scheduleWorkflowTask(run);
   return { runId: run.info.runId };
 }
 

@@ -3,7 +3,7 @@
  * backoff, or when the parent has recorded the start), eager start. The same start again, by request id, gets the same answer.
  * Behaviour: service/history/api/startworkflow/api.go and workflow_id_dedup.go of the official server.
  */
-import { ExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import { ExecutionRecord, RequestIdRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { Link } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import {
@@ -22,10 +22,10 @@ import type { Init } from "../../api/wire.js";
 import { cronBackoff } from "../../lib/cron.js";
 import type { ExecutionAddress, InputOf, ParentStart } from "../input.js";
 import type { Replies } from "../transition.js";
+import { typed } from "../visibility/search-attributes.js";
 import { HISTORY_SERVICE_IDENTITY, stringPayloads, terminateRun } from "./close.js";
 import type { Context, Run } from "./context.js";
 import type { RunState } from "./mutable-state.js";
-import { rollOverResetPoints } from "./reset-points.js";
 import { addSignal } from "./signal.js";
 import { recordStarted, scheduleWorkflowTask, startedWorkflowTask } from "./workflow-task.js";
 
@@ -70,6 +70,7 @@ export function createRun(ctx: Context, start: NewRun): Run {
     "workflowExecutionStartedEventAttributes",
     {
       ...start.attributes,
+      searchAttributes: typed(start.attributes.searchAttributes, env.namespace),
       workflowId: start.workflowId,
       originalExecutionRunId: env.newRunId,
       firstExecutionRunId: start.attributes.firstExecutionRunId || env.newRunId,
@@ -82,7 +83,6 @@ export function createRun(ctx: Context, start: NewRun): Run {
     info.rootRunId = info.runId;
   }
   if (start.requestId !== "") run.draft.requestIds.push({ id: start.requestId, eventType: EventType.WORKFLOW_EXECUTION_STARTED, eventId: 1 });
-  info.autoResetPoints = rollOverResetPoints(info.autoResetPoints, info.continuedRunId, run.now, env.namespace.retention);
   run.visibilityChanged = true;
   run.deadline(info.runDeadline);
   info.awaitsParent = start.awaitsParent;
@@ -262,19 +262,20 @@ function useExisting(ctx: Context, current: RunState, request: StartWorkflowExec
   };
   if (options === undefined) return reply;
   const run = ctx.open(current);
-  if (options.attachRequestId && run.info.requestIds.includes(request.requestId)) return reply;
-  run.add(
+  if (options.attachRequestId && run.info.attachedRequests.some((r) => r.requestId === request.requestId)) return reply;
+  const event = run.add(
     EventType.WORKFLOW_EXECUTION_OPTIONS_UPDATED,
     "workflowExecutionOptionsUpdatedEventAttributes",
     {
       attachedRequestId: options.attachRequestId ? request.requestId : "",
       attachedCompletionCallbacks: options.attachCompletionCallbacks ? request.completionCallbacks : [],
-      identity: request.identity,
     },
-    { links: options.attachLinks ? request.links : [] },
+    { links: options.attachLinks ? request.links : [], workerMayIgnore: true },
   );
-  if (options.attachRequestId)
-    run.info.requestIds = [...run.info.requestIds, request.requestId].slice(-ctx.env.config.limits.requestIdsPerExecutionMax);
+  if (options.attachRequestId) {
+    const attached = RequestIdRecord.create({ requestId: request.requestId, eventType: event.eventType, eventId: event.eventId, time: ctx.env.now });
+    run.info.attachedRequests = [...run.info.attachedRequests, attached].slice(-ctx.env.config.limits.requestIdsPerExecutionMax);
+  }
   return reply;
 }
 

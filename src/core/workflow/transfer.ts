@@ -30,6 +30,18 @@ export type TransferInput = { address: ExecutionAddress; input: Input } | { resu
 export function transferInput(id: number, record: TransferRecord, directory: NamespaceDirectory): TransferInput {
   const namespace = directory.byId(record.namespaceId);
   if (namespace === undefined) return { result: withoutTarget(id, record) };
+  // A workflow does not reach itself from outside.
+  if (record.namespaceId === record.sourceNamespaceId && record.workflowId === record.sourceWorkflowId) {
+    const { initiatedEventId } = record;
+    if (record.kind === TransferKind.SIGNAL_EXTERNAL)
+      return {
+        result: { kind: "externalSignaled", transferId: id, initiatedEventId, failure: SignalCause.EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND },
+      };
+    if (record.kind === TransferKind.CANCEL_EXTERNAL)
+      return {
+        result: { kind: "externalCancelRequested", transferId: id, initiatedEventId, failure: CancelCause.EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND },
+      };
+  }
   const address: ExecutionAddress = { namespaceId: record.namespaceId, workflowId: record.workflowId, runId: record.runId };
   const source = { workflowId: record.sourceWorkflowId, runId: record.sourceRunId, namespace: record.sourceNamespace };
   const execution = { workflowId: record.workflowId, runId: record.runId };

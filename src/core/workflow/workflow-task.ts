@@ -250,14 +250,14 @@ export function startedWorkflowTask(run: Run): StartedWorkflowTask {
       fromEventId: isSticky ? info.lastCompletedTaskStartedEventId + 1 : 1,
       endEventId: info.nextEventId,
     },
-    trailing: transientEvents(draft),
+    trailing: transientEvents(draft, task.identity),
     scheduledEventId: task.scheduledEventId,
     nonce: task.nonce,
   };
 }
 
-/** Framed events of a transient task, which history does not hold yet. */
-export function transientEvents(draft: RunDraft): Uint8Array | undefined {
+/** Framed events of a transient task, which history does not hold yet. `identity`: of the worker, which only the worker is shown. */
+export function transientEvents(draft: RunDraft, identity: string): Uint8Array | undefined {
   const task = draft.info.workflowTask;
   if (task === undefined || task.type !== TASK_TRANSIENT) return undefined;
   const events = [
@@ -281,7 +281,7 @@ export function transientEvents(draft: RunDraft): Uint8Array | undefined {
           case: "workflowTaskStartedEventAttributes",
           value: {
             scheduledEventId: task.scheduledEventId,
-            identity: task.identity,
+            identity,
             requestId: task.requestId,
             suggestContinueAsNew: task.suggestContinueAsNew,
             historySizeBytes: task.historySizeAtStart,

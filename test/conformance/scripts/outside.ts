@@ -7,6 +7,12 @@ export const scripts: Record<string, Script> = {
     await s.answer([c.complete()]);
     await s.history();
   },
+  "a timer of no time": async (s) => {
+    await s.start();
+    await s.answer([c.timer("t", 0)]);
+    await s.answer([c.complete()]);
+    await s.history();
+  },
   "a timer is canceled": async (s) => {
     await s.start();
     await s.answer([c.timer("t", 100), c.cancelTimer("t"), c.complete()]);

@@ -4,7 +4,8 @@ import type { WorkflowTaskFailedCause } from "../../../../gen/wire/temporal/api/
 import type { HistoryEvent } from "../../../../gen/wire/temporal/api/history/v1/message.js";
 import type { ServiceError } from "../../../api/service-error.js";
 import type { NamespaceView } from "../../namespace-view.js";
-import type { EventExtra, Run } from "../context.js";
+import type { Run } from "../context.js";
+import type { EventExtra } from "../event-factory.js";
 import type { NewRun } from "../start.js";
 
 /**
@@ -19,6 +20,11 @@ export class TaskFailure extends Error {
   ) {
     super(error?.message ?? "");
   }
+}
+
+/** A task queue as the official server's texts print it. */
+export function taskQueueText(name: string): string {
+  return `name:${JSON.stringify(name)} kind:TASK_QUEUE_KIND_NORMAL`;
 }
 
 export type Attributes = Exclude<Command["attributes"], { case: undefined }>;

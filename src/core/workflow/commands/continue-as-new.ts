@@ -7,11 +7,12 @@ import { ContinueAsNewInitiator } from "../../../../gen/wire/temporal/api/enums/
 import type { HistoryEvent } from "../../../../gen/wire/temporal/api/history/v1/message.js";
 import { invalidArgument } from "../../../api/service-error.js";
 import { cappedMicros, duration, durationProblem } from "../../../api/time.js";
+import { typed } from "../../visibility/search-attributes.js";
 import { closeRun } from "../close.js";
 import { continueAsNewRun } from "../next-run.js";
 import { retryPolicyProblem, withRetryDefaults } from "../retry-and-cron.js";
 import { refuseUnseen } from "./close-workflow.js";
-import { type Completion, TaskFailure } from "./command.js";
+import { type Completion, TaskFailure, taskQueueText } from "./command.js";
 import { checkBlob, checkMemo } from "./limits-check.js";
 import { checkSearchAttributes } from "./upsert-search-attributes.js";
 
@@ -29,7 +30,7 @@ export function continueAsNew(c: Completion, command: Command): HistoryEvent | u
   const max = c.limits.idLengthMax;
   const type = a.workflowType?.name || info.workflowType;
   const queue = a.taskQueue?.name || info.taskQueue;
-  const where = `WorkflowType=${type} TaskQueue=${queue}`;
+  const where = `WorkflowType=${type} TaskQueue=${taskQueueText(queue)}`;
   if (type.length > max)
     throw new TaskFailure(
       cause,
@@ -83,7 +84,7 @@ export function continueAsNew(c: Completion, command: Command): HistoryEvent | u
     lastCompletionResult: a.lastCompletionResult,
     header: a.header,
     memo: a.memo,
-    searchAttributes: a.searchAttributes,
+    searchAttributes: typed(a.searchAttributes, c.namespace),
     inheritBuildId: a.inheritBuildId,
   });
 }

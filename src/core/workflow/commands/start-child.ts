@@ -9,9 +9,10 @@ import { invalidArgument, namespaceNotFound } from "../../../api/service-error.j
 import { cappedMicros, duration, durationProblem } from "../../../api/time.js";
 import { parseCron } from "../../../lib/cron.js";
 import { priorityProblem } from "../../activity/validator.js";
+import { typed } from "../../visibility/search-attributes.js";
 import { retryPolicyProblem, withRetryDefaults } from "../retry-and-cron.js";
 import { TransferKind } from "../transfer-kind.js";
-import { type Completion, TaskFailure } from "./command.js";
+import { type Completion, TaskFailure, taskQueueText } from "./command.js";
 import { checkBlob, checkMemo } from "./limits-check.js";
 import { checkSearchAttributes } from "./upsert-search-attributes.js";
 
@@ -51,12 +52,12 @@ export function startChild(c: Completion, command: Command): HistoryEvent | unde
   const retryPolicy = a.retryPolicy === undefined ? undefined : withRetryDefaults(a.retryPolicy);
   const retryProblem = retryPolicyProblem(retryPolicy);
   if (retryProblem !== undefined) throw refuse(`invalid WorkflowRetryPolicy ${on}: ${retryProblem.message}. ${tail}`);
-  if (a.cronSchedule !== "" && parseCron(a.cronSchedule) === undefined) throw refuse(`invalid CronSchedule ${on}: Invalid CronSchedule. ${tail}`);
+  if (a.cronSchedule !== "" && parseCron(a.cronSchedule) === undefined) throw refuse(`invalid CronSchedule ${on}: invalid CronSchedule.. ${tail}`);
   checkSearchAttributes(c, a.searchAttributes, target, "invalid SearchAttributes on StartChildWorkflowCommand: ", `. ${tail}`);
   const badPriority = priorityProblem(a.priority);
   if (badPriority !== undefined) throw refuse(badPriority);
   const queue = a.taskQueue?.name || run.info.taskQueue;
-  if (queue.length > max) throw refuse(`invalid TaskQueue ${on}: taskQueue length exceeds limit. ${tail} TaskQueue=${queue}`);
+  if (queue.length > max) throw refuse(`invalid TaskQueue ${on}: taskQueue length exceeds limit. ${tail} TaskQueue=${taskQueueText(queue)}`);
   const executionTimeout = cappedMicros(a.workflowExecutionTimeout);
   let runTimeout = cappedMicros(a.workflowRunTimeout);
   if (executionTimeout > 0 && (runTimeout === 0 || runTimeout > executionTimeout)) runTimeout = executionTimeout;
@@ -96,7 +97,7 @@ export function startChild(c: Completion, command: Command): HistoryEvent | unde
       cronSchedule: a.cronSchedule,
       header: a.header,
       memo: a.memo,
-      searchAttributes: a.searchAttributes,
+      searchAttributes: typed(a.searchAttributes, target),
       inheritBuildId: a.inheritBuildId,
       priority: a.priority,
     },

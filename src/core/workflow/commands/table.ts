@@ -2,6 +2,7 @@
 import type { Command } from "../../../../gen/wire/temporal/api/command/v1/message.js";
 import { CommandType } from "../../../../gen/wire/temporal/api/enums/v1/command_type.js";
 import { invalidArgument } from "../../../api/service-error.js";
+import { enumName } from "../enum-name.js";
 import { cancelTimer } from "./cancel-timer.js";
 import { cancelWorkflow, completeWorkflow, failWorkflow } from "./close-workflow.js";
 import type { CommandHandler } from "./command.js";
@@ -48,7 +49,7 @@ export function checkSequence(commands: readonly Command[]): void {
       throw invalidArgument(`invalid command sequence: [${names}], command ${closing} must be the last command.`);
     }
     const row = COMMANDS[command.commandType];
-    if (row === undefined) throw invalidArgument(`unknown command type: ${CommandType[command.commandType] ?? command.commandType}`);
+    if (row === undefined) throw invalidArgument(`unknown command type: ${enumName(CommandType, command.commandType)}`);
     if (row.closes) closing = row.name;
   }
 }

@@ -6,7 +6,7 @@ import { WorkflowTaskFailedCause as Cause } from "../../../../gen/wire/temporal/
 import type { HistoryEvent } from "../../../../gen/wire/temporal/api/history/v1/message.js";
 import { invalidArgument, ServiceError } from "../../../api/service-error.js";
 import type { NamespaceView } from "../../namespace-view.js";
-import { checkSearchAttributeSizes, checkSearchAttributeValues } from "../../visibility/search-attributes.js";
+import { checkSearchAttributeNames, checkSearchAttributeSizes, checkSearchAttributeValues, typed } from "../../visibility/search-attributes.js";
 import { mergeSearchAttributes } from "../apply-events.js";
 import { type Completion, TaskFailure } from "./command.js";
 import { checkBlob, payloadMapSize } from "./limits-check.js";
@@ -20,12 +20,22 @@ export function checkSearchAttributes(
 ): void {
   if (attributes === undefined) return;
   const cause = Cause.BAD_SEARCH_ATTRIBUTES;
-  try {
-    checkSearchAttributeValues(attributes, namespace, c.limits);
-  } catch (e) {
-    if (e instanceof ServiceError) throw new TaskFailure(cause, invalidArgument(`${before}${e.message}${after}`));
-    throw e;
-  }
+  const refused = (check: () => void, text: (message: string) => string) => {
+    try {
+      check();
+    } catch (e) {
+      if (e instanceof ServiceError) throw new TaskFailure(cause, invalidArgument(text(e.message)));
+      throw e;
+    }
+  };
+  refused(
+    () => checkSearchAttributeNames(attributes, namespace),
+    (m) => m,
+  );
+  refused(
+    () => checkSearchAttributeValues(attributes, namespace, c.limits),
+    (m) => `${before}${m}${after}`,
+  );
   checkSizes(c, attributes, namespace);
 }
 
@@ -53,7 +63,7 @@ export function upsertSearchAttributes(c: Completion, command: Command): History
   return c.run.add(
     EventType.UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
     "upsertWorkflowSearchAttributesEventAttributes",
-    { workflowTaskCompletedEventId: c.completedEventId, searchAttributes },
+    { workflowTaskCompletedEventId: c.completedEventId, searchAttributes: typed(searchAttributes, c.namespace) },
     c.extra(command),
   );
 }
