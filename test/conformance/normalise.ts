@@ -15,7 +15,7 @@ const HIDDEN: ReadonlySet<string> = new Set([
   "parentWorkflowNamespaceId",
   "parentInitiatedEventVersion",
 ]);
-const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?::\d+(?::\w+)?)?/g;
 
 /** A moment, by its size: shown as being there. Durations are shown as they are. */
 function isTime(v: object): boolean {
@@ -39,12 +39,10 @@ export function normalise(value: unknown, names: readonly string[]): unknown {
     names.forEach((n, i) => {
       out = out.replaceAll(n, `<name ${i}>`);
     });
-    return out
-      .replace(UUID, (u) => {
-        if (!ids.has(u)) ids.set(u, `<id ${ids.size + 1}>`);
-        return ids.get(u) ?? u;
-      })
-      .replace(/<id \d+>:\d+(:\w+)?/g, (m) => m.slice(0, m.indexOf(">") + 1));
+    return out.replace(UUID, (u) => {
+      if (!ids.has(u)) ids.set(u, `<id ${ids.size + 1}>`);
+      return ids.get(u) ?? u;
+    });
   };
   const walk = (v: unknown, parent: string): unknown => {
     if (typeof v === "string") return text(v);

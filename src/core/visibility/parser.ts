@@ -38,7 +38,9 @@ const VALUES_MAX = 10_000;
 /** The official server parses this before the query, and counts it in the positions of its errors. */
 const SELECT = "select * from table1 ";
 
-const KEYWORDS = new Set("and or not in between is null true false like regexp starts_with order group by asc desc limit".split(" "));
+const KEYWORDS = new Set(
+  "and or not in between is null true false like regexp select from where starts_with order group by asc desc limit".split(" "),
+);
 
 function syntaxError(offset: number, near: string): never {
   throw invalidArgument(`invalid query: malformed SQL query: syntax error at position ${offset}${near === "" ? "" : ` near '${near}'`}`);

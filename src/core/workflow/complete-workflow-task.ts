@@ -20,7 +20,7 @@ import type { Context, Run } from "./context.js";
 import { enumName } from "./enum-name.js";
 import { beginNextRun } from "./next-run.js";
 import { addResetPoint } from "./reset-points.js";
-import { addressed } from "./signal.js";
+import { addressed, addressedOpen } from "./signal.js";
 import {
   clearSticky,
   completeTask,
@@ -179,7 +179,7 @@ function answerQueries(run: Run, request: RespondWorkflowTaskCompletedRequest): 
 
 export function failWorkflowTask(ctx: Context, address: ExecutionAddress, input: InputOf<"failWorkflowTask">): undefined {
   const { request, token } = input;
-  const run = ctx.open(addressed(ctx, address));
+  const run = addressedOpen(ctx, address);
   taskByToken(run, token);
   if (request.cause === Cause.GRPC_MESSAGE_TOO_LARGE) {
     terminateRun(run, { reason: "GrpcMessageTooLarge", details: undefined, identity: HISTORY_SERVICE_IDENTITY });

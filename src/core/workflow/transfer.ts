@@ -158,9 +158,9 @@ export function transferInput(id: number, record: TransferRecord, directory: Nam
             identity: IDENTITY,
             requestId: `${record.sourceRunId}:${record.initiatedEventId}:close`,
             firstExecutionRunId: record.firstRunId,
-            reason: "by parent close policy",
           }),
-          external: { ...source, initiatedEventId: record.initiatedEventId, childWorkflowOnly: record.childWorkflowOnly },
+          // No command asked for it: there is no initiated event.
+          external: { ...source, initiatedEventId: 0, childWorkflowOnly: record.childWorkflowOnly },
         },
       };
     case TransferKind.FIRST_TASK:

@@ -15,7 +15,8 @@ export function requestCancelActivity(c: Completion, command: Command): HistoryE
   if (scheduledEventId <= 0) throw new TaskFailure(cause, invalidArgument("ScheduledEventId is not set on RequestCancelActivityTaskCommand."));
   const { run } = c;
   const activity = run.draft.activities.get(scheduledEventId);
-  if (activity === undefined && !run.events.hasBufferedWhere((e) => isActivityEnd(e, scheduledEventId)))
+  const isPending = activity !== undefined && !activity.cancelRequested;
+  if (!isPending && (activity !== undefined || !run.events.hasBufferedWhere((e) => isActivityEnd(e, scheduledEventId))))
     throw new TaskFailure(
       cause,
       invalidArgument(`invalid history builder state for action: add-activitytask-cancel-requested-event, ScheduledEventID: ${scheduledEventId}`),

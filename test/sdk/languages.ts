@@ -1,0 +1,69 @@
+/**
+ * Go and Python for the suites that need them: are they here, and the programs of test/sdk/go and test/sdk/python, made ready under
+ * .setup/sdks/ (a binary; a virtual environment with the official SDK). Where a tool is missing, one line says what is skipped.
+ */
+import { execFile, execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const here = import.meta.dirname;
+const cache = join(here, "../../.setup/sdks");
+
+function has(command: string, args: string[]): boolean {
+  try {
+    execFileSync(command, args, { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function goIsHere(whatIsSkipped: string): boolean {
+  const here = has("go", ["version"]);
+  if (!here) process.stdout.write(`Go is not here: ${whatIsSkipped} is skipped\n`);
+  return here;
+}
+
+export function pythonIsHere(whatIsSkipped: string): boolean {
+  const here = has("python3", ["-m", "venv", "--help"]);
+  if (!here) process.stdout.write(`python3 with venv is not here: ${whatIsSkipped} is skipped\n`);
+  return here;
+}
+
+/** Builds a package of the module in test/sdk/go; go's own cache makes the second time fast. */
+export function goProgram(folder: string, name: string): string {
+  mkdirSync(cache, { recursive: true });
+  const binary = join(cache, name);
+  execFileSync("go", ["build", "-o", binary, folder], { cwd: join(here, "go") });
+  return binary;
+}
+
+export const pythonFile = (name: string): string => join(here, "python", name);
+
+/** The interpreter of an environment with what requirements.txt names. */
+export function pythonWithSdk(): string {
+  const environment = join(cache, "python");
+  const wanted = readFileSync(pythonFile("requirements.txt"), "utf8");
+  const stamp = join(environment, "installed.txt");
+  if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== wanted) {
+    mkdirSync(cache, { recursive: true });
+    execFileSync("python3", ["-m", "venv", environment]);
+    execFileSync(join(environment, "bin/pip"), ["install", "--quiet", "-r", pythonFile("requirements.txt")]);
+    writeFileSync(stamp, wanted);
+  }
+  return join(environment, "bin/python");
+}
+
+export interface Ended {
+  readonly ok: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export function run(command: string, args: readonly string[], timeoutMs: number): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(command, args, { timeout: timeoutMs, maxBuffer: 1 << 24 }, (error, stdout, stderr) =>
+      resolve({ ok: error === null, stdout, stderr: error === null ? stderr : `${stderr}\n${error.message.split("\n")[0]} ${error.signal ?? error.code}` }),
+    );
+  });
+}
