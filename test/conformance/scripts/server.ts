@@ -107,6 +107,8 @@ export const scripts: Record<string, Script> = {
     );
     const r = await s.call("GetSystemInfo", {});
     s.note("capabilities are told", r.capabilities !== undefined && r.serverVersion !== "");
+    await s.shown("RecordWorkerHeartbeat", { identity: "worker", workerHeartbeat: [{ workerInstanceKey: s.id }] });
+    await s.refused("RecordWorkerHeartbeat", { namespace: "there-is-no-such-namespace" });
     await s.shown("ListClusters", {}, (l) => l.clusters.length);
   },
   "calls of no namespace": async (s) => {

@@ -1,0 +1,60 @@
+/**
+ * What the scripts must make happen: every RPC that is served, in success and in each of its errors; every command, accepted and
+ * refused; every event that COMPAT.md calls done. The records hold what each script covered on the official server, and a script
+ * that covers less here fails.
+ */
+import { OperatorService } from "../../gen/wire/temporal/api/operatorservice/v1/service.js";
+import { WorkflowService } from "../../gen/wire/temporal/api/workflowservice/v1/service.js";
+import { methodTable } from "../../src/frontend/methods.js";
+import type { Recorded } from "./play.js";
+
+const USUAL = ["OK", "INVALID_ARGUMENT", "NOT_FOUND"];
+/** RPCs whose outcomes are not the usual ones. */
+const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
+  GetClusterInfo: ["OK"],
+  GetSearchAttributes: ["OK"],
+  GetSystemInfo: ["OK"],
+  ListClusters: ["OK"],
+  ListNamespaces: ["OK"],
+  ListArchivedWorkflowExecutions: ["INVALID_ARGUMENT", "NOT_FOUND"],
+  ListClosedWorkflowExecutions: ["OK", "NOT_FOUND"],
+  ListSearchAttributes: ["OK", "NOT_FOUND"],
+  ListTaskQueuePartitions: ["OK", "INVALID_ARGUMENT"],
+  QueryWorkflow: [...USUAL, "FAILED_PRECONDITION"],
+  RecordWorkerHeartbeat: ["OK", "NOT_FOUND"],
+  RegisterNamespace: ["OK", "INVALID_ARGUMENT", "ALREADY_EXISTS"],
+  RemoveSearchAttributes: ["OK", "INVALID_ARGUMENT"],
+  ShutdownWorker: ["OK", "NOT_FOUND"],
+  SignalWithStartWorkflowExecution: [...USUAL, "ALREADY_EXISTS"],
+  StartWorkflowExecution: [...USUAL, "ALREADY_EXISTS"],
+};
+/** Served only to wait: an SDK that polls for Nexus tasks gets an empty answer until there are some. */
+const EXEMPT: ReadonlySet<string> = new Set(["PollNexusTaskQueue"]);
+
+/** No update has ever been accepted: its messages are refused. */
+const REFUSED_ONLY: ReadonlySet<string> = new Set(["PROTOCOL_MESSAGE"]);
+
+/** Subject ("rpc X", "command Y", "event Z") to the outcomes that scripts must show. */
+export function required(commands: readonly string[], events: readonly string[]): Map<string, readonly string[]> {
+  const out = new Map<string, readonly string[]>();
+  const table = methodTable(new Proxy({}, { get: () => new Proxy({}, { get: () => () => undefined }) }) as never);
+  for (const service of [WorkflowService, OperatorService])
+    for (const { name, path } of Object.values(service.methods))
+      if (table.get(path)?.handler !== undefined && !EXEMPT.has(name)) out.set(`rpc ${name}`, OUTCOMES[name] ?? USUAL);
+  for (const name of commands) out.set(`command ${name}`, REFUSED_ONLY.has(name) ? ["refused"] : ["OK", "refused"]);
+  for (const name of events) out.set(`event ${name}`, ["OK"]);
+  return out;
+}
+
+/** Subject and outcome to the scripts that show it, as `file: script`. */
+export function shownBy(records: ReadonlyMap<string, Recorded>): Map<string, Map<string, string[]>> {
+  const out = new Map<string, Map<string, string[]>>();
+  for (const [file, recorded] of records)
+    for (const [script, { coverage }] of Object.entries(recorded.scripts))
+      for (const [subject, outcomes] of Object.entries(coverage)) {
+        const bySubject = out.get(subject) ?? new Map<string, string[]>();
+        out.set(subject, bySubject);
+        for (const outcome of outcomes) bySubject.set(outcome, [...(bySubject.get(outcome) ?? []), `${file}: ${script}`]);
+      }
+  return out;
+}
