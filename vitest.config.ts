@@ -5,6 +5,8 @@ export default defineConfig({
     // Two cores are what the machines have; tests of test/ start servers and SDK workers of their own.
     pool: "forks",
     maxWorkers: 2,
+    // Conformance scripts mostly wait; they share one server.
+    maxConcurrency: 40,
     projects: [
       { extends: true, test: { name: "unit", include: ["src/**/*.test.ts"], testTimeout: 60_000 } },
       {

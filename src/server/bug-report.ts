@@ -1,7 +1,15 @@
 /** A reproducer of a bug of the core: input, state and config version, with payloads replaced by their length and hash. */
 import { createHash } from "node:crypto";
 
-export function describeBug(report: { error: unknown; address: unknown; input: unknown; configVersion: number; states: Uint8Array[] }): string {
+export interface BugReport {
+  error: unknown;
+  address: unknown;
+  input: unknown;
+  configVersion: number;
+  states: Uint8Array[];
+}
+
+export function describeBug(report: BugReport): string {
   const e = report.error;
   return JSON.stringify(
     {

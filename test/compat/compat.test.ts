@@ -78,7 +78,11 @@ describe("COMPAT.md", () => {
       for (const [name, state, proof] of rows(heading)) {
         if (state !== "done") continue;
         const subject = `${kind} ${(name as string).split(".").at(-1)}`;
-        const isShown = shown.get(subject)?.get("OK")?.includes(proof as string) === true;
+        const isShown =
+          shown
+            .get(subject)
+            ?.get("OK")
+            ?.includes(proof as string) === true;
         expect([name, isShown || ((proof as string).startsWith("src/") && existsSync(join(root, proof as string)))]).toEqual([name, true]);
       }
   });

@@ -1,29 +1,52 @@
-/** Every script gives here what it gave on the official server. A record that is older than its script fails. */
+/**
+ * Every script gives on our server, and on the core alone, what it gave on the official server. A record that is older than its
+ * script fails.
+ */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ServerProcess, startServer } from "../harness/server-process.js";
+import { CoreSubject } from "./core-subject.js";
+import { GrpcSubject } from "./grpc-subject.js";
 import { FILES, hashOf, play, prepare, REFERENCE, recorded, scriptsOf } from "./play.js";
 
 let server: ServerProcess;
+let ours: GrpcSubject;
 beforeAll(async () => {
   server = await startServer();
-  await prepare(server.address);
+  ours = new GrpcSubject(server.address);
+  await prepare(ours);
 });
 afterAll(async () => {
+  ours.close();
   expect(await server.stop()).toBe(0);
 });
 
-for (const file of FILES) {
-  const expected = recorded(file);
-  const scripts = await scriptsOf(file);
-  describe(`scripts: ${file}`, () => {
-    it("were recorded from the official server as they stand", () => {
+const files = await Promise.all(FILES.map(async (file) => ({ file, expected: recorded(file), scripts: await scriptsOf(file) })));
+const all = files.flatMap(({ file, expected, scripts }) =>
+  Object.entries(scripts).map(([name, script]) => ({ title: `${file}: ${name}`, script, expected: expected?.scripts[name] })),
+);
+
+describe("the records", () => {
+  for (const { file, expected, scripts } of files)
+    it(`${file} were made from the official server with the scripts as they stand`, () => {
       expect(expected?.reference).toBe(REFERENCE);
       expect(expected?.hash).toBe(hashOf(file));
       expect(Object.keys(expected?.scripts ?? {})).toEqual(Object.keys(scripts));
     });
-    for (const [name, script] of Object.entries(scripts))
-      it.concurrent(name, { timeout: 60_000 }, async ({ expect: own }) => {
-        own(await play(server.address, script)).toEqual(expected?.scripts[name]);
-      });
-  });
-}
+});
+
+describe.concurrent("our server", () => {
+  for (const { title, script, expected } of all)
+    it(title, { timeout: 60_000 }, async ({ expect: own }) => {
+      own(await play(ours, script)).toEqual(expected);
+    });
+});
+
+describe("the core alone", () => {
+  for (const { title, script, expected } of all)
+    it(title, async () => {
+      const core = await CoreSubject.open();
+      await prepare(core);
+      expect(await play(core, script)).toEqual(expected);
+      core.close();
+    });
+});

@@ -3,6 +3,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { GrpcSubject } from "./grpc-subject.js";
 import { FILES, play, prepare, record, scriptsOf } from "./play.js";
 
 const root = join(import.meta.dirname, "../..");
@@ -15,15 +16,17 @@ const { port } = probe.address() as { port: number };
 await new Promise<void>((resolve) => probe.close(() => resolve()));
 const server = spawn(binary, ["-port", String(port)], { stdio: ["ignore", "pipe", "ignore"] });
 await new Promise<void>((resolve) => server.stdout.once("data", () => resolve()));
+const official = new GrpcSubject(`127.0.0.1:${port}`);
 try {
-  await prepare(`127.0.0.1:${port}`);
+  await prepare(official);
   const asked = process.argv.slice(2);
   for (const file of FILES.filter((f) => asked.length === 0 || asked.includes(f))) {
     const scripts = Object.entries(await scriptsOf(file));
-    const out = await Promise.all(scripts.map(async ([name, script]) => [name, await play(`127.0.0.1:${port}`, script)] as const));
+    const out = await Promise.all(scripts.map(async ([name, script]) => [name, await play(official, script)] as const));
     record(file, Object.fromEntries(out));
     process.stdout.write(`${file}: ${out.length} scripts recorded\n`);
   }
 } finally {
+  official.close();
   server.kill("SIGINT");
 }

@@ -1,5 +1,5 @@
 /** What a comparison does not see: the one list. Everything else must be equal. */
-const HIDDEN: ReadonlySet<string> = new Set([
+export const HIDDEN: ReadonlySet<string> = new Set([
   // Sizes follow from encodings.
   "historySizeBytes",
   // Backoffs, to the nanosecond.

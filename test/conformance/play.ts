@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Script, Session } from "./session.js";
+import type { Subject } from "./subject.js";
 
 export const REFERENCE = "temporal server 1.32.1";
 const here = import.meta.dirname;
@@ -48,8 +49,8 @@ export async function scriptsOf(file: keyof typeof SCRIPTS): Promise<Record<stri
 }
 
 /** Search attributes that scripts use, one of each type (IndexedValueType), usable when this returns. */
-export async function prepare(address: string): Promise<void> {
-  const session = new Session(address);
+export async function prepare(subject: Subject): Promise<void> {
+  const session = new Session(subject);
   const searchAttributes = Object.fromEntries(
     ["Text", "Keyword", "Int", "Double", "Bool", "Datetime", "KeywordList"].map((type, i) => [`Conformance${type}`, i + 1]),
   );
@@ -65,18 +66,15 @@ export async function prepare(address: string): Promise<void> {
       () => false,
     ),
   );
-  session.close();
 }
 
-/** What a script records on the server at `address`. A script that throws has recorded where it ended, which no record may hold. */
-export async function play(address: string, script: Script): Promise<Played> {
-  const session = new Session(address);
+/** What a script records on the subject. A script that throws has recorded where it ended, which no record may hold. */
+export async function play(subject: Subject, script: Script): Promise<Played> {
+  const session = new Session(subject);
   try {
     await script(session);
   } catch (e) {
     session.note(ENDED_EARLY, e instanceof Error ? e.message : String(e));
-  } finally {
-    session.close();
   }
   return JSON.parse(JSON.stringify({ record: session.record(), coverage: session.coverage() }));
 }

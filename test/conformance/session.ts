@@ -3,8 +3,6 @@
  * what it records - histories, errors, chosen answers - must be equal on the official server and here.
  */
 import { randomUUID } from "node:crypto";
-import { Client, credentials, type ServiceError as GrpcError, Metadata } from "@grpc/grpc-js";
-import { Status } from "../../gen/wire/google/rpc/status.js";
 import type { Command } from "../../gen/wire/temporal/api/command/v1/message.js";
 import { Payload } from "../../gen/wire/temporal/api/common/v1/message.js";
 import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
@@ -19,6 +17,7 @@ import { WorkflowService } from "../../gen/wire/temporal/api/workflowservice/v1/
 import { Code } from "../../src/api/service-error.js";
 import { decode, encode, type Init, type MessageType } from "../../src/api/wire.js";
 import { normalise } from "./normalise.js";
+import { CallError, type Subject } from "./subject.js";
 
 const METHODS = { ...WorkflowService.methods, ...OperatorService.methods };
 type Methods = typeof METHODS;
@@ -42,29 +41,16 @@ export const payloads = (text: string): Uint8Array => {
 /** The payload that says "nothing". */
 const NULL_PAYLOAD = encode(Payload, { metadata: { encoding: Buffer.from("binary/null") } });
 
-export class CallError extends Error {
-  constructor(
-    readonly code: number,
-    message: string,
-    readonly details: string[],
-  ) {
-    super(message);
-  }
-}
-
 export class Session {
   readonly log: { what: string; value: unknown }[] = [];
   private readonly covered = new Map<string, Set<string>>();
-  private readonly client: Client;
   readonly id = `conf-${randomUUID()}`;
   readonly queue = `q-${randomUUID()}`;
 
-  constructor(address: string) {
-    this.client = new Client(address, credentials.createInsecure(), { "grpc.max_receive_message_length": 64 * 1024 * 1024 });
-  }
+  constructor(private readonly subject: Subject) {}
 
-  close(): void {
-    this.client.close();
+  sleep(ms: number): Promise<void> {
+    return this.subject.sleep(ms);
   }
 
   private cover(subject: string, outcome: string): void {
@@ -91,35 +77,24 @@ export class Session {
         return await this.callOnce(name, request, timeoutMs);
       } catch (e) {
         if (!(e instanceof CallError) || e.message !== "namespace rate limit exceeded") throw e;
-        await new Promise((resolve) => setTimeout(resolve, 500));
+        await this.sleep(500);
       }
     }
   }
 
-  private callOnce<M extends keyof Methods>(name: M, request: Input<M>, timeoutMs: number): Promise<Output<M>> {
+  private async callOnce<M extends keyof Methods>(name: M, request: Input<M>, timeoutMs: number): Promise<Output<M>> {
     const method = METHODS[name] as { path: string; input: MessageType<unknown>; output: MessageType<unknown> };
-    return new Promise((resolve, reject) => {
-      this.client.makeUnaryRequest(
-        method.path,
-        (r: unknown) => encode(method.input, r as never),
-        (b: Buffer) => decode(method.output, b),
-        { namespace: NAMESPACE, ...(request as object) },
-        new Metadata(),
-        { deadline: Date.now() + timeoutMs },
-        (error: GrpcError | null, reply?: unknown) => {
-          if (Number(error?.code) !== Code.RESOURCE_EXHAUSTED) this.cover(`rpc ${name}`, Code[error?.code ?? 0] ?? String(error?.code));
-          if (name === "RespondWorkflowTaskCompleted") this.coverCommands(request as Input<"RespondWorkflowTaskCompleted">, error !== null);
-          if (error === null) {
-            resolve(reply as Output<M>);
-            return;
-          }
-          const bin = error.metadata?.get("grpc-status-details-bin")[0];
-          const details =
-            bin === undefined ? [] : decode(Status, Buffer.from(bin)).details.map((d) => d.typeUrl.slice(d.typeUrl.lastIndexOf("/") + 1));
-          reject(new CallError(error.code, error.details, details));
-        },
-      );
-    });
+    const body = encode(method.input, { namespace: NAMESPACE, ...(request as object) } as never);
+    let code = Code.OK;
+    try {
+      return decode(method.output, await this.subject.unary(method, body, timeoutMs)) as Output<M>;
+    } catch (e) {
+      code = (e as CallError).code;
+      throw e;
+    } finally {
+      if (code !== Code.RESOURCE_EXHAUSTED) this.cover(`rpc ${name}`, Code[code] ?? String(code));
+      if (name === "RespondWorkflowTaskCompleted") this.coverCommands(request as Input<"RespondWorkflowTaskCompleted">, code !== Code.OK);
+    }
   }
 
   /** Records the error that a call must end with. */
@@ -204,7 +179,7 @@ export class Session {
   async until(what: string, isSo: () => Promise<boolean>): Promise<void> {
     for (let i = 0; i < 800; i++) {
       if (await isSo()) return;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await this.sleep(50);
     }
     throw new Error(`never: ${what}`);
   }

@@ -56,7 +56,7 @@ export const scripts: Record<string, Script> = {
   }),
   "a child that times out": family(async () => undefined, { workflowRunTimeout: seconds(1) }),
   "a child that continues as new": family(async (s) => {
-    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await s.sleep(1100);
     await childAnswers(s, [c.continueAsNew()]);
     await childAnswers(s, [c.complete()]);
   }),
@@ -143,7 +143,7 @@ export const scripts: Record<string, Script> = {
   "kept when its parent continues as new": async (s) => {
     const first = await s.running([c.child(childId(s), { ...OTHER(s), parentClosePolicy: 2 })]);
     await childStarted(s);
-    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await s.sleep(1100);
     await s.answer([c.continueAsNew()]);
     await s.history(s.id, first);
     await s.call("TerminateWorkflowExecution", { workflowExecution: { workflowId: s.id } });

@@ -177,7 +177,7 @@ export const scripts: Record<string, Script> = {
     await s.running([c.timer("t", 1)]);
     await s.signal("wake");
     const t = await s.workflowTask();
-    await new Promise((resolve) => setTimeout(resolve, 1300));
+    await s.sleep(1300);
     await s.call("RespondWorkflowTaskCompleted", { taskToken: t.taskToken, identity: "worker", commands: [c.cancelTimer("t")] });
     await s.until("the next task", async () => {
       const d = await s.call("DescribeWorkflowExecution", { execution: { workflowId: s.id } });

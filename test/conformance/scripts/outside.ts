@@ -54,7 +54,7 @@ export const scripts: Record<string, Script> = {
   "a run that times out": async (s) => {
     await s.start({ workflowRunTimeout: seconds(1) });
     await s.answer([c.timer("t", 100)]);
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await s.sleep(1500);
     await s.history();
   },
   "what is closed is refused": async (s) => {

@@ -39,7 +39,7 @@ export const scripts: Record<string, Script> = {
     await s.signal("first");
     const asked = query(s);
     await s.until("the query waits", async () => true);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await s.sleep(300);
     const t = await s.workflowTask();
     const ids = Object.keys(t.queries);
     s.note("queries of the task", Object.values(t.queries));
@@ -56,7 +56,7 @@ export const scripts: Record<string, Script> = {
     await s.running();
     await s.signal("first");
     const asked = query(s);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await s.sleep(300);
     const t = await s.workflowTask();
     await s.call("RespondWorkflowTaskCompleted", {
       taskToken: t.taskToken,

@@ -87,7 +87,7 @@ export const scripts: Record<string, Script> = {
     await s.refused("StartWorkflowExecution", { ...base, requestId: "2", workflowIdReusePolicy: 2 });
     await s.refused("StartWorkflowExecution", { ...base, requestId: "3", workflowIdReusePolicy: 3 });
     await s.shown("StartWorkflowExecution", { ...base, requestId: "4", workflowIdReusePolicy: 1 }, (r) => [r.started, r.status]);
-    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await s.sleep(1100);
     const first = await s.call("DescribeWorkflowExecution", { execution: { workflowId: s.id } });
     await s.shown("StartWorkflowExecution", { ...base, requestId: "5", workflowIdReusePolicy: 4 }, (r) => [r.started, r.status]);
     await s.history(s.id, first.workflowExecutionInfo?.execution?.runId ?? "");
@@ -213,7 +213,7 @@ export const scripts: Record<string, Script> = {
       priority: { priorityKey: 2 },
       userMetadata: { summary: field("summary") },
     });
-    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await s.sleep(1100);
     await s.answer([
       c.continueAsNew({
         input: payloads("next"),

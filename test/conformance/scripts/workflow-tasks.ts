@@ -1,9 +1,5 @@
 import { command as c, type Script, seconds } from "../session.js";
 
-const poll = async (f: () => Promise<boolean>): Promise<void> => {
-  for (let i = 0; i < 100 && !(await f()); i++) await new Promise((resolve) => setTimeout(resolve, 50));
-};
-
 export const scripts: Record<string, Script> = {
   "a workflow that completes at once": async (s) => {
     await s.start();
@@ -122,9 +118,10 @@ export const scripts: Record<string, Script> = {
   },
   "continue as new": async (s) => {
     const first = await s.start();
+    await s.sleep(10);
     await s.answer([c.continueAsNew()]);
     await s.history(s.id, first);
-    await poll(async () => {
+    await s.until("the next run is there", async () => {
       const d = await s.call("DescribeWorkflowExecution", { execution: { workflowId: s.id } });
       return d.workflowExecutionInfo?.execution?.runId !== first;
     });

@@ -1,0 +1,135 @@
+/**
+ * The server without its port: history, matching, namespaces and visibility over a store, wired by plain constructors, and the
+ * methods that they serve. What the flags ask for is durable when this returns.
+ */
+import type { Interceptor, MethodTable } from "../api/call.js";
+import type { Config } from "../config/dynamic-config.js";
+import type { ServerOptions } from "../config/options.js";
+import { apply } from "../core/engine.js";
+import { methodTable } from "../frontend/methods.js";
+import { namespaceNameValidator, namespaceStateValidator } from "../frontend/namespace-validator.js";
+import { requestLimits } from "../frontend/request-limits.js";
+import type { Services } from "../frontend/services.js";
+import { HistoryEngine } from "../history/history-engine.js";
+import { KEYS_REGISTRY_KIND } from "../history/ids.js";
+import { EngineTaskStarter } from "../history/task-starter.js";
+import type { Logger, Runtime } from "../lib/runtime.js";
+import { uuidV4 } from "../lib/uuid.js";
+import { MatchingEngine } from "../matching/matching-engine.js";
+import { QUEUE_REGISTRY_KIND, QueueKeys } from "../matching/queue-keys.js";
+import { namespaceLimits } from "../namespace/limits.js";
+import { DEFAULT_NAMESPACE, NamespaceRegistry } from "../namespace/registry.js";
+import { Batch } from "../persistence/batch.js";
+import type { Store } from "../persistence/store.js";
+import { searchAttributeRules, VisibilityManager } from "../visibility/manager.js";
+import type { BugReport } from "./bug-report.js";
+import { VERSION } from "./version.js";
+
+const CLUSTER_REGISTRY_KIND = "cluster";
+
+export interface Parts {
+  readonly store: Store;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  readonly config: Config;
+  /** Made when they do not exist, with the search attributes. */
+  readonly namespaces: ServerOptions["namespaces"];
+  readonly searchAttributes: ServerOptions["searchAttributes"];
+  /** "host:port" as asked for. */
+  readonly address: string;
+  readonly onBug: (report: BugReport) => string;
+  readonly onFatal: (error: Error) => void;
+}
+
+export interface Assembled {
+  readonly methods: MethodTable;
+  readonly interceptors: readonly Interceptor[];
+  /** Answers polls, takes no new work; resolves when the last batch is durable. */
+  drain(): Promise<void>;
+}
+
+export async function assemble(parts: Parts): Promise<Assembled> {
+  const { store, runtime, logger, config } = parts;
+  const registry = await store.loadRegistry();
+  const { limits } = config;
+  const rules = searchAttributeRules(() => limits);
+  let engine: HistoryEngine | undefined;
+  const namespaces = new NamespaceRegistry({
+    rows: registry,
+    // Before the engine runs nothing else writes.
+    commit: (batch) => (engine === undefined ? store.commit(batch) : engine.commitRows((rows) => copyRegistry(batch, rows))),
+    runtime,
+    limits: () => namespaceLimits(limits),
+    isReservedAttribute: rules.isReserved,
+  });
+  const matching = new MatchingEngine({
+    store,
+    runtime,
+    logger,
+    limits: () => ({
+      longPollExpirationMs: limits.matchingLongPollMs,
+      taskQueueIdleMsMax: limits.taskQueueIdleMsMax,
+      queryPollerUnavailableMs: limits.queryPollerUnavailableMs,
+      backlogWindowTasksMax: limits.backlogWindowTasksMax,
+      taskQueueDispatchPerSecondMax: limits.taskQueueToPartitionDispatchRate * limits.taskQueueReadPartitions,
+      queryWithoutDeadlineMs: limits.queryWithoutDeadlineMs,
+    }),
+    queueKeys: new QueueKeys(registry.filter((r) => r.kind === QUEUE_REGISTRY_KIND)),
+  });
+  engine = new HistoryEngine({
+    store,
+    runtime,
+    logger,
+    config: () => config,
+    namespaces: () => namespaces.directory,
+    dispatcher: matching,
+    apply,
+    keysRecord: registry.find((r) => r.kind === KEYS_REGISTRY_KIND)?.value,
+    sameBatchTransfers: true,
+    onBug: parts.onBug,
+    onFatal: parts.onFatal,
+  });
+  matching.setStarter(new EngineTaskStarter(engine));
+  await namespaces.ensure([DEFAULT_NAMESPACE, ...parts.namespaces], parts.searchAttributes);
+  const clusterId = await clusterIdOf(store, registry, runtime);
+  await engine.start(registry);
+  const visibility = new VisibilityManager(store.visibility, () => limits);
+  const requestLimitsNow = requestLimits(limits);
+  const identity = { version: VERSION, clusterId, address: parts.address, persistenceStore: "sqlite", historyShardCount: 1024 };
+  const services: Services = {
+    history: engine,
+    matching,
+    namespaces,
+    visibility,
+    searchAttributes: rules,
+    limits: () => requestLimitsNow,
+    runtime,
+    logger,
+    server: identity,
+  };
+  const methods = methodTable(services);
+  const running = engine;
+  return {
+    methods,
+    interceptors: [namespaceNameValidator(namespaces, () => limits.idLengthMax), namespaceStateValidator(namespaces)],
+    drain: () => {
+      matching.drain();
+      return running.drain();
+    },
+  };
+}
+
+function copyRegistry(from: Batch, to: Batch): void {
+  for (const [kind, ids] of from.registry) for (const [id, { version, write }] of ids) to.writeRegistry(kind, id, version, write);
+}
+
+/** Made once for a file. */
+async function clusterIdOf(store: Store, registry: readonly { kind: string; id: string; value: Uint8Array }[], runtime: Runtime): Promise<string> {
+  const known = registry.find((r) => r.kind === CLUSTER_REGISTRY_KIND);
+  if (known !== undefined) return Buffer.from(known.value).toString();
+  const id = uuidV4(runtime.randomBytes16());
+  const batch = new Batch();
+  batch.writeRegistry(CLUSTER_REGISTRY_KIND, "id", 1, { op: "insert", value: Buffer.from(id) });
+  await store.commit(batch);
+  return id;
+}

@@ -1,0 +1,126 @@
+/**
+ * The server without its wire, its store and its clock: handlers, engine and core over a memory store on a simulated clock. When a
+ * script only waits, the clock goes on to the next timer, so that an hour costs nothing and the same script gives the same run.
+ */
+import type { Call } from "../../src/api/call.js";
+import { Code, ServiceError } from "../../src/api/service-error.js";
+import { decode, encode } from "../../src/api/wire.js";
+import { defaultConfig } from "../../src/config/dynamic-config.js";
+import { MemoryStore } from "../../src/persistence/memory/store.js";
+import { Chain } from "../../src/rpc/interceptor/chain.js";
+import { type Assembled, assemble } from "../../src/server/assemble.js";
+import { SimRuntime, settleMicrotasks } from "../simulation/sim-runtime.js";
+import { CallError, type MethodOf, type Subject } from "./subject.js";
+
+const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+/** Turns without anything to do before the clock moves: promises of a script settle within a few. */
+const IDLE_TURNS = 3;
+
+export class CoreSubject implements Subject {
+  private waiting = 0;
+  private isOpen = true;
+  private readonly bugs: unknown[] = [];
+
+  private constructor(
+    private readonly runtime: SimRuntime,
+    private readonly api: Assembled,
+    private readonly chain: Chain,
+  ) {}
+
+  static async open(seed = 1): Promise<CoreSubject> {
+    const runtime = new SimRuntime(seed);
+    const bugs: unknown[] = [];
+    let isReady = false;
+    const assembled = assemble({
+      store: new MemoryStore(),
+      runtime,
+      logger: SILENT,
+      config: defaultConfig(),
+      namespaces: [],
+      searchAttributes: {},
+      address: "core",
+      onBug: (report) => {
+        bugs.push(report.error);
+        return "";
+      },
+      onFatal: (e) => bugs.push(e),
+    }).finally(() => {
+      isReady = true;
+    });
+    while (!isReady) {
+      await settleMicrotasks();
+      runtime.turn();
+    }
+    const api = await assembled;
+    const subject = new CoreSubject(runtime, api, new Chain(api.interceptors, SILENT));
+    subject.bugs.push(...bugs);
+    void subject.run();
+    return subject;
+  }
+
+  private async run(): Promise<void> {
+    let idle = 0;
+    while (this.isOpen) {
+      await settleMicrotasks();
+      if (this.runtime.turn()) idle = 0;
+      else if (this.waiting > 0 && ++idle > IDLE_TURNS) {
+        idle = 0;
+        this.runtime.tick();
+      }
+    }
+  }
+
+  async unary({ path }: MethodOf, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    const method = this.api.methods.get(path);
+    if (method === undefined) throw new CallError(Code.UNIMPLEMENTED, "", []);
+    const listeners = new Set<() => void>();
+    const call: Call & { cancelled: boolean } = {
+      path,
+      deadlineMs: this.runtime.nowMicros() / 1000 + timeoutMs,
+      metadata: () => undefined,
+      cancelled: false,
+      onCancel: (f) => {
+        listeners.add(f);
+        return () => listeners.delete(f);
+      },
+      peer: "script",
+    };
+    this.waiting++;
+    try {
+      const reply = await new Promise((resolve, reject) => {
+        const stop = this.runtime.setTimer(timeoutMs, () => {
+          call.cancelled = true;
+          for (const f of listeners) f();
+          reject(new ServiceError(Code.DEADLINE_EXCEEDED, "context deadline exceeded"));
+        });
+        this.chain.run(method, decode(method.input, request), call).then(resolve, reject).finally(stop);
+      });
+      return encode(method.output, reply as never);
+    } catch (e) {
+      if (e instanceof ServiceError)
+        throw new CallError(
+          e.code,
+          e.message,
+          e.details.map((d) => d.typeName),
+        );
+      throw e;
+    } finally {
+      this.waiting--;
+    }
+  }
+
+  sleep(ms: number): Promise<void> {
+    this.waiting++;
+    return new Promise((resolve) => {
+      this.runtime.setTimer(ms, () => {
+        this.waiting--;
+        resolve();
+      });
+    });
+  }
+
+  close(): void {
+    this.isOpen = false;
+    if (this.bugs.length > 0) throw new Error(`the core has a bug: ${this.bugs[0]}`);
+  }
+}

@@ -1,0 +1,25 @@
+/** What scripts are played on: the core alone, our server, the official server. */
+
+export interface MethodOf {
+  /** "/package.Service/Method" */
+  readonly path: string;
+}
+
+export interface Subject {
+  /** One unary call. Rejects with CallError. */
+  unary(method: MethodOf, request: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
+  /** On the subject's own clock. */
+  sleep(ms: number): Promise<void>;
+  close(): void;
+}
+
+/** What a call ended with: the gRPC code, the text, and the full names of the details' messages. */
+export class CallError extends Error {
+  constructor(
+    readonly code: number,
+    message: string,
+    readonly details: string[],
+  ) {
+    super(message);
+  }
+}
