@@ -152,7 +152,8 @@ function message(sheet, desc) {
     sheet.p(`  ${o.localName}: ${cases.join(" | ")} | { case: undefined; value?: undefined };`);
   }
   sheet.p("}");
-  sheet.p(`export const ${name}: MessageType<${name}> = {`, `  typeName: "${desc.typeName}",`);
+  const isRecord = desc.file.proto.package.startsWith("perdure.");
+  sheet.p(`export const ${name}: ${isRecord ? "StoredMessageType" : "MessageType"}<${name}> = {`, `  typeName: "${desc.typeName}",`);
   // create
   const used = desc.members.length > 0;
   sheet.p(`  create(${used ? "i" : "_i"}) {`, "    return {");
@@ -177,6 +178,12 @@ function message(sheet, desc) {
     }
   }
   sheet.p("    };", "  },");
+  // copy: a literal, because V8 makes spreads of records with many fields slow once their fields have changed types
+  if (isRecord) {
+    sheet.p("  copy(m, changes) {", "    const c = {");
+    for (const member of [...plain, ...oneofs]) sheet.p(`      ${member.localName}: m.${member.localName},`);
+    sheet.p("    };", "    return changes === undefined ? c : Object.assign(c, changes);", "  },");
+  }
   // write
   sheet.p(`  write(${used ? "w, m" : "_w, _m"}) {`);
   for (const f of plain) writeField(sheet, f, "m");
@@ -246,7 +253,9 @@ runNodeJs(
         const out = schema.generateFile(`${modulePath(file)}.ts`);
         const depth = modulePath(file).split("/").length + 1;
         out.print("/* eslint-disable */");
-        out.print(`import { EMPTY_BYTES, type MessageType, copyMap, mapValues, setEntry } from "${"../".repeat(depth)}src/api/wire.js";`);
+        out.print(
+          `import { EMPTY_BYTES, type MessageType, type StoredMessageType, copyMap, mapValues, setEntry } from "${"../".repeat(depth)}src/api/wire.js";`,
+        );
         for (const [path, names] of sheet.imports) {
           out.print(`import { ${[...names].map(([n, alias]) => `${n} as ${alias}`).join(", ")} } from "${path}";`);
         }

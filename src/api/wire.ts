@@ -23,6 +23,12 @@ export interface MessageType<T> {
   read(r: Reader, end: number): T;
 }
 
+/** A record of the store: kept in memory, replaced as a whole when it changes. */
+export interface StoredMessageType<T> extends MessageType<T> {
+  /** A shallow copy, with some fields changed. */
+  copy(m: T, changes?: Partial<T>): T;
+}
+
 const isMap = (key: string): boolean => key === "__proto__";
 
 export function setEntry<V>(map: Record<string, V>, key: string, value: V): void {

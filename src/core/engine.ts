@@ -14,11 +14,12 @@ import { HISTORY_SERVICE_IDENTITY } from "./workflow/close.js";
 import { completeWorkflowTask, failWorkflowTask } from "./workflow/complete-workflow-task.js";
 import { Context, Need, type Run, Stale } from "./workflow/context.js";
 import { describe, historyPosition } from "./workflow/describe.js";
+import { endOversized, refuseLargeTransaction } from "./workflow/execution-limits.js";
 import type { RunState } from "./workflow/mutable-state.js";
 import { directReply, dropQuery, query } from "./workflow/query.js";
 import { addressed, addressedOpen, requestCancel, signal, terminate } from "./workflow/signal.js";
 import { scheduleFirstTask, signalWithStart, start } from "./workflow/start.js";
-import { enforceHistoryLimits, fireDue, settleDue } from "./workflow/timers.js";
+import { fireDue, settleDue } from "./workflow/timers.js";
 import { visibilityRow } from "./workflow/visibility.js";
 import { clearSticky, failTask, isTaskRunning, scheduleWorkflowTask, startWorkflowTask, timeOutTask } from "./workflow/workflow-task.js";
 
@@ -128,7 +129,7 @@ const HANDLERS: Handlers = {
 
 const RETENTION_RETRY_MICROS = 10_000_000;
 
-/** Ends the transition of one run: what waits gets its ids or its rows, limits, due row, visibility row. */
+/** Ends the transition of one run: what waits gets its ids or its rows, due row, visibility row. */
 function finish(run: Run, input: Input): void {
   const { draft } = run;
   if (draft.removed) return;
@@ -137,8 +138,6 @@ function finish(run: Run, input: Input): void {
   const wasRunning = isTaskRunning(draft);
   if (!wasRunning) run.flushBuffered();
   enforceBufferLimits(run);
-  run.events.finish(isTaskRunning(draft));
-  enforceHistoryLimits(run);
   run.events.finish(isTaskRunning(draft));
   const info = draft.info;
   // The end of a transfer is bookkeeping: nobody outside sees it.
@@ -159,10 +158,11 @@ function finish(run: Run, input: Input): void {
   assert(info.nextEventId > 1, "a run has its start event");
 }
 
-/** Too much waits for the running workflow task: it fails, and what waits is written (history.maximumBufferedEventsBatch). */
+/** Too much waits for the running workflow task: it fails, and what waits is written (history.maximumBufferedEvents...). */
 function enforceBufferLimits(run: Run): void {
-  if (!isTaskRunning(run.draft)) return;
-  if (run.events.bufferedCount <= run.ctx.env.config.limits.bufferedEventsMax) return;
+  if (!isTaskRunning(run.draft) || !run.events.hasBuffered) return;
+  const { limits } = run.ctx.env.config;
+  if (run.events.bufferedCount <= limits.bufferedEventsMax && run.events.bufferedSizeBytes <= limits.bufferedEventsSizeBytesMax) return;
   failTask(run, WorkflowTaskFailedCause.FORCE_CLOSE_COMMAND, undefined, HISTORY_SERVICE_IDENTITY);
   run.flushBuffered();
   scheduleWorkflowTask(run);
@@ -173,11 +173,17 @@ export function apply<K extends InputKind>(chain: Chain, address: ExecutionAddre
   try {
     const handler = HANDLERS[input.kind as K] as Handlers[K];
     const reply = handler(ctx, address, input);
+    let refused = endOversized(ctx, input.kind);
     for (const run of ctx.runs) finish(run, input);
+    if (refused === undefined) {
+      refused = refuseLargeTransaction(ctx, input.kind);
+      if (refused !== undefined) for (const run of ctx.runs) finish(run, input);
+    }
     return {
       outcome: "accepted",
       runs: ctx.runs.map((r) => r.draft),
-      reply,
+      reply: refused === undefined ? reply : undefined,
+      refused,
       deferred: ctx.deferred,
       answers: ctx.answers,
       dispatch: ctx.dispatch,

@@ -157,6 +157,8 @@ export interface Transition<K extends InputKind = InputKind> {
   /** Changed runs of the one workflow id. Empty for an input that only reads. */
   readonly runs: readonly RunDraft[];
   readonly reply: Replies[K] | undefined;
+  /** The run passed a limit and has ended instead of doing what the input asked for: the caller is told this. */
+  readonly refused?: ServiceError | undefined;
   /** True: the reply comes later, in the `answers` of another input. */
   readonly deferred: boolean;
   /** Replies to earlier deferred inputs. */

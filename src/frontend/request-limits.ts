@@ -8,9 +8,13 @@ export interface RequestLimits {
   readonly blobSizeError: number;
   readonly memoSizeWarn: number;
   readonly memoSizeError: number;
+  readonly activityFailureSizeWarn: number;
   readonly linksPerRequestMax: number;
   readonly linkSizeMax: number;
-  readonly historyPageSizeMax: number;
+  /** Of a history read that names no size. */
+  readonly historyPageSize: number;
+  readonly workflowTaskPageSize: number;
+  readonly queryTaskPageSize: number;
   readonly visibilityPageSizeMax: number;
   readonly longPollExpirationMs: number;
   readonly queryWithoutDeadlineMs: number;
@@ -29,9 +33,12 @@ export function requestLimits(limits: Limits): RequestLimits {
     blobSizeError: limits.blobSizeBytesMax,
     memoSizeWarn: limits.memoSizeBytesWarn,
     memoSizeError: limits.memoSizeBytesMax,
+    activityFailureSizeWarn: limits.activityFailureSizeBytesWarn,
     linksPerRequestMax: limits.linksPerRequestMax,
     linkSizeMax: limits.linkBytesMax,
-    historyPageSizeMax: Math.min(limits.historyPageEventsMax, limits.frontendHistoryPageEventsMax),
+    historyPageSize: limits.frontendHistoryPageEventsMax,
+    workflowTaskPageSize: limits.historyPageEventsMax,
+    queryTaskPageSize: limits.matchingHistoryPageEventsMax,
     visibilityPageSizeMax: limits.visibilityPageRowsMax,
     longPollExpirationMs: limits.historyLongPollMs,
     queryWithoutDeadlineMs: limits.queryWithoutDeadlineMs,

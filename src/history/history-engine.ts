@@ -17,6 +17,7 @@ import type { apply as Apply } from "../core/engine.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
 import type { NamespaceDirectory } from "../core/namespace-view.js";
 import type { DispatchTask, EventReference, HistoryRange, Loaded, Outcome, Replies, Transition } from "../core/transition.js";
+import { beginsBatch } from "../core/workflow/event-factory.js";
 import { type EventBatch, Kind, type RunDraft, RunState } from "../core/workflow/mutable-state.js";
 import { transferInput, transferResult } from "../core/workflow/transfer.js";
 import { assert } from "../lib/assert.js";
@@ -30,6 +31,7 @@ import { type CachedChain, ExecutionCache } from "./execution-cache.js";
 import { type FailureKind, GroupCommit, type OpenBatch } from "./group-commit.js";
 import { branchOf, HistoryReader, type PageLimits } from "./history-reader.js";
 import { KeyAllocator, RunIds } from "./ids.js";
+import { warnOfSizes } from "./limit-warnings.js";
 import { eventKey, InputClass, type PendingInput } from "./pending-input.js";
 import { Retention } from "./queues/retention.js";
 import { type DueRow, TimerQueue } from "./queues/timer-queue.js";
@@ -380,6 +382,10 @@ export class HistoryEngine implements HistoryService {
       case "accepted": {
         this.consume(p, chain);
         this.accept(chain, outcome, 0);
+        if (outcome.refused !== undefined) {
+          this.refuse(chain, p, outcome.refused);
+          return;
+        }
         if (outcome.deferred) {
           const waiter = (p.input as { waiter?: number }).waiter;
           assert(waiter !== undefined, "a deferred input names its waiter");
@@ -394,6 +400,21 @@ export class HistoryEngine implements HistoryService {
         this.commits.release(chain.sequence, () => p.resolve(reply as never), p);
       }
     }
+  }
+
+  /** The run has ended instead of taking the input. Of that matching and the timers learn no more than that nothing is left to do. */
+  private refuse(chain: CachedChain, p: PendingInput, error: ServiceError): void {
+    const { workflowId } = chain;
+    this.o.logger.warn({ namespace: this.o.namespaces().byId(chain.namespaceId)?.name, workflowId, kind: p.input.kind }, error.message);
+    this.commits.release(
+      chain.sequence,
+      () => {
+        if (p.input.kind === "startWorkflowTask" || p.input.kind === "startActivity") p.reject(STALE_TASK);
+        else if (p.class === InputClass.TIMER) p.resolve(undefined as never);
+        else p.reject(error);
+      },
+      p,
+    );
   }
 
   /** A task that was started for a poller which has gone meanwhile goes back. */
@@ -626,7 +647,7 @@ export class HistoryEngine implements HistoryService {
       rows.insertRun({ namespaceKey: namespace.key, workflowId: info.workflowId, runId: info.runId, key });
     }
     for (const b of draft.batches) {
-      rows.appendHistory(b.branch, b.firstEventId, b.data);
+      rows.appendHistory(b.branch, b.firstEventId, b.data, b.events.length, beginsBatch(b.events[0]?.eventType));
       const undurable = this.undurable.get(b.branch);
       if (undurable === undefined) this.undurable.set(b.branch, [b]);
       else undurable.push(b);
@@ -638,6 +659,7 @@ export class HistoryEngine implements HistoryService {
     for (const id of draft.doneTransfers) this.deleteTransferRow(id);
     if (draft.visibility !== undefined) rows.putVisibility(draft.visibility, draft.isNew);
     const hasEvents = draft.batches.length > 0;
+    warnOfSizes(this.o.logger, this.o.config().limits, namespace.name, draft);
     const state = draft.accept();
     open.putRun(state, shardOf(info), draft.isNew);
     if (draft.isNew) {
@@ -668,6 +690,10 @@ export class HistoryEngine implements HistoryService {
       return;
     }
     this.accept(chain, outcome, depth);
+    if (outcome.refused !== undefined) {
+      reservation.release();
+      return;
+    }
     open.undo.push(() => reservation.release());
     const reply = outcome.reply as Replies["startWorkflowTask"] | Replies["startActivity"];
     open.dispatch.push(() => this.confirm(reservation, address, reply));
@@ -723,7 +749,7 @@ export class HistoryEngine implements HistoryService {
       if (outcome === "bug" || outcome.outcome === "need") return false;
       if (outcome.outcome === "accepted") {
         this.accept(target, outcome, depth + 1);
-        result = transferResult(id, record, { reply: outcome.reply });
+        result = transferResult(id, record, outcome.refused === undefined ? { reply: outcome.reply } : { error: outcome.refused });
       } else result = transferResult(id, record, outcome.outcome === "error" ? { error: outcome.error } : { reply: undefined });
     }
     if (result === "retry") return false;
@@ -735,7 +761,8 @@ export class HistoryEngine implements HistoryService {
     if (outcome === "bug" || outcome.outcome === "need") return false;
     if (outcome.outcome === "accepted") this.accept(source, outcome, depth + 1);
     else this.deleteTransferRow(id);
-    return true;
+    // A source that ended instead of learning the result learns it as an ended one.
+    return outcome.outcome !== "accepted" || outcome.refused === undefined;
   }
 
   /** One attempt of a durable transfer task: done when its row is gone. */

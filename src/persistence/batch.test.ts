@@ -73,6 +73,29 @@ describe("writes of one row become one", () => {
   });
 });
 
+describe("history rows of one batch", () => {
+  it("are joined when the events follow one another, and not where a row must begin", () => {
+    const b = new Batch();
+    b.appendHistory(1, 1, value(1), 2, true);
+    b.appendHistory(1, 3, value(3), 1, false);
+    b.appendHistory(1, 4, value(4), 1, true);
+    b.appendHistory(1, 6, value(6), 1, false);
+    b.appendHistory(2, 7, value(7), 1, false);
+    expect(b.history.map((h) => [h.branch, h.firstEventId, [...h.data]])).toEqual([
+      [1, 1, [...value(1), ...value(3)]],
+      [1, 4, [...value(4)]],
+      [1, 6, [...value(6)]],
+      [2, 7, [...value(7)]],
+    ]);
+  });
+
+  it("are not joined beyond 64 KiB", () => {
+    const b = new Batch();
+    for (let id = 1; id <= 3; id++) b.appendHistory(1, id, new Uint8Array(40 * 1024), 1, false);
+    expect(b.history.map((h) => h.data.length)).toEqual([80 * 1024, 40 * 1024]);
+  });
+});
+
 it("every kind of change counts as a row", () => {
   const b = new Batch();
   b.appendHistory(1, 1, value(1));

@@ -62,6 +62,9 @@ function apply<K>(map: Map<K, RowWrite>, key: K, write: RowWrite): void {
   else map.set(key, merged);
 }
 
+/** A row that has grown beyond this is joined by nothing. */
+const HISTORY_ROW_BYTES_MAX = 64 * 1024;
+
 export class Batch {
   /** By execution key. */
   readonly executions = new Map<number, RowWrite & { shard: number }>();
@@ -70,6 +73,7 @@ export class Batch {
   /** By execution key, then `kind`, then id. */
   readonly components = new Map<number, Map<number, Map<ComponentId, RowWrite>>>();
   readonly history: HistoryAppend[] = [];
+  readonly #historyEnds = new Map<number, { row: HistoryAppend; endEventId: number }>();
   /** Rows of a branch that begin in [fromEventId, endEventId) go. */
   readonly historyDeletes: { branch: number; fromEventId: number; endEventId: number }[] = [];
   /** Executions of which every component goes. */
@@ -119,8 +123,20 @@ export class Batch {
     if (ids === undefined) kinds.set(kind, (ids = new Map()));
     apply(ids, id, write);
   }
-  appendHistory(branch: number, firstEventId: number, data: Uint8Array): void {
-    this.history.push({ branch, firstEventId, data });
+  /**
+   * A row of history. Events that follow the branch's last row of this batch join it, unless `begins` says that a row must begin
+   * here (`eventCount` is how many they are; 0 never joins).
+   */
+  appendHistory(branch: number, firstEventId: number, data: Uint8Array, eventCount = 0, begins = true): void {
+    const last = this.#historyEnds.get(branch);
+    if (!begins && last !== undefined && last.endEventId === firstEventId && last.row.data.length < HISTORY_ROW_BYTES_MAX) {
+      last.row.data = Buffer.concat([last.row.data, data]);
+      last.endEventId += eventCount;
+      return;
+    }
+    const row = { branch, firstEventId, data };
+    this.history.push(row);
+    if (eventCount > 0) this.#historyEnds.set(branch, { row, endEventId: firstEventId + eventCount });
   }
   insertDue(clock: number, due: number, key: number): void {
     const id = `${clock}/${due}/${key}`;

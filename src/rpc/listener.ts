@@ -26,7 +26,7 @@ export interface ListenerOptions {
   readonly extra: readonly { host: string; port: number }[];
   readonly methods: MethodTable;
   readonly interceptors: readonly Interceptor[];
-  readonly limits: { receiveBytesMax: number };
+  readonly limits: { receiveBytesMax: number; errorMessageLengthMax?: number };
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly health: Health;
@@ -55,7 +55,7 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
   const methods = new Map<string, Method>(o.methods);
   const check = o.health.method() as unknown as Method;
   methods.set(check.path, check);
-  const chain = new Chain(o.interceptors, o.logger);
+  const chain = new Chain(o.interceptors, o.logger, o.limits.errorMessageLengthMax);
   const grpc = { methods, chain, runtime: o.runtime, receiveBytesMax: o.limits.receiveBytesMax, isDraining: () => isDraining };
   const others = new OtherProtocols({
     methods,

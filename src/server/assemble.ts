@@ -6,6 +6,7 @@ import type { Interceptor, MethodTable } from "../api/call.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { ServerOptions } from "../config/options.js";
 import { apply } from "../core/engine.js";
+import { concurrentCallsLimiter } from "../frontend/concurrent-calls.js";
 import { methodTable } from "../frontend/methods.js";
 import { namespaceNameValidator, namespaceStateValidator } from "../frontend/namespace-validator.js";
 import { requestLimits } from "../frontend/request-limits.js";
@@ -111,7 +112,11 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const running = engine;
   return {
     methods,
-    interceptors: [namespaceNameValidator(namespaces, () => limits.idLengthMax), namespaceStateValidator(namespaces)],
+    interceptors: [
+      namespaceNameValidator(namespaces, () => limits.idLengthMax),
+      namespaceStateValidator(namespaces),
+      concurrentCallsLimiter(() => limits.longPollsPerNamespaceMax),
+    ],
     drain: () => {
       matching.drain();
       return running.drain();

@@ -92,7 +92,7 @@ async function wire(
     extra: extra.map(({ host, port }) => ({ host, port })),
     methods: api.methods,
     interceptors: api.interceptors,
-    limits: { receiveBytesMax: limits.receiveBytesMax },
+    limits: { receiveBytesMax: limits.receiveBytesMax, errorMessageLengthMax: limits.errorMessageLengthMax },
     runtime,
     logger: log,
     health,

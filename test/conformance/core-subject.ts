@@ -7,6 +7,7 @@ import { Code, ServiceError } from "../../src/api/service-error.js";
 import { decode, encode } from "../../src/api/wire.js";
 import { defaultConfig } from "../../src/config/dynamic-config.js";
 import { MemoryStore } from "../../src/persistence/memory/store.js";
+import type { Store } from "../../src/persistence/store.js";
 import { Chain } from "../../src/rpc/interceptor/chain.js";
 import { type Assembled, assemble } from "../../src/server/assemble.js";
 import { SimRuntime, settleMicrotasks } from "../simulation/sim-runtime.js";
@@ -27,12 +28,12 @@ export class CoreSubject implements Subject {
     private readonly chain: Chain,
   ) {}
 
-  static async open(seed = 1): Promise<CoreSubject> {
+  static async open(store: Store = new MemoryStore(), seed = 1): Promise<CoreSubject> {
     const runtime = new SimRuntime(seed);
     const bugs: unknown[] = [];
     let isReady = false;
     const assembled = assemble({
-      store: new MemoryStore(),
+      store,
       runtime,
       logger: SILENT,
       config: defaultConfig(),

@@ -4,16 +4,42 @@
  */
 
 import type { TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
-import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+import type { Command } from "../../gen/wire/temporal/api/command/v1/message.js";
+import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
+import { WorkflowTaskFailedCause } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+import { History, type HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+import {
+  RespondWorkflowTaskCompletedRequest,
+  RespondWorkflowTaskFailedRequest,
+  SignalWorkflowExecutionRequest,
+  StartWorkflowExecutionRequest,
+} from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { ServiceError } from "../../src/api/service-error.js";
+import { decodeTaskToken, type TaskToken } from "../../src/api/task-token.js";
+import { decode, type Init } from "../../src/api/wire.js";
 import { defaultConfig } from "../../src/config/dynamic-config.js";
+import type { SettingName } from "../../src/config/limits.js";
 import { apply, type Chain } from "../../src/core/engine.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf, Poller } from "../../src/core/input.js";
 import type { NamespaceDirectory, NamespaceView } from "../../src/core/namespace-view.js";
-import type { DispatchTask, EventReference, Replies, Transition } from "../../src/core/transition.js";
+import type {
+  DispatchTask,
+  EventReference,
+  Loaded,
+  Outcome,
+  Replies,
+  StartedActivity,
+  StartedWorkflowTask,
+  Transition,
+} from "../../src/core/transition.js";
+import type { AttributesCase, AttributesOf } from "../../src/core/workflow/event-factory.js";
 import type { RunState } from "../../src/core/workflow/mutable-state.js";
 import { project, replay } from "../../src/core/workflow/replay.js";
 import { transferInput, transferResult } from "../../src/core/workflow/transfer.js";
+import { QUEUE, seconds } from "./core-commands.js";
+
+/** More dues than any example needs: a deadline that does not move on would fire for ever. */
+const DUES_MAX = 10_000;
 
 export class CoreWorld implements NamespaceDirectory {
   now = 1_700_000_000_000_000;
@@ -33,6 +59,7 @@ export class CoreWorld implements NamespaceDirectory {
   readonly transfers: { id: number; record: TransferRecord }[] = [];
   readonly answers = new Map<number, Transition["answers"][number]["result"]>();
   private transferIds = 0;
+  private readonly requestIds = new Map<string, { eventType: number; eventId: number }>();
 
   byName(name: string): NamespaceView | undefined {
     return name === this.namespace.name ? this.namespace : undefined;
@@ -57,8 +84,14 @@ export class CoreWorld implements NamespaceDirectory {
     };
   }
 
-  /** Applies one input; a service error is thrown. `undefined`: stale. */
-  submit<K extends InputKind>(address: ExecutionAddress, input: InputOf<K>): Replies[K] | undefined {
+  /** Rows of what was accepted, as the store would give them. */
+  readonly stored: Loaded = {
+    event: (r) => this.findEvent(r),
+    requestId: (id) => this.requestIds.get(id) ?? null,
+  };
+
+  /** What the core answers, which is not accepted yet. */
+  outcome<K extends InputKind>(address: ExecutionAddress, input: InputOf<K>, loaded: Loaded = this.stored): Outcome<K> {
     const n = ++this.ids;
     const env: Env = {
       now: this.now,
@@ -69,16 +102,18 @@ export class CoreWorld implements NamespaceDirectory {
       namespace: this.namespace,
       namespaces: this,
     };
-    const chain = this.chain(address.workflowId);
-    const outcome = apply<K>(chain, address, input, env, {
-      event: (r: EventReference) => this.findEvent(address.workflowId, r),
-      requestId: () => null,
-    });
+    return apply<K>(this.chain(address.workflowId), address, input, env, loaded);
+  }
+
+  /** Applies one input; a service error is thrown. `undefined`: stale, or answered later. */
+  submit<K extends InputKind>(address: ExecutionAddress, input: InputOf<K>): Replies[K] | undefined {
+    const outcome = this.outcome<K>(address, input);
     if (outcome.outcome === "error") throw outcome.error;
     if (outcome.outcome === "stale") return undefined;
     if (outcome.outcome === "need") throw new Error("rows needed that do not exist");
     for (const draft of outcome.runs) {
       const events = draft.batches.flatMap((b) => [...b.events]);
+      for (const { id, ...row } of draft.requestIds) this.requestIds.set(id, row);
       for (const t of draft.transfers) this.transfers.push({ id: ++this.transferIds, record: t.record });
       const state = draft.accept();
       const runs = this.states.get(address.workflowId) ?? new Map<string, RunState>();
@@ -91,13 +126,15 @@ export class CoreWorld implements NamespaceDirectory {
     }
     this.tasks.push(...outcome.dispatch);
     for (const a of outcome.answers) this.answers.set(a.waiter, a.result);
+    if (outcome.refused !== undefined) throw outcome.refused;
     return outcome.reply;
   }
 
-  private findEvent(workflowId: string, r: EventReference): HistoryEvent | undefined {
+  private findEvent(r: EventReference): HistoryEvent | undefined {
     const branch = r.segments.find((s) => r.eventId < s.endEventId)?.branch;
-    for (const run of this.states.get(workflowId)?.values() ?? [])
-      if (run.info.branch === branch) return this.histories.get(run.info.runId)?.find((e) => e.eventId === r.eventId);
+    for (const runs of this.states.values())
+      for (const run of runs.values())
+        if (run.info.branch === branch) return this.histories.get(run.info.runId)?.find((e) => e.eventId === r.eventId);
     return undefined;
   }
 
@@ -124,7 +161,9 @@ export class CoreWorld implements NamespaceDirectory {
   /** Moves the clock and fires what is due, in order. */
   advance(micros: number): void {
     const until = this.now + micros;
-    for (;;) {
+    this.settle();
+    for (let dues = 0; ; dues++) {
+      if (dues === DUES_MAX) throw new Error("a deadline fires without end");
       let next: RunState | undefined;
       for (const runs of this.states.values())
         for (const r of runs.values()) if (r.info.due > 0 && r.info.due <= until && (next === undefined || r.info.due < next.info.due)) next = r;
@@ -140,13 +179,11 @@ export class CoreWorld implements NamespaceDirectory {
     return { requestId: `poll-${++this.ids}`, identity: "worker", versionStamp: undefined, taskQueue, taskQueueKind: 1, workerInstanceKey: "" };
   }
 
-  /** Hands out the oldest workflow task that is still wanted. */
-  takeWorkflowTask(): Replies["startWorkflowTask"] | undefined {
+  /** Hands out the oldest workflow task that is still wanted, of one workflow id or of any. */
+  takeWorkflowTask(workflowId?: string): StartedWorkflowTask | undefined {
     this.settle();
-    for (let i = this.tasks.findIndex((t) => t.type === "workflow"); i >= 0; i = this.tasks.findIndex((t) => t.type === "workflow")) {
-      const [task] = this.tasks.splice(i, 1);
-      if (task === undefined) return undefined;
-      const started = this.submit(this.address(task.workflowId, task.runId), {
+    for (let task = this.nextTask("workflow", workflowId); task !== undefined; task = this.nextTask("workflow", workflowId)) {
+      const started = this.submit<"startWorkflowTask">(this.address(task.workflowId, task.runId), {
         kind: "startWorkflowTask",
         scheduledEventId: task.scheduledEventId,
         attempt: task.attempt,
@@ -158,12 +195,10 @@ export class CoreWorld implements NamespaceDirectory {
     return undefined;
   }
 
-  takeActivity(): Replies["startActivity"] | undefined {
+  takeActivity(workflowId?: string): StartedActivity | undefined {
     this.settle();
-    for (let i = this.tasks.findIndex((t) => t.type === "activity"); i >= 0; i = this.tasks.findIndex((t) => t.type === "activity")) {
-      const [task] = this.tasks.splice(i, 1);
-      if (task === undefined) return undefined;
-      const started = this.submit(this.address(task.workflowId, task.runId), {
+    for (let task = this.nextTask("activity", workflowId); task !== undefined; task = this.nextTask("activity", workflowId)) {
+      const started = this.submit<"startActivity">(this.address(task.workflowId, task.runId), {
         kind: "startActivity",
         scheduledEventId: task.scheduledEventId,
         attempt: task.attempt,
@@ -174,6 +209,11 @@ export class CoreWorld implements NamespaceDirectory {
       if (started !== undefined) return started;
     }
     return undefined;
+  }
+
+  private nextTask(type: DispatchTask["type"], workflowId: string | undefined): DispatchTask | undefined {
+    const i = this.tasks.findIndex((t) => t.type === type && (workflowId === undefined || t.workflowId === workflowId));
+    return i < 0 ? undefined : this.tasks.splice(i, 1)[0];
   }
 
   run(workflowId: string): RunState {
@@ -191,4 +231,146 @@ export class CoreWorld implements NamespaceDirectory {
     const buffered = [...state.buffered.base.values()].sort((a, b) => a.rowId - b.rowId).flatMap((b) => (b.event === undefined ? [] : [b.event]));
     return [project(state), project(replay(this.histories.get(state.info.runId) ?? [], buffered))];
   }
+
+  /** Sets limits for this world. */
+  limit(limits: Partial<Record<SettingName, number | boolean>>): void {
+    this.config = { ...this.config, limits: { ...this.config.limits, ...limits } as typeof this.config.limits };
+  }
+
+  // What clients and workers do, in the fewest words.
+
+  startRequest(workflowId: string, more: Init<StartWorkflowExecutionRequest> = {}): StartWorkflowExecutionRequest {
+    return StartWorkflowExecutionRequest.create({
+      namespace: this.namespace.name,
+      workflowId,
+      workflowType: { name: "T" },
+      taskQueue: { name: QUEUE, kind: 1 },
+      workflowTaskTimeout: seconds(10),
+      requestId: `start-${++this.ids}`,
+      identity: "client",
+      ...more,
+    });
+  }
+
+  start(workflowId = "w", more: Init<StartWorkflowExecutionRequest> = {}): Replies["start"] {
+    const request = this.startRequest(workflowId, more);
+    return answered(this.submit<"start">(this.address(workflowId), { kind: "start", request, parent: undefined }));
+  }
+
+  signal(signalName: string, workflowId = "w", more: Init<SignalWorkflowExecutionRequest> = {}): Replies["signal"] {
+    const request = SignalWorkflowExecutionRequest.create({ signalName, identity: "client", requestId: `signal-${++this.ids}`, ...more });
+    return answered(this.submit<"signal">(this.address(workflowId), { kind: "signal", request, external: undefined }));
+  }
+
+  /** The next workflow task, which must be there. */
+  task(workflowId = "w"): StartedWorkflowTask {
+    const task = this.takeWorkflowTask(workflowId);
+    if (task === undefined) throw new Error(`no workflow task of ${workflowId} waits`);
+    return task;
+  }
+
+  activityTask(workflowId = "w"): StartedActivity {
+    const task = this.takeActivity(workflowId);
+    if (task === undefined) throw new Error(`no activity of ${workflowId} waits`);
+    return task;
+  }
+
+  /** Completes a started workflow task. */
+  complete(
+    task: StartedWorkflowTask,
+    commands: readonly Command[] = [],
+    more: Init<RespondWorkflowTaskCompletedRequest> = {},
+  ): Replies["completeWorkflowTask"] {
+    const token = tokenOf(task);
+    const request = RespondWorkflowTaskCompletedRequest.create({
+      commands,
+      identity: "worker",
+      ...more,
+    } as Init<RespondWorkflowTaskCompletedRequest>);
+    return answered(
+      this.submit<"completeWorkflowTask">(this.address(token.workflowId, token.runId), { kind: "completeWorkflowTask", token, request }),
+    );
+  }
+
+  /** Takes the next workflow task and answers it. */
+  answer(commands: readonly Command[] = [], more: Init<RespondWorkflowTaskCompletedRequest> = {}, workflowId = "w"): Replies["completeWorkflowTask"] {
+    return this.complete(this.task(workflowId), commands, more);
+  }
+
+  failTask(task: StartedWorkflowTask, cause = WorkflowTaskFailedCause.WORKFLOW_WORKER_UNHANDLED_FAILURE, message = "bad code"): void {
+    const token = tokenOf(task);
+    const request = RespondWorkflowTaskFailedRequest.create({
+      cause,
+      failure: { message },
+      identity: "worker",
+    } as Init<RespondWorkflowTaskFailedRequest>);
+    this.submit<"failWorkflowTask">(this.address(token.workflowId, token.runId), { kind: "failWorkflowTask", token, request });
+  }
+
+  /** Starts a workflow and answers its first task: from here on it waits. */
+  running(commands: readonly Command[] = [], more: Init<StartWorkflowExecutionRequest> = {}, workflowId = "w"): string {
+    const { runId } = this.start(workflowId, more);
+    this.answer(commands, {}, workflowId);
+    this.settle();
+    return runId;
+  }
+
+  /** Names of a run's events, without the prefix that all of them share. */
+  types(workflowId = "w", runId?: string): string[] {
+    return this.history(workflowId, runId).map((e) => EventType[e.eventType] as string);
+  }
+
+  /** Attributes of the last event of a kind. */
+  last<C extends AttributesCase>(attributes: C, workflowId = "w", runId?: string): AttributesOf<C> {
+    return this.lastEvent(attributes, workflowId, runId).attributes.value as AttributesOf<C>;
+  }
+
+  lastEvent(attributes: AttributesCase, workflowId = "w", runId?: string): HistoryEvent {
+    const event = this.history(workflowId, runId).findLast((e) => e.attributes.case === attributes);
+    if (event === undefined) throw new Error(`no ${attributes} in ${this.types(workflowId, runId).join(" ")}`);
+    return event;
+  }
+
+  /** Run ids of a workflow id, oldest first. */
+  runs(workflowId = "w"): string[] {
+    return [...(this.states.get(workflowId)?.keys() ?? [])].sort();
+  }
+
+  /** A copy of everything that is stored: equal before and after what must change nothing. */
+  snapshot(): unknown {
+    const rows = (state: RunState) => ({
+      info: state.info,
+      activities: [...state.activities.base],
+      timers: [...state.timers.base],
+      children: [...state.children.base],
+      externalSignals: [...state.externalSignals.base],
+      externalCancels: [...state.externalCancels.base],
+      buffered: [...state.buffered.base],
+      activityIds: [...state.activityIds],
+      timerIds: [...state.timerIds],
+      memo: state.memo,
+      searchAttributes: state.searchAttributes,
+      queries: state.queries,
+    });
+    return structuredClone({
+      states: [...this.states].map(([id, runs]) => [id, [...runs.values()].map(rows)]),
+      histories: [...this.histories],
+    });
+  }
+}
+
+function answered<T>(reply: T | undefined): T {
+  if (reply === undefined) throw new Error("the input is stale or answered later");
+  return reply;
+}
+
+export function tokenOf(task: { response: { taskToken?: Uint8Array } }): TaskToken {
+  const token = decodeTaskToken(task.response.taskToken ?? new Uint8Array(0));
+  if (token === undefined) throw new Error("no task token");
+  return token;
+}
+
+/** What a poller gets behind the stored history: the events of a transient workflow task. */
+export function trailingEvents(task: { trailing: Uint8Array | undefined }): HistoryEvent[] {
+  return task.trailing === undefined ? [] : decode(History, task.trailing).events;
 }

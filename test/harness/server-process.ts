@@ -21,10 +21,11 @@ export function temporaryDirectory(): string {
 }
 
 /** Starts `perdure server start-dev` with a free port and waits for its ready line. */
-export async function startServer(args: readonly string[] = []): Promise<ServerProcess> {
+export async function startServer(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
   if (!existsSync(join(import.meta.dirname, "../../dist/main.js"))) throw new Error("dist/main.js is missing: run npm run setup");
   const child = spawn(BINARY, ["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", "0", ...args], {
     stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
   });
   let out = "";
   let log = "";

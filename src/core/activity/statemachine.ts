@@ -4,19 +4,20 @@
  * Behaviour: service/history/api/*activity*, mutable_state_impl.go RetryActivity and timer_queue_active_task_executor.go of the
  * official server.
  */
-import type { ActivityRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import { ActivityRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { WorkerVersionStamp } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { RetryState, TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
+import { serverFailure, truncateFailure } from "../../api/failure.js";
 import { invalidArgument, notFound } from "../../api/service-error.js";
 import { encodeTaskToken } from "../../api/task-token.js";
-import { duration, timestamp } from "../../api/time.js";
+import { duration, durationMicros, timestamp } from "../../api/time.js";
 import { encode } from "../../api/wire.js";
 import type { ActivityReference, Poller } from "../input.js";
 import type { StartedActivity } from "../transition.js";
 import { eventReference, type Run, Stale } from "../workflow/context.js";
-import { isRetryable, nextBackoff, timeoutName } from "../workflow/retry-and-cron.js";
+import { isRetryable, nextBackoff, nextRetryDelay, timeoutName } from "../workflow/retry-and-cron.js";
 import { wakeWorkflow } from "../workflow/signal.js";
 
 const NOT_FOUND = "invalid activityID or activity already timed out or invoking workflow is completed";
@@ -75,8 +76,7 @@ export function startActivity(run: Run, scheduledEventId: number, attempt: numbe
 }
 
 export function markStarted(run: Run, a: ActivityRecord, poller: Pick<Poller, "requestId" | "identity" | "versionStamp">): ActivityRecord {
-  const started: ActivityRecord = {
-    ...a,
+  const started: ActivityRecord = ActivityRecord.copy(a, {
     startedTime: run.now,
     startedIdentity: poller.identity,
     requestId: poller.requestId,
@@ -84,7 +84,7 @@ export function markStarted(run: Run, a: ActivityRecord, poller: Pick<Poller, "r
     versionStamp: poller.versionStamp,
     lastHeartbeatTime: a.lastHeartbeatDetails === undefined ? 0 : a.lastHeartbeatTime,
     waitsForRetry: false,
-  };
+  });
   run.draft.putActivity(started);
   noteDeadlines(run, started);
   return started;
@@ -165,7 +165,7 @@ export function heartbeat(
 ): { cancelRequested: boolean; activityPaused: boolean; activityReset: boolean } {
   const a = activityByReference(run, reference);
   if (a.startedTime === 0) throw notFound(NOT_FOUND);
-  run.draft.putActivity({ ...a, lastHeartbeatTime: run.now, lastHeartbeatDetails: details });
+  run.draft.putActivity(ActivityRecord.copy(a, { lastHeartbeatTime: run.now, lastHeartbeatDetails: details }));
   // The deadline moves later only, so the due row stays: it is a lower bound.
   return { cancelRequested: a.cancelRequested, activityPaused: a.paused, activityReset: false };
 }
@@ -178,7 +178,7 @@ export function complete(
   version: WorkerVersionStamp | undefined,
 ): void {
   let a = activityByReference(run, reference);
-  if (a.startedTime === 0) a = { ...a, startedTime: run.now, startedIdentity: identity, requestId: "" };
+  if (a.startedTime === 0) a = ActivityRecord.copy(a, { startedTime: run.now, startedIdentity: identity, requestId: "" });
   const startedEventId = writeStarted(run, a);
   run.add(EventType.ACTIVITY_TASK_COMPLETED, "activityTaskCompletedEventAttributes", {
     result,
@@ -198,7 +198,7 @@ export function fail(
   identity: string,
 ): void {
   let a = activityByReference(run, reference);
-  if (lastHeartbeatDetails !== undefined) a = { ...a, lastHeartbeatDetails, lastHeartbeatTime: run.now };
+  if (lastHeartbeatDetails !== undefined) a = ActivityRecord.copy(a, { lastHeartbeatDetails, lastHeartbeatTime: run.now });
   const state = retry(run, a, failure);
   if (state === RetryState.IN_PROGRESS) return;
   const startedEventId = a.startedTime === 0 ? 0 : writeStarted(run, a);
@@ -239,10 +239,10 @@ function retry(run: Run, a: ActivityRecord, failure: Failure | undefined): Retry
   )
     return RetryState.TIMEOUT;
   if (!isRetryable(failure, policy.nonRetryableErrorTypes)) return RetryState.NON_RETRYABLE_FAILURE;
-  const backoff = nextBackoff(policy, a.attempt, run.now, a.scheduleToCloseDeadline, failure);
+  const maximum = nextRetryDelay(failure) ?? durationMicros(policy.maximumInterval);
+  const backoff = nextBackoff(policy, a.attempt, run.now, a.scheduleToCloseDeadline, failure, maximum);
   if (backoff.state !== RetryState.IN_PROGRESS) return backoff.state;
-  const next: ActivityRecord = {
-    ...a,
+  const next: ActivityRecord = ActivityRecord.copy(a, {
     attempt: a.attempt + 1,
     attemptScheduledTime: run.now + backoff.delay,
     startedTime: 0,
@@ -251,10 +251,10 @@ function retry(run: Run, a: ActivityRecord, failure: Failure | undefined): Retry
     startedIdentity: "",
     lastWorkerIdentity: a.startedIdentity,
     lastAttemptCompleteTime: run.now,
-    lastFailure: truncateFailure(failure, run.ctx.env.config.limits.activityFailureSizeBytesMax),
+    lastFailure: keptFailure(failure, run.ctx.env.config.limits.activityFailureSizeBytesMax),
     versionStamp: undefined,
     waitsForRetry: true,
-  };
+  });
   if (backoff.delay === 0) {
     const now = { ...next, waitsForRetry: false };
     run.draft.putActivity(now);
@@ -267,16 +267,10 @@ function retry(run: Run, a: ActivityRecord, failure: Failure | undefined): Retry
   return RetryState.IN_PROGRESS;
 }
 
-/** What is kept of a failure that is too large for the state (limit.mutableStateActivityFailureSize.error). */
-export function truncateFailure(failure: Failure | undefined, sizeBytesMax: number): Failure | undefined {
+/** What the state keeps of a failure that is too large for it (limit.mutableStateActivityFailureSize.error). */
+function keptFailure(failure: Failure | undefined, sizeBytesMax: number): Failure | undefined {
   if (failure === undefined || encode(Failure, failure).length <= sizeBytesMax) return failure;
-  return Failure.create({
-    message: Buffer.from(failure.message)
-      .subarray(0, Math.max(0, sizeBytesMax - 200))
-      .toString(),
-    source: failure.source,
-    failureInfo: { case: "serverFailureInfo", value: { nonRetryable: false } },
-  });
+  return serverFailure("Failure exceeds size limit.", truncateFailure(failure, sizeBytesMax), false);
 }
 
 function timeoutFailure(message: string, timeoutType: TimeoutType, lastHeartbeatDetails?: Uint8Array, cause?: Failure): Failure {
@@ -313,7 +307,7 @@ export function timeOut(run: Run, a: ActivityRecord, type: TimeoutType): void {
 
 /** The end of a backoff: the next attempt is offered to the pollers. */
 export function endBackoff(run: Run, a: ActivityRecord): void {
-  const ready = { ...a, waitsForRetry: false };
+  const ready = ActivityRecord.copy(a, { waitsForRetry: false });
   run.draft.putActivity(ready);
   noteDeadlines(run, ready);
   if (!ready.paused) dispatchActivity(run, ready);
@@ -323,7 +317,7 @@ export function endBackoff(run: Run, a: ActivityRecord): void {
 export function undelivered(run: Run, scheduledEventId: number, nonce: number): void {
   const a = run.draft.activities.get(scheduledEventId);
   if (!run.isOpen || a === undefined || a.startedTime === 0 || a.nonce !== nonce) throw new Stale();
-  const again: ActivityRecord = { ...a, startedTime: 0, requestId: "", nonce: 0, startedIdentity: "", versionStamp: undefined };
+  const again: ActivityRecord = ActivityRecord.copy(a, { startedTime: 0, requestId: "", nonce: 0, startedIdentity: "", versionStamp: undefined });
   run.draft.putActivity(again);
   noteDeadlines(run, again);
   dispatchActivity(run, again);

@@ -52,7 +52,7 @@ export function normalizeActivity(
   };
   if (a.taskQueue === undefined) return done(invalidArgument("taskQueue is not set"));
   if (taskQueue === "") return done(invalidArgument("missing task queue name"));
-  if (taskQueue.length > idLengthMax) return done(invalidArgument("taskQueue length exceeds limit"));
+  if (Buffer.byteLength(taskQueue) > idLengthMax) return done(invalidArgument("taskQueue length exceeds limit"));
   if (taskQueue.startsWith("/_sys/")) return done(invalidArgument("task queue name cannot start with reserved prefix /_sys/"));
   if (isInternalQueue(taskQueue) && !isInternalQueue(workflowTaskQueue))
     return done(invalidArgument(`cannot use internal per-namespace task queue:${taskQueue} (in parent component task queue: ${workflowTaskQueue})`));
@@ -60,9 +60,10 @@ export function normalizeActivity(
   if (type === "") return done(invalidArgument("activityType is not set"));
   const retryProblem = retryPolicyProblem(retryPolicy);
   if (retryProblem !== undefined) return done(retryProblem);
-  if (a.activityId.length > idLengthMax)
-    return done(invalidArgument(`activityId exceeds length limit. Length=${a.activityId.length} Limit=${idLengthMax}`));
-  if (type.length > idLengthMax) return done(invalidArgument(`activityType exceeds length limit. Length=${type.length} Limit=${idLengthMax}`));
+  if (Buffer.byteLength(a.activityId) > idLengthMax)
+    return done(invalidArgument(`activityId exceeds length limit. Length=${Buffer.byteLength(a.activityId)} Limit=${idLengthMax}`));
+  if (Buffer.byteLength(type) > idLengthMax)
+    return done(invalidArgument(`activityType exceeds length limit. Length=${Buffer.byteLength(type)} Limit=${idLengthMax}`));
   const badPriority = priorityProblem(a.priority);
   if (badPriority !== undefined) return done(invalidArgument(`invalid priorities: ${badPriority}`));
   for (const [name, value] of [

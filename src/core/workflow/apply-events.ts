@@ -80,15 +80,14 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
     case "workflowTaskStartedEventAttributes": {
       const task = info.workflowTask;
       assert(task !== undefined && task.scheduledEventId === a.value.scheduledEventId, "a started workflow task is the scheduled one");
-      info.workflowTask = {
-        ...task,
+      info.workflowTask = WorkflowTaskRecord.copy(task, {
         startedEventId: event.eventId,
         startedTime: time,
         identity: a.value.identity,
         requestId: a.value.requestId,
         suggestContinueAsNew: a.value.suggestContinueAsNew,
         historySizeAtStart: a.value.historySizeBytes,
-      };
+      });
       return;
     }
     case "workflowTaskCompletedEventAttributes":
@@ -131,7 +130,7 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
       return;
     case "activityTaskCancelRequestedEventAttributes": {
       const activity = draft.activities.get(a.value.scheduledEventId);
-      if (activity !== undefined) draft.putActivity({ ...activity, cancelRequested: true, cancelRequestedEventId: event.eventId });
+      if (activity !== undefined) draft.putActivity(ActivityRecord.copy(activity, { cancelRequested: true, cancelRequestedEventId: event.eventId }));
       return;
     }
     case "activityTaskCompletedEventAttributes":
@@ -174,7 +173,10 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
     case "childWorkflowExecutionStartedEventAttributes": {
       const child = draft.children.get(a.value.initiatedEventId);
       assert(child !== undefined, "a child that starts is pending");
-      draft.children.set(child.initiatedEventId, { ...child, startedEventId: event.eventId, runId: a.value.workflowExecution?.runId ?? "" });
+      draft.children.set(
+        child.initiatedEventId,
+        ChildRecord.copy(child, { startedEventId: event.eventId, runId: a.value.workflowExecution?.runId ?? "" }),
+      );
       return;
     }
     case "startChildWorkflowExecutionFailedEventAttributes":

@@ -8,7 +8,7 @@ import { WorkflowTaskFailedCause as Cause } from "../../../gen/wire/temporal/api
 import { QueryResultType } from "../../../gen/wire/temporal/api/enums/v1/query.js";
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import type { RespondWorkflowTaskCompletedRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
-import { invalidArgument, queryFailed } from "../../api/service-error.js";
+import { invalidArgument, notFound, queryFailed } from "../../api/service-error.js";
 import { durationMicros } from "../../api/time.js";
 import { markStarted, startedActivity } from "../activity/statemachine.js";
 import type { ExecutionAddress, InputOf } from "../input.js";
@@ -52,7 +52,7 @@ export function completeWorkflowTask(
   let heartbeatTimedOut = false;
   if (isHeartbeat && run.now > heartbeatsSince + limits.workflowTaskHeartbeatTimeoutMs * 1000) {
     timeOutTask(run);
-    clearSticky(run.draft);
+    setSticky(run, request);
     heartbeatTimedOut = true;
   } else {
     const hasBuffered = run.events.hasBuffered;
@@ -135,10 +135,12 @@ export function completeWorkflowTask(
     });
     if (isReturned) {
       recordStarted(run, "request-from-RespondWorkflowTaskCompleted", request.identity, undefined);
-      newTask = startedWorkflowTask(run);
+      newTask = startedWorkflowTask(run, { holdsWorkflow: true });
     }
   }
-  return { ...NOTHING, newTask, activityTasks };
+  // What the worker does not learn from its next task, it learns here: it has to give the workflow up.
+  const refused = heartbeatTimedOut ? notFound("workflow task heartbeat timeout") : undefined;
+  return { ...NOTHING, refused, newTask, activityTasks };
 }
 
 const NOTHING: Replies["completeWorkflowTask"] = { refused: undefined, newTask: undefined, activityTasks: [], resetHistoryEventId: 0 };

@@ -3,7 +3,7 @@
  * drafts through `Run` and leave by returning a reply, or by throwing a ServiceError, Stale or Need, which drops everything.
  */
 
-import type { TransferRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import { ChildRecord, type TransferRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
 import type { ServiceError } from "../../api/service-error.js";
@@ -141,7 +141,7 @@ export function followIds(draft: RunDraft, flushed: readonly HistoryEvent[]): vo
     }
     if (event.attributes.case !== "childWorkflowExecutionStartedEventAttributes") continue;
     const child = draft.children.get(event.attributes.value.initiatedEventId);
-    if (child !== undefined) draft.children.set(child.initiatedEventId, { ...child, startedEventId: event.eventId });
+    if (child !== undefined) draft.children.set(child.initiatedEventId, ChildRecord.copy(child, { startedEventId: event.eventId }));
   }
 }
 

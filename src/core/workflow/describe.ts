@@ -141,6 +141,6 @@ export function historyPosition(ctx: Context, address: ExecutionAddress): Histor
     range: { runKey: state.key, segments: segmentsOf(run.draft), fromEventId: 1, endEventId: info.nextEventId },
     isOpen: info.status === WorkflowExecutionStatus.RUNNING || info.status === WorkflowExecutionStatus.PAUSED,
     closeEventId: info.closeEventBatchFirstId,
-    trailing: transientEvents(run.draft, ""),
+    trailing: transientEvents(run, ""),
   };
 }

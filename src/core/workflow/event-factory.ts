@@ -10,6 +10,7 @@ import { timestampOf } from "../../api/time.js";
 import { type Init, Writer } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
 import type { RunDraft } from "./mutable-state.js";
+import { eventSizeBytes } from "./state-size.js";
 
 export type EventAttributes = Exclude<HistoryEvent["attributes"], { case: undefined }>;
 export type AttributesCase = EventAttributes["case"];
@@ -89,6 +90,10 @@ export interface EventExtra {
   workerMayIgnore?: boolean;
 }
 
+export function beginsBatch(type: EventType | undefined): boolean {
+  return type === undefined || BEGINS_BATCH.has(type);
+}
+
 /** Events of one transition of one run: the open batch, and those that wait in memory for the end of the transition. */
 export class EventFactory {
   private open: HistoryEvent[] = [];
@@ -139,6 +144,13 @@ export class EventFactory {
 
   get bufferedCount(): number {
     return this.waiting.length + this.draft.buffered.size;
+  }
+
+  get bufferedSizeBytes(): number {
+    let total = 0;
+    for (const event of this.waiting) total += eventSizeBytes(event);
+    for (const row of this.draft.buffered.values()) if (row.event !== undefined) total += eventSizeBytes(row.event);
+    return total;
   }
 
   /** Removes a waiting event, wherever it waits. Answers whether there was one. */

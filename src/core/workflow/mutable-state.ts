@@ -26,6 +26,7 @@ import { decode, encode, type MessageType } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
 import { type DraftRows, Rows } from "../../lib/rows.js";
 import type { VisibilityRow } from "../visibility/row.js";
+import { draftStateSize, EMPTY_STATE_BYTES, fullStateSize } from "./state-size.js";
 
 /** Component kinds of the store (records.proto). */
 export enum Kind {
@@ -83,6 +84,8 @@ export class RunState {
   queries: readonly PendingQuery[] = [];
   /** Every request id applied to the run, when that is known without asking the store: from its start in this process on. */
   knownRequestIds: Set<string> | undefined;
+  /** Estimate that limit.mutableStateSize is compared with. */
+  stateSizeBytes = EMPTY_STATE_BYTES;
 
   constructor(
     readonly key: number,
@@ -138,6 +141,7 @@ export class RunState {
           assert(false, `live component kind ${row.kind} is not known`);
       }
     }
+    state.stateSizeBytes = fullStateSize(state);
     return state;
   }
 
@@ -184,7 +188,7 @@ export class RunDraft {
     readonly base: RunState,
     readonly isNew: boolean,
   ) {
-    this.info = { ...base.info };
+    this.info = ExecutionRecord.copy(base.info);
     this.activities = base.activities.draft();
     this.timers = base.timers.draft();
     this.children = base.children.draft();
@@ -206,6 +210,10 @@ export class RunDraft {
 
   get task(): WorkflowTaskRecord | undefined {
     return this.info.workflowTask;
+  }
+
+  get stateSizeBytes(): number {
+    return draftStateSize(this);
   }
 
   activityByName(activityId: string): ActivityRecord | undefined {
@@ -288,6 +296,7 @@ export class RunDraft {
   /** Makes the draft the state. The draft must not be used afterwards. */
   accept(): RunState {
     const s = this.base;
+    s.stateSizeBytes = this.stateSizeBytes;
     s.info = this.info;
     this.activities.accept();
     this.timers.accept();

@@ -47,10 +47,13 @@ function inherited(run: Run): Init<WorkflowExecutionStartedEventAttributes> {
   };
 }
 
-/** Retry and cron: the same start again. Needs the start event, for its payloads. */
+/**
+ * Retry and cron: the same start again, whatever the run changed of its memo and attributes. Needs the start event. `lastCompletionResult`
+ * "kept" is what the run itself was given.
+ */
 export function nextRunOf(
   run: Run,
-  next: { initiator: ContinueAsNewInitiator; delay: number; lastCompletionResult: Uint8Array | undefined; failure: Failure | undefined },
+  next: { initiator: ContinueAsNewInitiator; delay: number; lastCompletionResult: Uint8Array | "kept" | undefined; failure: Failure | undefined },
 ): NewRun {
   const info = run.info;
   const started = run.ctx.event(run, 1).attributes;
@@ -67,12 +70,12 @@ export function nextRunOf(
       workflowRunTimeout: a.workflowRunTimeout,
       workflowTaskTimeout: a.workflowTaskTimeout,
       retryPolicy: a.retryPolicy,
-      memo: run.draft.memo,
-      searchAttributes: run.draft.searchAttributes,
+      memo: a.memo,
+      searchAttributes: a.searchAttributes,
+      priority: a.priority,
       initiator: next.initiator,
       continuedFailure: next.failure,
-      // A failed cron run hands on what the last successful one had.
-      lastCompletionResult: next.lastCompletionResult ?? a.lastCompletionResult,
+      lastCompletionResult: next.lastCompletionResult === "kept" ? a.lastCompletionResult : next.lastCompletionResult,
       firstWorkflowTaskBackoff: duration(minimalBackoff(run, next.delay)),
       attempt: isRetry ? info.attempt + 1 : 1,
       completionCallbacks: isRetry ? info.completionCallbacks : [],

@@ -50,16 +50,22 @@ export type Backoff =
   | { state: typeof RetryState.IN_PROGRESS; delay: number }
   | { state: Exclude<RetryState, typeof RetryState.IN_PROGRESS>; delay?: undefined };
 
-/** Microseconds until the next attempt, or why there is none. `expiration`: microseconds, 0 is none. */
-export function nextBackoff(policy: RetryPolicy, attempt: number, now: number, expiration: number, failure: Failure | undefined): Backoff {
+/**
+ * Microseconds until the next attempt, or why there is none. `expiration`: microseconds, 0 is none. `maximum`: longest delay in
+ * microseconds, 0 is none; a delay of 0 becomes the maximum, and without one ends the attempts.
+ */
+export function nextBackoff(
+  policy: RetryPolicy,
+  attempt: number,
+  now: number,
+  expiration: number,
+  failure: Failure | undefined,
+  maximum: number,
+): Backoff {
   if (policy.maximumAttempts > 0 && attempt >= policy.maximumAttempts) return { state: RetryState.MAXIMUM_ATTEMPTS_REACHED };
-  const asked = nextRetryDelay(failure);
-  const maximum = asked ?? durationMicros(policy.maximumInterval);
-  let delay = asked ?? durationMicros(policy.initialInterval) * policy.backoffCoefficient ** (Math.max(1, attempt) - 1);
-  if (asked === undefined) {
-    if (maximum === 0 && delay <= 0) return { state: RetryState.TIMEOUT };
-    if (maximum !== 0 && (delay <= 0 || delay > maximum)) delay = maximum;
-  }
+  let delay = nextRetryDelay(failure) ?? durationMicros(policy.initialInterval) * policy.backoffCoefficient ** (Math.max(1, attempt) - 1);
+  if (maximum === 0 && delay <= 0) return { state: RetryState.TIMEOUT };
+  if (maximum !== 0 && (delay <= 0 || delay > maximum)) delay = maximum;
   delay = Math.round(delay);
   if (expiration > 0 && now + delay > expiration) return { state: RetryState.TIMEOUT };
   return { state: RetryState.IN_PROGRESS, delay };
@@ -70,7 +76,8 @@ export function workflowRetry(draft: RunDraft, now: number, failure: Failure | u
   const policy = draft.info.retryPolicy;
   if (policy === undefined) return { state: RetryState.RETRY_POLICY_NOT_SET };
   if (!isRetryable(failure, policy.nonRetryableErrorTypes)) return { state: RetryState.NON_RETRYABLE_FAILURE };
-  return nextBackoff(policy, draft.info.attempt, now, draft.info.executionDeadline, failure);
+  // The delay that a worker asks for does not pass the policy's maximum here, unlike an activity's.
+  return nextBackoff(policy, draft.info.attempt, now, draft.info.executionDeadline, failure, durationMicros(policy.maximumInterval));
 }
 
 /** Fills what the user left out with the official defaults (history.defaultActivityRetryPolicy, history.defaultWorkflowRetryPolicy). */

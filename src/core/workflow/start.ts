@@ -274,7 +274,7 @@ function useExisting(ctx: Context, current: RunState, request: StartWorkflowExec
   );
   if (options.attachRequestId) {
     const attached = RequestIdRecord.create({ requestId: request.requestId, eventType: event.eventType, eventId: event.eventId, time: ctx.env.now });
-    run.info.attachedRequests = [...run.info.attachedRequests, attached].slice(-ctx.env.config.limits.requestIdsPerExecutionMax);
+    run.info.attachedRequests = [...run.info.attachedRequests, attached];
   }
   return reply;
 }

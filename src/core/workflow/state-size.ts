@@ -2,7 +2,13 @@
  * How large the state of a run is, kept up to date at the cost of what a transition changes. An estimate, as the official server's
  * is: what can grow large (details, failures, memo, search attributes, waiting events) is counted, the rest has a fixed price.
  */
-import type { ActivityRecord, BufferedEventRecord, ChildRecord, ExternalRecord, TimerRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import type {
+  ActivityRecord,
+  BufferedEventRecord,
+  ChildRecord,
+  ExternalRecord,
+  TimerRecord,
+} from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { Memo, SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
@@ -10,12 +16,14 @@ import { encode } from "../../api/wire.js";
 import type { DraftRows, Rows } from "../../lib/rows.js";
 import type { RunDraft, RunState } from "./mutable-state.js";
 
-/** The execution record itself. */
-const EXECUTION_BYTES = 700;
+/** The execution record itself: all there is at first. */
+export const EMPTY_STATE_BYTES = 700;
 const ACTIVITY_BYTES = 200;
 const TIMER_BYTES = 40;
 const CHILD_BYTES = 200;
 const EXTERNAL_BYTES = 120;
+/** A request id that was attached to the run: part of the record. */
+const REQUEST_BYTES = 60;
 
 /** Events and failures are values: what was measured once stays true. */
 const sizes = new WeakMap<object, number>();
@@ -52,7 +60,7 @@ function fieldsSize(fields: Readonly<Record<string, Uint8Array>> | undefined): n
 const memoSize = (memo: Memo | undefined): number => fieldsSize(memo?.fields);
 const searchAttributesSize = (attributes: SearchAttributes | undefined): number => fieldsSize(attributes?.indexedFields);
 
-/** Of everything in the state: for a run that begins or is loaded. */
+/** Of everything in the state: for a run that is loaded. */
 export function fullStateSize(state: RunState): number {
   const sum = <V>(rows: Rows<V>, size: (v: V) => number): number => {
     let total = 0;
@@ -60,7 +68,8 @@ export function fullStateSize(state: RunState): number {
     return total;
   };
   return (
-    EXECUTION_BYTES +
+    EMPTY_STATE_BYTES +
+    REQUEST_BYTES * state.info.attachedRequests.length +
     sum(state.activities, activitySize) +
     sum(state.timers, timerSize) +
     sum(state.children, childSize) +
@@ -89,7 +98,9 @@ export function draftStateSize(draft: RunDraft): number {
   add(draft.externalSignals, base.externalSignals, externalSize);
   add(draft.externalCancels, base.externalCancels, externalSize);
   add(draft.buffered, base.buffered, bufferedSize);
+  total += REQUEST_BYTES * (draft.info.attachedRequests.length - base.info.attachedRequests.length);
   if (draft.memo !== base.memo) total += memoSize(draft.memo) - memoSize(base.memo);
-  if (draft.searchAttributes !== base.searchAttributes) total += searchAttributesSize(draft.searchAttributes) - searchAttributesSize(base.searchAttributes);
+  if (draft.searchAttributes !== base.searchAttributes)
+    total += searchAttributesSize(draft.searchAttributes) - searchAttributesSize(base.searchAttributes);
   return total;
 }

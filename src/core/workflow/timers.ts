@@ -11,7 +11,7 @@ import {
 } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import { activityDeadlines, endBackoff, timeOut } from "../activity/statemachine.js";
-import { HISTORY_SERVICE_IDENTITY, terminateRun, timeOutRun } from "./close.js";
+import { timeOutRun } from "./close.js";
 import type { Run } from "./context.js";
 import type { RunDraft } from "./mutable-state.js";
 import { beginNextRun, cronDelay, nextRunOf } from "./next-run.js";
@@ -104,10 +104,10 @@ function timeOutWorkflow(run: Run): void {
   const retry = workflowRetry(run.draft, run.now, failure);
   let next: Parameters<typeof nextRunOf>[1] | undefined;
   if (retry.state === RetryState.IN_PROGRESS)
-    next = { initiator: ContinueAsNewInitiator.RETRY, delay: retry.delay ?? 0, lastCompletionResult: undefined, failure };
+    next = { initiator: ContinueAsNewInitiator.RETRY, delay: retry.delay ?? 0, lastCompletionResult: "kept", failure };
   else {
     const delay = cronDelay(run);
-    if (delay !== undefined) next = { initiator: ContinueAsNewInitiator.CRON_SCHEDULE, delay, lastCompletionResult: undefined, failure };
+    if (delay !== undefined) next = { initiator: ContinueAsNewInitiator.CRON_SCHEDULE, delay, lastCompletionResult: "kept", failure };
   }
   if (next === undefined) {
     timeOutRun(run, retry.state, "");
@@ -121,24 +121,11 @@ function timeOutWorkflow(run: Run): void {
 /** Sets the due row at the end of a transition. `fired`: the old row has fired, so the bound is computed anew. */
 export function settleDue(run: Run, fired: boolean): void {
   const info = run.info;
-  if (fired) info.due = earliestDeadline(run.draft);
+  // At its end a run has one deadline left. Moving the row now spares a later visit, which would load the run for nothing.
+  const hasClosed = !run.draft.isOpen && (run.draft.isNew || run.draft.base.isOpen);
+  if (fired || hasClosed) info.due = earliestDeadline(run.draft);
   else {
     const earliest = run.earliestDeadline;
     if (earliest > 0 && (info.due === 0 || earliest < info.due)) info.due = earliest;
   }
-}
-
-/** History limits: a workflow that passes one ends. */
-export function enforceHistoryLimits(run: Run): void {
-  if (!run.isOpen) return;
-  const limits = run.ctx.env.config.limits;
-  const info = run.info;
-  const reason =
-    info.historySizeBytes > limits.historySizeBytesMax
-      ? "Workflow history size exceeds limit."
-      : info.nextEventId - 1 > limits.historyEventsMax
-        ? "Workflow history count exceeds limit."
-        : undefined;
-  if (reason === undefined) return;
-  terminateRun(run, { reason, details: undefined, identity: HISTORY_SERVICE_IDENTITY });
 }

@@ -96,13 +96,12 @@ export function scheduleWorkflowTask(run: Run, options: ScheduleOptions = {}): v
   const scheduleToStart = isSticky ? info.stickyScheduleToStartTimeout : 0;
   const task = info.workflowTask as WorkflowTaskRecord | undefined;
   assert(task !== undefined, "a scheduled workflow task is in the state");
-  info.workflowTask = {
-    ...task,
+  info.workflowTask = WorkflowTaskRecord.copy(task, {
     originalScheduledTime: options.originalScheduledTime ?? now,
     stickyTaskQueue: isSticky ? queue.name : "",
     scheduleToStartDeadline: scheduleToStart > 0 && options.bypassDispatch !== true ? now + scheduleToStart : 0,
     stamp: info.taskStamp,
-  };
+  });
   if (options.bypassDispatch === true) return;
   dispatchWorkflowTask(run);
 }
@@ -152,16 +151,27 @@ export function startWorkflowTask(run: Run, scheduledEventId: number, attempt: n
   return startedWorkflowTask(run);
 }
 
+/** Why the workflow should continue as new, as a task that starts says it. */
+function continueAsNewReasons(run: Run, historySizeBytes: number, nextEventId: number): SuggestContinueAsNewReason[] {
+  const limits = run.ctx.env.config.limits;
+  const reasons: SuggestContinueAsNewReason[] = [];
+  if (historySizeBytes >= limits.historySizeBytesSuggestContinueAsNew) reasons.push(SuggestContinueAsNewReason.HISTORY_SIZE_TOO_LARGE);
+  if (nextEventId >= limits.historyEventsSuggestContinueAsNew) reasons.push(SuggestContinueAsNewReason.TOO_MANY_HISTORY_EVENTS);
+  return reasons;
+}
+
+/** The same of a transient task, which was started when nothing but itself was to come. */
+function transientReasons(run: Run, task: WorkflowTaskRecord): SuggestContinueAsNewReason[] {
+  return task.suggestContinueAsNew ? continueAsNewReasons(run, task.historySizeAtStart, task.scheduledEventId) : [];
+}
+
 /** The pending task is started: for a poller, or within the completion of the one before. */
 export function recordStarted(run: Run, requestId: string, identity: string, versionStamp: Poller["versionStamp"]): void {
   const { draft, now } = run;
   const info = draft.info;
   let task = info.workflowTask;
   assert(task !== undefined && task.startedEventId === 0, "only a pending workflow task is started");
-  const limits = run.ctx.env.config.limits;
-  const reasons: SuggestContinueAsNewReason[] = [];
-  if (info.historySizeBytes >= limits.historySizeBytesSuggestContinueAsNew) reasons.push(SuggestContinueAsNewReason.HISTORY_SIZE_TOO_LARGE);
-  if (info.nextEventId >= limits.historyEventsSuggestContinueAsNew) reasons.push(SuggestContinueAsNewReason.TOO_MANY_HISTORY_EVENTS);
+  const reasons = continueAsNewReasons(run, info.historySizeBytes, info.nextEventId);
   const historySizeBytes = info.historySizeBytes;
   const nonce = run.ctx.random.nonce();
   if (task.type === TASK_TRANSIENT && task.scheduledEventId !== info.nextEventId) {
@@ -172,7 +182,7 @@ export function recordStarted(run: Run, requestId: string, identity: string, ver
       startToCloseTimeout: duration(timeout),
       attempt: 1,
     });
-    task = { ...(info.workflowTask as WorkflowTaskRecord), stamp, originalScheduledTime };
+    task = WorkflowTaskRecord.copy(info.workflowTask as WorkflowTaskRecord, { stamp, originalScheduledTime });
     info.workflowTask = task;
   }
   if (task.type === TASK_NORMAL) {
@@ -186,10 +196,9 @@ export function recordStarted(run: Run, requestId: string, identity: string, ver
       workerVersion: versionStamp,
     });
     run.events.endBatch();
-    info.workflowTask = { ...(info.workflowTask as WorkflowTaskRecord), nonce, scheduleToStartDeadline: 0 };
+    info.workflowTask = WorkflowTaskRecord.copy(info.workflowTask as WorkflowTaskRecord, { nonce, scheduleToStartDeadline: 0 });
   } else {
-    info.workflowTask = {
-      ...task,
+    info.workflowTask = WorkflowTaskRecord.copy(task, {
       startedEventId: task.scheduledEventId + 1,
       startedTime: now,
       requestId,
@@ -198,7 +207,7 @@ export function recordStarted(run: Run, requestId: string, identity: string, ver
       historySizeAtStart: historySizeBytes,
       nonce,
       scheduleToStartDeadline: 0,
-    };
+    });
     draft.dirty = true;
   }
   run.deadline(now + (info.workflowTask as WorkflowTaskRecord).timeout);
@@ -219,13 +228,16 @@ export function taskTokenOf(draft: RunDraft): Uint8Array {
   });
 }
 
-/** The started task as a poll answers it. A worker that still holds the workflow gets only what it has not seen. */
-export function startedWorkflowTask(run: Run): StartedWorkflowTask {
+/**
+ * The started task as a poll answers it. A worker that still holds the workflow gets only what it has not seen: the one of the
+ * sticky queue, and the one that has just completed the task before.
+ */
+export function startedWorkflowTask(run: Run, options: { holdsWorkflow: boolean } = { holdsWorkflow: false }): StartedWorkflowTask {
   const { draft } = run;
   const info = draft.info;
   const task = info.workflowTask;
   assert(task !== undefined && task.startedEventId !== 0, "only a started workflow task is answered");
-  const isSticky = info.stickyTaskQueue !== "";
+  const isSticky = info.stickyTaskQueue !== "" || options.holdsWorkflow;
   const queries: Record<string, WorkflowQuery> = {};
   if (draft.queries.length > 0) {
     draft.queries = draft.queries.map((q): PendingQuery => ({ ...q, sent: true }));
@@ -250,14 +262,15 @@ export function startedWorkflowTask(run: Run): StartedWorkflowTask {
       fromEventId: isSticky ? info.lastCompletedTaskStartedEventId + 1 : 1,
       endEventId: info.nextEventId,
     },
-    trailing: transientEvents(draft, task.identity),
+    trailing: transientEvents(run, task.identity),
     scheduledEventId: task.scheduledEventId,
     nonce: task.nonce,
   };
 }
 
 /** Framed events of a transient task, which history does not hold yet. `identity`: of the worker, which only the worker is shown. */
-export function transientEvents(draft: RunDraft, identity: string): Uint8Array | undefined {
+export function transientEvents(run: Run, identity: string): Uint8Array | undefined {
+  const { draft } = run;
   const task = draft.info.workflowTask;
   if (task === undefined || task.type !== TASK_TRANSIENT) return undefined;
   const events = [
@@ -284,6 +297,7 @@ export function transientEvents(draft: RunDraft, identity: string): Uint8Array |
             identity,
             requestId: task.requestId,
             suggestContinueAsNew: task.suggestContinueAsNew,
+            suggestContinueAsNewReasons: transientReasons(run, task),
             historySizeBytes: task.historySizeAtStart,
           },
         },
@@ -327,12 +341,13 @@ function materialize(run: Run, identity: string): WorkflowTaskRecord {
       identity,
       requestId: task.requestId,
       suggestContinueAsNew: task.suggestContinueAsNew,
+      suggestContinueAsNewReasons: transientReasons(run, task),
       historySizeBytes: task.historySizeAtStart,
     },
     task.startedTime,
   );
   run.events.endBatch();
-  return { ...task, scheduledEventId: scheduled.eventId, startedEventId: started.eventId };
+  return WorkflowTaskRecord.copy(task, { scheduledEventId: scheduled.eventId, startedEventId: started.eventId });
 }
 
 /** The running task is completed. Answers the completed event. */

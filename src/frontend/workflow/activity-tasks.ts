@@ -24,6 +24,7 @@ import type {
   RespondActivityTaskFailedResponse,
 } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Handler } from "../../api/call.js";
+import { serverFailure, truncateFailure } from "../../api/failure.js";
 import { invalidArgument, notFound } from "../../api/service-error.js";
 import { encode } from "../../api/wire.js";
 import type { ActivityReference, ExecutionAddress } from "../../core/input.js";
@@ -32,7 +33,7 @@ import { validateLongPollDeadline } from "../long-poll.js";
 import type { Services } from "../services.js";
 import { taskToken } from "../task-token.js";
 import { validateIdentity } from "../validation/execution.js";
-import { isBlobAllowed, type SizeContext, serverFailure, truncateFailure } from "../validation/size.js";
+import { isBlobAllowed, type SizeContext, warnOfSize } from "../validation/size.js";
 import { validateTaskQueue } from "../validation/task-queue.js";
 import { validateVersioning } from "../validation/versioning.js";
 import { activityTaskResponse } from "./task-response.js";
@@ -184,10 +185,11 @@ async function fail(
     failures.push(serverFailure("Heartbeat details exceed size limit."));
     lastHeartbeatDetails = undefined;
   }
-  if (failure !== undefined && !isBlobAllowed(encode(Failure, failure).length, size)) {
+  const failureSize = failure === undefined ? 0 : encode(Failure, failure).length;
+  if (failure !== undefined && !isBlobAllowed(failureSize, size)) {
     failure = serverFailure("Failure exceeds size limit.", truncateFailure(failure, size.limits.blobSizeWarn));
     failures.push(failure);
-  }
+  } else if (failureSize > size.limits.activityFailureSizeWarn && failureSize <= size.limits.blobSizeWarn) warnOfSize(failureSize, size);
   await s.history.submit(address, { kind: "failActivity", activity, failure, lastHeartbeatDetails, identity: request.identity });
   return { failures };
 }

@@ -24,6 +24,8 @@ import { append, decodeHistoryToken, encodeHistoryToken, HISTORY_PAGE_BYTES_MAX,
 /** A long poll answers this long before the caller's deadline. */
 const LONG_POLL_TAIL_MS = 1000;
 const FIRST_EVENT_ID = 1;
+/** Whatever the settings say (common/primitives). */
+const PAGE_EVENTS_MAX = 256;
 
 export const getWorkflowExecutionHistory =
   (s: Services): Handler<GetWorkflowExecutionHistoryRequest, GetWorkflowExecutionHistoryResponse> =>
@@ -96,7 +98,7 @@ async function closeEvent(
     const token = HistoryToken.create({ runId, firstEventId: FIRST_EVENT_ID, nextEventId: range.endEventId, isRunning: true });
     return { history: EMPTY_BYTES, nextPageToken: encodeHistoryToken(token) };
   }
-  const { data } = await readPage(s.history, range, position.closeEventId, s.limits(request.namespace).historyPageSizeMax);
+  const { data } = await readPage(s.history, range, position.closeEventId, PAGE_EVENTS_MAX);
   const event = lastEvent(data);
   return { history: call.metadata("supported-features")?.includes("follows-next-run-id") ? event : followable(event) };
 }
@@ -125,8 +127,7 @@ function positionOf(s: Services, address: ExecutionAddress): Promise<HistoryPosi
 }
 
 function eventCount(s: Services, namespace: string, asked: number): number {
-  const max = s.limits(namespace).historyPageSizeMax;
-  return asked <= 0 ? max : Math.min(asked, max);
+  return Math.min(asked <= 0 ? s.limits(namespace).historyPageSize : asked, PAGE_EVENTS_MAX);
 }
 
 function waitMs(s: Services, namespace: string, call: Call): number {

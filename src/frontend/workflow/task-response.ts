@@ -18,7 +18,7 @@ export async function workflowTaskResponse(
   task: StartedWorkflowTask,
 ): Promise<Init<PollWorkflowTaskQueueResponse>> {
   const { history: range, trailing } = task;
-  const { data, next } = await readPage(s.history, range, range.fromEventId, s.limits(namespace.name).historyPageSizeMax);
+  const { data, next } = await readPage(s.history, range, range.fromEventId, s.limits(namespace.name).workflowTaskPageSize);
   const runId = task.response.workflowExecution?.runId ?? "";
   if (next === undefined) return { ...task.response, history: append(data, trailing) };
   const token = HistoryToken.create({ runId, firstEventId: next, nextEventId: range.endEventId, trailing: trailing ?? EMPTY_BYTES });
@@ -44,7 +44,7 @@ export async function queryTaskResponse(
   const { reply, request } = query;
   const workflowId = request.execution?.workflowId ?? "";
   const range = reply.history;
-  const { data, next } = await readPage(s.history, range, range.fromEventId, s.limits(namespace.name).historyPageSizeMax);
+  const { data, next } = await readPage(s.history, range, range.fromEventId, s.limits(namespace.name).queryTaskPageSize);
   const { runId, taskQueue } = reply;
   const token = next === undefined ? undefined : HistoryToken.create({ runId, firstEventId: next, nextEventId: range.endEventId });
   return {

@@ -14,13 +14,15 @@ import type {
   RespondWorkflowTaskFailedResponse,
 } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Handler } from "../../api/call.js";
+import { serverFailure, truncateFailure } from "../../api/failure.js";
 import { invalidArgument } from "../../api/service-error.js";
 import { encode, type Init } from "../../api/wire.js";
 import { validateLongPollDeadline } from "../long-poll.js";
 import type { Services } from "../services.js";
 import { taskToken } from "../task-token.js";
+import { warnOfCommandSizes } from "../validation/command-sizes.js";
 import { validateIdentity } from "../validation/execution.js";
-import { isBlobAllowed, serverFailure, truncateFailure } from "../validation/size.js";
+import { isBlobAllowed } from "../validation/size.js";
 import { validateTaskQueue } from "../validation/task-queue.js";
 import { validateVersioning } from "../validation/versioning.js";
 import { activityTaskResponse, queryTaskResponse, workflowTaskResponse } from "./task-response.js";
@@ -51,6 +53,7 @@ export const respondWorkflowTaskCompleted =
     validateIdentity(request.identity, limits.idLengthMax);
     validateVersioning(request.workerVersionStamp, request.deploymentOptions, request.stickyAttributes?.workerTaskQueue, limits);
     const { workflowId, runId } = token;
+    warnOfCommandSizes(request.commands, { logger: s.logger, limits, namespace: namespace.name, workflowId, runId });
     const reply = await s.history.submit({ namespaceId: namespace.id, workflowId, runId }, { kind: "completeWorkflowTask", token, request });
     if (reply.refused !== undefined) throw reply.refused;
     const started: Init<PollActivityTaskQueueResponse>[] = [];

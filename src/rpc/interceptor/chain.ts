@@ -3,16 +3,18 @@
  * becomes a service error. The text of a bug stays in the log.
  */
 import type { Call, Interceptor, Method } from "../../api/call.js";
+import { truncateUtf8 } from "../../api/failure.js";
 import { fromUnknown, ServiceError, unimplemented } from "../../api/service-error.js";
 import type { Logger } from "../../lib/runtime.js";
 
-/** system.maxServiceErrorMessageLength */
-const MESSAGE_LENGTH_MAX = 4000;
+const CUT = "... <truncated>";
 
 export class Chain {
   constructor(
     private readonly interceptors: readonly Interceptor[],
     private readonly logger: Logger,
+    /** system.maxServiceErrorMessageLength: bytes. */
+    private readonly messageLengthMax = 4000,
   ) {}
 
   /** Rejects with ServiceError only. */
@@ -36,7 +38,8 @@ export class Chain {
   private mask(method: Method, thrown: unknown): ServiceError {
     if (!(thrown instanceof ServiceError)) this.logger.error({ err: thrown, method: method.path }, "handler failed");
     const error = fromUnknown(thrown);
-    if (error.message.length <= MESSAGE_LENGTH_MAX) return error;
-    return new ServiceError(error.code, error.message.slice(0, MESSAGE_LENGTH_MAX), error.details);
+    const max = this.messageLengthMax;
+    if (error.message.length * 3 <= max || Buffer.byteLength(error.message) <= max) return error;
+    return new ServiceError(error.code, truncateUtf8(error.message, max - CUT.length) + CUT, error.details);
   }
 }

@@ -13,10 +13,10 @@ export function cancelTimer(c: Completion, command: Command): HistoryEvent | und
   const { timerId } = command.attributes.value;
   const max = c.limits.idLengthMax;
   if (timerId === "") throw new TaskFailure(cause, invalidArgument("TimerId is not set on CancelTimerCommand."));
-  if (timerId.length > max)
+  if (Buffer.byteLength(timerId) > max)
     throw new TaskFailure(
       cause,
-      invalidArgument(`TimerId on CancelTimerCommand exceeds length limit. TimerId=${timerId} Length=${timerId.length} Limit=${max}`),
+      invalidArgument(`TimerId on CancelTimerCommand exceeds length limit. TimerId=${timerId} Length=${Buffer.byteLength(timerId)} Limit=${max}`),
     );
   const { run } = c;
   const pending = run.draft.timerByName(timerId);

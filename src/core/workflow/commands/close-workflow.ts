@@ -26,12 +26,8 @@ export function completeWorkflow(c: Completion, command: Command): HistoryEvent 
     );
   const { result } = command.attributes.value;
   const { run } = c;
-  checkBlob(
-    c,
-    result?.length ?? 0,
-    Cause.BAD_COMPLETE_WORKFLOW_EXECUTION_ATTRIBUTES,
-    "CompleteWorkflowExecutionCommandAttributes.Result exceeds size limit.",
-  );
+  // The official server's cause for this, of all.
+  checkBlob(c, result?.length ?? 0, Cause.BAD_SCHEDULE_ACTIVITY_ATTRIBUTES, "CompleteWorkflowExecutionCommandAttributes.Result exceeds size limit.");
   const delay = cronDelay(run);
   if (delay !== undefined)
     c.nextRun = nextRunOf(run, { initiator: ContinueAsNewInitiator.CRON_SCHEDULE, delay, lastCompletionResult: result, failure: undefined });
@@ -57,7 +53,8 @@ export function failWorkflow(c: Completion, command: Command): HistoryEvent | un
   else {
     const delay = cronDelay(run);
     if (delay !== undefined)
-      c.nextRun = nextRunOf(run, { initiator: ContinueAsNewInitiator.CRON_SCHEDULE, delay, lastCompletionResult: undefined, failure });
+      // What the last successful run of the schedule had goes on; a retry does without.
+      c.nextRun = nextRunOf(run, { initiator: ContinueAsNewInitiator.CRON_SCHEDULE, delay, lastCompletionResult: "kept", failure });
   }
   return closeRun(run, EventType.WORKFLOW_EXECUTION_FAILED, "workflowExecutionFailedEventAttributes", {
     failure,

@@ -13,7 +13,7 @@ import { continueAsNewRun } from "../next-run.js";
 import { retryPolicyProblem, withRetryDefaults } from "../retry-and-cron.js";
 import { refuseUnseen } from "./close-workflow.js";
 import { type Completion, TaskFailure, taskQueueText } from "./command.js";
-import { checkBlob, checkMemo } from "./limits-check.js";
+import { boundedTaskTimeout, checkBlob, checkMemo } from "./limits-check.js";
 import { checkSearchAttributes } from "./upsert-search-attributes.js";
 
 export function continueAsNew(c: Completion, command: Command): HistoryEvent | undefined {
@@ -31,14 +31,14 @@ export function continueAsNew(c: Completion, command: Command): HistoryEvent | u
   const type = a.workflowType?.name || info.workflowType;
   const queue = a.taskQueue?.name || info.taskQueue;
   const where = `WorkflowType=${type} TaskQueue=${taskQueueText(queue)}`;
-  if (type.length > max)
+  if (Buffer.byteLength(type) > max)
     throw new TaskFailure(
       cause,
       invalidArgument(
-        `WorkflowType on ContinueAsNewWorkflowExecutionCommand exceeds length limit. WorkflowType=${type} Length=${type.length} Limit=${max}`,
+        `WorkflowType on ContinueAsNewWorkflowExecutionCommand exceeds length limit. WorkflowType=${type} Length=${Buffer.byteLength(type)} Limit=${max}`,
       ),
     );
-  if (queue.length > max)
+  if (Buffer.byteLength(queue) > max)
     throw new TaskFailure(
       cause,
       invalidArgument(`error validating ContinueAsNewWorkflowExecutionCommand TaskQueue: taskQueue length exceeds limit. ${where}`),
@@ -54,8 +54,7 @@ export function continueAsNew(c: Completion, command: Command): HistoryEvent | u
   }
   let runTimeout = cappedMicros(a.workflowRunTimeout) || info.runTimeout;
   if (info.executionTimeout > 0 && (runTimeout === 0 || runTimeout > info.executionTimeout)) runTimeout = info.executionTimeout;
-  let taskTimeout = cappedMicros(a.workflowTaskTimeout) || info.taskTimeout;
-  if (runTimeout > 0) taskTimeout = Math.min(taskTimeout, runTimeout);
+  const taskTimeout = boundedTaskTimeout(cappedMicros(a.workflowTaskTimeout) || info.taskTimeout, runTimeout);
   const retryPolicy = a.retryPolicy === undefined ? undefined : withRetryDefaults(a.retryPolicy);
   const problem = retryPolicyProblem(retryPolicy);
   if (problem !== undefined)

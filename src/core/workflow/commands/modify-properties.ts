@@ -6,7 +6,7 @@ import type { HistoryEvent } from "../../../../gen/wire/temporal/api/history/v1/
 import { invalidArgument } from "../../../api/service-error.js";
 import { mergeMemo } from "../apply-events.js";
 import { type Completion, TaskFailure } from "./command.js";
-import { checkBlob, checkMemo, payloadMapSize } from "./limits-check.js";
+import { checkBlob, checkMemo, payloadDataSize } from "./limits-check.js";
 
 export function modifyProperties(c: Completion, command: Command): HistoryEvent | undefined {
   const cause = Cause.BAD_MODIFY_WORKFLOW_PROPERTIES_ATTRIBUTES;
@@ -16,7 +16,7 @@ export function modifyProperties(c: Completion, command: Command): HistoryEvent 
   const { upsertedMemo } = command.attributes.value;
   if (upsertedMemo === undefined) throw new TaskFailure(cause, invalidArgument(`UpsertedMemo is not set ${on}.`));
   if (Object.keys(upsertedMemo.fields).length === 0) throw new TaskFailure(cause, invalidArgument(`UpsertedMemo.Fields is not set ${on}.`));
-  checkBlob(c, payloadMapSize(upsertedMemo.fields), cause, "ModifyWorkflowPropertiesCommandAttributes exceeds size limit.");
+  checkBlob(c, payloadDataSize(upsertedMemo.fields), cause, "ModifyWorkflowPropertiesCommandAttributes exceeds size limit.");
   checkMemo(c, mergeMemo(c.run.draft.memo, upsertedMemo), cause, "ModifyWorkflowPropertiesCommandAttributes. Memo exceeds size limit.");
   c.run.visibilityChanged = true;
   return c.run.add(

@@ -14,11 +14,11 @@ export function recordMarker(c: Completion, command: Command): HistoryEvent | un
   const a = command.attributes.value;
   const max = c.limits.idLengthMax;
   if (a.markerName === "") throw new TaskFailure(cause, invalidArgument("MarkerName is not set on RecordMarkerCommand."));
-  if (a.markerName.length > max)
+  if (Buffer.byteLength(a.markerName) > max)
     throw new TaskFailure(
       cause,
       invalidArgument(
-        `MarkerName on RecordMarkerCommand exceeds length limit. MarkerName=${a.markerName} Length=${a.markerName.length} Limit=${max}`,
+        `MarkerName on RecordMarkerCommand exceeds length limit. MarkerName=${a.markerName} Length=${Buffer.byteLength(a.markerName)} Limit=${max}`,
       ),
     );
   checkBlob(c, payloadMapSize(a.details), cause, "RecordMarkerCommandAttributes.Details exceeds size limit.");

@@ -21,9 +21,9 @@ export function requestCancelExternal(c: Completion, command: Command): HistoryE
   const refuse = (text: string) => new TaskFailure(cause, invalidArgument(text));
   const { workflowId, runId, namespace: ns } = a;
   if (workflowId === "") throw refuse(`WorkflowId is not set ${on}. Namespace=${ns} RunId=${runId}`);
-  if (workflowId.length > max)
+  if (Buffer.byteLength(workflowId) > max)
     throw refuse(
-      `WorkflowId ${on} exceeds length limit. WorkflowId=${workflowId} Length=${workflowId.length} Limit=${max} RunId=${runId} Namespace=${ns}`,
+      `WorkflowId ${on} exceeds length limit. WorkflowId=${workflowId} Length=${Buffer.byteLength(workflowId)} Limit=${max} RunId=${runId} Namespace=${ns}`,
     );
   if (runId !== "" && !isUuid(runId)) throw refuse(`Invalid RunId set ${on}. WorkflowId=${workflowId} RunId=${runId} Namespace=${ns}`);
   if (c.childrenInitiated.has(workflowId))

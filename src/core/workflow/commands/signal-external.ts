@@ -24,9 +24,9 @@ export function signalExternal(c: Completion, command: Command): HistoryEvent | 
   const { workflowId, runId } = a.execution;
   const ns = a.namespace;
   if (workflowId === "") throw refuse(`WorkflowId is not set ${on}. Namespace=${ns} RunId=${runId} SignalName=${a.signalName}`);
-  if (workflowId.length > max)
+  if (Buffer.byteLength(workflowId) > max)
     throw refuse(
-      `WorkflowId ${on} exceeds length limit. WorkflowId=${workflowId} Length=${workflowId.length} Limit=${max} Namespace=${ns} RunId=${runId} SignalName=${a.signalName}`,
+      `WorkflowId ${on} exceeds length limit. WorkflowId=${workflowId} Length=${Buffer.byteLength(workflowId)} Limit=${max} Namespace=${ns} RunId=${runId} SignalName=${a.signalName}`,
     );
   if (runId !== "" && !isUuid(runId))
     throw refuse(`Invalid RunId set ${on}. WorkflowId=${workflowId} Namespace=${ns} RunId=${runId} SignalName=${a.signalName}`);

@@ -13,7 +13,7 @@ import { typed } from "../../visibility/search-attributes.js";
 import { retryPolicyProblem, withRetryDefaults } from "../retry-and-cron.js";
 import { TransferKind } from "../transfer-kind.js";
 import { type Completion, TaskFailure, taskQueueText } from "./command.js";
-import { checkBlob, checkMemo } from "./limits-check.js";
+import { boundedTaskTimeout, checkBlob, checkMemo } from "./limits-check.js";
 import { checkSearchAttributes } from "./upsert-search-attributes.js";
 
 export function startChild(c: Completion, command: Command): HistoryEvent | undefined {
@@ -32,14 +32,18 @@ export function startChild(c: Completion, command: Command): HistoryEvent | unde
   const on = "on StartChildWorkflowExecutionCommand";
   if (id === "") throw refuse(`Required field WorkflowId is not set ${on}. WorkflowType=${type} Namespace=${ns}`);
   if (type === "") throw refuse(`Required field WorkflowType is not set ${on}. WorkflowId=${id} Namespace=${ns}`);
-  if (a.namespace.length > max)
+  if (Buffer.byteLength(a.namespace) > max)
     throw refuse(
-      `Namespace ${on} exceeds length limit. WorkflowId=${id} WorkflowType=${type} Namespace=${ns} Length=${a.namespace.length} Limit=${max}`,
+      `Namespace ${on} exceeds length limit. WorkflowId=${id} WorkflowType=${type} Namespace=${ns} Length=${Buffer.byteLength(a.namespace)} Limit=${max}`,
     );
-  if (id.length > max)
-    throw refuse(`WorkflowId ${on} exceeds length limit. WorkflowId=${id} Length=${id.length} Limit=${max} WorkflowType=${type} Namespace=${ns}`);
-  if (type.length > max)
-    throw refuse(`WorkflowType ${on} exceeds length limit. WorkflowId=${id} WorkflowType=${type} Length=${type.length} Limit=${max} Namespace=${ns}`);
+  if (Buffer.byteLength(id) > max)
+    throw refuse(
+      `WorkflowId ${on} exceeds length limit. WorkflowId=${id} Length=${Buffer.byteLength(id)} Limit=${max} WorkflowType=${type} Namespace=${ns}`,
+    );
+  if (Buffer.byteLength(type) > max)
+    throw refuse(
+      `WorkflowType ${on} exceeds length limit. WorkflowId=${id} WorkflowType=${type} Length=${Buffer.byteLength(type)} Limit=${max} Namespace=${ns}`,
+    );
   const tail = `WorkflowId=${id} WorkflowType=${type} Namespace=${ns}`;
   for (const [name, value] of [
     ["WorkflowExecutionTimeout", a.workflowExecutionTimeout],
@@ -57,12 +61,12 @@ export function startChild(c: Completion, command: Command): HistoryEvent | unde
   const badPriority = priorityProblem(a.priority);
   if (badPriority !== undefined) throw refuse(badPriority);
   const queue = a.taskQueue?.name || run.info.taskQueue;
-  if (queue.length > max) throw refuse(`invalid TaskQueue ${on}: taskQueue length exceeds limit. ${tail} TaskQueue=${taskQueueText(queue)}`);
+  if (Buffer.byteLength(queue) > max)
+    throw refuse(`invalid TaskQueue ${on}: taskQueue length exceeds limit. ${tail} TaskQueue=${taskQueueText(queue)}`);
   const executionTimeout = cappedMicros(a.workflowExecutionTimeout);
   let runTimeout = cappedMicros(a.workflowRunTimeout);
   if (executionTimeout > 0 && (runTimeout === 0 || runTimeout > executionTimeout)) runTimeout = executionTimeout;
-  let taskTimeout = cappedMicros(a.workflowTaskTimeout) || c.limits.workflowTaskTimeoutMsDefault * 1000;
-  if (runTimeout > 0) taskTimeout = Math.min(taskTimeout, runTimeout);
+  const taskTimeout = boundedTaskTimeout(cappedMicros(a.workflowTaskTimeout) || c.limits.workflowTaskTimeoutMsDefault * 1000, runTimeout);
   if (a.inheritBuildId && a.taskQueue !== undefined && a.taskQueue.name !== "" && a.taskQueue.name !== run.info.taskQueue)
     throw refuse("StartChildWorkflowExecution with UseCompatibleVersion cannot run on different task queue.");
   checkBlob(c, a.input?.length ?? 0, cause, "StartChildWorkflowExecutionCommandAttributes. Input exceeds size limit.");

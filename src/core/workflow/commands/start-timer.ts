@@ -14,10 +14,10 @@ export function startTimer(c: Completion, command: Command): HistoryEvent | unde
   const { timerId, startToFireTimeout } = command.attributes.value;
   const max = c.limits.idLengthMax;
   if (timerId === "") throw new TaskFailure(cause, invalidArgument("TimerId is not set on StartTimerCommand."));
-  if (timerId.length > max)
+  if (Buffer.byteLength(timerId) > max)
     throw new TaskFailure(
       cause,
-      invalidArgument(`TimerId on StartTimerCommand exceeds length limit. TimerId=${timerId} Length=${timerId.length} Limit=${max}`),
+      invalidArgument(`TimerId on StartTimerCommand exceeds length limit. TimerId=${timerId} Length=${Buffer.byteLength(timerId)} Limit=${max}`),
     );
   const problem = durationProblem(startToFireTimeout);
   if (problem !== undefined)

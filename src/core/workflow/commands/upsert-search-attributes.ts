@@ -9,7 +9,7 @@ import type { NamespaceView } from "../../namespace-view.js";
 import { checkSearchAttributeNames, checkSearchAttributeSizes, checkSearchAttributeValues, typed } from "../../visibility/search-attributes.js";
 import { mergeSearchAttributes } from "../apply-events.js";
 import { type Completion, TaskFailure } from "./command.js";
-import { checkBlob, payloadMapSize } from "./limits-check.js";
+import { checkBlob, payloadDataSize } from "./limits-check.js";
 
 export function checkSearchAttributes(
   c: Completion,
@@ -17,6 +17,7 @@ export function checkSearchAttributes(
   namespace: NamespaceView,
   before: string,
   after: string,
+  isSizeChecked = true,
 ): void {
   if (attributes === undefined) return;
   const cause = Cause.BAD_SEARCH_ATTRIBUTES;
@@ -36,7 +37,7 @@ export function checkSearchAttributes(
     () => checkSearchAttributeValues(attributes, namespace, c.limits),
     (m) => `${before}${m}${after}`,
   );
-  checkSizes(c, attributes, namespace);
+  if (isSizeChecked) checkSizes(c, attributes, namespace);
 }
 
 function checkSizes(c: Completion, attributes: SearchAttributes, namespace: NamespaceView): void {
@@ -56,8 +57,8 @@ export function upsertSearchAttributes(c: Completion, command: Command): History
   const { searchAttributes } = command.attributes.value;
   if (searchAttributes === undefined) throw new TaskFailure(cause, invalidArgument(`SearchAttributes is not set ${on}.`));
   if (Object.keys(searchAttributes.indexedFields).length === 0) throw new TaskFailure(cause, invalidArgument(`IndexedFields is not set ${on}.`));
-  checkSearchAttributes(c, searchAttributes, c.namespace, "", "");
-  checkBlob(c, payloadMapSize(searchAttributes.indexedFields), cause, "UpsertWorkflowSearchAttributesCommandAttributes exceeds size limit.");
+  checkSearchAttributes(c, searchAttributes, c.namespace, "", "", false);
+  checkBlob(c, payloadDataSize(searchAttributes.indexedFields), cause, "UpsertWorkflowSearchAttributesCommandAttributes exceeds size limit.");
   checkSizes(c, mergeSearchAttributes(c.run.draft.searchAttributes, searchAttributes), c.namespace);
   c.run.visibilityChanged = true;
   return c.run.add(
