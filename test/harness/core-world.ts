@@ -21,7 +21,7 @@ import { defaultConfig } from "../../src/config/dynamic-config.js";
 import type { SettingName } from "../../src/config/limits.js";
 import { apply, type Chain } from "../../src/core/engine.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf, Poller } from "../../src/core/input.js";
-import type { NamespaceDirectory, NamespaceView } from "../../src/core/namespace-view.js";
+import type { NamespaceDirectory, NamespaceView, SearchAttributeType } from "../../src/core/namespace-view.js";
 import type {
   DispatchTask,
   EventReference,
@@ -32,6 +32,7 @@ import type {
   StartedWorkflowTask,
   Transition,
 } from "../../src/core/transition.js";
+import type { VisibilityRow } from "../../src/core/visibility/row.js";
 import type { AttributesCase, AttributesOf } from "../../src/core/workflow/event-factory.js";
 import type { RunState } from "../../src/core/workflow/mutable-state.js";
 import { project, replay } from "../../src/core/workflow/replay.js";
@@ -44,18 +45,22 @@ const DUES_MAX = 10_000;
 export class CoreWorld implements NamespaceDirectory {
   now = 1_700_000_000_000_000;
   private ids = 0;
+  /** Custom search attributes of the namespace. */
+  readonly searchAttributes = new Map<string, SearchAttributeType>();
   readonly namespace: NamespaceView = {
     id: "00000000-0000-4000-8000-000000000001",
     name: "default",
     key: 1,
     retention: 86_400_000_000,
     state: 1,
-    searchAttributes: new Map(),
+    searchAttributes: this.searchAttributes,
   };
   config = defaultConfig();
   readonly states = new Map<string, Map<string, RunState>>();
   readonly histories = new Map<string, HistoryEvent[]>();
   readonly tasks: DispatchTask[] = [];
+  /** Visibility rows in the order in which they were written. */
+  readonly visibilityRows: VisibilityRow[] = [];
   readonly transfers: { id: number; record: TransferRecord }[] = [];
   readonly answers = new Map<number, Transition["answers"][number]["result"]>();
   private transferIds = 0;
@@ -113,7 +118,9 @@ export class CoreWorld implements NamespaceDirectory {
     if (outcome.outcome === "need") throw new Error("rows needed that do not exist");
     for (const draft of outcome.runs) {
       const events = draft.batches.flatMap((b) => [...b.events]);
-      for (const { id, ...row } of draft.requestIds) this.requestIds.set(id, row);
+      // As in the store: the request that started the run has no row.
+      if (draft.visibility !== undefined) this.visibilityRows.push(draft.visibility);
+      for (const { id, ...row } of draft.requestIds) if (id !== draft.info.startRequestId) this.requestIds.set(id, row);
       for (const t of draft.transfers) this.transfers.push({ id: ++this.transferIds, record: t.record });
       const state = draft.accept();
       const runs = this.states.get(address.workflowId) ?? new Map<string, RunState>();

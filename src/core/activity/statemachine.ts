@@ -126,12 +126,13 @@ export function startedActivity(run: Run, a: ActivityRecord): StartedActivity {
   };
 }
 
-/** The activity that a respond call names, or NotFound. By id it need not be started. */
-export function activityByReference(run: Run, reference: ActivityReference): ActivityRecord {
+/** The activity that a respond call names, or NotFound. One that is not started can only be completed, by its id. */
+export function activityByReference(run: Run, reference: ActivityReference, options = { needsStart: true }): ActivityRecord {
   if (reference.by === "id") {
     const a = run.draft.activityByName(reference.activityId);
     if (a === undefined)
       throw notFound(`cannot find pending activity with ActivityID ${reference.activityId}, check workflow execution history for more details`);
+    if (options.needsStart && a.startedTime === 0) throw notFound(NOT_FOUND);
     return a;
   }
   const { token } = reference;
@@ -164,7 +165,6 @@ export function heartbeat(
   details: Uint8Array | undefined,
 ): { cancelRequested: boolean; activityPaused: boolean; activityReset: boolean } {
   const a = activityByReference(run, reference);
-  if (a.startedTime === 0) throw notFound(NOT_FOUND);
   run.draft.putActivity(ActivityRecord.copy(a, { lastHeartbeatTime: run.now, lastHeartbeatDetails: details }));
   // The deadline moves later only, so the due row stays: it is a lower bound.
   return { cancelRequested: a.cancelRequested, activityPaused: a.paused, activityReset: false };
@@ -177,7 +177,7 @@ export function complete(
   identity: string,
   version: WorkerVersionStamp | undefined,
 ): void {
-  let a = activityByReference(run, reference);
+  let a = activityByReference(run, reference, { needsStart: false });
   if (a.startedTime === 0) a = ActivityRecord.copy(a, { startedTime: run.now, startedIdentity: identity, requestId: "" });
   const startedEventId = writeStarted(run, a);
   run.add(EventType.ACTIVITY_TASK_COMPLETED, "activityTaskCompletedEventAttributes", {
@@ -201,7 +201,7 @@ export function fail(
   if (lastHeartbeatDetails !== undefined) a = ActivityRecord.copy(a, { lastHeartbeatDetails, lastHeartbeatTime: run.now });
   const state = retry(run, a, failure);
   if (state === RetryState.IN_PROGRESS) return;
-  const startedEventId = a.startedTime === 0 ? 0 : writeStarted(run, a);
+  const startedEventId = writeStarted(run, a);
   run.draft.putActivity(a);
   run.add(EventType.ACTIVITY_TASK_FAILED, "activityTaskFailedEventAttributes", {
     failure,
@@ -216,7 +216,7 @@ export function fail(
 export function cancel(run: Run, reference: ActivityReference, details: Uint8Array | undefined, identity: string): void {
   const a = activityByReference(run, reference);
   if (!a.cancelRequested) throw invalidArgument("unable to mark activity as canceled without activity being request canceled first");
-  const startedEventId = a.startedTime === 0 ? 0 : writeStarted(run, a);
+  const startedEventId = writeStarted(run, a);
   run.add(EventType.ACTIVITY_TASK_CANCELED, "activityTaskCanceledEventAttributes", {
     details,
     latestCancelRequestedEventId: a.cancelRequestedEventId,

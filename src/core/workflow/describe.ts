@@ -126,7 +126,8 @@ function pendingActivity(a: ActivityRecord, now: number): NonNullable<Replies["d
       scheduleToStartTimeout: duration(a.scheduleToStartTimeout),
       startToCloseTimeout: duration(a.startToCloseTimeout),
       heartbeatTimeout: duration(a.heartbeatTimeout),
-      retryPolicy: a.retryPolicy,
+      // The official server leaves the types out here.
+      retryPolicy: a.retryPolicy === undefined ? undefined : { ...a.retryPolicy, nonRetryableErrorTypes: [] },
       priority: a.priority,
     },
   };

@@ -146,9 +146,15 @@ export class EventFactory {
     return this.waiting.length + this.draft.buffered.size;
   }
 
-  get bufferedSizeBytes(): number {
+  /** Of events that this transition adds to the buffer. */
+  get waitingSizeBytes(): number {
     let total = 0;
     for (const event of this.waiting) total += eventSizeBytes(event);
+    return total;
+  }
+
+  get bufferedSizeBytes(): number {
+    let total = this.waitingSizeBytes;
     for (const row of this.draft.buffered.values()) if (row.event !== undefined) total += eventSizeBytes(row.event);
     return total;
   }

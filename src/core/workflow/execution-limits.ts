@@ -8,6 +8,7 @@ import { invalidArgument, type ServiceError } from "../../api/service-error.js";
 import type { InputKind } from "../input.js";
 import { HISTORY_SERVICE_IDENTITY, stringPayloads, terminateRun } from "./close.js";
 import type { Context, Run } from "./context.js";
+import { isTaskRunning } from "./workflow-task.js";
 
 const HISTORY_SIZE = "Workflow history size exceeds limit.";
 const HISTORY_COUNT = "Workflow history count exceeds limit.";
@@ -30,7 +31,8 @@ function exceeded(run: Run): string | undefined {
   // Bytes of this transition are counted with the next one, events at once: so the official server has it.
   if (run.draft.base.info.historySizeBytes > limits.historySizeBytesMax) return HISTORY_SIZE;
   if (run.info.nextEventId - 1 > limits.historyEventsMax) return HISTORY_COUNT;
-  if (run.draft.stateSizeBytes > limits.mutableStateSizeBytesMax) return STATE_SIZE;
+  const waiting = isTaskRunning(run.draft) ? run.events.waitingSizeBytes : 0;
+  if (run.draft.stateSizeBytes + waiting > limits.mutableStateSizeBytesMax) return STATE_SIZE;
   return undefined;
 }
 

@@ -35,7 +35,8 @@ export function addressedOpen(ctx: Context, address: ExecutionAddress): Run {
 /** Whether a request was applied to this run before. */
 function isApplied(run: Run, requestId: string): boolean {
   if (requestId === "") return false;
-  if (run.draft.requestIds.some((r) => r.id === requestId)) return true;
+  // The request that started the run has no row: the record names it.
+  if (requestId === run.info.startRequestId || run.draft.requestIds.some((r) => r.id === requestId)) return true;
   const known = run.draft.base.knownRequestIds;
   if (known !== undefined) return known.has(requestId);
   const loaded = run.ctx.loaded.requestId(requestId);

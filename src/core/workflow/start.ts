@@ -37,6 +37,9 @@ const FAILED: ReadonlySet<WorkflowExecutionStatus> = new Set([
   WorkflowExecutionStatus.TIMED_OUT,
 ]);
 
+/** The signal that comes with a start follows the start event. */
+const FIRST_SIGNAL_EVENT_ID = 2;
+
 export interface NewRun {
   attributes: Init<WorkflowExecutionStartedEventAttributes>;
   workflowId: string;
@@ -302,7 +305,7 @@ export function signalWithStart(ctx: Context, _address: ExecutionAddress, input:
       const eventId = addSignal(run, signal, undefined);
       return { runId: current.info.runId, started: false, eventId };
     }
-    if (current.info.startRequestId === request.requestId) return { runId: current.info.runId, started: false, eventId: 2 };
+    if (current.info.startRequestId === request.requestId) return { runId: current.info.runId, started: false, eventId: FIRST_SIGNAL_EVENT_ID };
     if (current.isOpen)
       terminateRun(ctx.open(current), {
         reason: "TerminateIfRunning WorkflowIdReusePolicy",
@@ -342,9 +345,9 @@ export function signalWithStart(ctx: Context, _address: ExecutionAddress, input:
     links: request.links,
     awaitsParent: false,
   });
-  const eventId = addSignal(run, signal, undefined, { first: true });
+  addSignal(run, signal, undefined, { first: true });
   beginFirstTask(run);
-  return { runId: run.info.runId, started: true, eventId };
+  return { runId: run.info.runId, started: true, eventId: FIRST_SIGNAL_EVENT_ID };
 }
 
 /** The parent has recorded the start of this child. */

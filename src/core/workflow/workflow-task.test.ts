@@ -164,6 +164,17 @@ describe("a workflow task that fails", () => {
     expect(task.response).toMatchObject({ startedEventId: 6, attempt: 2, previousStartedEventId: 0 });
   });
 
+  it("says in every attempt, shown or written, why the workflow should continue as new", () => {
+    world.limit({ historyEventsSuggestContinueAsNew: 5 });
+    world.start();
+    world.failTask(world.task());
+    const suggestion = { suggestContinueAsNew: true, suggestContinueAsNewReasons: [SuggestContinueAsNewReason.TOO_MANY_HISTORY_EVENTS] };
+    const task = world.task();
+    expect(trailingEvents(task)[1]?.attributes.value).toMatchObject(suggestion);
+    world.complete(task);
+    expect(world.last("workflowTaskStartedEventAttributes")).toMatchObject(suggestion);
+  });
+
   it("starts anew with attempt 1 when something happened since", () => {
     world.start();
     world.failTask(world.task());
@@ -362,9 +373,28 @@ describe("force_create_new_workflow_task", () => {
       expect(world.types().filter((t) => t === "WORKFLOW_TASK_COMPLETED")).toHaveLength(at / 4);
     }
     world.advance(1);
-    world.complete(task, [], { forceCreateNewWorkflowTask: true, returnNewWorkflowTask: true });
+    const { refused } = world.complete(task, [], { forceCreateNewWorkflowTask: true });
+    // The worker is told to give the workflow up; the timeout stands.
+    expect(refused).toMatchObject({ code: Code.NOT_FOUND, message: "workflow task heartbeat timeout" });
     expect(world.types().slice(-1)).toEqual(["WORKFLOW_TASK_TIMED_OUT"]);
-    expect(taskOf(world)).toMatchObject({ attempt: 2 });
+    expect(taskOf(world)).toMatchObject({ attempt: 2, startedEventId: 0 });
+  });
+
+  it("goes on at the sticky queue that the late heartbeat names", () => {
+    world.limit({ workflowTaskHeartbeatTimeoutMs: 1000 });
+    world.start();
+    const again = { forceCreateNewWorkflowTask: true, ...sticky() };
+    const { newTask } = world.answer([], { ...again, returnNewWorkflowTask: true });
+    world.advance(2 * c.MICROS);
+    world.complete(newTask as never, [], again);
+    expect(world.types().slice(-2)).toEqual(["WORKFLOW_TASK_TIMED_OUT", "WORKFLOW_TASK_SCHEDULED"]);
+    expect(world.last("workflowTaskScheduledEventAttributes")).toMatchObject({ attempt: 1, taskQueue: { name: "sticky" } });
+  });
+
+  it("gives the returned task without the events that the worker has, with or without a sticky queue", () => {
+    world.start();
+    const { newTask } = world.answer([], { forceCreateNewWorkflowTask: true, returnNewWorkflowTask: true });
+    expect(newTask?.history).toMatchObject({ fromEventId: 4, endEventId: 7 });
   });
 
   it("starts the heartbeat timeout anew with a completion that brings commands", () => {
