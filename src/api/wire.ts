@@ -415,7 +415,7 @@ export class Reader {
 
   private utf8(start: number, stop: number): string {
     const s = this.buf.toString("utf8", start, stop);
-    if (s.length !== stop - start && s.includes("\ufffd") && Buffer.compare(Buffer.from(s, "utf8"), this.buf.subarray(start, stop)) !== 0)
+    if (s.includes("\ufffd") && Buffer.compare(Buffer.from(s, "utf8"), this.buf.subarray(start, stop)) !== 0)
       throw new WireError("string field contains invalid UTF-8");
     return s;
   }

@@ -88,7 +88,7 @@ export const SETTINGS = {
   searchAttributeKeysMax: count("frontend.searchAttributesNumberOfKeysLimit", 100, "N", "INVALID_ARGUMENT"),
   searchAttributeValueBytesMax: bytes("frontend.searchAttributesSizeOfValueLimit", 2048, "N", "INVALID_ARGUMENT"),
   searchAttributesBytesMax: bytes("frontend.searchAttributesTotalSizeLimit", 40 * KIB, "N", "INVALID_ARGUMENT"),
-  searchAttributesPerTypeMax: count("system.searchAttributesPerTypeMax", 100, "N", "ours (official: 3 to 10 columns): FAILED_PRECONDITION"),
+  searchAttributesPerTypeMax: count("system.searchAttributesPerTypeMax", 100, "N", "ours (official: 3 to 10 columns): INVALID_ARGUMENT"),
   callbackUrlLengthMax: count("frontend.callbackURLMaxLength", 1000, "N", "INVALID_ARGUMENT"),
   callbackHeaderBytesMax: bytes("frontend.callbackHeaderMaxLength", 8192, "N", "INVALID_ARGUMENT"),
   callbacksPerWorkflowMax: count("system.maxCallbacksPerWorkflow", 32, "N", "FAILED_PRECONDITION"),

@@ -659,8 +659,9 @@ export class HistoryEngine implements HistoryService {
     for (const id of draft.doneTransfers) this.deleteTransferRow(id);
     if (draft.visibility !== undefined) rows.putVisibility(draft.visibility, draft.isNew);
     const hasEvents = draft.batches.length > 0;
-    warnOfSizes(this.o.logger, this.o.config().limits, namespace.name, draft);
+    const oldStateBytes = draft.base.stateSizeBytes;
     const state = draft.accept();
+    warnOfSizes(this.o.logger, this.o.config().limits, namespace.name, old, oldStateBytes, state);
     open.putRun(state, shardOf(info), draft.isNew);
     if (draft.isNew) {
       chain.began(state);

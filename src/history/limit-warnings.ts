@@ -1,44 +1,24 @@
 /**
- * What the log says of runs that grow large: once when a transition takes a run past a warn value, and when a run has to end
- * because it passed an error value. The official server says it with every transition past the value; its texts are kept.
+ * What the log says of runs that grow large: once when a transition takes a run past a warn value, and with each attempt of a
+ * workflow task from the critical one on. The official server says it with every transition past the value; its texts are kept.
  */
+import type { ExecutionRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import type { Limits } from "../config/limits.js";
-import type { RunDraft } from "../core/workflow/mutable-state.js";
+import type { RunState } from "../core/workflow/mutable-state.js";
 import type { Logger } from "../lib/runtime.js";
 
-export interface RunSizes {
-  readonly events: number;
-  readonly historyBytes: number;
-  readonly stateBytes: number;
-  /** Attempt of the workflow task that is scheduled or running; 0 without one. */
-  readonly taskAttempt: number;
-}
-
-const NOTHING: RunSizes = { events: 0, historyBytes: 0, stateBytes: 0, taskAttempt: 0 };
-
-/** Before the draft, and with it. */
-export function sizesOf(draft: RunDraft): { before: RunSizes; after: RunSizes } {
-  const { base, info } = draft;
-  const sizes = (i: typeof info, stateBytes: number): RunSizes => ({
-    events: i.nextEventId - 1,
-    historyBytes: i.historySizeBytes,
-    stateBytes,
-    taskAttempt: i.workflowTask?.attempt ?? 0,
-  });
-  return { before: draft.isNew ? NOTHING : sizes(base.info, base.stateSizeBytes), after: sizes(info, draft.stateSizeBytes) };
-}
-
-export function warnOfSizes(logger: Logger, limits: Limits, namespace: string, draft: RunDraft): void {
-  const { before, after } = sizesOf(draft);
-  const warn = (fields: object, text: string) =>
-    logger.warn({ namespace, workflowId: draft.info.workflowId, runId: draft.info.runId, ...fields }, text);
-  const passes = (was: number, is: number, limit: number) => was <= limit && is > limit;
-  if (passes(before.historyBytes, after.historyBytes, limits.historySizeBytesWarn))
-    warn({ key: "limit.historySize.warn", sizeBytes: after.historyBytes }, "history size exceeds warn limit.");
-  if (passes(before.events, after.events, limits.historyEventsWarn))
-    warn({ key: "limit.historyCount.warn", eventCount: after.events }, "history count exceeds warn limit.");
-  if (passes(before.stateBytes, after.stateBytes, limits.mutableStateSizeBytesWarn))
-    warn({ key: "limit.mutableStateSize.warn", sizeBytes: after.stateBytes }, "mutable state size exceeds warn limit.");
-  if (after.taskAttempt !== before.taskAttempt && after.taskAttempt >= limits.workflowTaskCriticalAttempts)
-    warn({ key: "history.workflowTaskCriticalAttempt", attempt: after.taskAttempt }, "Critical attempts processing workflow task");
+/** `old`: of the run before the transition that has just been accepted. */
+export function warnOfSizes(logger: Logger, limits: Limits, namespace: string, old: ExecutionRecord, oldStateBytes: number, state: RunState): void {
+  const { info } = state;
+  const passes = (was: number, is: number, limit: number) => is > limit && was <= limit;
+  const warn = (fields: object, text: string) => logger.warn({ namespace, workflowId: info.workflowId, runId: info.runId, ...fields }, text);
+  if (passes(old.historySizeBytes, info.historySizeBytes, limits.historySizeBytesWarn))
+    warn({ key: "limit.historySize.warn", sizeBytes: info.historySizeBytes }, "history size exceeds warn limit.");
+  if (passes(old.nextEventId - 1, info.nextEventId - 1, limits.historyEventsWarn))
+    warn({ key: "limit.historyCount.warn", eventCount: info.nextEventId - 1 }, "history count exceeds warn limit.");
+  if (passes(oldStateBytes, state.stateSizeBytes, limits.mutableStateSizeBytesWarn))
+    warn({ key: "limit.mutableStateSize.warn", sizeBytes: state.stateSizeBytes }, "mutable state size exceeds warn limit.");
+  const attempt = info.workflowTask?.attempt ?? 0;
+  if (attempt >= limits.workflowTaskCriticalAttempts && attempt !== old.workflowTask?.attempt)
+    warn({ key: "history.workflowTaskCriticalAttempt", attempt }, "Critical attempts processing workflow task");
 }

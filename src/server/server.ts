@@ -81,7 +81,7 @@ async function wire(
     onBug: (report) => writeBugReport(report, directory, log),
     onFatal,
   });
-  const health = new Health();
+  const health = new Health(new Set([...api.methods.values()].map((m) => m.service)));
   const extra: { name: "http" | "ui" | "metrics"; host: string; port: number }[] = [];
   if (options.extraPorts.http !== undefined) extra.push({ name: "http", host: options.ip, port: options.extraPorts.http });
   if (options.extraPorts.ui !== undefined) extra.push({ name: "ui", host: options.extraPorts.uiIp ?? options.ip, port: options.extraPorts.ui });
@@ -92,7 +92,12 @@ async function wire(
     extra: extra.map(({ host, port }) => ({ host, port })),
     methods: api.methods,
     interceptors: api.interceptors,
-    limits: { receiveBytesMax: limits.receiveBytesMax, errorMessageLengthMax: limits.errorMessageLengthMax },
+    limits: {
+      receiveBytesMax: limits.receiveBytesMax,
+      errorMessageLengthMax: limits.errorMessageLengthMax,
+      keepAliveMs: limits.keepAliveMs,
+      keepAliveTimeoutMs: limits.keepAliveTimeoutMs,
+    },
     runtime,
     logger: log,
     health,
