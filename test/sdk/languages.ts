@@ -63,7 +63,11 @@ export interface Ended {
 export function run(command: string, args: readonly string[], timeoutMs: number): Promise<Ended> {
   return new Promise((resolve) => {
     execFile(command, args, { timeout: timeoutMs, maxBuffer: 1 << 24 }, (error, stdout, stderr) =>
-      resolve({ ok: error === null, stdout, stderr: error === null ? stderr : `${stderr}\n${error.message.split("\n")[0]} ${error.signal ?? error.code}` }),
+      resolve({
+        ok: error === null,
+        stdout,
+        stderr: error === null ? stderr : `${stderr}\n${error.message.split("\n")[0]} ${error.signal ?? error.code}`,
+      }),
     );
   });
 }

@@ -1,63 +1,52 @@
-/** The Go and Python suites, each a program of its own against the real server; skipped with a line where the tool is missing. */
-import { execFile, execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+/**
+ * The Go and Python suites, each a program of its own against the real server; skipped with a line where the tool is missing. With
+ * PERDURE_SDK_ADDRESS set, against the server that listens there.
+ */
 import { describe, expect, it } from "vitest";
 import { startServer } from "../harness/server-process.js";
+import { goIsHere, goProgram, pythonFile, pythonIsHere, pythonWithSdk, run } from "./languages.js";
 
-const here = import.meta.dirname;
-const cache = join(here, "../../.setup/sdks");
-
-function has(command: string, args: string[]): boolean {
-  try {
-    execFileSync(command, args, { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Runs a suite and answers its lines. */
-async function linesOf(command: string, args: (address: string) => string[]): Promise<string[]> {
-  const server = await startServer();
-  try {
-    const out = await new Promise<string>((resolve) => {
-      execFile(command, args(server.address), { timeout: 240_000, maxBuffer: 1 << 24 }, (error, stdout, stderr) =>
-        resolve(error === null ? stdout : `${stdout}\nFAILED to run: ${stderr.slice(-2000)}`),
-      );
-    });
-    return out.split("\n").filter((l) => l.startsWith("ok ") || l.startsWith("FAILED"));
-  } finally {
+/** What a suite reported, with what it said on its way where it did not come to its end. */
+async function report(command: string, args: (address: string) => string[]) {
+  const elsewhere = process.env["PERDURE_SDK_ADDRESS"];
+  const server =
+    elsewhere === undefined
+      ? await startServer(["--search-attribute", "CustomKeywordField=Keyword", "--search-attribute", "CustomIntField=Int"])
+      : undefined;
+  const ended = await run(command, args(elsewhere ?? (server?.address as string)), 240_000);
+  if (server !== undefined) {
     expect(await server.stop()).toBe(0);
+    expect(
+      server
+        .log()
+        .split("\n")
+        .filter((l) => /error/i.test(l)),
+    ).toEqual([]);
   }
+  const lines = ended.stdout.split("\n");
+  const started = (word: string) => lines.filter((l) => l.startsWith(`${word} `) || l.startsWith(`${word}:`));
+  const failed = started("FAILED");
+  if (!ended.ok && failed.length === 0) failed.push(`the program failed: ${ended.stderr.slice(-2000)}`);
+  return { failed, ok: started("ok").length, ran: Number(started("ran")[0]?.slice(4) ?? 0) };
 }
 
-const hasGo = has("go", ["version"]);
-const hasPython = has("python3", ["-m", "venv", "--help"]);
-if (!hasGo) process.stdout.write("Go is not here: the Go suite is skipped\n");
-if (!hasPython) process.stdout.write("python3 with venv is not here: the Python suite is skipped\n");
+function expectAll(got: Awaited<ReturnType<typeof report>>, atLeast: number): void {
+  expect(got.failed).toEqual([]);
+  expect(got.ok).toBe(got.ran);
+  expect(got.ran).toBeGreaterThanOrEqual(atLeast);
+}
+
+const hasGo = goIsHere("the Go suite");
+const hasPython = pythonIsHere("the Python suite");
 
 describe("official SDKs of other languages", () => {
   it.runIf(hasGo)("Go", { timeout: 600_000 }, async () => {
-    mkdirSync(cache, { recursive: true });
-    const binary = join(cache, "go-suite");
-    execFileSync("go", ["build", "-o", binary, "."], { cwd: join(here, "go") });
-    const lines = await linesOf(binary, (address) => ["-addr", address]);
-    expect(lines.filter((l) => l.startsWith("FAILED"))).toEqual([]);
-    expect(lines.length).toBeGreaterThanOrEqual(8);
+    const program = goProgram(".", "go-suite");
+    expectAll(await report(program, (address) => ["-addr", address]), 40);
   });
 
   it.runIf(hasPython)("Python", { timeout: 600_000 }, async () => {
-    const venv = join(cache, "python");
-    const wanted = readFileSync(join(here, "python/requirements.txt"), "utf8");
-    const stamp = join(venv, "installed.txt");
-    if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== wanted) {
-      execFileSync("python3", ["-m", "venv", venv]);
-      execFileSync(join(venv, "bin/pip"), ["install", "--quiet", "-r", join(here, "python/requirements.txt")]);
-      writeFileSync(stamp, wanted);
-    }
-    const lines = await linesOf(join(venv, "bin/python"), (address) => [join(here, "python/suite.py"), address]);
-    expect(lines.filter((l) => l.startsWith("FAILED"))).toEqual([]);
-    expect(lines.length).toBeGreaterThanOrEqual(8);
+    const interpreter = pythonWithSdk();
+    expectAll(await report(interpreter, (address) => ["-B", pythonFile("suite.py"), address]), 35);
   });
 });

@@ -1,229 +1,432 @@
 """Workflows of the official Python SDK against a running server: each asserts its result and its history's event types.
 
-Prints one line a test, "ok NAME" or "FAILED NAME: why", and ends with 1 when any failed.
+Prints one line a test, "ok NAME, TIME" or "FAILED NAME: why", then "ran N", and ends with 1 when any failed.
 """
 
 import asyncio
+import logging
+import os
 import sys
+import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from temporalio import activity, workflow
+import activities as a
+import workflows as w
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import Client, WorkflowFailureError
-from temporalio.common import RetryPolicy
-from temporalio.exceptions import ApplicationError, is_cancelled_exception
-from temporalio.worker import Worker
+from temporalio.client import Client, WorkflowFailureError, WorkflowQueryFailedError, WorkflowQueryRejectedError
+from temporalio.common import (
+    Priority,
+    QueryRejectCondition,
+    RetryPolicy,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import ApplicationError, CancelledError, TerminatedError, WorkflowAlreadyStartedError
+from temporalio.runtime import Runtime, TelemetryConfig
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import Replayer, Worker
 
-QUEUE = "python-suite"
-attempts = 0
+QUEUE = f"python-suite-{uuid.uuid4()}"
 
-
-@activity.defn
-async def echo(value: str) -> str:
-    return value
-
-
-@activity.defn
-async def flaky() -> int:
-    global attempts
-    attempts += 1
-    if attempts < 3:
-        raise RuntimeError(f"attempt {attempts}")
-    return attempts
-
-
-QUICK = dict(start_to_close_timeout=timedelta(seconds=10), retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=10)))
-
-
-@workflow.defn
-class OneActivity:
-    @workflow.run
-    async def run(self, value: str) -> str:
-        return await workflow.execute_activity(echo, value, **QUICK)
+STARTED, COMPLETED, FAILED = "WORKFLOW_EXECUTION_STARTED", "WORKFLOW_EXECUTION_COMPLETED", "WORKFLOW_EXECUTION_FAILED"
+SIGNALED, CANCEL_ASKED = "WORKFLOW_EXECUTION_SIGNALED", "WORKFLOW_EXECUTION_CANCEL_REQUESTED"
+SCHEDULED, ACTIVITY_STARTED, ACTIVITY_COMPLETED = "ACTIVITY_TASK_SCHEDULED", "ACTIVITY_TASK_STARTED", "ACTIVITY_TASK_COMPLETED"
+TIMER_STARTED, TIMER_FIRED = "TIMER_STARTED", "TIMER_FIRED"
+INITIATED, CHILD_STARTED = "START_CHILD_WORKFLOW_EXECUTION_INITIATED", "CHILD_WORKFLOW_EXECUTION_STARTED"
+MARKER, UPSERTED = "MARKER_RECORDED", "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES"
+ACTIVITY = [SCHEDULED, ACTIVITY_STARTED, ACTIVITY_COMPLETED]
+ONE = [STARTED, *ACTIVITY, COMPLETED]
+FAILED_ONE = [STARTED, SCHEDULED, ACTIVITY_STARTED, "ACTIVITY_TASK_FAILED", COMPLETED]
 
 
-@workflow.defn
-class Retried:
-    @workflow.run
-    async def run(self) -> int:
-        return await workflow.execute_activity(flaky, **QUICK)
+class Suite:
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.ran = 0
+        self.bad = 0
 
+    async def history(self, workflow_id: str, run_id: str | None = None) -> list:
+        return list((await self.client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()).events)
 
-@workflow.defn
-class Parallel:
-    @workflow.run
-    async def run(self) -> int:
-        done = await asyncio.gather(*(workflow.execute_activity(echo, str(i), **QUICK) for i in range(10)))
-        return len(done)
+    async def types(self, workflow_id: str, run_id: str | None = None) -> list[str]:
+        names = [EventType.Name(e.event_type).removeprefix("EVENT_TYPE_") for e in await self.history(workflow_id, run_id)]
+        return [n for n in names if not n.startswith("WORKFLOW_TASK_")]
 
+    async def find(self, workflow_id: str, name: str):
+        return next(e for e in await self.history(workflow_id) if EventType.Name(e.event_type) == f"EVENT_TYPE_{name}")
 
-@workflow.defn
-class Timer:
-    @workflow.run
-    async def run(self) -> str:
-        try:
-            await workflow.wait_condition(lambda: False, timeout=timedelta(milliseconds=50))
-        except asyncio.TimeoutError:
-            return "timed out"
-        return "never"
+    def start(self, fn, workflow_id: str, *args, **options):
+        return self.client.start_workflow(fn, args=list(args), id=workflow_id, task_queue=QUEUE, **options)
 
+    def simple(self, fn, *args, **options):
+        async def run(workflow_id: str):
+            return await (await self.start(fn, workflow_id, *args, **options)).result()
 
-@workflow.defn
-class Greeter:
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self.done = False
+        return run
 
-    @workflow.signal
-    def add(self, name: str) -> None:
-        self.names.append(name)
+    async def until(self, ask) -> None:
+        """Until the answer is yes; the test's time limit is the limit."""
+        while True:
+            try:
+                if await ask():
+                    return
+            except RPCError as e:
+                if e.status != RPCStatusCode.NOT_FOUND:
+                    raise
+            await asyncio.sleep(0.02)
 
-    @workflow.signal
-    def finish(self) -> None:
-        self.done = True
+    async def until_event(self, workflow_id: str, name: str) -> None:
+        async def there() -> bool:
+            return name in await self.types(workflow_id)
 
-    @workflow.query
-    def count(self) -> int:
-        return len(self.names)
+        await self.until(there)
 
-    @workflow.run
-    async def run(self) -> list[str]:
-        await workflow.wait_condition(lambda: self.done)
-        return self.names
-
-
-@workflow.defn
-class Parent:
-    @workflow.run
-    async def run(self) -> str:
-        return await workflow.execute_child_workflow(OneActivity.run, "child", id=workflow.info().workflow_id + "-child")
-
-
-@workflow.defn
-class Continues:
-    @workflow.run
-    async def run(self, n: int) -> int:
-        if n > 0:
-            workflow.continue_as_new(n - 1)
-        return 7
-
-
-@workflow.defn
-class Cancelable:
-    @workflow.run
-    async def run(self) -> str:
-        try:
-            await asyncio.sleep(3600)
-        except asyncio.CancelledError:
-            return "cleaned"
-        return "slept"
-
-
-@workflow.defn
-class Fails:
-    @workflow.run
-    async def run(self) -> None:
-        raise ApplicationError("no", type="Typed", non_retryable=True)
-
-
-async def event_types(client: Client, workflow_id: str) -> list[str]:
-    history = await client.get_workflow_handle(workflow_id).fetch_history()
-    names = [EventType.Name(e.event_type).removeprefix("EVENT_TYPE_") for e in history.events]
-    return [n for n in names if not n.startswith("WORKFLOW_TASK_")]
-
-
-ONE = ["WORKFLOW_EXECUTION_STARTED", "ACTIVITY_TASK_SCHEDULED", "ACTIVITY_TASK_STARTED", "ACTIVITY_TASK_COMPLETED", "WORKFLOW_EXECUTION_COMPLETED"]
-
-
-async def main() -> int:
-    client = await Client.connect(sys.argv[1])
-    bad = 0
-
-    async def check(name, run, expected, events=None):
-        nonlocal bad
+    async def check(self, name: str, run, expected, events: list[str]) -> None:
         workflow_id = f"python-{uuid.uuid4()}"
+        self.ran += 1
+        began = time.monotonic()
         try:
             got = await asyncio.wait_for(run(workflow_id), 30)
             assert got == expected, f"answered {got!r}, not {expected!r}"
-            if events is not None:
-                types = await event_types(client, workflow_id)
-                assert types == events, f"history is {types}"
-            print(f"ok {name}", flush=True)
+            types = await self.types(workflow_id)
+            assert types == events, f"history is {types}"
+            print(f"ok {name}, {(time.monotonic() - began) * 1000:.0f} ms", flush=True)
         except Exception as e:  # noqa: BLE001
-            bad += 1
+            self.bad += 1
             print(f"FAILED {name}: {type(e).__name__} {e}", flush=True)
 
-    def simple(fn, *args):
-        return lambda workflow_id: client.execute_workflow(fn, args=list(args), id=workflow_id, task_queue=QUEUE)
+    async def check_all(self) -> None:
+        for part in (self.activities, self.messages, self.children, self.runs, self.replays):
+            await part()
 
-    async def signals(workflow_id):
-        h = await client.start_workflow(Greeter.run, id=workflow_id, task_queue=QUEUE)
-        for n in ("a", "b"):
-            await h.signal(Greeter.add, n)
-        assert await h.query(Greeter.count) == 2
-        await h.signal(Greeter.finish)
-        return await h.result()
-
-    async def canceled(workflow_id):
-        h = await client.start_workflow(Cancelable.run, id=workflow_id, task_queue=QUEUE)
-        await h.cancel()
-        return await h.result()
-
-    async def fails(workflow_id):
-        try:
-            await client.execute_workflow(Fails.run, id=workflow_id, task_queue=QUEUE)
-        except WorkflowFailureError as e:
-            assert isinstance(e.cause, ApplicationError) and not is_cancelled_exception(e)
-            return e.cause.type
-        return "no failure"
-
-    async def described(workflow_id):
-        h = await client.start_workflow(Greeter.run, id=workflow_id, task_queue=QUEUE, memo={"k": "v"})
-        d = await h.describe()
-        listed = [w.id async for w in client.list_workflows(f"WorkflowId = '{workflow_id}'")]
-        await h.terminate("enough")
-        return (d.status.name if d.status else None, await d.memo(), listed == [workflow_id])
-
-    async with Worker(
-        client,
-        task_queue=QUEUE,
-        workflows=[OneActivity, Retried, Parallel, Timer, Greeter, Parent, Continues, Cancelable, Fails],
-        activities=[echo, flaky],
-    ):
-        await check("one activity", simple(OneActivity.run, "hi"), "hi", ONE)
-        await check("a retried activity leaves no trace", simple(Retried.run), 3, ONE)
-        await check("ten activities at once", simple(Parallel.run), 10)
+    async def activities(self) -> None:
+        check, simple = self.check, self.simple
+        await check("one activity", simple(w.OneActivity.run, "hi"), "hi", ONE)
+        await check("a retried activity leaves no trace", simple(w.Retried.run), 3, ONE)
+        await check("an activity's own delay beats the policy", simple(w.AsksForDelay.run), 2, ONE)
+        await check("a final failure arrives whole", simple(w.FailsForGood.run), ["Final", {"a": 1}, "second", "NON_RETRYABLE_FAILURE"], FAILED_ONE)
+        await check("heartbeat details carry over", simple(w.Heartbeats.run), 42, ONE)
+        await check("an activity on a thread", simple(w.Threaded.run), "runs in a thread", ONE)
+        await check("types that nobody named", simple("never-heard-of", 1), "never-heard-of: unheard-of with 2", ONE)
+        await check("a retried local activity is one marker", simple(w.LocalActivity.run), 3, [STARTED, MARKER, COMPLETED])
         await check(
-            "a timer",
-            simple(Timer.run),
-            "timed out",
-            ["WORKFLOW_EXECUTION_STARTED", "TIMER_STARTED", "TIMER_FIRED", "WORKFLOW_EXECUTION_COMPLETED"],
+            "a canceled activity may complete",
+            simple(w.CancelsActivity.run),
+            "ended well",
+            [STARTED, SCHEDULED, TIMER_STARTED, TIMER_FIRED, "ACTIVITY_TASK_CANCEL_REQUESTED", ACTIVITY_STARTED, ACTIVITY_COMPLETED, COMPLETED],
         )
+
+        async def parallel(workflow_id):
+            done = await simple(w.Parallel.run)(workflow_id)
+            types = await self.types(workflow_id)
+            assert len(types) == 32 and all(types.count(t) == 10 for t in ACTIVITY), types
+            # The order of the ten is chance; what check compares is one that has none.
+            return [done, await simple(w.OneActivity.run, "x")(workflow_id)]
+
+        await check("ten activities at once", parallel, [10, "x"], ONE)
+
+        async def elsewhere(workflow_id):
+            h = await self.start(w.Elsewhere.run, workflow_id)
+
+            async def taken() -> bool:
+                return workflow_id in a.tokens
+
+            await self.until(taken)
+            await self.client.get_async_activity_handle(task_token=a.tokens[workflow_id]).heartbeat("half way")
+            d = await h.describe()
+            pending = d.raw_description.pending_activities[0]
+            assert pending.activity_id == "by-hand" and len(pending.heartbeat_details.payloads) == 1
+            by_id = self.client.get_async_activity_handle(workflow_id=workflow_id, run_id=None, activity_id="by-hand")
+            await by_id.complete("by id")
+            return await h.result()
+
+        await check("described, then completed by id", elsewhere, "by id", ONE)
+
+    async def messages(self) -> None:
+        check = self.check
+
+        async def signals(workflow_id):
+            h = await self.start(w.Greeter.run, workflow_id)
+            for n in ("a", "b"):
+                await h.signal(w.Greeter.add, n)
+            assert await h.query(w.Greeter.count) == 2
+            await h.signal("not-declared", args=[1, 2, 3])
+            await h.signal(w.Greeter.finish)
+            return await h.result()
+
+        await check("signals and a query", signals, ["a", "b", "not-declared/3"], [STARTED, *[SIGNALED] * 4, COMPLETED])
+
+        async def slow_signals(workflow_id):
+            h = await self.start(w.SlowSignals.run, workflow_id, 3)
+            await asyncio.gather(*(h.signal(w.SlowSignals.handle, str(i)) for i in range(3)))
+            result = await h.result()
+            types = await self.types(workflow_id)
+            assert all(types.count(t) == 3 for t in [SIGNALED, *ACTIVITY]) and types[-1] == COMPLETED, types
+            return [result, await self.simple(w.OneActivity.run, "x")(workflow_id)]
+
+        await check("signals whose handlers run activities", slow_signals, [["0", "1", "2"], "x"], ONE)
+
+        async def with_start(workflow_id):
+            h = await self.start(w.Greeter.run, workflow_id, start_signal="add", start_signal_args=["first"])
+            again = await self.start(w.Greeter.run, workflow_id, start_signal="add", start_signal_args=["second"])
+            await again.signal(w.Greeter.finish)
+            return await h.result()
+
+        await check("a signal with start", with_start, ["first", "second"], [STARTED, *[SIGNALED] * 3, COMPLETED])
+
+        async def rejected(workflow_id):
+            h = await self.start(w.Greeter.run, workflow_id)
+            await h.signal(w.Greeter.finish)
+            await h.result()
+            assert await h.query(w.Greeter.count) == 0
+            answers = []
+            for query, condition in (("count", QueryRejectCondition.NOT_OPEN), ("unknown", None)):
+                try:
+                    await h.query(query, reject_condition=condition)
+                except WorkflowQueryRejectedError as e:
+                    answers.append(e.status.name if e.status else None)
+                except WorkflowQueryFailedError:
+                    answers.append("failed")
+            return answers
+
+        await check("queries that are rejected and that fail", rejected, ["COMPLETED", "failed"], [STARTED, SIGNALED, COMPLETED])
+
+        async def outside(workflow_id):
+            other = await self.start(w.Canceled.run, f"{workflow_id}-other")
+            result = await self.simple(w.SignalsAndCancels.run, other.id)(workflow_id)
+            try:
+                await other.result()
+            except WorkflowFailureError as e:
+                assert isinstance(e.cause, CancelledError), e.cause
+            types = await self.types(other.id)
+            assert types == [STARTED, SIGNALED, CANCEL_ASKED, "WORKFLOW_EXECUTION_CANCELED"], types
+            return result
+
         await check(
-            "signals and a query",
-            signals,
-            ["a", "b"],
-            ["WORKFLOW_EXECUTION_STARTED", *["WORKFLOW_EXECUTION_SIGNALED"] * 3, "WORKFLOW_EXECUTION_COMPLETED"],
-        )
-        await check(
-            "a child's result",
-            simple(Parent.run),
-            "child",
+            "signals and cancels another",
+            outside,
+            "done",
             [
-                "WORKFLOW_EXECUTION_STARTED",
-                "START_CHILD_WORKFLOW_EXECUTION_INITIATED",
-                "CHILD_WORKFLOW_EXECUTION_STARTED",
-                "CHILD_WORKFLOW_EXECUTION_COMPLETED",
-                "WORKFLOW_EXECUTION_COMPLETED",
+                STARTED,
+                "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED",
+                "EXTERNAL_WORKFLOW_EXECUTION_SIGNALED",
+                "REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED",
+                "EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED",
+                COMPLETED,
             ],
         )
-        await check("continue as new", simple(Continues.run, 1), 7)
-        await check("cleans up when canceled", canceled, "cleaned")
-        await check("a typed failure", fails, "Typed", ["WORKFLOW_EXECUTION_STARTED", "WORKFLOW_EXECUTION_FAILED"])
-        await check("describe and list", described, ("RUNNING", {"k": "v"}, True))
-    return 1 if bad else 0
+
+        async def canceled(workflow_id):
+            h = await self.start(w.Cancelable.run, workflow_id)
+            await self.until_event(workflow_id, TIMER_STARTED)
+            await h.cancel()
+            return await h.result()
+
+        await check("cleans up when canceled", canceled, "cleaned", [STARTED, TIMER_STARTED, CANCEL_ASKED, "TIMER_CANCELED", COMPLETED])
+
+        async def shielded(workflow_id):
+            h = await self.start(w.Shielded.run, workflow_id)
+
+            async def running() -> bool:
+                return workflow_id in a.gates
+
+            await self.until(running)
+            await h.cancel()
+            await self.until_event(workflow_id, CANCEL_ASKED)
+            a.gates[workflow_id].set()
+            return await h.result()
+
+        await check("a shielded activity ends", shielded, "canceled, let go", [STARTED, SCHEDULED, CANCEL_ASKED, ACTIVITY_STARTED, ACTIVITY_COMPLETED, COMPLETED])
+
+    async def children(self) -> None:
+        check, simple = self.check, self.simple
+        await check("a child's result", simple(w.Parent.run), "child", [STARTED, INITIATED, CHILD_STARTED, "CHILD_WORKFLOW_EXECUTION_COMPLETED", COMPLETED])
+        await check(
+            "a child's failure",
+            simple(w.ChildFails.run),
+            ["Fails", "Typed", "RETRY_POLICY_NOT_SET"],
+            [STARTED, INITIATED, CHILD_STARTED, "CHILD_WORKFLOW_EXECUTION_FAILED", COMPLETED],
+        )
+        await check(
+            "a child's timeout",
+            simple(w.ChildTimesOut.run),
+            "TimeoutError",
+            [STARTED, INITIATED, CHILD_STARTED, "CHILD_WORKFLOW_EXECUTION_TIMED_OUT", COMPLETED],
+        )
+        await check("a child's id is taken", simple(w.ChildIdTaken.run), "taken", [STARTED, INITIATED, "START_CHILD_WORKFLOW_EXECUTION_FAILED", COMPLETED])
+
+        async def leaves(workflow_id):
+            await simple(w.LeavesChild.run)(workflow_id)
+            child = self.client.get_workflow_handle(f"{workflow_id}-child")
+            return await child.result()
+
+        await check("a child is canceled with its parent", leaves, "cleaned", [STARTED, INITIATED, CHILD_STARTED, COMPLETED])
+
+    async def runs(self) -> None:
+        check, simple = self.check, self.simple
+        await check("a timer", simple(w.Timer.run), "timed out", [STARTED, TIMER_STARTED, TIMER_FIRED, COMPLETED])
+
+        async def continues(workflow_id):
+            attributes = TypedSearchAttributes([SearchAttributePair(w.WORD, "kept")])
+            h = await self.start(w.Continues.run, workflow_id, 2, memo={"left": 2}, search_attributes=attributes)
+            result = await h.result()
+            first = await self.types(workflow_id, h.first_execution_run_id)
+            assert first == [STARTED, "WORKFLOW_EXECUTION_CONTINUED_AS_NEW"], first
+            return result
+
+        await check("continue as new with another memo", continues, [{"left": 0}, "kept", True], [STARTED, COMPLETED])
+
+        async def fails(workflow_id):
+            try:
+                await simple(w.Fails.run)(workflow_id)
+            except WorkflowFailureError as e:
+                assert isinstance(e.cause, ApplicationError)
+                return [e.cause.type, e.cause.non_retryable]
+
+        await check("a typed failure", fails, ["Typed", True], [STARTED, FAILED])
+
+        async def retried(workflow_id):
+            policy = RetryPolicy(initial_interval=timedelta(milliseconds=10), maximum_attempts=3)
+            h = await self.start(w.RunRetried.run, workflow_id, retry_policy=policy)
+            result = await h.result()
+            assert await self.types(workflow_id, h.first_execution_run_id) == [STARTED, FAILED]
+            return result
+
+        await check("a run is retried by its policy", retried, 2, [STARTED, COMPLETED])
+        await check("a mistake in the code is mended", self.mended, "mended", [STARTED, COMPLETED])
+        await check("a patch", simple(w.Patched.run), [True, True, 36], [STARTED, MARKER, UPSERTED, COMPLETED])
+
+        async def annotated(workflow_id):
+            attributes = TypedSearchAttributes([SearchAttributePair(w.WORD, "early"), SearchAttributePair(w.NUMBER, 7)])
+            h = await self.start(w.Annotates.run, workflow_id, memo={"gone": 1, "stays": 2}, search_attributes=attributes)
+            result = await h.result()
+            d = await h.describe()
+            assert await d.memo() == {"stays": 2, "new": 1}
+
+            async def listed() -> bool:
+                query = f"CustomKeywordField = 'later' AND CustomIntField IS NULL AND WorkflowId = '{workflow_id}'"
+                return [x.id async for x in self.client.list_workflows(query)] == [workflow_id]
+
+            await self.until(listed)
+            return result
+
+        await check(
+            "attributes and memo",
+            annotated,
+            [{"stays": 2, "new": 1}, None],
+            [STARTED, UPSERTED, "WORKFLOW_PROPERTIES_MODIFIED", COMPLETED],
+        )
+
+        async def cron(workflow_id):
+            h = await self.start(w.CronRun.run, workflow_id, cron_schedule="@every 1s")
+            results = []
+            run_id = h.first_execution_run_id
+            while len(results) < 2:
+                run = self.client.get_workflow_handle(workflow_id, run_id=run_id)
+                results.append(await self.result_of(run))
+                run_id = results[-1][1]
+            await self.client.get_workflow_handle(workflow_id).terminate()
+            return [r for r, _ in results]
+
+        await check("cron hands its result on", cron, [1, 2], [STARTED, "WORKFLOW_EXECUTION_TERMINATED"])
+
+        async def delayed(workflow_id):
+            h = await self.start(w.OneActivity.run, workflow_id, "late", start_delay=timedelta(milliseconds=400))
+            d = await h.describe()
+            assert d.execution_time and d.execution_time - d.start_time == timedelta(milliseconds=400)
+            return await h.result()
+
+        await check("a delayed start", delayed, "late", ONE)
+
+        async def policies(workflow_id):
+            running = await self.start(w.Greeter.run, workflow_id)
+            same = await self.start(w.Greeter.run, workflow_id, id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING)
+            assert same.first_execution_run_id in (None, running.first_execution_run_id)
+            fresh = await self.start(w.OneActivity.run, workflow_id, "new", id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING)
+            try:
+                await running.result()
+            except WorkflowFailureError as e:
+                assert isinstance(e.cause, TerminatedError)
+            result = await fresh.result()
+            try:
+                await self.start(w.Greeter.run, workflow_id, id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE)
+            except WorkflowAlreadyStartedError:
+                return [result, "rejected"]
+
+        await check("an id's policies", policies, ["new", "rejected"], ONE)
+
+        async def described(workflow_id):
+            h = await self.start(
+                w.Greeter.run,
+                workflow_id,
+                memo={"k": "v"},
+                static_summary="short",
+                static_details="long",
+                priority=Priority(priority_key=2),
+            )
+            d = await h.describe()
+            key = d.raw_description.workflow_execution_info.priority.priority_key
+            told = [d.status.name if d.status else None, await d.memo(), await d.static_summary(), await d.static_details(), key]
+            await h.terminate("enough")
+            assert (await h.describe()).status.name == "TERMINATED"
+            return told
+
+        await check(
+            "what describe tells",
+            described,
+            ["RUNNING", {"k": "v"}, "short", "long", 2],
+            [STARTED, "WORKFLOW_EXECUTION_TERMINATED"],
+        )
+
+    async def result_of(self, run) -> tuple[int, str]:
+        """A run's result and the run after it."""
+        while True:
+            last = (await self.history(run.id, run.run_id))[-1]
+            if last.HasField("workflow_execution_completed_event_attributes"):
+                attributes = last.workflow_execution_completed_event_attributes
+                values = await self.client.data_converter.decode(attributes.result.payloads)
+                return values[0], attributes.new_execution_run_id
+            await asyncio.sleep(0.02)
+
+    async def mended(self, workflow_id: str) -> str:
+        result = await self.simple(w.Mistaken.run)(workflow_id)
+        failed = (await self.find(workflow_id, "WORKFLOW_TASK_FAILED")).workflow_task_failed_event_attributes
+        assert failed.failure.message == "a mistake", failed
+        return result
+
+    async def replays(self) -> None:
+        """Every closed run of this suite fits the code that made it, in the SDK's own replayer."""
+        self.ran += 1
+        replayer = Replayer(workflows=w.ALL)
+        histories = self.client.list_workflows(f"TaskQueue = '{QUEUE}' AND ExecutionStatus = 'Completed'").map_histories()
+        count = 0
+        async with replayer.workflow_replay_iterator(histories) as results:
+            async for result in results:
+                count += 1
+                if result.replay_failure is not None:
+                    self.bad += 1
+                    print(f"FAILED replay of {result.history.workflow_id}: {result.replay_failure}")
+        print(f"ok {count} histories replay" if count > 25 else f"FAILED only {count} histories to replay")
+
+
+async def main() -> int:
+    # Failing activities and tasks are what is tested here.
+    logging.disable(logging.CRITICAL)
+    client = await Client.connect(sys.argv[1], runtime=Runtime(telemetry=TelemetryConfig(logging=None)))
+    suite = Suite(client)
+    with ThreadPoolExecutor(4) as pool:
+        async with Worker(client, task_queue=QUEUE, workflows=w.ALL, activities=a.ALL, activity_executor=pool):
+            await suite.check_all()
+    print(f"ran {suite.ran}", flush=True)
+    return 1 if suite.bad else 0
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    code = asyncio.run(main())
+    # The SDK's threads and the interpreter's own end do not get on: a process that is done may die of it.
+    sys.stdout.flush()
+    os._exit(code)

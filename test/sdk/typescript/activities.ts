@@ -1,4 +1,4 @@
-import { ApplicationFailure, CancelledFailure, Context } from "@temporalio/activity";
+import { ApplicationFailure, CancelledFailure, CompleteAsyncError, Context } from "@temporalio/activity";
 
 const attempts = new Map<string, number>();
 
@@ -29,7 +29,7 @@ export async function beats(): Promise<number> {
   const context = Context.current();
   if (context.info.attempt === 1) {
     context.heartbeat(41);
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    await context.cancelled.catch(() => undefined);
     return -1;
   }
   return Number(context.info.heartbeatDetails) + 1;
@@ -52,4 +52,58 @@ export async function waitsForCancel(): Promise<string> {
 export async function askedDelay(): Promise<number> {
   if (Context.current().info.attempt === 1) throw ApplicationFailure.create({ message: "later", nextRetryDelay: "50ms" });
   return Context.current().info.attempt;
+}
+
+/** Task tokens of the attempts that somebody else is to complete, by workflow id. */
+export const tokens = new Map<string, Uint8Array>();
+
+export async function completedElsewhere(): Promise<string> {
+  const { workflowExecution, taskToken } = Context.current().info;
+  tokens.set(workflowExecution?.workflowId ?? "", taskToken);
+  throw new CompleteAsyncError();
+}
+
+export async function failsAs(type: string): Promise<void> {
+  throw ApplicationFailure.create({
+    type,
+    message: `a ${type}`,
+    details: [{ attempt: Context.current().info.attempt }, "second"],
+    cause: ApplicationFailure.create({ type: "Root", message: "the root of it" }),
+  });
+}
+
+/** Reports and then says nothing more until its time is over. */
+export async function reportsOnce(): Promise<void> {
+  const context = Context.current();
+  context.heartbeat({ progress: context.info.attempt });
+  await context.cancelled.catch(() => undefined);
+}
+
+export async function whoAmI(): Promise<Record<string, unknown>> {
+  const { info } = Context.current();
+  return {
+    activityId: info.activityId,
+    activityType: info.activityType,
+    attempt: info.attempt,
+    workflowType: info.workflowType,
+    namespace: info.namespace,
+    queue: info.taskQueue,
+    startToCloseMs: info.startToCloseTimeoutMs,
+    scheduleToCloseMs: info.scheduleToCloseTimeoutMs,
+    heartbeatMs: info.heartbeatTimeoutMs,
+    priorityKey: info.priority?.priorityKey,
+    fairnessKey: info.priority?.fairnessKey,
+  };
+}
+
+export async function sizeOf(blob: string): Promise<number> {
+  return blob.length;
+}
+
+/** Runs until it is let go. */
+const gates = new Map<string, () => void>();
+export const gate = { waiting: (key: string) => gates.has(key), open: (key: string) => gates.get(key)?.() };
+export async function waitsAtGate(key: string): Promise<string> {
+  await new Promise<void>((resolve) => gates.set(key, resolve));
+  return `${key} passed`;
 }

@@ -56,14 +56,14 @@ export async function activityScheduleToStart(): Promise<string> {
 }
 
 export async function activityHeartbeat(): Promise<number> {
-  const beating = wf.proxyActivities<Activities>({ startToCloseTimeout: "30s", heartbeatTimeout: "400ms", retry: { initialInterval: "10ms" } });
+  const beating = wf.proxyActivities<Activities>({ startToCloseTimeout: "30s", heartbeatTimeout: "800ms", retry: { initialInterval: "10ms" } });
   return beating.beats();
 }
 
 export async function activityCanceled(): Promise<string> {
   const cancellable = wf.proxyActivities<Activities>({
     startToCloseTimeout: "30s",
-    heartbeatTimeout: "5s",
+    heartbeatTimeout: "2s",
     cancellationType: wf.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   });
   try {
@@ -209,16 +209,12 @@ export async function patched(): Promise<boolean> {
   return wf.patched("a-change");
 }
 
-export async function sideEffects(): Promise<string> {
-  return wf.uuid4();
-}
-
 export async function taskFailsFirst(): Promise<string> {
   // The first attempts of the first workflow task fail, so that a transient one follows.
   if (
     wf.workflowInfo().historyLength <= 3 &&
     !wf.workflowInfo().unsafe.isReplaying &&
-    wf.workflowInfo().unsafe.now() < wf.workflowInfo().startTime.getTime() + 400
+    wf.workflowInfo().unsafe.now() < wf.workflowInfo().startTime.getTime() + 1500
   )
     throw new Error("not yet");
   return "at last";
