@@ -66,6 +66,8 @@ const CHAINS_MAX = 20_000;
 const CHAINS_BYTES_MAX = 64 * 1024 * 1024;
 const EVENTS_BYTES_MAX = 32 * 1024 * 1024;
 const ROOT_CLOCK = 0;
+/** Runs of a chain, behind the addressed one, that are asked whether they have taken a request. */
+const RUNS_BEFORE_MAX = 3;
 /** They need no room on a full disk. */
 const GOES_ON_WHEN_FULL: ReadonlySet<InputKind> = new Set(["delete", "describe", "historyPosition", "query", "dropQuery"]);
 export const SHARD_COUNT = 1024;
@@ -538,8 +540,8 @@ export class HistoryEngine implements HistoryService {
       const address = p.address;
       const state = address.runId === "" ? chain.current() : chain.run(address.runId);
       for (const id of need.requestIds) {
-        const value = state === undefined ? undefined : await this.o.store.loadComponent(state.key, Kind.REQUEST_ID, id);
-        p.loadedRequestIds.set(id, value === undefined ? null : { eventType: 0, eventId: 0 });
+        const applied = state !== undefined && (await this.wasApplied(state, id));
+        p.loadedRequestIds.set(id, applied ? { eventType: 0, eventId: 0 } : null);
       }
     };
     const read = (): void => {
@@ -561,6 +563,22 @@ export class HistoryEngine implements HistoryService {
     this.commits.release(sequence, read, p, () => {
       chain.isLoading = false;
     });
+  }
+
+  /** Whether the run has taken the request, or one of the last before it in its chain: a caller that asks again may find the next run. */
+  private async wasApplied(state: RunState, requestId: string): Promise<boolean> {
+    let { key, info } = state;
+    for (let before = 0; ; before++) {
+      if ((await this.o.store.loadComponent(key, Kind.REQUEST_ID, requestId)) !== undefined) return true;
+      const namespace = this.o.namespaces().byId(info.namespaceId);
+      if (info.continuedRunId === "" || before === RUNS_BEFORE_MAX || namespace === undefined) return false;
+      const found = await this.o.store.findRun({ namespaceKey: namespace.key, workflowId: info.workflowId, runId: info.continuedRunId });
+      const rows = found === undefined ? undefined : await this.o.store.loadExecution(found.key);
+      if (rows === undefined) return false;
+      key = rows.key;
+      info = decode(ExecutionRecord, rows.record);
+      if (info.startRequestId === requestId) return true;
+    }
   }
 
   /** Takes a transition into the state and the open batch, offers its tasks and carries its effects. */

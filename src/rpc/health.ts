@@ -6,19 +6,32 @@ import { Code, ServiceError } from "../api/service-error.js";
 export const HEALTH_SERVICE = "grpc.health.v1.Health";
 
 export class Health {
+  /** Watches end instead of waiting for a change that this server will not see. */
+  isEnding = false;
   private isServing = false;
   private readonly watchers = new Set<() => void>();
 
-  constructor(private readonly services: ReadonlySet<string> = new Set()) {}
+  /** `services`: those that may be asked for by name, besides "", the server as a whole. */
+  constructor(private readonly services: ReadonlySet<string>) {}
 
   setServing(value: boolean): void {
     if (value === this.isServing) return;
     this.isServing = value;
+    this.wake();
+  }
+
+  endWatches(): void {
+    this.isEnding = true;
+    this.wake();
+  }
+
+  private wake(): void {
     for (const w of [...this.watchers]) w();
   }
 
+  /** Undefined: no such service. */
   status(service: string): ServingStatus | undefined {
-    if (service !== "" && this.services.size > 0 && !this.services.has(service)) return undefined;
+    if (service !== "" && service !== HEALTH_SERVICE && !this.services.has(service)) return undefined;
     return this.isServing ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
   }
 

@@ -1,8 +1,10 @@
 /**
  * One port for every protocol. The first bytes of a connection tell HTTP/2 from HTTP/1.1; on HTTP/2, `application/grpc` takes the
  * fast path, everything else and all of HTTP/1.1 goes to the other protocols. Extra ports open the same listener.
+ * - In: the methods table, interceptors, limits, health. Out: addresses, and the way to stop.
+ * - A connection costs a socket and a timer until it has said what it speaks, and whatever goes wrong on it ends it alone.
+ * - Stopping: drain() first (no new connections or calls, those in flight finish and their answers are on the wire), then close().
  */
-import { createServer as createHttp1, type IncomingMessage, type ServerResponse } from "node:http";
 import {
   createServer as createHttp2,
   type Http2Server,
@@ -15,9 +17,13 @@ import {
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Interceptor, Method, MethodTable } from "../api/call.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
-import { serveUnary } from "./grpc/unary.js";
+import { byFirstBytes } from "./first-bytes.js";
+import { Outbox } from "./grpc/outbox.js";
+import { refuseContentType, serveUnary } from "./grpc/unary.js";
 import type { Health } from "./health.js";
+import { serveHttp1 } from "./http1.js";
 import { Chain } from "./interceptor/chain.js";
+import { keepAlive } from "./keepalive.js";
 import { OtherProtocols } from "./other-protocols.js";
 
 export interface ListenerOptions {
@@ -26,24 +32,30 @@ export interface ListenerOptions {
   readonly extra: readonly { host: string; port: number }[];
   readonly methods: MethodTable;
   readonly interceptors: readonly Interceptor[];
-  readonly limits: { receiveBytesMax: number; errorMessageLengthMax?: number };
+  readonly limits: ListenerLimits;
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly health: Health;
 }
 
+export interface ListenerLimits {
+  readonly receiveBytesMax: number;
+  readonly errorMessageLengthMax?: number;
+  readonly keepAliveMs?: number;
+  readonly keepAliveTimeoutMs?: number;
+}
+
 export interface Listener {
   /** The main one, then the extra ones in their order. */
   readonly addresses: { host: string; port: number }[];
-  /** Refuses new calls, lets those in flight finish, at most `graceMs`. */
+  /** Refuses new connections and calls, lets those in flight finish and be sent, at most `graceMs`. */
   drain(graceMs: number): Promise<void>;
   close(): Promise<void>;
 }
 
-const PREFACE = Buffer.from("PRI * HTTP/2.0");
 const MIB = 1024 * 1024;
 const KEEPALIVE_MS = 60_000;
-const PING_TIMEOUT_MS = 10_000;
+const KEEPALIVE_TIMEOUT_MS = 10_000;
 
 /** Rejects when an address cannot be bound; nothing stays open then. */
 export async function openListener(o: ListenerOptions): Promise<Listener> {
@@ -56,77 +68,52 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
   const check = o.health.method() as unknown as Method;
   methods.set(check.path, check);
   const chain = new Chain(o.interceptors, o.logger, o.limits.errorMessageLengthMax);
-  const grpc = { methods, chain, runtime: o.runtime, receiveBytesMax: o.limits.receiveBytesMax, isDraining: () => isDraining };
-  const others = new OtherProtocols({
-    methods,
-    chain,
-    health: o.health,
-    logger: o.logger,
-    runtime: o.runtime,
-    receiveBytesMax: o.limits.receiveBytesMax,
-  });
+  const grpc = { methods, chain, runtime: o.runtime, receiveBytesMax: o.limits.receiveBytesMax, logger: o.logger, isDraining: () => isDraining };
+  const others = new OtherProtocols({ ...grpc, health: o.health });
+  const begin = (): void => {
+    calls++;
+  };
+  const end = (): void => {
+    calls--;
+    if (calls === 0) onIdle?.();
+  };
 
   const http2: Http2Server = createHttp2({
     maxSessionMemory: 1024,
     settings: { initialWindowSize: MIB, maxConcurrentStreams: 100_000, maxFrameSize: 16_384, enablePush: false },
     unknownProtocolTimeout: 10_000,
   });
-  http2.on("session", (session) => {
-    sessions.add(session);
-    session.setLocalWindowSize(8 * MIB);
-    session.on("error", (e) => o.logger.debug({ err: e.message }, "session ended with an error"));
-    session.on("close", () => {
-      sessions.delete(session);
-      stopPing();
-    });
-    let stopPing = (): void => undefined;
-    const ping = (): void => {
-      stopPing = o.runtime.setTimer(KEEPALIVE_MS, () => {
-        if (session.destroyed) return;
-        const stopWaiting = o.runtime.setTimer(PING_TIMEOUT_MS, () => session.destroy());
-        try {
-          session.ping(() => {
-            stopWaiting();
-            if (!session.destroyed) ping();
-          });
-        } catch {
-          stopWaiting();
-        }
-      });
-    };
-    ping();
-  });
-  http2.on("sessionError", (e: Error) => o.logger.debug({ err: e.message }, "session error"));
-  http2.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
-    calls++;
-    stream.on("close", () => {
-      calls--;
-      if (calls === 0) onIdle?.();
-    });
+  const keepalive = { everyMs: o.limits.keepAliveMs ?? KEEPALIVE_MS, answerMsMax: o.limits.keepAliveTimeoutMs ?? KEEPALIVE_TIMEOUT_MS };
+  const serveStream = (outbox: Outbox, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void => {
+    begin();
+    stream.on("close", end);
     const type = headers["content-type"];
+    if (type === "application/grpc" || type?.startsWith("application/grpc+") || type?.startsWith("application/grpc;")) {
+      if (others.isStreaming(headers[":path"] ?? "")) others.grpcStream(stream, headers);
+      else serveUnary(grpc, outbox, stream, headers);
+      return;
+    }
     if (type?.startsWith("application/grpc") && !type.startsWith("application/grpc-web")) {
-      if (headers[":method"] !== "POST") {
-        stream.respond({ ":status": 405 }, { endStream: true });
-        return;
-      }
-      if (others.isStreaming(headers[":path"] ?? "")) {
-        others.grpcStream(stream, headers);
-        return;
-      }
-      serveUnary(grpc, stream, headers);
+      refuseContentType(stream, type);
       return;
     }
     stream.on("error", () => undefined);
     const request = new Http2ServerRequest(stream, headers, { highWaterMark: 64 * 1024 }, Object.entries(headers).flat() as string[]);
-    const response = new Http2ServerResponse(stream);
-    others.handle(request, response);
+    others.handle(request, new Http2ServerResponse(stream));
+  };
+  http2.on("session", (session) => {
+    const outbox = new Outbox();
+    sessions.add(session);
+    session.setLocalWindowSize(8 * MIB);
+    session.on("error", (e) => o.logger.debug({ err: e.message }, "session ended with an error"));
+    session.on("close", () => sessions.delete(session));
+    session.on("stream", (stream, headers) => serveStream(outbox, stream, headers));
+    keepAlive(session, o.runtime, keepalive);
   });
-  const http1 = createHttp1({ keepAliveTimeout: 65_000, requestTimeout: 120_000 }, (request: IncomingMessage, response: ServerResponse) => {
-    calls++;
-    response.on("close", () => {
-      calls--;
-      if (calls === 0) onIdle?.();
-    });
+  http2.on("sessionError", (e: Error) => o.logger.debug({ err: e.message }, "session error"));
+  const http1 = serveHttp1(o.runtime, (request, response) => {
+    begin();
+    response.on("close", end);
     others.handle(request, response);
   });
 
@@ -135,25 +122,17 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => socket.destroy());
     socket.setNoDelay(true);
-    const stopWaiting = o.runtime.setTimer(30_000, () => socket.destroy());
-    const look = (): void => {
-      const chunk = socket.read() as Buffer | null;
-      if (chunk === null) return;
-      const n = Math.min(chunk.length, PREFACE.length);
-      const isHttp2 = chunk.subarray(0, n).equals(PREFACE.subarray(0, n));
-      if (isHttp2 && chunk.length < PREFACE.length) {
-        socket.unshift(chunk);
-        socket.once("readable", look);
-        return;
-      }
-      stopWaiting();
-      socket.removeListener("readable", look);
-      socket.unshift(chunk);
-      (isHttp2 ? http2 : http1).emit("connection", socket);
-    };
-    socket.once("readable", look);
-    socket.once("close", stopWaiting);
+    byFirstBytes(socket, o.runtime, (protocol) => {
+      if (protocol === "http2") http2.emit("connection", socket);
+      else http1(socket);
+    });
   };
+
+  const idle = (): Promise<void> =>
+    new Promise((resolve) => {
+      if (calls === 0) resolve();
+      else onIdle = resolve;
+    });
 
   const servers: Server[] = [];
   const addresses: { host: string; port: number }[] = [];
@@ -180,20 +159,36 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
     async drain(graceMs) {
       isDraining = true;
       for (const s of servers) s.close();
+      // GOAWAY; a session ends by itself when its last call has.
       for (const s of sessions) s.close();
-      if (calls === 0) return;
-      await new Promise<void>((resolve) => {
-        const stop = o.runtime.setTimer(graceMs, resolve);
-        onIdle = () => {
-          stop();
-          resolve();
-        };
+      o.health.endWatches();
+      let giveUp = (): void => undefined;
+      const graceIsOver = new Promise<void>((resolve) => {
+        giveUp = o.runtime.setTimer(graceMs, resolve);
       });
+      const allAreSent = idle()
+        // HTTP/2 writes what the turn before left, the GOAWAY at least.
+        .then(() => new Promise<void>((resolve) => setImmediate(resolve)))
+        .then(() => Promise.all([...sockets].map(flushed)));
+      await Promise.race([allAreSent, graceIsOver]);
+      giveUp();
     },
     async close() {
       for (const s of sessions) s.destroy();
       for (const s of sockets) s.destroy();
-      http1.close();
     },
   };
+}
+
+/** Resolves when what was written to the connection is on its way, or cannot be any more; nothing is written after it. */
+function flushed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.destroyed || socket.writableFinished) {
+      resolve();
+      return;
+    }
+    socket.once("finish", resolve);
+    socket.once("close", () => resolve());
+    socket.end();
+  });
 }

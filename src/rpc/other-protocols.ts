@@ -3,7 +3,7 @@
  * descriptors are loaded on the first such request.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2ServerRequest, Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { Http2ServerRequest, Http2ServerResponse, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { MethodTable } from "../api/call.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { HEALTH_SERVICE, type Health } from "./health.js";
@@ -16,6 +16,7 @@ export interface OtherProtocolsOptions {
   readonly logger: Logger;
   readonly runtime: Runtime;
   readonly receiveBytesMax: number;
+  readonly isDraining: () => boolean;
 }
 
 const STREAMING: ReadonlySet<string> = new Set([
@@ -37,12 +38,17 @@ export class OtherProtocols {
 
   /** A gRPC stream over HTTP/2: the general adapter speaks that too. */
   grpcStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    void import("node:http2").then(({ Http2ServerRequest: Request, Http2ServerResponse: Response }) => {
-      this.handle(new Request(stream, headers, {}, Object.entries(headers).flat() as string[]), new Response(stream));
-    });
+    stream.on("error", () => undefined);
+    this.handle(new Http2ServerRequest(stream, headers, {}, Object.entries(headers).flat() as string[]), new Http2ServerResponse(stream));
   }
 
   handle(request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): void {
+    if (this.o.isDraining()) {
+      // Every one of these protocols reads it as UNAVAILABLE.
+      response.statusCode = 503;
+      response.end();
+      return;
+    }
     this.adapter ??= import("./connect/adapter.js").then((m) => m.connectAdapter(this.o));
     this.adapter.then(
       (handle) => handle(request, response),

@@ -82,7 +82,7 @@ export class RunState {
   searchAttributes: SearchAttributes | undefined;
   /** Ephemeral: never stored. */
   queries: readonly PendingQuery[] = [];
-  /** Every request id applied to the run, when that is known without asking the store: from its start in this process on. */
+  /** Every request id applied to the run and those that it continues, when that is known without asking the store: from its start in this process on. */
   knownRequestIds: Set<string> | undefined;
   /** Estimate that limit.mutableStateSize is compared with. */
   stateSizeBytes = EMPTY_STATE_BYTES;
@@ -179,6 +179,8 @@ export class RunDraft {
   readonly doneTransfers: number[] = [];
   /** Set when the visibility row changes. */
   visibility: VisibilityRow | undefined;
+  /** The run that this one continues. */
+  predecessor: RunState | undefined;
   /** The run and all its rows go. */
   removed = false;
   /** Whether anything but ephemeral state changed. */
@@ -309,7 +311,11 @@ export class RunDraft {
     s.memo = this.memo;
     s.searchAttributes = this.searchAttributes;
     s.queries = this.queries;
-    if (this.isNew) s.knownRequestIds = new Set();
+    if (this.isNew) {
+      // A caller that asks again may find the next run: what the one before has taken is taken.
+      const before = this.predecessor === undefined ? new Set<string>() : this.predecessor.knownRequestIds;
+      s.knownRequestIds = before === undefined ? undefined : new Set(before);
+    }
     if (s.knownRequestIds !== undefined) {
       for (const r of this.requestIds) s.knownRequestIds.add(r.id);
       if (s.knownRequestIds.size > KNOWN_REQUEST_IDS_MAX) s.knownRequestIds = undefined;

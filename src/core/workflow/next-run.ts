@@ -127,6 +127,7 @@ export function continueAsNewRun(
 /** Opens the next run. The closed one keeps nothing that the new one goes on with. */
 export function beginNextRun(run: Run, next: NewRun): void {
   const child = createRun(run.ctx, next);
+  child.draft.predecessor = run.draft.base;
   child.info.startRequestId = uuidV4(run.ctx.random.bytes16());
   beginFirstTask(child);
 }

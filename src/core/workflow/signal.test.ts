@@ -66,6 +66,18 @@ describe("a signal", () => {
     expect(() => world.signal("3")).toThrow("exceeded workflow execution limit for signal events");
   });
 
+  it("is put off while a workflow that could not close, because of another one, has its next task", () => {
+    world.start();
+    const task = world.task();
+    world.signal("1");
+    expect(world.complete(task, [c.complete()]).refused?.message).toBe("UnhandledCommand");
+    world.signal("before it starts");
+    const again = world.task();
+    expect(() => world.signal("2")).toThrow("workflow operation can not be applied because workflow is closing");
+    world.complete(again, [c.complete()]);
+    expect(world.types().at(-1)).toBe("WORKFLOW_EXECUTION_COMPLETED");
+  });
+
   it("is not accepted by a closed workflow", () => {
     world.running();
     terminate();

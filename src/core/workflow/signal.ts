@@ -2,13 +2,14 @@
 
 import type { Link } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
-import { invalidArgument, notFound } from "../../api/service-error.js";
+import { ResourceExhaustedCause, ResourceExhaustedScope } from "../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+import { invalidArgument, notFound, resourceExhausted } from "../../api/service-error.js";
 import type { ExecutionAddress, InputOf } from "../input.js";
 import type { Replies } from "../transition.js";
 import { terminateRun } from "./close.js";
 import { type Context, Need, type Run } from "./context.js";
 import type { RunState } from "./mutable-state.js";
-import { scheduleWorkflowTask } from "./workflow-task.js";
+import { isTaskRunning, scheduleWorkflowTask } from "./workflow-task.js";
 
 export const WORKFLOW_NOT_FOUND = "workflow execution not found";
 export const WORKFLOW_COMPLETED = "workflow execution already completed";
@@ -64,6 +65,13 @@ export function addSignal(
   if (!options.first && isApplied(run, signal.requestId)) return 0;
   const max = run.ctx.env.config.limits.signalsPerExecutionMax;
   if (max > 0 && run.info.signalCount >= max) throw invalidArgument("exceeded workflow execution limit for signal events");
+  // The workflow wanted to close and could not, because something had come: it gets one task without more coming.
+  if (run.info.closeAttempted && isTaskRunning(run.draft))
+    throw resourceExhausted(
+      "workflow operation can not be applied because workflow is closing",
+      ResourceExhaustedCause.BUSY_WORKFLOW,
+      ResourceExhaustedScope.NAMESPACE,
+    );
   const event = run.add(
     EventType.WORKFLOW_EXECUTION_SIGNALED,
     "workflowExecutionSignaledEventAttributes",

@@ -6,7 +6,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { type DescMethod, type DescService, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
-import { Code as ConnectCode, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
+import {
+  Code as ConnectCode,
+  ConnectError,
+  type ConnectRouter,
+  createContextKey,
+  createContextValues,
+  type HandlerContext,
+} from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { Health as HealthDesc } from "../../../gen/es/grpc/health/v1/health_pb.js";
 import { ServerReflection as ReflectionV1 } from "../../../gen/es/grpc/reflection/v1/reflection_pb.js";
@@ -17,22 +24,26 @@ import { WorkflowService } from "../../../gen/es/temporal/api/workflowservice/v1
 import type { Call, Method } from "../../api/call.js";
 import { ServiceError } from "../../api/service-error.js";
 import { decode, encode } from "../../api/wire.js";
+import { metadataValue } from "../grpc/metadata.js";
 import type { OtherProtocolsOptions } from "../other-protocols.js";
-import { reflect } from "../reflection/reflection.js";
+import { Reflection } from "../reflection/reflection.js";
 
 type Handle = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => void;
 
 const SERVICES: readonly DescService[] = [WorkflowService, OperatorService, TestService, HealthDesc];
+const REFLECTION: readonly DescService[] = [ReflectionV1, ReflectionV1Alpha];
+/** "ip:port" of the caller: of a request's socket, which Connect does not show. */
+const PEER = createContextKey("");
 
 export function connectAdapter(o: OtherProtocolsOptions): Handle {
   const handler = connectNodeAdapter({
     readMaxBytes: o.receiveBytesMax,
+    contextValues: ({ socket }) => createContextValues().set(PEER, `${socket.remoteAddress}:${socket.remotePort}`),
     routes: (router: ConnectRouter) => {
       for (const service of SERVICES) router.service(service, implementation(o, service));
-      for (const reflection of [ReflectionV1, ReflectionV1Alpha])
-        router.service(reflection, {
-          serverReflectionInfo: (requests: AsyncIterable<Message>) => reflect(requests as never, [...SERVICES, ReflectionV1, ReflectionV1Alpha]),
-        } as never);
+      const reflection = new Reflection([...SERVICES, ...REFLECTION]);
+      for (const service of REFLECTION)
+        router.service(service, { serverReflectionInfo: (requests: AsyncIterable<Message>) => reflection.answers(requests as never) } as never);
     },
   });
   return handler as unknown as Handle;
@@ -53,14 +64,24 @@ function implementation(o: OtherProtocolsOptions, service: DescService): never {
 async function unary(o: OtherProtocolsOptions, desc: DescMethod, method: Method, request: Message, context: HandlerContext): Promise<Message> {
   const call = new ConnectCall(o, method.path, context);
   try {
-    const reply = await o.chain.run(method, decode(method.input, toBinary(desc.input, request)), call);
-    return fromBinary(desc.output, encode(method.output, reply as never));
+    const reply = o.chain.run(method, decode(method.input, toBinary(desc.input, request)), call);
+    return fromBinary(desc.output, encode(method.output, (await Promise.race([reply, gone(context.signal)])) as never));
   } catch (e) {
+    if (!(e instanceof ServiceError || e instanceof ConnectError)) o.logger.error({ err: e, method: method.path }, "reply cannot be converted");
     throw toConnectError(e);
   }
 }
 
+/** Rejects when the caller has gone or its deadline has passed: a handler may be slow to notice, or not notice at all. */
+function gone(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(ConnectError.from(signal.reason));
+    else signal.addEventListener("abort", () => reject(ConnectError.from(signal.reason)), { once: true });
+  });
+}
+
 function toConnectError(e: unknown): ConnectError {
+  if (e instanceof ConnectError) return e;
   if (!(e instanceof ServiceError)) return new ConnectError("internal error", ConnectCode.Internal);
   const error = new ConnectError(e.message, e.code as number as ConnectCode);
   error.details = e.details.map((d) => ({ type: d.typeName, value: d.value }));
@@ -80,7 +101,7 @@ class ConnectCall implements Call {
   }
 
   get peer(): string {
-    return "";
+    return this.context.values.get(PEER);
   }
 
   get cancelled(): boolean {
@@ -88,7 +109,7 @@ class ConnectCall implements Call {
   }
 
   metadata(key: string): string | undefined {
-    return this.context.requestHeader.get(key) ?? undefined;
+    return metadataValue({ [key]: this.context.requestHeader.get(key) ?? undefined }, key);
   }
 
   onCancel(f: () => void): () => void {
@@ -105,16 +126,24 @@ class ConnectCall implements Call {
 /** The status now, and again whenever it changes. A service that is not known is told as such, not refused. */
 async function* watch(o: OtherProtocolsOptions, service: string, context: HandlerContext): AsyncGenerator<{ status: number }> {
   const SERVICE_UNKNOWN = 3;
-  for (;;) {
-    let wake = (): void => undefined;
-    const changed = new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-    const stop = o.health.onChange(wake);
-    context.signal.addEventListener("abort", wake, { once: true });
-    yield { status: o.health.status(service) ?? SERVICE_UNKNOWN };
-    if (!context.signal.aborted) await changed;
+  let wake = (): void => undefined;
+  const stop = o.health.onChange(() => wake());
+  context.signal.addEventListener("abort", () => wake(), { once: true });
+  let told: number | undefined;
+  try {
+    while (!context.signal.aborted) {
+      // Before the status is read: a change while the caller takes it is not missed.
+      const changed = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      const { isEnding } = o.health;
+      const status = o.health.status(service) ?? SERVICE_UNKNOWN;
+      if (status !== told) yield { status };
+      told = status;
+      if (isEnding) throw new ConnectError("server is shutting down", ConnectCode.Unavailable);
+      await changed;
+    }
+  } finally {
     stop();
-    if (context.signal.aborted) return;
   }
 }

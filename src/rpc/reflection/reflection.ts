@@ -13,12 +13,19 @@ interface Request {
 const NOT_FOUND = 5;
 const INVALID_ARGUMENT = 3;
 
-export async function* reflect(requests: AsyncIterable<Request>, services: readonly DescService[]): AsyncGenerator<object> {
-  const files = new Map<string, DescFile>();
-  for (const s of services) collect(s.file, files);
-  const registry = createRegistry(...[...files.values()]);
-  for await (const request of requests)
-    yield { validHost: request.host, originalRequest: request, messageResponse: answer(request, services, files, registry) };
+export class Reflection {
+  private readonly files = new Map<string, DescFile>();
+  private readonly registry: Registry;
+
+  constructor(private readonly services: readonly DescService[]) {
+    for (const s of services) collect(s.file, this.files);
+    this.registry = createRegistry(...this.files.values());
+  }
+
+  async *answers(requests: AsyncIterable<Request>): AsyncGenerator<object> {
+    for await (const request of requests)
+      yield { validHost: request.host, originalRequest: request, messageResponse: answer(request, this.services, this.files, this.registry) };
+  }
 }
 
 function collect(file: DescFile, into: Map<string, DescFile>): void {
