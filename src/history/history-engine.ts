@@ -21,6 +21,7 @@ import { beginsBatch } from "../core/workflow/event-factory.js";
 import { type EventBatch, Kind, type RunDraft, RunState } from "../core/workflow/mutable-state.js";
 import { transferInput, transferResult } from "../core/workflow/transfer.js";
 import { assert } from "../lib/assert.js";
+import { fingerprint32 } from "../lib/fingerprint32.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { BacklogKey } from "../persistence/batch.js";
 import type { Store } from "../persistence/store.js";
@@ -1032,10 +1033,7 @@ class TurnEnv implements Env {
   }
 }
 
-/** Shard of an execution: fixed at creation, a column here and the leading key on databases with many nodes. */
+/** Shard of an execution, as the official server computes it: fixed at creation, a column here and the leading key on databases with many nodes. */
 function shardOf(info: { namespaceId: string; workflowId: string }): number {
-  let h = 0x811c9dc5;
-  const text = `${info.namespaceId}_${info.workflowId}`;
-  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
-  return ((h >>> 0) % SHARD_COUNT) + 1;
+  return (fingerprint32(Buffer.from(`${info.namespaceId}_${info.workflowId}`)) % SHARD_COUNT) + 1;
 }

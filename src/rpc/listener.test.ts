@@ -4,6 +4,8 @@ import { connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { Client, credentials, type ServiceError as GrpcError } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { WorkflowService } from "../../gen/wire/temporal/api/workflowservice/v1/service.js";
+import type { Method } from "../api/call.js";
 import { decode, encode } from "../api/wire.js";
 import { Gate, type ListenerUnderTest, type Message, MessageType, openListenerUnderTest, path } from "./listener-under-test.js";
 import { reply, WireClient } from "./wire-client.js";
@@ -12,6 +14,20 @@ const MIB = 1024 * 1024;
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
 const HEALTH_REQUEST = "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+
+/** One that the other protocols know too. */
+const LONG_POLL = {
+  ...WorkflowService.methods.PollWorkflowTaskQueue,
+  service: WorkflowService.typeName,
+  handler: async () => {
+    waiting.open();
+    await answerWaiting.opened;
+    return { attempt: 7 };
+  },
+  permission: "none",
+  priority: 0,
+  longPoll: true,
+} as unknown as Method;
 
 let server: ListenerUnderTest;
 let waiting: Gate;
@@ -25,6 +41,7 @@ beforeEach(async () => {
   clients = [];
   sockets = [];
   server = await openListenerUnderTest({
+    others: [LONG_POLL],
     handlers: {
       Wait: () => {
         waiting.open();
@@ -163,6 +180,17 @@ describe("an HTTP/1.1 request", () => {
     server.runtime.advance(1);
     await Promise.all([slow.ended, second.ended]);
     await until(() => server.runtime.timers.size === 0);
+  });
+});
+
+describe("an HTTP/1.1 call", () => {
+  it("may take as long as it takes once its request is whole", async () => {
+    const slow = await raw();
+    slow.socket.write(HEALTH_REQUEST.replace("/grpc.health.v1.Health/Check", LONG_POLL.path));
+    await waiting.opened;
+    server.runtime.advance(600_000);
+    answerWaiting.open({ workflowId: "", runId: "" });
+    await slow.tells('"attempt":7');
   });
 });
 

@@ -1,8 +1,10 @@
 /**
  * The real binary under the official TypeScript SDK, killed with SIGKILL at random moments on one file. Afterwards everything that
- * was acknowledged must be there: each start, each signal once, each workflow finished, and lists that agree.
+ * was acknowledged must be there: each start, each signal once, each workflow finished, and lists that agree. Histories tell what
+ * each kill cut through. Other kills hit a server that is still making its file.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Client, Connection } from "@temporalio/client";
 import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
@@ -18,6 +20,18 @@ export interface CrashReport {
   invented: number;
   stuck: number;
   listWrong: number;
+  /** Servers that did not start on what a kill had left of a file in the making. */
+  unusable: number;
+  /** Kills that cut through one of these. */
+  during: { activity: number; timer: number; child: number; continueAsNew: number; schema: number };
+}
+
+export interface CrashOptions {
+  readonly kills: number;
+  /** Of a server that makes its file. */
+  readonly schemaKills: number;
+  readonly clients: number;
+  readonly meanMs: number;
 }
 
 const until = async (what: () => Promise<boolean> | boolean, timeoutMs: number): Promise<boolean> => {
@@ -29,12 +43,13 @@ const until = async (what: () => Promise<boolean> | boolean, timeoutMs: number):
   }
 };
 
-export async function crashTest(kills: number, clients: number, meanMs: number): Promise<CrashReport> {
+export async function crashTest({ kills, schemaKills, clients, meanMs }: CrashOptions): Promise<CrashReport> {
   Runtime.install({ logger: new DefaultLogger("ERROR", () => undefined), telemetryOptions: { logging: { forward: {}, filter: "OFF" } } });
   const db = join(temporaryDirectory(), "crash.db");
   const first = await startServer(["--db-filename", db]);
   const port = first.address.slice(first.address.lastIndexOf(":") + 1);
   let server: ChildProcess = first.child;
+  const killed: number[] = [];
   const listening = async (): Promise<boolean> =>
     Connection.connect({ address: first.address, connectTimeout: 1000 }).then(
       async (c) => {
@@ -45,6 +60,7 @@ export async function crashTest(kills: number, clients: number, meanMs: number):
     );
   const restart = async (): Promise<void> => {
     const exited = new Promise<void>((resolve) => server.once("exit", () => resolve()));
+    killed.push(Date.now());
     server.kill("SIGKILL");
     await exited;
     server = spawn(BINARY, ["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", port, "--db-filename", db], { stdio: "ignore" });
@@ -55,7 +71,12 @@ export async function crashTest(kills: number, clients: number, meanMs: number):
     connection: native,
     taskQueue: "crash",
     workflowsPath: join(import.meta.dirname, "workflows.ts"),
-    activities: { echo: async (v: string) => v },
+    activities: {
+      echo: async (v: string) => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        return v;
+      },
+    },
   });
   const running = worker.run().catch(() => undefined);
   const connection = await Connection.connect({ address: first.address });
@@ -87,6 +108,10 @@ export async function crashTest(kills: number, clients: number, meanMs: number):
             () => undefined,
           );
       }
+      // The others stay open until the end of all kills. To wait keeps clients from running ahead of the one worker.
+      if (j % 8 === 0) continue;
+      await client.withDeadline(Date.now() + 5_000, () => handle.signal("s", "end")).catch(() => undefined);
+      await client.withDeadline(Date.now() + 20_000, () => handle.result()).catch(() => undefined);
     }
   };
   const drivers = Array.from({ length: clients }, (_, i) => drive(i));
@@ -97,32 +122,36 @@ export async function crashTest(kills: number, clients: number, meanMs: number):
   stopping = true;
   await Promise.all(drivers);
 
-  const report: CrashReport = { kills, starts: acked.size, signals: 0, lostStarts: 0, lostSignals: 0, twice: 0, invented: 0, stuck: 0, listWrong: 0 };
-  await Promise.all(
-    [...acked.keys()].map((id) =>
-      client.workflow
-        .getHandle(id)
-        .signal("s", "end")
-        .catch(() => void report.lostStarts++),
-    ),
-  );
-  await Promise.all(
-    [...acked].map(async ([id, sent]) => {
-      const got = (await client.withDeadline(Date.now() + 60_000, () => client.workflow.getHandle(id).result()).catch(() => undefined)) as
-        | string[]
-        | undefined;
-      if (got === undefined) {
-        report.stuck++;
-        return;
-      }
-      report.signals += sent.length;
-      report.twice += got.length - new Set(got).size;
-      for (const v of got) if (maybe.get(id)?.has(v) !== true) report.invented++;
-      for (const v of sent) if (!got.includes(v)) report.lostSignals++;
-    }),
-  );
+  const report: CrashReport = {
+    kills: kills + schemaKills,
+    starts: acked.size,
+    signals: 0,
+    lostStarts: 0,
+    lostSignals: 0,
+    twice: 0,
+    invented: 0,
+    stuck: 0,
+    listWrong: 0,
+    unusable: 0,
+    during: { activity: 0, timer: 0, child: 0, continueAsNew: 0, schema: 0 },
+  };
+  await someAtATime([...acked], async ([id, sent]) => {
+    const handle = client.workflow.getHandle(id);
+    // Many have been told to end before; those that have ended are still known.
+    await handle.signal("s", "end").catch(() => handle.describe().catch(() => void report.lostStarts++));
+    const got = (await client.withDeadline(Date.now() + 60_000, () => handle.result()).catch(() => undefined)) as string[] | undefined;
+    if (got === undefined) {
+      report.stuck++;
+      return;
+    }
+    report.signals += sent.length;
+    report.twice += got.length - new Set(got).size;
+    for (const v of got) if (maybe.get(id)?.has(v) !== true) report.invented++;
+    for (const v of sent) if (!got.includes(v)) report.lostSignals++;
+  });
   const { count } = await client.workflow.count("WorkflowType = 'collect' AND ExecutionStatus = 'Completed'");
   if (count < acked.size - report.stuck) report.listWrong++;
+  await countCuts(client, [...acked.keys()], killed, report);
   worker.shutdown();
   await running;
   await native.close();
@@ -130,5 +159,94 @@ export async function crashTest(kills: number, clients: number, meanMs: number):
   const ended = new Promise<void>((resolve) => server.once("exit", () => resolve()));
   server.kill("SIGTERM");
   await ended;
+  for (let i = 0; i < schemaKills; i++) await killWhileMaking(report);
   return report;
+}
+
+const AT_A_TIME = 200;
+
+/** Thousands of calls at once would be a test of something else. */
+async function someAtATime<T>(items: readonly T[], f: (item: T) => Promise<unknown>): Promise<void> {
+  const left = [...items];
+  const take = async (): Promise<void> => {
+    for (let item = left.pop(); item !== undefined; item = left.pop()) await f(item);
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, take));
+}
+
+/** What was under way at each kill, from the histories of every run. */
+async function countCuts(client: Client, workflowIds: readonly string[], killed: readonly number[], report: CrashReport): Promise<void> {
+  type Span = keyof Omit<CrashReport["during"], "schema">;
+  const cut: Record<Span, Set<number>> = { activity: new Set(), timer: new Set(), child: new Set(), continueAsNew: new Set() };
+  const span = (kind: Span, from: number, to: number): void => {
+    for (const at of killed) if (from <= at && at < to) cut[kind].add(at);
+  };
+  const read = async (workflowId: string): Promise<void> => {
+    let continuedAt: number | undefined;
+    for (let runId: string | undefined = await firstRun(client, workflowId); runId !== undefined; ) {
+      const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+      runId = undefined;
+      const begun = new Map<number, number>();
+      for (const e of history.events ?? []) {
+        const at = Number(e.eventTime?.seconds ?? 0) * 1000 + (e.eventTime?.nanos ?? 0) / 1e6;
+        const begins =
+          e.activityTaskScheduledEventAttributes ?? e.timerStartedEventAttributes ?? e.startChildWorkflowExecutionInitiatedEventAttributes;
+        if (begins) begun.set(Number(e.eventId), at);
+        const activity = e.activityTaskCompletedEventAttributes?.scheduledEventId;
+        const timer = e.timerFiredEventAttributes?.startedEventId;
+        const child = e.childWorkflowExecutionCompletedEventAttributes?.initiatedEventId;
+        if (activity) span("activity", begun.get(Number(activity)) ?? at, at);
+        if (timer) span("timer", begun.get(Number(timer)) ?? at, at);
+        if (child) span("child", begun.get(Number(child)) ?? at, at);
+        if (e.workflowTaskCompletedEventAttributes && continuedAt !== undefined) {
+          span("continueAsNew", continuedAt, at);
+          continuedAt = undefined;
+        }
+        const next = e.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
+        if (next) {
+          runId = next;
+          continuedAt = at;
+        }
+      }
+    }
+  };
+  await someAtATime(workflowIds, read);
+  for (const kind of Object.keys(cut) as Span[]) report.during[kind] = cut[kind].size;
+}
+
+async function firstRun(client: Client, workflowId: string): Promise<string | undefined> {
+  const { raw } = await client.workflow.getHandle(workflowId).describe();
+  return raw.workflowExtendedInfo ? (raw.workflowExecutionInfo?.firstRunId ?? undefined) : undefined;
+}
+
+/** A server that is making its file is killed; the next one on that file must be usable. */
+async function killWhileMaking(report: CrashReport): Promise<void> {
+  const directory = temporaryDirectory();
+  const db = join(directory, "making.db");
+  const child = spawn(BINARY, ["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", "0", "--db-filename", db], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  let isReady = false;
+  child.stdout.on("data", (d: Buffer) => {
+    if (d.includes("{")) isReady = true;
+  });
+  await until(() => existsSync(db), 20_000);
+  await new Promise((resolve) => setTimeout(resolve, Math.random() * 25));
+  if (!isReady) report.during.schema++;
+  child.kill("SIGKILL");
+  await exited;
+  try {
+    const server = await startServer(["--db-filename", db]);
+    const connection = await Connection.connect({ address: server.address });
+    const client = new Client({ connection });
+    const handle = await client.workflow.start("collect", { taskQueue: "crash", workflowId: "after" });
+    if ((await handle.describe()).status.name !== "RUNNING") report.unusable++;
+    await connection.close();
+    if ((await server.stop()) !== 0) report.unusable++;
+  } catch {
+    report.unusable++;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 }

@@ -3,23 +3,28 @@
  * as with a real SDK. Ids come from small sets, so that collisions happen.
  */
 import type { Command } from "../../gen/wire/temporal/api/command/v1/message.js";
+import { Payload } from "../../gen/wire/temporal/api/common/v1/message.js";
 import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
 import { ParentClosePolicy } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import { duration } from "../../src/api/time.js";
-import type { Init } from "../../src/api/wire.js";
+import { encode, type Init } from "../../src/api/wire.js";
 import { Random } from "../../src/lib/random.js";
 
 type Step =
-  | { kind: "activity"; retries: boolean }
+  | { kind: "activity"; type: "flaky" | "plain" | "fails"; isEager: boolean }
   | { kind: "activityCanceled" }
   | { kind: "timer"; micros: number }
   | { kind: "timerCanceled" }
   | { kind: "child"; policy: ParentClosePolicy }
+  /** A child that is canceled, or that has too little time. */
+  | { kind: "childCanceled" }
+  | { kind: "childTimed" }
   | { kind: "signalOther"; target: string }
   | { kind: "cancelOther"; target: string }
   | { kind: "marker" }
-  | { kind: "memo" };
+  | { kind: "memo" }
+  | { kind: "searchAttribute" };
 
 export const QUEUE = "sim";
 
@@ -35,11 +40,15 @@ export function stepsOf(workflowId: string): Step[] {
   const n = r.uint32() % 5;
   const out: Step[] = [];
   for (let i = 0; i < n; i++)
-    switch (r.uint32() % (depth > 2 ? 7 : 9)) {
+    switch (r.uint32() % (depth > 2 ? 8 : 15)) {
       case 0:
       case 1:
-        out.push({ kind: "activity", retries: r.uint32() % 2 === 0 });
+      case 13:
+      case 14: {
+        const type = (["flaky", "plain", "plain", "fails"] as const)[r.uint32() % 4] ?? "plain";
+        out.push({ kind: "activity", type, isEager: r.uint32() % 4 === 0 });
         break;
+      }
       case 2:
         out.push({ kind: "timer", micros: (r.uint32() % 5000) * 1000 });
         break;
@@ -56,6 +65,13 @@ export function stepsOf(workflowId: string): Step[] {
         out.push({ kind: "activityCanceled" });
         break;
       case 7:
+        out.push({ kind: "searchAttribute" });
+        break;
+      case 8:
+        out.push(r.uint32() % 2 === 0 ? { kind: "childCanceled" } : { kind: "childTimed" });
+        break;
+      case 9:
+      case 10:
         out.push({
           kind: "child",
           policy: [ParentClosePolicy.TERMINATE, ParentClosePolicy.ABANDON, ParentClosePolicy.REQUEST_CANCEL][r.uint32() % 3] as ParentClosePolicy,
@@ -149,6 +165,15 @@ export function progressOf(events: readonly HistoryEvent[]): Progress {
           p.done.add(k);
         }
         break;
+      case "upsertWorkflowSearchAttributesEventAttributes":
+        // Its value is the step's name.
+        for (const payload of Object.values(a.value.searchAttributes?.indexedFields ?? {})) {
+          const name = /"(s\d)"/.exec(Buffer.from(payload).toString("latin1"))?.[1];
+          if (name === undefined) continue;
+          p.begun.add(name);
+          p.done.add(name);
+        }
+        break;
       case "workflowExecutionCancelRequestedEventAttributes":
         p.cancelRequested = true;
         break;
@@ -174,8 +199,10 @@ export function nextCommands(workflowId: string, events: readonly HistoryEvent[]
     if (p.done.has(name)) continue;
     if (p.begun.has(name)) {
       const id = p.scheduled.get(name) ?? 0;
-      if (step.kind === "timerCanceled")
+      if (step.kind === "timerCanceled") {
         out.push(command(CommandType.CANCEL_TIMER, { case: "cancelTimerCommandAttributes", value: { timerId: name } }));
+        continue;
+      }
       if (
         step.kind === "activityCanceled" &&
         !events.some((e) => e.attributes.case === "activityTaskCancelRequestedEventAttributes" && e.attributes.value.scheduledEventId === id)
@@ -183,9 +210,26 @@ export function nextCommands(workflowId: string, events: readonly HistoryEvent[]
         out.push(
           command(CommandType.REQUEST_CANCEL_ACTIVITY_TASK, { case: "requestCancelActivityTaskCommandAttributes", value: { scheduledEventId: id } }),
         );
-      if (step.kind === "timerCanceled") continue;
+      if (step.kind === "childCanceled" && !p.begun.has(`${name}c`))
+        out.push(
+          command(CommandType.REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION, {
+            case: "requestCancelExternalWorkflowExecutionCommandAttributes",
+            value: { workflowId: `${workflowId}/${name}`, control: `${name}c`, childWorkflowOnly: true },
+          }),
+        );
       return out;
     }
+    const timer = (timerId: string, micros: number): void => {
+      out.push(command(CommandType.START_TIMER, { case: "startTimerCommandAttributes", value: { timerId, startToFireTimeout: duration(micros) } }));
+    };
+    const child = (more: { parentClosePolicy?: ParentClosePolicy; workflowRunTimeout?: ReturnType<typeof duration> }): void => {
+      out.push(
+        command(CommandType.START_CHILD_WORKFLOW_EXECUTION, {
+          case: "startChildWorkflowExecutionCommandAttributes",
+          value: { workflowId: `${workflowId}/${name}`, workflowType: { name: "sim" }, taskQueue: { name: QUEUE }, ...more },
+        }),
+      );
+    };
     switch (step.kind) {
       case "activity":
       case "activityCanceled":
@@ -194,36 +238,34 @@ export function nextCommands(workflowId: string, events: readonly HistoryEvent[]
             case: "scheduleActivityTaskCommandAttributes",
             value: {
               activityId: name,
-              activityType: { name: step.kind === "activity" && step.retries ? "flaky" : "plain" },
+              activityType: { name: step.kind === "activity" ? step.type : "waits" },
               taskQueue: { name: QUEUE },
               startToCloseTimeout: duration(20_000_000),
               scheduleToCloseTimeout: duration(300_000_000),
               heartbeatTimeout: duration(5_000_000),
-              retryPolicy: { initialInterval: duration(100_000), maximumAttempts: 4 },
+              retryPolicy: { initialInterval: duration(100_000), maximumAttempts: step.kind === "activity" && step.isEager ? 1 : 4 },
+              requestEagerExecution: step.kind === "activity" && step.isEager,
             },
           }),
         );
+        // Something must happen for the workflow to think again.
+        if (step.kind === "activityCanceled") timer(`${name}t`, 30_000);
         break;
       case "timer":
-        out.push(
-          command(CommandType.START_TIMER, {
-            case: "startTimerCommandAttributes",
-            value: { timerId: name, startToFireTimeout: duration(step.micros) },
-          }),
-        );
+        timer(name, step.micros);
         break;
       case "timerCanceled":
-        out.push(
-          command(CommandType.START_TIMER, { case: "startTimerCommandAttributes", value: { timerId: name, startToFireTimeout: duration(50_000) } }),
-        );
+        timer(name, 60_000_000);
+        timer(`${name}t`, 30_000);
         break;
       case "child":
-        out.push(
-          command(CommandType.START_CHILD_WORKFLOW_EXECUTION, {
-            case: "startChildWorkflowExecutionCommandAttributes",
-            value: { workflowId: `${workflowId}/${name}`, workflowType: { name: "sim" }, taskQueue: { name: QUEUE }, parentClosePolicy: step.policy },
-          }),
-        );
+        child({ parentClosePolicy: step.policy });
+        break;
+      case "childCanceled":
+        child({});
+        break;
+      case "childTimed":
+        child({ workflowRunTimeout: duration(200_000) });
         break;
       case "signalOther":
         out.push(
@@ -252,6 +294,18 @@ export function nextCommands(workflowId: string, events: readonly HistoryEvent[]
           }),
         );
         continue;
+      case "searchAttribute":
+        out.push(
+          command(CommandType.UPSERT_WORKFLOW_SEARCH_ATTRIBUTES, {
+            case: "upsertWorkflowSearchAttributesCommandAttributes",
+            value: {
+              searchAttributes: {
+                indexedFields: { Word: encode(Payload, { metadata: { encoding: Buffer.from("json/plain") }, data: Buffer.from(`"${name}"`) }) },
+              },
+            },
+          }),
+        );
+        continue;
     }
     return out;
   }
@@ -259,6 +313,10 @@ export function nextCommands(workflowId: string, events: readonly HistoryEvent[]
   const isFirst = started?.case === "workflowExecutionStartedEventAttributes" && started.value.continuedExecutionRunId === "";
   if (continues && isFirst && hash(workflowId) % 4 === 0)
     out.push(command(CommandType.CONTINUE_AS_NEW_WORKFLOW_EXECUTION, { case: "continueAsNewWorkflowExecutionCommandAttributes", value: {} }));
+  else if (hash(workflowId) % 4 === 1)
+    out.push(
+      command(CommandType.FAIL_WORKFLOW_EXECUTION, { case: "failWorkflowExecutionCommandAttributes", value: { failure: { message: "as it does" } } }),
+    );
   else out.push(command(CommandType.COMPLETE_WORKFLOW_EXECUTION, { case: "completeWorkflowExecutionCommandAttributes", value: {} }));
   return out;
 }

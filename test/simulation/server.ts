@@ -1,4 +1,5 @@
-/** The real core, engine and matching over a memory store and a simulated runtime: one life of a server process. */
+/** The real core, engine and matching over a store and a simulated runtime: one life of a server process. */
+import { IndexedValueType } from "../../gen/wire/temporal/api/enums/v1/common.js";
 import { defaultConfig } from "../../src/config/dynamic-config.js";
 import { apply as realApply } from "../../src/core/engine.js";
 import type { NamespaceDirectory, NamespaceView } from "../../src/core/namespace-view.js";
@@ -9,7 +10,7 @@ import type { Logger } from "../../src/lib/runtime.js";
 import { DEFAULT_MATCHING_LIMITS } from "../../src/matching/limits.js";
 import { MatchingEngine } from "../../src/matching/matching-engine.js";
 import { QUEUE_REGISTRY_KIND, QueueKeys } from "../../src/matching/queue-keys.js";
-import type { MemoryStore } from "../../src/persistence/memory/store.js";
+import type { Store } from "../../src/persistence/store.js";
 import type { SimRuntime } from "./sim-runtime.js";
 
 export const NAMESPACE: NamespaceView = {
@@ -18,7 +19,7 @@ export const NAMESPACE: NamespaceView = {
   key: 1,
   retention: 86_400_000_000,
   state: 1,
-  searchAttributes: new Map(),
+  searchAttributes: new Map([["Word", { id: 1, type: IndexedValueType.KEYWORD }]]),
 };
 
 const DIRECTORY: NamespaceDirectory = {
@@ -31,12 +32,17 @@ export interface SimServer {
   readonly matching: MatchingEngine;
 }
 
-export async function startSimServer(
-  store: MemoryStore,
-  runtime: SimRuntime,
-  logger: Logger,
-  options: { sameBatchTransfers: boolean; apply?: typeof realApply; onBug: (error: unknown, input: unknown) => void; onFatal: () => void },
-): Promise<SimServer> {
+export interface SimServerOptions {
+  /** Asked for each transfer task. */
+  readonly sameBatchTransfers: () => boolean;
+  readonly apply?: typeof realApply;
+  /** Default: `NAMESPACE` alone. */
+  readonly namespaces?: NamespaceDirectory;
+  readonly onBug: (error: unknown, input: unknown) => void;
+  readonly onFatal: () => void;
+}
+
+export async function startSimServer(store: Store, runtime: SimRuntime, logger: Logger, options: SimServerOptions): Promise<SimServer> {
   const config = defaultConfig();
   const registry = await store.loadRegistry();
   const matching = new MatchingEngine({
@@ -51,11 +57,13 @@ export async function startSimServer(
     runtime,
     logger,
     config: () => config,
-    namespaces: () => DIRECTORY,
+    namespaces: () => options.namespaces ?? DIRECTORY,
     dispatcher: matching,
     apply: options.apply ?? realApply,
     keysRecord: registry.find((r) => r.kind === KEYS_REGISTRY_KIND)?.value,
-    sameBatchTransfers: options.sameBatchTransfers,
+    get sameBatchTransfers() {
+      return options.sameBatchTransfers();
+    },
     onBug: (report) => {
       options.onBug(report.error, report.input);
       return "";

@@ -1,0 +1,192 @@
+/**
+ * Power cuts. The real server runs under load on files that freeze.c watches; from what it wrote down come disk images, each as a
+ * power cut at one sync would leave it, and each must hold what was acknowledged by then. SIGKILL keeps the page cache, so it
+ * cannot prove that anything was synced: this can.
+ *
+ * A server lives several times on one file: it is stopped, killed, and left. Every image is read by the store (check-image.ts);
+ * some are taken up by the engine in this process (finish-image.ts), some by the real binary, until every workflow has ended.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Random } from "../../src/lib/random.js";
+import { startServer, temporaryDirectory } from "../harness/server-process.js";
+import { checkImage } from "./check-image.js";
+import { finishImage } from "./finish-image.js";
+import { type Freeze, freezes, type Image } from "./frozen-disk.js";
+import { type Acknowledged, Load } from "./load.js";
+
+export interface DurabilityOptions {
+  readonly durability: "full" | "normal" | "memory";
+  /** What each sync takes longer; from a millisecond on the server commits on a thread of its own. */
+  readonly delayUs: number;
+  /** Lives of the server on the file, and syncs in each. */
+  readonly lives: number;
+  readonly syncsPerLife: number;
+  /** Upper bound of a signal's payload. */
+  readonly payloadBytes: number;
+  readonly imagesMax: number;
+  /** Every so many images the engine, and the binary, finish what was open. 0: never. */
+  readonly engineEvery: number;
+  readonly binaryEvery: number;
+  readonly seed: number;
+  /** Load goes on that long at most in each life. */
+  readonly lifeMsMax: number;
+}
+
+export interface DurabilityReport {
+  syncs: number;
+  acknowledged: number;
+  images: number;
+  torn: number;
+  /** Syncs of the database itself: checkpoints. */
+  checkpoints: number;
+  /** Images in which SQLite had a log to recover. */
+  withLog: number;
+  engine: number;
+  binary: number;
+  /** Facts looked for, over all images. */
+  facts: number;
+  problems: string[];
+}
+
+/** Undefined when there is no compiler or no way to preload. */
+export function buildFreeze(directory: string): string | undefined {
+  if (process.platform !== "linux") return undefined;
+  const library = join(directory, "freeze.so");
+  const built = spawnSync("cc", ["-O2", "-Wall", "-shared", "-fPIC", "-o", library, join(import.meta.dirname, "freeze.c"), "-ldl", "-lpthread"]);
+  if (built.error !== undefined) return undefined;
+  if (built.status !== 0) throw new Error(`freeze.c does not compile: ${built.stderr.toString()}`);
+  return library;
+}
+
+export const NO_COMPILER = "skipped: the durability test needs Linux and a C compiler (cc)";
+
+export async function durabilityTest(library: string, o: DurabilityOptions): Promise<DurabilityReport> {
+  const directory = temporaryDirectory();
+  const live = join(directory, "live");
+  mkdirSync(live);
+  const file = join(live, "d.db");
+  const log = join(directory, "log");
+  const counterFile = join(directory, "counter");
+  writeFileSync(counterFile, Buffer.alloc(8));
+  const acknowledged: Acknowledged[] = [];
+  try {
+    for (let life = 0; life < o.lives; life++) {
+      const server = await startServer(["--db-filename", file, "--durability", o.durability], {
+        LD_PRELOAD: library,
+        FREEZE_FILE: file,
+        FREEZE_LOG: log,
+        FREEZE_COUNTER: counterFile,
+        FREEZE_DELAY_US: String(o.delayUs),
+      });
+      const load = new Load({
+        address: server.address,
+        counterFile,
+        acknowledged,
+        clients: 6,
+        payloadBytes: o.payloadBytes,
+        seed: o.seed + life,
+        name: `life${life}`,
+      });
+      load.begin();
+      const until = load.counter() + o.syncsPerLife;
+      const end = Date.now() + o.lifeMsMax;
+      while (load.counter() < until && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
+      const exited = new Promise<void>((resolve) => server.child.once("exit", () => resolve()));
+      if (life % 2 === 0) await server.stop();
+      else server.child.kill("SIGKILL");
+      await exited;
+      await load.stop();
+    }
+    return await checkAll(o, directory, readFileSync(log), acknowledged);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function checkAll(o: DurabilityOptions, directory: string, log: Buffer, acknowledged: readonly Acknowledged[]): Promise<DurabilityReport> {
+  const report: DurabilityReport = {
+    syncs: 0,
+    acknowledged: acknowledged.length,
+    images: 0,
+    torn: 0,
+    checkpoints: 0,
+    withLog: 0,
+    engine: 0,
+    binary: 0,
+    facts: 0,
+    problems: [],
+  };
+  for (const f of freezes(log)) {
+    report.syncs = f.counter;
+    report.checkpoints = f.checkpoints;
+  }
+  const random = new Random(o.seed);
+  const sorted = [...acknowledged].sort((a, b) => a.counter - b.counter);
+  let known = 0;
+  let last: Freeze | undefined;
+  const wanted = Math.min(o.imagesMax, report.syncs + 1);
+  for (const freeze of freezes(log)) {
+    last = freeze;
+    while (known < sorted.length && (sorted[known] as Acknowledged).counter <= freeze.counter) known++;
+    // Evenly over the run, its first and last moments included.
+    if (Math.floor((freeze.counter * wanted) / (report.syncs + 1)) < report.images && freeze.counter < report.syncs) continue;
+    const isTorn = freeze.hasPending && random.uint32() % 2 === 0;
+    const image = isTorn ? freeze.torn(random) : freeze.strict();
+    const at = join(directory, `image-${report.images}`);
+    const problems = await checkOne(o, report, at, image, sorted.slice(0, known));
+    report.images++;
+    if (isTorn) report.torn++;
+    for (const p of problems) report.problems.push(`${isTorn ? "torn" : "strict"} image at sync ${freeze.counter}: ${p}`);
+    if (report.problems.length > 20) break;
+  }
+  if (last === undefined) report.problems.push("nothing was written");
+  return report;
+}
+
+async function checkOne(o: DurabilityOptions, report: DurabilityReport, at: string, image: Image, known: readonly Acknowledged[]): Promise<string[]> {
+  mkdirSync(at);
+  const file = join(at, "d.db");
+  const put = (): void => {
+    for (const suffix of ["", "-wal", "-journal", "-shm"]) rmSync(`${file}${suffix}`, { force: true });
+    for (const [name, data] of image) writeFileSync(join(at, name), data);
+  };
+  const isDue = (every: number): boolean => every > 0 && report.images % every === every - 1;
+  try {
+    put();
+    if ((image.get("d.db-wal")?.length ?? 0) > 0) report.withLog++;
+    report.facts += known.length;
+    const problems = await checkImage(file, known);
+    if (problems.length === 0 && isDue(o.engineEvery)) {
+      put();
+      report.engine++;
+      problems.push(...(await finishImage(file, Date.now() * 1000)));
+    }
+    if (problems.length === 0 && isDue(o.binaryEvery)) {
+      put();
+      report.binary++;
+      problems.push(...(await finishWithBinary(file, o.seed)));
+      problems.push(...(await checkImage(file, known)));
+    }
+    return problems;
+  } finally {
+    rmSync(at, { recursive: true, force: true });
+  }
+}
+
+/** The real server takes the file up; real workers bring every workflow that was open to its end. */
+async function finishWithBinary(file: string, seed: number): Promise<string[]> {
+  const server = await startServer(["--db-filename", file]);
+  const counterFile = `${file}.counter`;
+  writeFileSync(counterFile, Buffer.alloc(8));
+  const load = new Load({ address: server.address, counterFile, acknowledged: [], clients: 0, payloadBytes: 0, seed, name: "finish" });
+  try {
+    load.begin();
+    const left = await load.finishAll(30_000);
+    return left.map((l) => `${l} does not end on the real server`);
+  } finally {
+    await load.stop();
+    await server.stop();
+  }
+}

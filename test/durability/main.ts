@@ -1,0 +1,43 @@
+/** The long form of the durability test: every kind of disk, some thousand images. Prints what was done. */
+import { parseArgs } from "node:util";
+import { temporaryDirectory } from "../harness/server-process.js";
+import { buildFreeze, type DurabilityOptions, durabilityTest, NO_COMPILER } from "./durability.js";
+
+const { values } = parseArgs({ options: { long: { type: "boolean", default: false }, seed: { type: "string", default: "1" } } });
+const library = buildFreeze(temporaryDirectory());
+if (library === undefined) {
+  process.stdout.write(`${NO_COMPILER}\n`);
+  process.exit(0);
+}
+const times = values.long ? 8 : 1;
+const base: DurabilityOptions = {
+  durability: "full",
+  delayUs: 0,
+  lives: 3,
+  syncsPerLife: 50 * times,
+  payloadBytes: 200,
+  imagesMax: 130 * times,
+  engineEvery: 7,
+  binaryEvery: 60,
+  seed: Number(values.seed),
+  lifeMsMax: 20_000 * times,
+};
+const disks: Record<string, Partial<DurabilityOptions>> = {
+  "engine thread": {},
+  "writer thread, 2 ms a sync": { delayUs: 2_000 },
+  "writer thread, 15 ms a sync": { delayUs: 15_000 },
+  "great payloads, checkpoints": { payloadBytes: 400_000, lives: 5 },
+};
+let failed = 0;
+for (const [name, options] of Object.entries(disks)) {
+  const { problems, ...counts } = await durabilityTest(library, { ...base, ...options });
+  process.stdout.write(`${name}: ${JSON.stringify(counts)}\n`);
+  for (const p of problems) process.stdout.write(`  ${p}\n`);
+  failed += problems.length;
+}
+for (const durability of ["normal", "memory"] as const) {
+  const { problems, images } = await durabilityTest(library, { ...base, durability, lives: 1, lifeMsMax: 1_500, engineEvery: 0, binaryEvery: 0 });
+  process.stdout.write(`durability ${durability}: ${problems.length} losses found in ${images} images, as it must be\n  ${problems[0] ?? "none"}\n`);
+  if (problems.length === 0) failed++;
+}
+process.exitCode = failed > 0 ? 1 : 0;

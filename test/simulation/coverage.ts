@@ -1,0 +1,137 @@
+/** What the fixed seeds must have done, each at least once: every kind of input, command, event and fault. */
+import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
+import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
+import type { InputKind } from "../../src/core/input.js";
+import { COMMANDS } from "../../src/core/workflow/commands/table.js";
+
+/** A new kind of input does not compile until it stands here. */
+const INPUTS: Readonly<Record<InputKind, true>> = {
+  start: true,
+  signalWithStart: true,
+  signal: true,
+  requestCancel: true,
+  terminate: true,
+  delete: true,
+  describe: true,
+  historyPosition: true,
+  query: true,
+  dropQuery: true,
+  resetSticky: true,
+  startWorkflowTask: true,
+  completeWorkflowTask: true,
+  failWorkflowTask: true,
+  startActivity: true,
+  heartbeatActivity: true,
+  completeActivity: true,
+  failActivity: true,
+  cancelActivity: true,
+  undelivered: true,
+  due: true,
+  childStarted: true,
+  childStartFailed: true,
+  externalSignaled: true,
+  externalCancelRequested: true,
+  transferDone: true,
+  childClosed: true,
+  scheduleFirstTask: true,
+};
+
+/** Events that the server does not make yet, or no more. */
+const NO_EVENTS: ReadonlySet<EventType> = new Set([
+  EventType.UNSPECIFIED,
+  EventType.WORKFLOW_EXECUTION_UPDATE_ADMITTED,
+  EventType.WORKFLOW_EXECUTION_UPDATE_ACCEPTED,
+  EventType.WORKFLOW_EXECUTION_UPDATE_REJECTED,
+  EventType.WORKFLOW_EXECUTION_UPDATE_COMPLETED,
+  EventType.WORKFLOW_PROPERTIES_MODIFIED_EXTERNALLY,
+  EventType.ACTIVITY_PROPERTIES_MODIFIED_EXTERNALLY,
+  EventType.NEXUS_OPERATION_SCHEDULED,
+  EventType.NEXUS_OPERATION_STARTED,
+  EventType.NEXUS_OPERATION_COMPLETED,
+  EventType.NEXUS_OPERATION_FAILED,
+  EventType.NEXUS_OPERATION_CANCELED,
+  EventType.NEXUS_OPERATION_TIMED_OUT,
+  EventType.NEXUS_OPERATION_CANCEL_REQUESTED,
+  EventType.NEXUS_OPERATION_CANCEL_REQUEST_COMPLETED,
+  EventType.NEXUS_OPERATION_CANCEL_REQUEST_FAILED,
+  EventType.WORKFLOW_EXECUTION_PAUSED,
+  EventType.WORKFLOW_EXECUTION_UNPAUSED,
+  EventType.WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED,
+]);
+
+const FAULTS = [
+  "refused",
+  "full",
+  "torn",
+  "done but failed",
+  "delayed",
+  "delayed with a later batch queued",
+  "read delayed",
+  "died before the write",
+  "died within the write",
+  "died after the write",
+  "died between two steps",
+  "evicted",
+  "shortcut off",
+  "poll canceled",
+  "poll canceled between reserve and confirm",
+  "client delayed",
+  "client died",
+  "client lost a reply",
+  "client sent twice",
+  "worker answered twice",
+  "worker died with a query",
+  "worker died with a workflow task",
+  "worker died with an activity",
+  "worker lost a reply",
+  "worker shut down",
+  "worker slower than its task",
+] as const;
+
+export type Counts = Map<string, number>;
+
+export class Coverage {
+  readonly inputs: Counts = new Map();
+  readonly commands: Counts = new Map();
+  readonly events: Counts = new Map();
+  readonly faults: Counts = new Map();
+
+  add(other: Coverage): void {
+    for (const kind of ["inputs", "commands", "events", "faults"] as const)
+      for (const [name, n] of other[kind]) this[kind].set(name, (this[kind].get(name) ?? 0) + n);
+  }
+
+  get inputCount(): number {
+    return [...this.inputs.values()].reduce((a, b) => a + b, 0);
+  }
+
+  /** What should have happened and did not, or happened and is not expected. */
+  get gaps(): string[] {
+    const wanted: Record<"inputs" | "commands" | "events" | "faults", readonly string[]> = {
+      inputs: Object.keys(INPUTS),
+      commands: Object.keys(COMMANDS).map((type) => CommandType[Number(type)] ?? type),
+      events: Object.values(EventType)
+        .filter((t): t is EventType => typeof t === "number" && !NO_EVENTS.has(t))
+        .map((t) => EventType[t] ?? ""),
+      faults: FAULTS,
+    };
+    const out: string[] = [];
+    for (const kind of ["inputs", "commands", "events", "faults"] as const) {
+      for (const name of wanted[kind]) if ((this[kind].get(name) ?? 0) === 0) out.push(`${kind}: ${name} 0`);
+      for (const name of this[kind].keys()) if (!wanted[kind].includes(name)) out.push(`${kind}: ${name} is not in the list`);
+    }
+    return out;
+  }
+
+  toString(): string {
+    return (["inputs", "commands", "events", "faults"] as const)
+      .map(
+        (kind) =>
+          `${kind}: ${[...this[kind]]
+            .sort((a, b) => b[1] - a[1])
+            .map(([k, v]) => `${k} ${v}`)
+            .join(", ")}`,
+      )
+      .join("\n");
+  }
+}

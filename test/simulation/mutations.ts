@@ -1,0 +1,249 @@
+/**
+ * Deliberate breakages of src, each of which the fixed seeds must catch: what a checker does not find here it would not find in a
+ * real mistake either. A mutation puts another method in the place of one of src, or another core in the place of the real one.
+ */
+import type { apply as Apply } from "../../src/core/engine.js";
+import { apply } from "../../src/core/engine.js";
+import type { Env, Input } from "../../src/core/input.js";
+import { EventFactory } from "../../src/core/workflow/event-factory.js";
+import { Kind, RunDraft } from "../../src/core/workflow/mutable-state.js";
+import { ExecutionCache } from "../../src/history/execution-cache.js";
+import { GroupCommit, OpenBatch } from "../../src/history/group-commit.js";
+import { HistoryEngine } from "../../src/history/history-engine.js";
+import { frameOffsets } from "../../src/history/history-reader.js";
+import { KeyAllocator } from "../../src/history/ids.js";
+import { TransferQueue } from "../../src/history/queues/transfer-queue.js";
+import { MatchingEngine } from "../../src/matching/matching-engine.js";
+import { Batch, type RowWrite } from "../../src/persistence/batch.js";
+
+export interface Mutation {
+  readonly name: string;
+  /** Breaks src; answers how to mend it, and the core to use. */
+  readonly begin: () => { undo: () => void; apply?: typeof Apply };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: methods of src are replaced by name, private ones too.
+type Any = any;
+
+function replace(prototype: object, name: string, make: (original: Any) => Any): { undo: () => void } {
+  const target = prototype as Record<string, Any>;
+  const original = target[name];
+  if (typeof original !== "function") throw new Error(`src has no method ${name} any more: the mutation means nothing`);
+  target[name] = make(original);
+  return {
+    undo: () => {
+      target[name] = original;
+    },
+  };
+}
+
+/** A core that gets another input, or another environment. */
+function core(change: (input: Input, env: Env, chain: Parameters<typeof Apply>[0]) => { input?: Input; env?: Env } | "stale"): {
+  undo: () => void;
+  apply: typeof Apply;
+} {
+  const broken: Any = (chain: Any, address: Any, input: Input, env: Env, loaded: Any) => {
+    const changed = change(input, env, chain);
+    if (changed === "stale") return { outcome: "stale" };
+    return (apply as Any)(chain, address, changed.input ?? input, changed.env ?? env, loaded);
+  };
+  return { undo: () => undefined, apply: broken };
+}
+
+/** Every n-th call goes wrong. */
+function every(n: number): () => boolean {
+  let calls = 0;
+  return () => ++calls % n === 0;
+}
+
+/** Component rows of a kind are not written. */
+function withoutRows(kind: Kind, isLost: () => boolean = () => true): { undo: () => void } {
+  return replace(
+    Batch.prototype,
+    "writeComponent",
+    (original) =>
+      function (this: Batch, key: number, k: number, id: number | string, write: RowWrite) {
+        if (k !== kind || write.op === "delete" || !isLost()) original.call(this, key, k, id, write);
+      },
+  );
+}
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: "a reply leaves before its commit",
+    begin: () => replace(GroupCommit.prototype, "release", () => (_sequence: number, f: () => void) => f()),
+  },
+  {
+    name: "answers are released newest first",
+    begin: () =>
+      replace(
+        GroupCommit.prototype,
+        "runAll",
+        (original) =>
+          function (this: GroupCommit, batch: OpenBatch) {
+            (batch.replies as Any).reverse();
+            original.call(this, batch);
+          },
+      ),
+  },
+  { name: "a timer row is not written", begin: () => replace(Batch.prototype, "insertDue", () => () => undefined) },
+  {
+    name: "a timer row is too late",
+    begin: () =>
+      replace(
+        Batch.prototype,
+        "insertDue",
+        (original) =>
+          function (this: Batch, clock: number, due: number, key: number) {
+            original.call(this, clock, due + 60_000_000, key);
+          },
+      ),
+  },
+  {
+    name: "a timer fires early",
+    begin: () => core((input, env) => (input.kind === "due" ? { env: Object.create(env, { now: { value: env.now + 2_000_000 } }) as Env } : {})),
+  },
+  {
+    name: "a task is given to a poller that has gone",
+    begin: () =>
+      replace(
+        MatchingEngine.prototype,
+        "reserve",
+        (original) =>
+          function (this: MatchingEngine, task: Any) {
+            const r = original.call(this, task);
+            if (r !== undefined) r.isGone = () => false;
+            return r;
+          },
+      ),
+  },
+  {
+    name: "a task that could not be delivered does not come back",
+    begin: () => replace(HistoryEngine.prototype, "undeliver", () => () => undefined),
+  },
+  {
+    name: "a visibility row is skipped",
+    begin: () => {
+      const isLost = every(50);
+      return replace(
+        Batch.prototype,
+        "putVisibility",
+        (original) =>
+          function (this: Batch, row: Any, isNew: boolean) {
+            if (!isLost()) original.call(this, row, isNew);
+          },
+      );
+    },
+  },
+  {
+    name: "events of a batch change places",
+    begin: () => {
+      const isSwapped = every(50);
+      return replace(
+        Batch.prototype,
+        "appendHistory",
+        (original) =>
+          function (this: Batch, branch: number, first: number, data: Uint8Array) {
+            const at = frameOffsets(data);
+            const second = at[1] as number;
+            const third = at[2];
+            const swapped =
+              third !== undefined && isSwapped()
+                ? Buffer.concat([data.subarray(second, third), data.subarray(0, second), data.subarray(third)])
+                : data;
+            original.call(this, branch, first, swapped);
+          },
+      );
+    },
+  },
+  {
+    name: "buffered events are written in another order",
+    begin: () =>
+      replace(
+        EventFactory.prototype,
+        "flushBuffered",
+        (original) =>
+          function (this: EventFactory) {
+            const { draft } = this as unknown as { draft: RunDraft };
+            const rows = [...draft.buffered.values()];
+            const events = rows.map((r) => r.event).reverse();
+            rows.forEach((r, i) => {
+              draft.buffered.set(r.rowId, { ...r, event: events[i] });
+            });
+            return original.call(this);
+          },
+      ),
+  },
+  { name: "a buffered event is not stored", begin: () => withoutRows(Kind.BUFFERED_EVENT) },
+  { name: "a transfer task is not stored", begin: () => withoutRows(Kind.TRANSFER, every(2)) },
+  { name: "a transfer task is not run", begin: () => replace(TransferQueue.prototype, "add", () => () => undefined) },
+  { name: "the row of a request id is not written", begin: () => withoutRows(Kind.REQUEST_ID) },
+  {
+    name: "a stale task token is accepted",
+    begin: () =>
+      core((input, _env, chain) => {
+        if (input.kind !== "completeActivity" || input.activity.by !== "token") return {};
+        const { token } = input.activity;
+        const now = chain.run(token.runId)?.activities.base.get(token.scheduledEventId);
+        if (now === undefined) return {};
+        return { input: { ...input, activity: { by: "token", token: { ...token, attempt: now.attempt, nonce: now.nonce } } } };
+      }),
+  },
+  {
+    name: "the attempts of an activity are not counted",
+    begin: () =>
+      replace(
+        RunDraft.prototype,
+        "putActivity",
+        (original) =>
+          function (this: RunDraft, a: Any) {
+            original.call(this, a.waitsForRetry ? { ...a, attempt: Math.max(1, a.attempt - 1) } : a);
+          },
+      ),
+  },
+  {
+    name: "a stored task has no row",
+    begin: () =>
+      replace(
+        Batch.prototype,
+        "writeBacklog",
+        (original) =>
+          function (this: Batch, at: unknown, write: RowWrite) {
+            if (write.op === "delete") original.call(this, at, write);
+          },
+      ),
+  },
+  { name: "a run is not found by its name", begin: () => replace(Batch.prototype, "insertRun", () => () => undefined) },
+  {
+    name: "the record of a run is not written",
+    begin: () => {
+      const isLost = every(100);
+      return replace(
+        OpenBatch.prototype,
+        "putRun",
+        (original) =>
+          function (this: OpenBatch, state: unknown, shard: number, isNew: boolean) {
+            if (isNew || !isLost()) original.call(this, state, shard, isNew);
+          },
+      );
+    },
+  },
+  {
+    name: "the keys that are in use are forgotten",
+    begin: () => replace(KeyAllocator.prototype, "writeTo", () => () => undefined),
+  },
+  {
+    name: "a refused batch stays in memory",
+    begin: () => replace(ExecutionCache.prototype, "evict", () => () => undefined),
+  },
+  { name: "the end of a child is not reported", begin: () => core((input) => (input.kind === "childClosed" ? "stale" : {})) },
+  {
+    name: "a start that comes again is another start",
+    begin: () => {
+      let n = 0;
+      return core((input) =>
+        input.kind === "start" ? { input: { ...input, request: { ...input.request, requestId: `${input.request.requestId}/${n++}` } } } : {},
+      );
+    },
+  },
+];

@@ -1,0 +1,262 @@
+/**
+ * Workers: they poll, run the programs (programs.ts) and answer. A worker may die with a task, answer twice, lose the answer to
+ * its answer, or be so slow that its task has gone to another one.
+ */
+import type { Command } from "../../gen/wire/temporal/api/command/v1/message.js";
+import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
+import { QueryResultType } from "../../gen/wire/temporal/api/enums/v1/query.js";
+import { TaskQueueKind } from "../../gen/wire/temporal/api/enums/v1/task_queue.js";
+import { Failure } from "../../gen/wire/temporal/api/failure/v1/message.js";
+import {
+  PollActivityTaskQueueRequest,
+  PollWorkflowTaskQueueRequest,
+  RespondQueryTaskCompletedRequest,
+  RespondWorkflowTaskCompletedRequest,
+  RespondWorkflowTaskFailedRequest,
+} from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import { decodeTaskToken, type TaskToken } from "../../src/api/task-token.js";
+import { duration } from "../../src/api/time.js";
+import type { Init } from "../../src/api/wire.js";
+import type { ActivityReference } from "../../src/core/input.js";
+import type { StartedActivity, StartedWorkflowTask } from "../../src/core/transition.js";
+import { stickyQueue } from "./clients.js";
+import { decodeEvents } from "./decode-events.js";
+import { nextCommands, QUEUE } from "./programs.js";
+import { NAMESPACE } from "./server.js";
+import { SimCall, type SimWorld } from "./world.js";
+
+const POLLS_MAX = 10;
+const WORKERS = 3;
+
+export class Workers {
+  readonly calls = new Set<SimCall>();
+  private polls = 0;
+
+  constructor(
+    private readonly w: SimWorld,
+    /** A command is on its way to the server. */
+    private readonly onCommand: (type: CommandType) => void,
+  ) {}
+
+  /** The server has ended, and every poll with it. */
+  forget(): void {
+    this.calls.clear();
+    this.polls = 0;
+  }
+
+  poll(): void {
+    const { w } = this;
+    if (this.polls >= POLLS_MAX) return;
+    this.polls++;
+    const call = new SimCall(w.now / 1000 + 60_000);
+    this.calls.add(call);
+    const ended = (): void => {
+      if (this.calls.delete(call)) this.polls--;
+    };
+    const failed = (e: unknown): void => {
+      ended();
+      w.expected(e);
+    };
+    // A worker may die while it waits.
+    if (w.swarm.pollDeaths && !w.isHealed && w.chance(200))
+      w.later(w.pick(200_000), () => {
+        w.count("poll canceled");
+        call.cancel();
+      });
+    const worker = w.pick(WORKERS);
+    const identity = `worker-${worker}`;
+    const kind = w.pick(100);
+    if (kind < 50) {
+      const isSticky = w.swarm.sticky && kind < 20;
+      const taskQueue = isSticky
+        ? { name: stickyQueue(worker), kind: TaskQueueKind.STICKY, normalName: QUEUE }
+        : { name: QUEUE, kind: TaskQueueKind.NORMAL };
+      w.call((s) => s.matching.pollWorkflowTask(NAMESPACE, PollWorkflowTaskQueueRequest.create({ taskQueue, identity }), call)).then((r) => {
+        ended();
+        // What reaches a poller that has gone reaches nobody.
+        if (r === undefined || call.cancelled) return;
+        if ("task" in r) this.workflowTask(r.task, worker);
+        else this.directQuery(r.queryId);
+      }, failed);
+    } else {
+      const request = PollActivityTaskQueueRequest.create({ taskQueue: { name: QUEUE, kind: TaskQueueKind.NORMAL }, identity });
+      w.call((s) => s.matching.pollActivityTask(NAMESPACE, request, call)).then((r) => {
+        ended();
+        if (r !== undefined && !call.cancelled) this.activity(r);
+      }, failed);
+    }
+  }
+
+  private directQuery(id: string): void {
+    const { w } = this;
+    if (!w.isHealed && w.chance(200)) return w.count("worker died with a query");
+    w.later(w.pick(100_000), () => {
+      try {
+        w.server?.matching.respondQuery(NAMESPACE, id, RespondQueryTaskCompletedRequest.create({ completedType: QueryResultType.ANSWERED }));
+      } catch (e) {
+        w.expected(e);
+      }
+    });
+  }
+
+  /** How long a task takes: now and then longer than it may. */
+  private work(micros: number, timeout: number): number {
+    const { w } = this;
+    if (!w.swarm.slowWorkers || w.isHealed) return w.pick(micros);
+    if (!w.chance(80)) return w.pick(micros * 3);
+    w.count("worker slower than its task");
+    // Not by much: another worker is at it.
+    return timeout + w.pick(500_000);
+  }
+
+  workflowTask(task: StartedWorkflowTask, worker: number): void {
+    const { w } = this;
+    if (!w.isHealed && w.swarm.workerDeaths && w.chance(30)) return w.count("worker died with a workflow task");
+    const token = decodeTaskToken(task.response.taskToken as Uint8Array);
+    if (token === undefined) return w.problem("a workflow task has no token");
+    // What a sticky worker is not sent it has; this one reads it again.
+    w.call((s) =>
+      s.engine.readHistory({ ...task.history, fromEventId: 1 }, { fromEventId: 1, eventCountMax: 1_000_000, bytesMax: 1e9, reverse: false }),
+    ).then(
+      (page) => {
+        const events = decodeEvents(page.data);
+        if (task.trailing !== undefined) events.push(...decodeEvents(task.trailing));
+        events.forEach((e, i) => {
+          if (e.eventId !== i + 1) w.problem(`history of ${token.runId} is not in order at ${i + 1}: ${e.eventId}`);
+        });
+        w.later(this.work(50_000, 10_000_000), () => {
+          const queries = Object.keys((task.response.queries ?? {}) as object);
+          this.answer(token, worker, queries, nextCommands(token.workflowId, events, w.swarm.continues));
+        });
+      },
+      (e) => w.expected(e),
+    );
+  }
+
+  private answer(token: TaskToken, worker: number, queries: readonly string[], commands: Init<Command>[]): void {
+    const { w } = this;
+    const { workflowId, runId } = token;
+    const identity = `worker-${worker}-${w.pick(1e9)}`;
+    const ignore = (): void => undefined;
+    if (!w.isHealed && w.chance(30)) {
+      const request = RespondWorkflowTaskFailedRequest.create({ identity });
+      w.submit(workflowId, runId, { kind: "failWorkflowTask", token, request }).then(ignore, (e) => w.expected(e));
+      return;
+    }
+    const isMistaken = !w.isHealed && w.chance(5);
+    const given = isMistaken
+      ? [
+          {
+            commandType: CommandType.PROTOCOL_MESSAGE,
+            attributes: { case: "protocolMessageCommandAttributes" as const, value: { messageId: "none" } },
+          },
+        ]
+      : commands;
+    const wantsMore = w.chance(50);
+    const request = RespondWorkflowTaskCompletedRequest.create({
+      identity,
+      commands: given as never,
+      queryResults: Object.fromEntries(queries.map((q) => [q, { resultType: QueryResultType.ANSWERED }])),
+      forceCreateNewWorkflowTask: wantsMore,
+      returnNewWorkflowTask: wantsMore && w.chance(500),
+      stickyAttributes:
+        w.swarm.sticky && w.chance(700)
+          ? {
+              workerTaskQueue: { name: stickyQueue(worker), kind: TaskQueueKind.STICKY, normalName: QUEUE },
+              scheduleToStartTimeout: duration(2_000_000),
+            }
+          : undefined,
+    });
+    const send = (again: boolean): void => {
+      for (const c of given) this.onCommand(c.commandType as CommandType);
+      w.submit<"completeWorkflowTask">(workflowId, runId, { kind: "completeWorkflowTask", token, request }).then(
+        (reply) => {
+          if (reply.refused === undefined) w.acknowledged.workflowTasks.push({ runId, scheduledEventId: token.scheduledEventId, identity });
+          if (reply.newTask !== undefined) this.workflowTask(reply.newTask, worker);
+          for (const a of reply.activityTasks) this.activity(a);
+          if (again) {
+            w.count("worker lost a reply");
+            send(false);
+          }
+        },
+        (e) => w.expected(e),
+      );
+    };
+    send(w.swarm.lostReplies && !w.isHealed && w.chance(50));
+    if (w.swarm.duplicates && !w.isHealed && w.chance(30)) {
+      w.count("worker answered twice");
+      send(false);
+    }
+  }
+
+  private activity(task: StartedActivity): void {
+    const { w } = this;
+    const token = decodeTaskToken(task.response.taskToken as Uint8Array);
+    if (token === undefined) return w.problem("an activity task has no token");
+    const attempt = task.response.attempt ?? 1;
+    const id = `${token.runId} ${token.scheduledEventId}`;
+    if (attempt <= (w.acknowledged.failedAttempts.get(id) ?? 0)) w.problem(`activity ${id}: attempt ${attempt} comes after it has failed`);
+    if (!w.isHealed && w.swarm.workerDeaths && w.chance(50)) return w.count("worker died with an activity");
+    const name = task.response.activityType?.name;
+    if (name === "waits") return this.waitForCancel(token, attempt, 0);
+    w.later(this.work(200_000, 5_000_000), () => this.finishActivity(token, name, attempt));
+  }
+
+  /** Beats until it is told that it is canceled, or for long enough. */
+  private waitForCancel(token: TaskToken, attempt: number, beats: number): void {
+    const { w } = this;
+    const reference: ActivityReference = { by: "token", token };
+    w.later(100_000 + w.pick(200_000), () => {
+      w.submit<"heartbeatActivity">(token.workflowId, token.runId, {
+        kind: "heartbeatActivity",
+        activity: reference,
+        details: undefined,
+        identity: "sim",
+      }).then(
+        (r) => {
+          if (r.cancelRequested)
+            w.submit(token.workflowId, token.runId, { kind: "cancelActivity", activity: reference, details: undefined, identity: "sim" }).then(
+              () => undefined,
+              (e) => w.expected(e),
+            );
+          else if (beats > 20) this.finishActivity(token, "waits", attempt);
+          else this.waitForCancel(token, attempt, beats + 1);
+        },
+        (e) => w.expected(e),
+      );
+    });
+  }
+
+  private finishActivity(token: TaskToken, name: string | undefined, attempt: number): void {
+    const { w } = this;
+    const { workflowId, runId, scheduledEventId } = token;
+    // By id, nobody says which attempt is meant.
+    const isById = w.chance(50);
+    const activity: ActivityReference = isById ? { by: "id", activityId: token.activityId } : { by: "token", token };
+    const refused = (e: unknown): void => w.expected(e);
+    if (w.chance(200))
+      w.submit(workflowId, runId, { kind: "heartbeatActivity", activity, details: undefined, identity: "sim" }).then(() => undefined, refused);
+    if ((name === "flaky" && attempt < 3) || name === "fails") {
+      const failure = Failure.create({ message: name });
+      const id = `${runId} ${scheduledEventId}`;
+      w.submit(workflowId, runId, { kind: "failActivity", activity, failure, lastHeartbeatDetails: undefined, identity: "sim" }).then(() => {
+        if (!isById) w.acknowledged.failedAttempts.set(id, Math.max(attempt, w.acknowledged.failedAttempts.get(id) ?? 0));
+      }, refused);
+      return;
+    }
+    const send = (again: boolean): void => {
+      w.submit(workflowId, runId, { kind: "completeActivity", activity, result: undefined, identity: "sim", version: undefined }).then(() => {
+        w.acknowledged.activities.push({ runId, scheduledEventId, attempt: isById ? 0 : attempt });
+        if (again) {
+          w.count("worker lost a reply");
+          send(false);
+        }
+      }, refused);
+    };
+    send(w.swarm.lostReplies && !w.isHealed && w.chance(50));
+    if (w.swarm.duplicates && !w.isHealed && w.chance(50)) {
+      w.count("worker answered twice");
+      send(false);
+    }
+  }
+}

@@ -1,0 +1,86 @@
+/** What clients, workers and checkers of a simulated run share: chance, the server as it is now, and what it has acknowledged. */
+import type { Call } from "../../src/api/call.js";
+import type { InputKind, InputOf } from "../../src/core/input.js";
+import type { Replies } from "../../src/core/transition.js";
+import type { SimServer } from "./server.js";
+
+/** What this run does at all: swarm testing, some faults and calls off entirely. */
+export interface Swarm {
+  delays: boolean;
+  slowReads: boolean;
+  refuses: boolean;
+  fills: boolean;
+  loses: boolean;
+  crashes: boolean;
+  evicts: boolean;
+  workerDeaths: boolean;
+  slowWorkers: boolean;
+  pollDeaths: boolean;
+  lostReplies: boolean;
+  duplicates: boolean;
+  sameBatch: boolean;
+  sticky: boolean;
+  continues: boolean;
+  terminates: boolean;
+  cancels: boolean;
+  deletes: boolean;
+}
+
+/** What callers were told, which must hold for ever. */
+export class Acknowledged {
+  /** Run id by request id. */
+  readonly starts = new Map<string, string>();
+  readonly signals: { workflowId: string; runId: string; requestId: string }[] = [];
+  /** Pairs of signals to one run, of which the second was sent when the first had been acknowledged. */
+  readonly signalOrder: { runId: string; first: string; second: string }[] = [];
+  readonly activities: { runId: string; scheduledEventId: number; attempt: number }[] = [];
+  readonly workflowTasks: { runId: string; scheduledEventId: number; identity: string }[] = [];
+  readonly cancels: { runId: string; at: number }[] = [];
+  readonly terminated: string[] = [];
+  readonly deleted = new Set<string>();
+  /** Greatest attempt of an activity whose failure was acknowledged. */
+  readonly failedAttempts = new Map<string, number>();
+}
+
+export interface SimWorld {
+  readonly swarm: Swarm;
+  readonly isHealed: boolean;
+  readonly acknowledged: Acknowledged;
+  readonly server: SimServer | undefined;
+  readonly now: number;
+  chance(perMille: number): boolean;
+  /** Below n. */
+  pick(n: number): number;
+  count(fault: string): void;
+  problem(text: string): void;
+  /** An error that a caller may get is no problem; any other is. */
+  expected(e: unknown): void;
+  later(micros: number, f: () => void): void;
+  /** A call that ends with the server's life. */
+  call<T>(f: (s: SimServer) => Promise<T>): Promise<T>;
+  submit<K extends InputKind>(workflowId: string, runId: string, input: InputOf<K>): Promise<Replies[K]>;
+}
+
+/** The server has ended under the call. */
+export class Died extends Error {}
+
+export class SimCall implements Call {
+  readonly path = "sim";
+  readonly peer = "sim";
+  cancelled = false;
+  private readonly listeners = new Set<() => void>();
+  constructor(readonly deadlineMs: number) {}
+  metadata(): string | undefined {
+    return undefined;
+  }
+  onCancel(f: () => void): () => void {
+    if (this.cancelled) f();
+    else this.listeners.add(f);
+    return () => this.listeners.delete(f);
+  }
+  cancel(): void {
+    this.cancelled = true;
+    for (const f of this.listeners) f();
+    this.listeners.clear();
+  }
+}
