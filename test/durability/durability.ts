@@ -183,7 +183,7 @@ async function finishWithBinary(file: string, seed: number): Promise<string[]> {
   const load = new Load({ address: server.address, counterFile, acknowledged: [], clients: 0, payloadBytes: 0, seed, name: "finish" });
   try {
     load.begin();
-    const left = await load.finishAll(30_000);
+    const left = await load.finishAll(60_000);
     return left.map((l) => `${l} does not end on the real server`);
   } finally {
     await load.stop();

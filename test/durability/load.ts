@@ -92,8 +92,7 @@ export class Load {
     for (let left = await this.listOpen(); ; left = await this.listOpen()) {
       if (left.length === 0 || Date.now() > end) return left.map((e) => `${e.workflowId} ${e.runId}`);
       // Once only: a workflow that is told again and again never finds the moment to end.
-      for (const { workflowId, runId } of left) if (!told.has(runId)) await this.signal(workflowId, runId, END);
-      for (const { runId } of left) told.add(runId);
+      for (const { workflowId, runId } of left) if (!told.has(runId) && (await this.signal(workflowId, runId, END))) told.add(runId);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
@@ -176,7 +175,7 @@ export class Load {
     }
   }
 
-  private async signal(workflowId: string, runId: string, signalName: string): Promise<void> {
+  private async signal(workflowId: string, runId: string, signalName: string): Promise<boolean> {
     const requestId = `signal-${workflowId}-${this.requests++}`;
     const bytes = this.random.uint32() % Math.max(1, this.o.payloadBytes);
     const data = Buffer.alloc(bytes, 97);
@@ -188,6 +187,7 @@ export class Load {
       input: bytes === 0 ? undefined : field(1, field(2, data)),
     });
     if (reply !== undefined) this.acknowledge(workflowId, runId, { kind: "signaled", requestId });
+    return reply !== undefined;
   }
 
   private async workflowWorker(): Promise<void> {
