@@ -176,7 +176,8 @@ export class Load {
   }
 
   private async signal(workflowId: string, runId: string, signalName: string): Promise<boolean> {
-    const requestId = `signal-${workflowId}-${this.requests++}`;
+    // Its own name is in it: a second load on the same file must not repeat the request ids of the first.
+    const requestId = `signal-${this.o.name}-${workflowId}-${this.requests++}`;
     const bytes = this.random.uint32() % Math.max(1, this.o.payloadBytes);
     const data = Buffer.alloc(bytes, 97);
     const reply = await this.call("SignalWorkflowExecution", {
