@@ -1,6 +1,6 @@
-/** Pings on an HTTP/2 session: a peer that has vanished without a word is found, and its calls are cancelled with its session. */
-import type { ServerHttp2Session } from "node:http2";
+/** Pings on an HTTP/2 connection: a peer that has vanished without a word is found, and its calls are cancelled with it. */
 import type { Runtime } from "../lib/runtime.js";
+import type { Connection } from "./http2/connection.js";
 
 export interface KeepaliveLimits {
   /** frontend.keepAliveTime */
@@ -9,18 +9,17 @@ export interface KeepaliveLimits {
   readonly answerMsMax: number;
 }
 
-export function keepAlive(session: ServerHttp2Session, runtime: Runtime, limits: KeepaliveLimits): void {
+export function keepAlive(connection: Connection, runtime: Runtime, limits: KeepaliveLimits): void {
   let stop = (): void => undefined;
   const wait = (): void => {
     stop = runtime.setTimer(limits.everyMs, () => {
-      stop = runtime.setTimer(limits.answerMsMax, () => session.destroy());
-      // False: the session cannot ping now, because ten pings are out or it is going; the timer above decides.
-      session.ping(() => {
+      stop = runtime.setTimer(limits.answerMsMax, () => connection.destroy());
+      connection.ping(() => {
         stop();
-        if (!session.destroyed) wait();
+        if (!connection.isClosed) wait();
       });
     });
   };
-  session.on("close", () => stop());
+  connection.onClose(() => stop());
   wait();
 }

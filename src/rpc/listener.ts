@@ -5,15 +5,7 @@
  * - A connection costs a socket and a timer until it has said what it speaks, and whatever goes wrong on it ends it alone.
  * - Stopping: drain() first (no new connections or calls, those in flight finish and their answers are on the wire), then close().
  */
-import {
-  createServer as createHttp2,
-  type Http2Server,
-  Http2ServerRequest,
-  Http2ServerResponse,
-  type IncomingHttpHeaders,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from "node:http2";
+import { createServer as createHttp2, type Http2Server, type Http2Session } from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Interceptor, Method, MethodTable } from "../api/call.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
@@ -22,6 +14,9 @@ import { Outbox } from "./grpc/outbox.js";
 import { refuseContentType, serveUnary } from "./grpc/unary.js";
 import type { Health } from "./health.js";
 import { serveHttp1 } from "./http1.js";
+import { Connection } from "./http2/connection.js";
+import type { Stream, StreamHandler } from "./http2/stream.js";
+import { Tunnel } from "./http2/tunnel.js";
 import { Chain } from "./interceptor/chain.js";
 import { keepAlive } from "./keepalive.js";
 import { OtherProtocols } from "./other-protocols.js";
@@ -60,7 +55,7 @@ const KEEPALIVE_TIMEOUT_MS = 10_000;
 /** Rejects when an address cannot be bound; nothing stays open then. */
 export async function openListener(o: ListenerOptions): Promise<Listener> {
   let isDraining = false;
-  const sessions = new Set<ServerHttp2Session>();
+  const connections = new Set<Connection>();
   const sockets = new Set<Socket>();
   let calls = 0;
   let onIdle: (() => void) | undefined;
@@ -78,39 +73,52 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
     if (calls === 0) onIdle?.();
   };
 
+  // What is not a call of the fast path comes here through a tunnel.
   const http2: Http2Server = createHttp2({
     maxSessionMemory: 1024,
-    settings: { initialWindowSize: MIB, maxConcurrentStreams: 100_000, maxFrameSize: 16_384, enablePush: false },
-    unknownProtocolTimeout: 10_000,
+    settings: { initialWindowSize: MIB, maxConcurrentStreams: 100_000, enablePush: false },
   });
-  const keepalive = { everyMs: o.limits.keepAliveMs ?? KEEPALIVE_MS, answerMsMax: o.limits.keepAliveTimeoutMs ?? KEEPALIVE_TIMEOUT_MS };
-  const serveStream = (outbox: Outbox, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void => {
-    begin();
-    stream.on("close", end);
-    const type = headers["content-type"];
-    if (type === "application/grpc" || type?.startsWith("application/grpc+") || type?.startsWith("application/grpc;")) {
-      if (others.isStreaming(headers[":path"] ?? "")) others.grpcStream(stream, headers);
-      else serveUnary(grpc, outbox, stream, headers);
-      return;
-    }
-    if (type?.startsWith("application/grpc") && !type.startsWith("application/grpc-web")) {
-      refuseContentType(stream, type);
-      return;
-    }
-    stream.on("error", () => undefined);
-    const request = new Http2ServerRequest(stream, headers, { highWaterMark: 64 * 1024 }, Object.entries(headers).flat() as string[]);
-    others.handle(request, new Http2ServerResponse(stream));
-  };
-  http2.on("session", (session) => {
-    const outbox = new Outbox();
-    sessions.add(session);
-    session.setLocalWindowSize(8 * MIB);
-    session.on("error", (e) => o.logger.debug({ err: e.message }, "session ended with an error"));
-    session.on("close", () => sessions.delete(session));
-    session.on("stream", (stream, headers) => serveStream(outbox, stream, headers));
-    keepAlive(session, o.runtime, keepalive);
+  http2.on("request", (request, response) => {
+    request.stream.on("error", () => undefined);
+    others.handle(request, response);
   });
+  http2.on("session", (session) => session.on("error", (e) => o.logger.debug({ err: e.message }, "session ended with an error")));
   http2.on("sessionError", (e: Error) => o.logger.debug({ err: e.message }, "session error"));
+
+  const serve = (outbox: Outbox, tunnel: Tunnel, stream: Stream): StreamHandler => {
+    const type = stream.headers.get("content-type");
+    if (type?.startsWith("application/grpc") && !type.startsWith("application/grpc-web")) {
+      const isGrpc = type.length === "application/grpc".length || type[16] === "+" || type[16] === ";";
+      if (!isGrpc) return refuseContentType(stream, type);
+      if (!others.isStreaming(stream.headers.get(":path") ?? "")) return serveUnary(grpc, outbox, stream);
+    }
+    return tunnel.open(stream);
+  };
+  const serveHttp2 = (socket: Socket): void => {
+    const outbox = new Outbox();
+    const connection: Connection = new Connection(socket, {
+      runtime: o.runtime,
+      onError: (text) => o.logger.debug({ peer: connection.peer }, `connection ended: ${text}`),
+      onStream: (stream) => {
+        begin();
+        return serve(outbox, tunnel, stream);
+      },
+      onStreamClosed: end,
+    });
+    const tunnel = new Tunnel(connection, (far) => {
+      let served: Http2Session | undefined;
+      http2.once("session", (session) => {
+        served = session;
+      });
+      http2.emit("connection", far);
+      return served;
+    });
+    connections.add(connection);
+    connection.onClose(() => connections.delete(connection));
+    keepAlive(connection, o.runtime, keepalive);
+    if (isDraining) connection.close();
+  };
+  const keepalive = { everyMs: o.limits.keepAliveMs ?? KEEPALIVE_MS, answerMsMax: o.limits.keepAliveTimeoutMs ?? KEEPALIVE_TIMEOUT_MS };
   const http1 = serveHttp1(o.runtime, (request, response) => {
     begin();
     response.on("close", end);
@@ -123,7 +131,7 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
     socket.on("error", () => socket.destroy());
     socket.setNoDelay(true);
     byFirstBytes(socket, o.runtime, (protocol) => {
-      if (protocol === "http2") http2.emit("connection", socket);
+      if (protocol === "http2") serveHttp2(socket);
       else http1(socket);
     });
   };
@@ -159,8 +167,8 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
     async drain(graceMs) {
       isDraining = true;
       for (const s of servers) s.close();
-      // GOAWAY; a session ends by itself when its last call has.
-      for (const s of sessions) s.close();
+      // GOAWAY; a connection ends by itself when its last call has.
+      for (const c of connections) c.close();
       o.health.endWatches();
       let giveUp = (): void => undefined;
       const graceIsOver = new Promise<void>((resolve) => {
@@ -174,7 +182,7 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
       giveUp();
     },
     async close() {
-      for (const s of sessions) s.destroy();
+      for (const c of [...connections]) c.destroy();
       for (const s of sockets) s.destroy();
     },
   };

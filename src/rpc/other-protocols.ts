@@ -3,7 +3,7 @@
  * descriptors are loaded on the first such request.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { Http2ServerRequest, Http2ServerResponse, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { MethodTable } from "../api/call.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { HEALTH_SERVICE, type Health } from "./health.js";
@@ -32,14 +32,9 @@ export class OtherProtocols {
 
   constructor(private readonly o: OtherProtocolsOptions) {}
 
+  /** A gRPC stream over HTTP/2: the general adapter speaks that too. */
   isStreaming(path: string): boolean {
     return STREAMING.has(path);
-  }
-
-  /** A gRPC stream over HTTP/2: the general adapter speaks that too. */
-  grpcStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    stream.on("error", () => undefined);
-    this.handle(new Http2ServerRequest(stream, headers, {}, Object.entries(headers).flat() as string[]), new Http2ServerResponse(stream));
   }
 
   handle(request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): void {

@@ -25,6 +25,7 @@ import type { Call, Method } from "../../api/call.js";
 import { ServiceError } from "../../api/service-error.js";
 import { decode, encode } from "../../api/wire.js";
 import { metadataValue } from "../grpc/metadata.js";
+import { tunnelPeer } from "../http2/tunnel.js";
 import type { OtherProtocolsOptions } from "../other-protocols.js";
 import { Reflection } from "../reflection/reflection.js";
 
@@ -38,7 +39,7 @@ const PEER = createContextKey("");
 export function connectAdapter(o: OtherProtocolsOptions): Handle {
   const handler = connectNodeAdapter({
     readMaxBytes: o.receiveBytesMax,
-    contextValues: ({ socket }) => createContextValues().set(PEER, `${socket.remoteAddress}:${socket.remotePort}`),
+    contextValues: (request) => createContextValues().set(PEER, peerOf(request)),
     routes: (router: ConnectRouter) => {
       for (const service of SERVICES) router.service(service, implementation(o, service));
       const reflection = new Reflection([...SERVICES, ...REFLECTION]);
@@ -47,6 +48,11 @@ export function connectAdapter(o: OtherProtocolsOptions): Handle {
     },
   });
   return handler as unknown as Handle;
+}
+
+function peerOf(request: IncomingMessage | Http2ServerRequest): string {
+  const { remoteAddress, remotePort } = request.socket;
+  return tunnelPeer("stream" in request ? request.stream.session : undefined) ?? `${remoteAddress}:${remotePort}`;
 }
 
 function implementation(o: OtherProtocolsOptions, service: DescService): never {
@@ -109,7 +115,7 @@ class ConnectCall implements Call {
   }
 
   metadata(key: string): string | undefined {
-    return metadataValue({ [key]: this.context.requestHeader.get(key) ?? undefined }, key);
+    return metadataValue(this.context.requestHeader.get(key) ?? undefined, key);
   }
 
   onCancel(f: () => void): () => void {

@@ -1,11 +1,8 @@
 /** The bound on what a connection's peer has not taken, alone and on a real port. */
-import { randomBytes } from "node:crypto";
-import type { ServerHttp2Stream } from "node:http2";
-import { Writable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Gate, type ListenerUnderTest, type Message, openListenerUnderTest, path } from "../listener-under-test.js";
 import { frame, message, reply, WireClient } from "../wire-client.js";
-import { endInSlices, LARGE_REPLY_BYTES, Outbox } from "./outbox.js";
+import { Outbox } from "./outbox.js";
 
 const MIB = 1024 * 1024;
 
@@ -78,30 +75,6 @@ describe("Outbox", () => {
     expect(run).toEqual(["call"]);
     outbox.closed(100);
     expect(run).toEqual(["call", "poll"]);
-  });
-});
-
-describe("a large reply", () => {
-  it("is handed over a slice at a time, the next when the one before has gone", async () => {
-    const taken: Buffer[] = [];
-    const done = new Gate();
-    let most = 0;
-    const stream = new Writable({
-      write(chunk: Buffer, _encoding, next) {
-        taken.push(chunk);
-        most = Math.max(most, stream.writableLength);
-        setImmediate(next);
-      },
-      final(next) {
-        done.open();
-        next();
-      },
-    });
-    const whole = randomBytes(3 * LARGE_REPLY_BYTES + 17);
-    endInSlices(stream as unknown as ServerHttp2Stream, whole);
-    await done.opened;
-    expect(Buffer.concat(taken).equals(whole)).toBe(true);
-    expect(most).toBe(LARGE_REPLY_BYTES);
   });
 });
 

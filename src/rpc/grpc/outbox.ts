@@ -1,13 +1,11 @@
 /**
- * What a connection's peer has not taken yet. HTTP/2 keeps everything that it is given in memory until the peer makes room, so a
- * peer that reads slowly, or not at all, must not be given everything.
+ * What a connection's peer has not taken yet: replies stay in memory until the peer makes room, so a peer that reads slowly, or not
+ * at all, must not have everything worked out for it.
  * - Small replies are handed over at once; they are counted until their streams close.
- * - Large replies start in order, while what is unsent stays below the bound, and are handed over in slices, the next when the
- *   one before has gone.
+ * - Large replies start in order, while what is unsent stays below the bound.
  * - A session at its bound gets no more work done: its polls wait at once, its other calls when four times as much is unsent.
  * Cost for a small reply: two additions.
  */
-import type { ServerHttp2Stream } from "node:http2";
 
 /** Larger ones wait for `drain`. */
 export const LARGE_REPLY_BYTES = 256 * 1024;
@@ -84,24 +82,4 @@ export class Outbox {
         call.run();
       }
   }
-}
-
-/** Ends the stream with `frame`; HTTP/2 holds no more than a slice of it at a time. */
-export function endInSlices(stream: ServerHttp2Stream, frame: Buffer): void {
-  let at = 0;
-  const next = (): void => {
-    while (!stream.destroyed && !stream.closed) {
-      const slice = frame.subarray(at, at + LARGE_REPLY_BYTES);
-      at += slice.length;
-      if (at === frame.length) {
-        stream.end(slice);
-        return;
-      }
-      if (!stream.write(slice)) {
-        stream.once("drain", next);
-        return;
-      }
-    }
-  };
-  next();
 }

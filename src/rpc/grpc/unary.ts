@@ -1,21 +1,23 @@
 /**
- * The gRPC hot path: unary calls on bare http2 streams. One object per call; a message is assembled only when it comes in parts;
+ * The gRPC hot path: unary calls on streams of our own HTTP/2 (../http2). One object per call; a message is assembled only when it comes in parts;
  * the answer is one block of headers, one frame and one block of trailers.
  * - A fault of one call never reaches another: whatever a stream does, it throws nothing and ends with one status at most.
  * - Codes and texts of bad requests are those of the official server's transport (grpc-go).
  * - A call that is cancelled, or whose deadline has passed, tells its handler, and what the handler answers then goes nowhere.
  * - Large replies, and the calls of a session that does not take its replies, wait (outbox.ts).
  */
-import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { gzip, gzipSync } from "node:zlib";
 import type { Call, Method, MethodTable } from "../../api/call.js";
 import { Code, deadlineExceeded, internal, ServiceError } from "../../api/service-error.js";
 import { decode, encode, WireError } from "../../api/wire.js";
 import type { Logger, Runtime } from "../../lib/runtime.js";
+import { ErrorCode } from "../http2/frames.js";
+import { encodeHeaders } from "../http2/hpack.js";
+import type { Stream, StreamHandler } from "../http2/stream.js";
 import type { Chain } from "../interceptor/chain.js";
 import { gunzip } from "./decompress.js";
 import { metadataValue } from "./metadata.js";
-import { endInSlices, LARGE_REPLY_BYTES, type Outbox } from "./outbox.js";
+import { LARGE_REPLY_BYTES, type Outbox } from "./outbox.js";
 import { errorTrailers } from "./status.js";
 import { parseTimeoutMs } from "./timeout.js";
 
@@ -36,40 +38,28 @@ const GZIP_LEVEL = 1;
 const FRAME = 5;
 const CONTENT_TYPE = "application/grpc";
 
-/** `outbox`: that of the stream's session. */
-export function serveUnary(o: GrpcOptions, outbox: Outbox, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-  // Errors of one stream are its own: without a listener they would end the process.
-  stream.on("error", ignore);
-  const httpMethod = headers[":method"];
+/** `outbox`: that of the stream's connection. */
+export function serveUnary(o: GrpcOptions, outbox: Outbox, stream: Stream): StreamHandler {
+  const httpMethod = stream.headers.get(":method");
   if (httpMethod !== "POST") {
-    stream.resume();
     const text = `Received a HEADERS frame with :method "${httpMethod}" which should be POST`;
-    failTrailersOnly(stream, new ServiceError(Code.INTERNAL, text), 405);
-    return;
+    return failTrailersOnly(stream, new ServiceError(Code.INTERNAL, text), 405);
   }
-  const path = headers[":path"] ?? "";
+  const path = stream.headers.get(":path") ?? "";
   const method = o.methods.get(path);
-  if (method === undefined) {
-    stream.resume();
-    failTrailersOnly(stream, unknownMethod(o.methods, path));
-    return;
-  }
-  if (o.isDraining()) {
-    stream.resume();
-    failTrailersOnly(stream, new ServiceError(Code.UNAVAILABLE, "server is shutting down"));
-    return;
-  }
-  new UnaryCall(o, outbox, stream, headers, method);
+  if (method === undefined) return failTrailersOnly(stream, unknownMethod(o.methods, path));
+  if (o.isDraining()) return failTrailersOnly(stream, new ServiceError(Code.UNAVAILABLE, "server is shutting down"));
+  return new UnaryCall(o, outbox, stream, method);
 }
 
 /** A content type that begins like gRPC's and is none. */
-export function refuseContentType(stream: ServerHttp2Stream, type: string): void {
-  stream.on("error", ignore);
-  stream.resume();
-  failTrailersOnly(stream, new ServiceError(Code.INVALID_ARGUMENT, `invalid gRPC request content-type "${type}"`), 415);
+export function refuseContentType(stream: Stream, type: string): StreamHandler {
+  return failTrailersOnly(stream, new ServiceError(Code.INVALID_ARGUMENT, `invalid gRPC request content-type "${type}"`), 415);
 }
 
 const ignore = (): void => undefined;
+/** Of a request that is answered already: the rest is read and forgotten. */
+const FORGET: StreamHandler = { data: ignore, end: ignore, drained: ignore, closed: ignore };
 
 function unknownMethod(methods: MethodTable, path: string): ServiceError {
   const at = path.lastIndexOf("/");
@@ -80,19 +70,33 @@ function unknownMethod(methods: MethodTable, path: string): ServiceError {
   return new ServiceError(Code.UNIMPLEMENTED, `unknown service ${service}`);
 }
 
-function failTrailersOnly(stream: ServerHttp2Stream, error: ServiceError, httpStatus = 200): void {
-  // Both: a stream that its peer has reset is closed before it is destroyed, and either makes respond() throw.
-  if (stream.destroyed || stream.closed || stream.headersSent) return;
+function failTrailersOnly(stream: Stream, error: ServiceError, httpStatus = 200): StreamHandler {
   const trailers = errorTrailers(error, () => headerBytesMax(stream));
-  stream.respond({ ":status": httpStatus, "content-type": CONTENT_TYPE, ...trailers }, { endStream: true });
+  stream.respond(encodeHeaders({ ":status": httpStatus, "content-type": CONTENT_TYPE, ...trailers }), true);
+  return FORGET;
 }
 
-/** What may be sent in one block of headers: what the peer says that it takes, and no more than nghttp2 sends. */
-function headerBytesMax(stream: ServerHttp2Stream): number {
-  return Math.min(stream.session?.remoteSettings.maxHeaderListSize ?? HEADER_BYTES_MAX, HEADER_BYTES_MAX);
+/** What may be sent in one block of headers: what the peer says that it takes, and no more than is wise. */
+function headerBytesMax(stream: Stream): number {
+  return Math.min(stream.connection.peerHeaderListBytesMax, HEADER_BYTES_MAX);
 }
 
-class UnaryCall implements Call {
+/** Blocks of headers of good answers, by content type and whether they are packed: there are few. */
+const ANSWER_HEADERS = new Map<string, Buffer>();
+const ANSWER_HEADERS_MAX = 20;
+
+function answerHeaders(requestType: string, isPacked: boolean): Buffer {
+  const key = isPacked ? `gzip ${requestType}` : requestType;
+  let block = ANSWER_HEADERS.get(key);
+  if (block === undefined) {
+    const type = requestType.startsWith(`${CONTENT_TYPE}+`) ? requestType : CONTENT_TYPE;
+    block = encodeHeaders({ ":status": 200, "content-type": type, ...(isPacked ? { "grpc-encoding": "gzip" } : {}) });
+    if (ANSWER_HEADERS.size < ANSWER_HEADERS_MAX) ANSWER_HEADERS.set(key, block);
+  }
+  return block;
+}
+
+class UnaryCall implements Call, StreamHandler {
   cancelled = false;
   readonly deadlineMs: number | undefined;
   private parts: Buffer[] = [];
@@ -111,24 +115,19 @@ class UnaryCall implements Call {
   constructor(
     private readonly o: GrpcOptions,
     private readonly outbox: Outbox,
-    private readonly stream: ServerHttp2Stream,
-    private readonly headers: IncomingHttpHeaders,
+    private readonly stream: Stream,
     private readonly method: Method,
   ) {
-    const timeout = headers["grpc-timeout"];
-    if (typeof timeout === "string") {
-      const ms = parseTimeoutMs(timeout);
-      if (typeof ms === "string") {
-        stream.resume();
-        failTrailersOnly(stream, new ServiceError(Code.INTERNAL, `malformed grpc-timeout: ${ms}`), 400);
-        return;
-      }
-      this.deadlineMs = o.runtime.nowMicros() / 1000 + ms;
-      this.stopDeadline = o.runtime.setTimer(ms, () => this.deadline());
+    const timeout = stream.headers.get("grpc-timeout");
+    if (timeout === undefined) return;
+    const ms = parseTimeoutMs(timeout);
+    if (typeof ms === "string") {
+      this.isAnswered = true;
+      failTrailersOnly(stream, new ServiceError(Code.INTERNAL, `malformed grpc-timeout: ${ms}`), 400);
+      return;
     }
-    stream.on("data", (chunk: Buffer) => this.data(chunk));
-    stream.on("end", () => this.end());
-    stream.on("close", () => this.closed());
+    this.deadlineMs = o.runtime.nowMicros() / 1000 + ms;
+    this.stopDeadline = o.runtime.setTimer(ms, () => this.deadline());
   }
 
   get path(): string {
@@ -136,15 +135,12 @@ class UnaryCall implements Call {
   }
 
   get peer(): string {
-    if (this.peerText === undefined) {
-      const socket = this.stream.session?.socket;
-      this.peerText = socket === undefined ? "" : `${socket.remoteAddress}:${socket.remotePort}`;
-    }
+    this.peerText ??= this.stream.connection.peer;
     return this.peerText;
   }
 
   metadata(key: string): string | undefined {
-    return metadataValue(this.headers, key);
+    return metadataValue(this.stream.headers.get(key), key);
   }
 
   onCancel(f: () => void): () => void {
@@ -171,7 +167,7 @@ class UnaryCall implements Call {
     this.cancel();
   }
 
-  private closed(): void {
+  closed(): void {
     this.stopDeadline?.();
     this.stopDeadline = undefined;
     this.leaveOutbox?.();
@@ -182,7 +178,7 @@ class UnaryCall implements Call {
     }
   }
 
-  private data(chunk: Buffer): void {
+  data(chunk: Buffer): void {
     // What follows the message is read and forgotten, as by the official server.
     if (this.isAnswered || (this.frameBytes > 0 && this.received >= this.frameBytes)) return;
     this.received += chunk.length;
@@ -197,7 +193,11 @@ class UnaryCall implements Call {
     } else this.frameBytes = FRAME + size;
   }
 
-  private end(): void {
+  drained(): void {
+    // The whole answer is handed over at once.
+  }
+
+  end(): void {
     this.isRequestEnded = true;
     if (this.isAnswered) return;
     if (this.frameBytes === 0 || this.received < this.frameBytes) {
@@ -225,7 +225,7 @@ class UnaryCall implements Call {
     this.parts = [];
     const body = frame.subarray(FRAME, this.frameBytes);
     const flag = frame[0] as number;
-    const encoding = this.headers["grpc-encoding"] ?? "identity";
+    const encoding = this.stream.headers.get("grpc-encoding") ?? "identity";
     if (encoding !== "identity" && encoding !== "gzip")
       throw new ServiceError(Code.UNIMPLEMENTED, `grpc: Decompressor is not installed for grpc-encoding "${encoding}"`);
     if (flag === 0) return body;
@@ -258,46 +258,31 @@ class UnaryCall implements Call {
       this.leaveOutbox = this.outbox.enqueue(body.length, () => this.startLarge(body));
       return;
     }
-    const { stream } = this;
-    if (stream.destroyed || stream.closed) return;
+    if (this.stream.isClosed) return;
     this.replyBytes = body.length;
     this.outbox.started(body.length);
-    const packed = this.isWorthPacking(body) ? gzipSync(body, { level: GZIP_LEVEL }) : body;
-    stream.end(this.respond(body, packed));
+    this.send(body, this.isWorthPacking(body) ? gzipSync(body, { level: GZIP_LEVEL }) : body);
   }
 
   private startLarge(body: Buffer): void {
     this.leaveOutbox = undefined;
     this.replyBytes = body.length;
-    const send = (packed: Buffer): void => {
-      if (!this.stream.destroyed && !this.stream.closed) endInSlices(this.stream, this.respond(body, packed));
-    };
     // Off the loop: it takes tens of milliseconds.
-    if (this.isWorthPacking(body)) gzip(body, { level: GZIP_LEVEL }, (e, packed) => send(e === null ? packed : body));
-    else send(body);
+    if (this.isWorthPacking(body)) gzip(body, { level: GZIP_LEVEL }, (e, packed) => this.send(body, e === null ? packed : body));
+    else this.send(body, body);
   }
 
   private isWorthPacking(body: Buffer): boolean {
     return body.length >= GZIP_BYTES_MIN && (this.metadata("grpc-accept-encoding") ?? "").includes("gzip");
   }
 
-  /** Sends the headers and arms the trailers; the frame is left to the caller. */
-  private respond(body: Buffer, packed: Buffer): Buffer {
-    const { stream } = this;
-    const type = this.headers["content-type"] as string;
-    const headers: Record<string, string | number> = { ":status": 200, "content-type": type.startsWith(`${CONTENT_TYPE}+`) ? type : CONTENT_TYPE };
+  private send(body: Buffer, packed: Buffer): void {
     const isPacked = packed !== body && packed.length <= body.length * GZIP_RATIO_MAX;
-    if (isPacked) headers["grpc-encoding"] = "gzip";
     const content = isPacked ? packed : body;
-    const frame = Buffer.allocUnsafe(FRAME + content.length);
-    frame[0] = isPacked ? 1 : 0;
-    frame.writeUInt32BE(content.length, 1);
-    content.copy(frame, FRAME);
-    stream.respond(headers, { waitForTrailers: true });
-    stream.once("wantTrailers", () => {
-      if (!stream.destroyed && !stream.closed) stream.sendTrailers(OK);
-    });
-    return frame;
+    const prefix = Buffer.allocUnsafe(FRAME);
+    prefix[0] = isPacked ? 1 : 0;
+    prefix.writeUInt32BE(content.length, 1);
+    this.stream.answer(answerHeaders(this.stream.headers.get("content-type") as string, isPacked), [prefix, content], OK);
   }
 
   private fail(error: ServiceError): void {
@@ -307,7 +292,7 @@ class UnaryCall implements Call {
     this.parts = [];
     failTrailersOnly(this.stream, error);
     // The rest of the request is not wanted: without this the stream stays open for as long as the peer likes.
-    if (!this.isRequestEnded && !this.stream.destroyed && !this.stream.closed) this.stream.close();
+    if (!this.isRequestEnded) this.stream.reset(ErrorCode.NO_ERROR);
   }
 
   /** The message codec threw something of its own: the process goes on, this call does not. */
@@ -318,6 +303,6 @@ class UnaryCall implements Call {
   }
 }
 
-/** nghttp2's own bound is 64 KiB, names and lengths included. */
+/** What peers are known to take when they do not say. */
 const HEADER_BYTES_MAX = 63 * 1024;
-const OK = { "grpc-status": "0", "grpc-message": "" };
+const OK = encodeHeaders({ "grpc-status": "0", "grpc-message": "" });
