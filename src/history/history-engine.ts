@@ -346,7 +346,8 @@ export class HistoryEngine implements HistoryService {
   private readonly undurable = new Map<number, EventBatch[]>();
 
   private historyDurable(b: EventBatch): void {
-    this.eventsCache.append(b);
+    // Only the bytes: the events, and the requests that their payloads are views of, may go.
+    this.eventsCache.append({ branch: b.branch, firstEventId: b.firstEventId, data: b.data });
     const batches = this.undurable.get(b.branch);
     if (batches === undefined) return;
     batches.shift();
