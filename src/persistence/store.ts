@@ -63,7 +63,7 @@ export interface Store {
   commit(batch: Batch): Promise<void>;
   readonly inFlightMax: number;
 
-  /** Work for an idle turn: checkpoints, free pages, text index merges. Answers whether more is left. */
+  /** Work for an idle turn: checkpoints, free pages. Answers whether more is left. */
   idle(): Promise<boolean>;
   statistics(): { commits: number; rows: number; fsyncs: number; walBytes: number; fileBytes: number };
   /** Finishes what is in flight, checkpoints and closes. */

@@ -13,7 +13,7 @@ import type { VisibilityReader } from "../visibility.js";
 import { type Durability, openConnection } from "./connection.js";
 import { ReaderThread } from "./reader-thread.js";
 import { migrate, SCHEMA_VERSION, schemaVersion } from "./schema.js";
-import { mergeText, SqliteVisibilityReader } from "./visibility.js";
+import { SqliteVisibilityReader } from "./visibility-reader.js";
 import { BatchWriter } from "./write-batch.js";
 import { WriterThread } from "./writer-thread.js";
 
@@ -211,7 +211,6 @@ export class SqliteStore implements Store {
     }
     const free = this.db.pragma("freelist_count", { simple: true }) as number;
     if (free > FREE_PAGES_PER_TURN * 4) this.db.pragma(`incremental_vacuum(${FREE_PAGES_PER_TURN})`);
-    mergeText(this.db);
     return false;
   }
 

@@ -1,0 +1,64 @@
+/**
+ * Which index a list reads. SQLite has no statistics here: left alone it prefers the index that gives the order, and reads every run
+ * of a namespace for the few that match; told to use the condition's index it sorts a million rows for a page of twenty. So the
+ * conditions that have an index are counted first, up to a bound: one that few rows meet leads, and its rows are sorted; when all are
+ * common, a page is soon full in the list's own order. Either way the work is bounded by the bound, not by the namespace.
+ */
+import type { VisibilityQuery } from "../visibility.js";
+import { ANY_STATUS, COLUMN, Compiler, type Condition, conjuncts, isPositive, onlyOpen } from "./visibility-filter.js";
+
+/** A statement that gives the keys of all rows that may match. */
+export interface Lead {
+  readonly sql: string;
+  readonly params: readonly unknown[];
+}
+
+/** Rows that are read and sorted for a page: with a million runs, reading in order finds a page of 100 in as many, or fewer. */
+const LEAD_ROWS_MAX = 10_000;
+
+function candidates(query: VisibilityQuery): Lead[] {
+  const conditions = conjuncts(query.filter).filter(isPositive);
+  const on = (...columns: string[]): Condition[] => conditions.filter((f) => f.field.kind === "system" && columns.includes(f.field.column.column));
+  const leads: Lead[] = [];
+  const byIndex = (index: string, of: readonly Condition[], extra = ""): void => {
+    if (of.length === 0) return;
+    const c = new Compiler(query.namespaceKey);
+    c.params.push(query.namespaceKey);
+    const where = of.map((f) => (f.field.kind === "system" ? c.onColumn(f, COLUMN[f.field.column.column]) : "")).join(" AND ");
+    leads.push({ sql: `SELECT v.key FROM visibility v INDEXED BY ${index} WHERE v.namespace = ? AND ${extra}${where}`, params: c.params });
+  };
+  byIndex("visibility_workflow_id", on("workflowId"));
+  const status = on("status");
+  const type = on("workflowType");
+  // The open ones in order are an index of their own.
+  if (type.length > 0 || !onlyOpen(query.filter))
+    byIndex("visibility_status_type", [...status, ...type], status.length > 0 ? "" : `${ANY_STATUS} AND `);
+  byIndex("visibility_start", on("startTime"));
+  byIndex("visibility_closed", on("closeTime"), "v.close_time IS NOT NULL AND ");
+  for (const f of conditions) {
+    if (f.field.kind !== "attribute") continue;
+    const c = new Compiler(query.namespaceKey);
+    leads.push({ sql: c.keysOf(f, f.field), params: c.params });
+  }
+  return leads;
+}
+
+/** The condition that fewest rows meet, when they are few enough to be read and sorted. */
+export async function leadOf(query: VisibilityQuery, run: (sql: string, params: unknown[]) => Promise<unknown[][]>): Promise<Lead | undefined> {
+  const leads = candidates(query);
+  if (leads.length === 0) return undefined;
+  const counts = leads.map((l) => `(SELECT count(*) FROM (${l.sql} LIMIT ${LEAD_ROWS_MAX + 1}))`);
+  const [row] = await run(
+    `SELECT ${counts.join(", ")}`,
+    leads.flatMap((l) => l.params),
+  );
+  let best: Lead | undefined;
+  let fewest = LEAD_ROWS_MAX + 1;
+  leads.forEach((lead, i) => {
+    const count = row?.[i] as number;
+    if (count >= fewest) return;
+    fewest = count;
+    best = lead;
+  });
+  return best;
+}
