@@ -327,7 +327,6 @@ describe("query plans", () => {
     ["ExecutionStatus = 'Failed'", "visibility_status_type"],
     ["StartTime > '2024-01-01T00:00:00Z'", "visibility_start"],
     ["CloseTime BETWEEN '2024-01-01T00:00:00Z' AND '2024-01-02T00:00:00Z'", "visibility_closed"],
-    ["Kw = 'a'", "SEARCH a USING PRIMARY KEY (namespace=? AND attribute=? AND value=?)"],
     ["Tags IN ('a', 'b')", "SEARCH a USING PRIMARY KEY (namespace=? AND attribute=? AND value=?)"],
     ["Num > 3", "SEARCH a USING PRIMARY KEY (namespace=? AND attribute=? AND value>?)"],
   ])("a list by %s reads the rows that meet it by its index when they are few, else a page of its order", async (text, index) => {
@@ -335,9 +334,16 @@ describe("query plans", () => {
     expect(few).toContain(index);
     expect(few).toContain("SEARCH v USING INTEGER PRIMARY KEY");
     const many = await plan(text, false, 10_001);
-    expect(many).toContain("SEARCH v USING INDEX visibility_open");
+    expect(many.includes("SEARCH v USING INDEX visibility_open")).toBe(!/Failed|CloseTime/.test(text));
     expect(many).toContain("SEARCH v USING INDEX visibility_closed");
     expect(many).not.toContain("TEMP B-TREE");
+  });
+
+  test("a list by an attribute's value is the range of that value, in order", async () => {
+    const p = await plan("Kw = 'a'");
+    expect(p).toContain("SEARCH o USING PRIMARY KEY (namespace=? AND attribute=? AND value=? AND close_time=?)");
+    expect(p).toContain("SEARCH o USING PRIMARY KEY (namespace=? AND attribute=? AND value=? AND close_time>?)");
+    expect(p).not.toContain("TEMP B-TREE");
   });
 
   test("the condition that fewest rows meet leads, and an attribute's value of a row is looked up by the whole key", async () => {
@@ -360,12 +366,24 @@ describe("query plans", () => {
     const page = await reader.list({ namespaceKey: 1, filter: q.filter, orderBy: [] }, 10, undefined);
     expect(page.rows.map((r) => r.key).sort()).toEqual([1, 2]);
     expect(sql).toContain("(SELECT DISTINCT a.key FROM visibility_keyword a");
-    expect(await plan("Kw = 'a'", false, 10_001)).toMatch(/SEARCH a .*USING PRIMARY KEY \(namespace=\? AND attribute=\? AND value=\? AND key=\?\)/);
+    expect(await plan("Kw = 'a' AND WorkflowType = 'common'", false, 10_001)).toMatch(
+      /SEARCH a .*USING PRIMARY KEY \(namespace=\? AND attribute=\? AND value=\? AND close_time=\? AND start_time=\? AND key=\?\)/,
+    );
   });
 
   test("a list of running ones does not read closed ones", async () => {
     expect(await plan("ExecutionStatus = 'Running'")).not.toContain("visibility_closed");
     expect(await plan("ExecutionStatus IN ('Running', 'Completed')", false, 10_001)).toContain("visibility_closed");
+  });
+
+  test.each([
+    ["ExecutionStatus = 'Failed'", "ExecutionStatus != 'Failed'"],
+    ["ExecutionStatus IN ('Failed', 'TimedOut')", "ExecutionStatus IN ('Failed', 'Running')"],
+    ["CloseTime > '2024-01-01T00:00:00Z'", "StartTime > '2024-01-01T00:00:00Z'"],
+    ["HistoryLength > 3", "WorkflowType > '3'"],
+  ])("a list by %s does not read open ones, one by %s does", async (closed, any) => {
+    expect(await plan(closed, false, 10_001)).not.toContain("visibility_open");
+    expect(await plan(any, false, 10_001)).toContain("visibility_open");
   });
 
   test("counts by status and type stay inside one index", async () => {

@@ -64,7 +64,7 @@ export async function crashTest({ kills, schemaKills, clients, meanMs }: CrashOp
     server.kill("SIGKILL");
     await exited;
     server = spawn(BINARY, ["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", port, "--db-filename", db], { stdio: "ignore" });
-    if (!(await until(listening, 20_000))) throw new Error("the server did not come back");
+    if (!(await until(listening, 60_000))) throw new Error("the server did not come back");
   };
   const native = await NativeConnection.connect({ address: first.address });
   const worker = await Worker.create({

@@ -83,8 +83,8 @@ export function compareDefault(a: VisibilityRow, b: VisibilityRow): number {
 }
 
 /**
- * Rows without the value of the only key follow in the default order. Equal rows follow each other by key, in the direction of the
- * last sort key: an index read either way then has this very order.
+ * Rows without the value of the only key follow in the default order. Equal rows follow each other by key, those of an attribute by
+ * close time and start time first, in the direction of the last sort key: an index read either way then has this very order.
  */
 export function compareBy(orders: readonly VisibilityOrder[]): (a: VisibilityRow, b: VisibilityRow) => number {
   if (orders.length === 0) return compareDefault;
@@ -102,6 +102,8 @@ export function compareBy(orders: readonly VisibilityOrder[]): (a: VisibilityRow
     }
     const last = orders.at(-1) as VisibilityOrder;
     if (orders.length === 1 && fieldValue(a, last.field) === undefined) return compareDefault(a, b);
-    return last.descending ? b.key - a.key : a.key - b.key;
+    const isByAttribute = orders.length === 1 && last.field.kind === "attribute";
+    const tie = isByAttribute ? a.closeTime - b.closeTime || a.startTime - b.startTime || a.key - b.key : a.key - b.key;
+    return last.descending ? -tie : tie;
   };
 }

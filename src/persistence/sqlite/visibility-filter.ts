@@ -140,7 +140,7 @@ export class Compiler {
     if (f.op !== "compare" && f.negated) return negated(() => this.onValue(f));
     if (this.perRow && ((f.op === "compare" && f.comparison === "=") || f.op === "in")) {
       this.params.push(this.namespace, field.id);
-      return `EXISTS (SELECT 1 FROM ${tableOf(field.type)} a WHERE a.namespace = ? AND a.attribute = ? AND ${this.onValue(f)} AND a.key = v.key)`;
+      return `EXISTS (SELECT 1 FROM ${tableOf(field.type)} a WHERE a.namespace = ? AND a.attribute = ? AND ${this.onValue(f)} AND a.close_time = ifnull(v.close_time, 0) AND a.start_time = v.start_time AND a.key = v.key)`;
     }
     return `v.key IN ${keys(() => this.onValue(f))}`;
   }
@@ -177,4 +177,17 @@ export function onlyOpen(filter: VisibilityFilter | undefined): boolean {
   return filter.op === "compare"
     ? filter.comparison === "=" && OPEN_STATUSES.has(filter.value)
     : !filter.negated && filter.values.every((v) => OPEN_STATUSES.has(v));
+}
+
+/** Whether only closed runs can match: then the open ones need not be passed over. */
+export function onlyClosed(filter: VisibilityFilter | undefined): boolean {
+  return conjuncts(filter).some((f) => {
+    if (!isPositive(f) || f.field.kind !== "system") return false;
+    const { column } = f.field.column;
+    // Open runs have no such value, and no comparison holds for what is not there.
+    if (column === "closeTime" || column === "historyLength" || column === "executionDuration") return true;
+    if (column !== "status") return false;
+    if (f.op === "compare") return f.comparison === "=" && !OPEN_STATUSES.has(f.value);
+    return f.op === "in" && !f.values.some((v) => OPEN_STATUSES.has(v));
+  });
 }

@@ -9,8 +9,8 @@ import type { Field, VisibilityOrder } from "../../core/visibility/query.js";
 import type { AttributeValue, VisibilityRow } from "../../core/visibility/row.js";
 import type { VisibilityPage, VisibilityQuery, VisibilityReader } from "../visibility.js";
 import { parse, tableOf } from "./visibility.js";
-import { COLUMN, Compiler, onlyOpen } from "./visibility-filter.js";
-import { type Lead, leadOf } from "./visibility-plan.js";
+import { COLUMN, Compiler, onlyClosed, onlyOpen } from "./visibility-filter.js";
+import { type Lead, leadOf, onlyValue } from "./visibility-plan.js";
 
 const FIELD_COUNT = 20;
 const FIELDS = `v.key, v.namespace, v.workflow_id, v.run_id, v.workflow_type, v.task_queue, v.status, v.start_time, v.execution_time, v.close_time,
@@ -55,8 +55,8 @@ export class SqliteVisibilityReader implements VisibilityReader {
     const parts = keys === 0 ? [OPEN, CLOSED] : keys === 1 ? [VALUED, OPEN, CLOSED] : [MIXED];
     const position = after === undefined ? undefined : parsePosition(after, hash, keys, parts.length);
     const first = position?.part ?? 0;
-    const unneeded = onlyOpen(query.filter) ? CLOSED : undefined;
-    const lead = keys === 0 ? await leadOf(query, this.run) : undefined;
+    const unneeded = onlyOpen(query.filter) ? CLOSED : onlyClosed(query.filter) ? OPEN : undefined;
+    const lead = keys === 0 && onlyValue(query) === undefined ? await leadOf(query, this.run) : undefined;
     const statements = parts
       .map((part, i) => ({ part, i }))
       .filter(({ part, i }) => i >= first && part !== unneeded)
@@ -107,25 +107,52 @@ type Part = (query: VisibilityQuery, index: number, position: Position | undefin
 function inDefaultOrder(isClosed: boolean): Part {
   return (query, index, position, limit, lead) => {
     const c = new Compiler(query.namespaceKey, true);
-    if (lead !== undefined) c.params.push(...lead.params);
-    const from =
-      lead === undefined
-        ? `visibility v INDEXED BY ${isClosed ? "visibility_closed" : "visibility_open"}`
-        : `(${lead.sql}) l CROSS JOIN visibility v ON v.key = l.key`;
     const order = query.orderBy[0];
-    const value = order === undefined ? "" : ", NULL";
-    let where = `${c.where(query)} AND v.close_time IS ${isClosed ? "NOT " : ""}NULL`;
+    const value = order === undefined ? onlyValue(query) : undefined;
+    const { from, by, isPart } = value === undefined ? byTime(isClosed, lead, c) : byValue(isClosed, value, query.namespaceKey, c);
+    let where = `${c.where(query)} AND ${isPart}`;
     if (order !== undefined) where += ` AND ${c.filter({ op: "isNull", field: order.field, negated: false })}`;
-    const by = isClosed ? ["v.close_time", "v.start_time", "v.key"] : ["v.start_time", "v.key"];
     if (position !== undefined) {
       where += ` AND (${by.join(", ")}) < (${by.map(() => "?").join(", ")})`;
       c.params.push(...position.values.slice(isClosed ? 0 : 1, 2), position.key);
     }
     c.params.push(limit);
     return {
-      sql: `SELECT ${index} AS part, ${FIELDS}, v.close_time AS close_key, v.start_time AS start_key${value} FROM ${from} WHERE ${where} ORDER BY ${by.map((e) => `${e} DESC`).join(", ")} LIMIT ?`,
+      sql: `SELECT ${index} AS part, ${FIELDS}, v.close_time AS close_key, v.start_time AS start_key${order === undefined ? "" : ", NULL"} FROM ${from} WHERE ${where} ORDER BY ${by.map((e) => `${e} DESC`).join(", ")} LIMIT ?`,
       params: c.params,
     };
+  };
+}
+
+interface Source {
+  readonly from: string;
+  readonly by: readonly string[];
+  readonly isPart: string;
+}
+
+/** The index of the order itself, or the rows of the condition that leads. */
+function byTime(isClosed: boolean, lead: Lead | undefined, c: Compiler): Source {
+  if (lead !== undefined) c.params.push(...lead.params);
+  return {
+    from:
+      lead === undefined
+        ? `visibility v INDEXED BY ${isClosed ? "visibility_closed" : "visibility_open"}`
+        : `(${lead.sql}) l CROSS JOIN visibility v ON v.key = l.key`,
+    by: isClosed ? ["v.close_time", "v.start_time", "v.key"] : ["v.start_time", "v.key"],
+    isPart: `v.close_time IS ${isClosed ? "NOT " : ""}NULL`,
+  };
+}
+
+/** The range of an attribute's value, which has the order behind it. */
+function byValue(isClosed: boolean, f: NonNullable<ReturnType<typeof onlyValue>>, namespace: number, c: Compiler): Source {
+  const { field } = f;
+  if (field.kind !== "attribute") throw new Error("not an attribute");
+  c.params.push(namespace, field.id, typeof f.value === "boolean" ? Number(f.value) : f.value);
+  const on = `o.namespace = ? AND o.attribute = ? AND o.value = ? AND o.close_time ${isClosed ? "> 0" : "= 0"}`;
+  return {
+    from: `(SELECT o.close_time, o.start_time, o.key FROM ${tableOf(field.type)} o WHERE ${on}) o CROSS JOIN visibility v ON v.key = o.key`,
+    by: isClosed ? ["o.close_time", "o.start_time", "o.key"] : ["o.start_time", "o.key"],
+    isPart: "1",
   };
 }
 
@@ -134,29 +161,29 @@ const CLOSED = inDefaultOrder(true);
 
 /** The rows that have a value of the only sort key: the range of its index, when it is an attribute. */
 const VALUED: Part = (query, index, position, limit) => {
-  const c = new Compiler(query.namespaceKey);
+  const c = new Compiler(query.namespaceKey, true);
   const { field, descending } = query.orderBy[0] as VisibilityOrder;
   const direction = descending ? "DESC" : "ASC";
   let from = "visibility v";
-  let value = "a.value";
-  let key = "a.key";
+  let by: string[];
   let where: string;
   if (field.kind === "attribute") {
     from = `${tableOf(field.type)} a CROSS JOIN visibility v ON v.key = a.key`;
+    by = ["a.value", "a.close_time", "a.start_time", "a.key"];
     c.params.push(query.namespaceKey, field.id);
     where = `a.namespace = ? AND a.attribute = ? AND ${c.where(query)}`;
   } else {
-    value = COLUMN[field.column.column];
-    key = "v.key";
-    where = `${c.where(query)} AND ${value} IS NOT NULL`;
+    by = [COLUMN[field.column.column], "v.key"];
+    where = `${c.where(query)} AND ${by[0]} IS NOT NULL`;
   }
   if (position !== undefined) {
-    where += ` AND (${value}, ${key}) ${descending ? "<" : ">"} (?, ?)`;
-    c.params.push(position.values[2], position.key);
+    const [close, start, value] = position.values;
+    where += ` AND (${by.join(", ")}) ${descending ? "<" : ">"} (${by.map(() => "?").join(", ")})`;
+    c.params.push(value, ...(by.length === 2 ? [] : [close ?? 0, start]), position.key);
   }
   c.params.push(limit);
   return {
-    sql: `SELECT ${index} AS part, ${FIELDS}, v.close_time, v.start_time, ${value} FROM ${from} WHERE ${where} ORDER BY ${value} ${direction}, ${key} ${direction} LIMIT ?`,
+    sql: `SELECT ${index} AS part, ${FIELDS}, v.close_time, v.start_time, ${by[0]} FROM ${from} WHERE ${where} ORDER BY ${by.map((e) => `${e} ${direction}`).join(", ")} LIMIT ?`,
     params: c.params,
   };
 };

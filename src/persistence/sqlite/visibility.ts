@@ -1,15 +1,16 @@
 /**
  * Visibility in SQLite: the tables, and what is written to them. System fields are columns of one row with indexes for the orders
- * and conditions that lists have: open ones by start and closed ones by close (both partial), all by start, by workflow id, by status
- * and type. Custom values are rows in one table per type, only for attributes that an execution has: a new attribute needs no DDL, an
- * unused one costs nothing. Texts are indexed by their words, cut by the same tokenizer as in memory. The division that hides a row
+ * and conditions that lists have: open ones by start and closed ones by close (both partial, with the columns that most conditions
+ * are on, so that what does not match is passed over inside the index), all by start, by workflow id, by status and type. Custom values
+ * are rows in one table per type, only for attributes that an execution has, in the order of lists behind each value (close time, 0 while
+ * open, then start time): a new attribute needs no DDL, an unused one costs nothing, a list of those with a value is a range. Texts are indexed by their words, cut by the same tokenizer as in memory. The division that hides a row
  * from most queries is a column too, so that counts stay inside one index. Lists: visibility-reader.ts.
  */
 import type Database from "better-sqlite3";
 import { IndexedValueType as T } from "../../../gen/wire/temporal/api/enums/v1/common.js";
 import { DIVISION, PREDEFINED } from "../../core/visibility/attributes.js";
 import { tokens } from "../../core/visibility/query.js";
-import type { AttributeValue } from "../../core/visibility/row.js";
+import type { AttributeValue, VisibilityRow } from "../../core/visibility/row.js";
 import type { Batch } from "../batch.js";
 
 const VALUE_TABLES = ["keyword", "int", "double", "bool", "datetime", "text"] as const;
@@ -21,12 +22,12 @@ export const VISIBILITY_SCHEMA = `
     history_length INTEGER, history_size INTEGER, state_transition_count INTEGER,
     parent_workflow_id TEXT, parent_run_id TEXT, root_workflow_id TEXT NOT NULL, root_run_id TEXT NOT NULL,
     memo BLOB, search_attributes BLOB, attributes TEXT);
-  CREATE INDEX visibility_open ON visibility (namespace, start_time, key) WHERE close_time IS NULL;
-  CREATE INDEX visibility_closed ON visibility (namespace, close_time, start_time, key) WHERE close_time IS NOT NULL;
+  CREATE INDEX visibility_open ON visibility (namespace, start_time, key, division, status, workflow_type, workflow_id) WHERE close_time IS NULL;
+  CREATE INDEX visibility_closed ON visibility (namespace, close_time, start_time, key, division, status, workflow_type, workflow_id) WHERE close_time IS NOT NULL;
   CREATE INDEX visibility_workflow_id ON visibility (namespace, workflow_id);
   CREATE INDEX visibility_start ON visibility (namespace, start_time, key);
   CREATE INDEX visibility_status_type ON visibility (namespace, status, workflow_type, division);
-  ${VALUE_TABLES.map((t) => `CREATE TABLE visibility_${t} (attribute INTEGER NOT NULL, value NOT NULL, key INTEGER NOT NULL, namespace INTEGER NOT NULL, PRIMARY KEY (namespace, attribute, value, key)) WITHOUT ROWID;`).join("\n  ")}
+  ${VALUE_TABLES.map((t) => `CREATE TABLE visibility_${t} (namespace INTEGER NOT NULL, attribute INTEGER NOT NULL, value NOT NULL, close_time INTEGER NOT NULL, start_time INTEGER NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (namespace, attribute, value, close_time, start_time, key)) WITHOUT ROWID;`).join("\n  ")}
 `;
 
 export function tableOf(type: number): string {
@@ -56,13 +57,19 @@ function storedValues(type: number, value: AttributeValue): (string | number)[] 
 
 export const DIVISION_ID = PREDEFINED.get(DIVISION)?.id;
 
+interface Stored {
+  readonly attributes: string | null;
+  readonly closeTime: number | null;
+  readonly startTime: number;
+}
+
 type StoredAttribute = { id: number; type: number; value: AttributeValue };
 
 export class SqliteVisibilityWriter {
   private readonly insert: Database.Statement;
   private readonly update: Database.Statement;
   private readonly remove: Database.Statement;
-  private readonly attributes: Database.Statement;
+  private readonly stored: Database.Statement;
   private readonly valueStatements = new Map<string, { insert: Database.Statement; remove: Database.Statement }>();
 
   constructor(private readonly db: Database.Database) {
@@ -71,7 +78,7 @@ export class SqliteVisibilityWriter {
     this.update = db.prepare(`UPDATE visibility SET task_queue = ?, status = ?, division = ?, close_time = ?, history_length = ?, history_size = ?,
       state_transition_count = ?, memo = ?, search_attributes = ?, attributes = ? WHERE key = ?`);
     this.remove = db.prepare("DELETE FROM visibility WHERE key = ?");
-    this.attributes = db.prepare("SELECT attributes FROM visibility WHERE key = ?").pluck();
+    this.stored = db.prepare("SELECT attributes, close_time AS closeTime, start_time AS startTime FROM visibility WHERE key = ?");
   }
 
   private values(type: number): { insert: Database.Statement; remove: Database.Statement } {
@@ -79,8 +86,12 @@ export class SqliteVisibilityWriter {
     let s = this.valueStatements.get(table);
     if (s === undefined) {
       s = {
-        insert: this.db.prepare(`INSERT OR IGNORE INTO ${table} (attribute, value, key, namespace) VALUES (?, ?, ?, ?)`),
-        remove: this.db.prepare(`DELETE FROM ${table} WHERE namespace = ? AND attribute = ? AND value = ? AND key = ?`),
+        insert: this.db.prepare(
+          `INSERT OR IGNORE INTO ${table} (namespace, attribute, value, close_time, start_time, key) VALUES (?, ?, ?, ?, ?, ?)`,
+        ),
+        remove: this.db.prepare(
+          `DELETE FROM ${table} WHERE namespace = ? AND attribute = ? AND value = ? AND close_time = ? AND start_time = ? AND key = ?`,
+        ),
       };
       this.valueStatements.set(table, s);
     }
@@ -90,7 +101,8 @@ export class SqliteVisibilityWriter {
   write(ops: Batch["visibility"]): void {
     for (const [key, op] of ops) {
       if (op.op === "delete") {
-        this.replaceValues(key, op.namespaceKey, this.stored(key), []);
+        const old = this.stored.get(key) as Stored | undefined;
+        if (old !== undefined) this.removeValues(key, op.namespaceKey, old);
         this.remove.run(key);
         continue;
       }
@@ -102,9 +114,12 @@ export class SqliteVisibilityWriter {
       const searchAttributes = r.searchAttributes.length === 0 ? null : r.searchAttributes;
       const division = (r.attributes.find((a) => a.id === DIVISION_ID)?.value as string | undefined) ?? null;
       if (op.op === "put") {
-        const old = this.attributes.get(key) as string | null | undefined;
+        const old = this.stored.get(key) as Stored | undefined;
         if (old !== undefined) {
-          if (old !== attributes) this.replaceValues(key, r.namespaceKey, parse(old), r.attributes);
+          if (old.attributes !== attributes || (attributes !== null && (old.closeTime ?? 0) !== r.closeTime)) {
+            this.removeValues(key, r.namespaceKey, old);
+            this.insertValues(r);
+          }
           this.update.run(
             r.taskQueue,
             r.status,
@@ -144,17 +159,18 @@ export class SqliteVisibilityWriter {
         searchAttributes,
         attributes,
       );
-      if (attributes !== null) this.replaceValues(key, r.namespaceKey, [], r.attributes);
+      if (attributes !== null) this.insertValues(r);
     }
   }
 
-  private stored(key: number): StoredAttribute[] {
-    return parse(this.attributes.get(key) as string | null | undefined);
+  private removeValues(key: number, namespace: number, old: Stored): void {
+    for (const a of parse(old.attributes))
+      for (const v of storedValues(a.type, a.value)) this.values(a.type).remove.run(namespace, a.id, v, old.closeTime ?? 0, old.startTime, key);
   }
 
-  private replaceValues(key: number, namespace: number, old: readonly StoredAttribute[], next: readonly StoredAttribute[]): void {
-    for (const a of old) for (const v of storedValues(a.type, a.value)) this.values(a.type).remove.run(namespace, a.id, v, key);
-    for (const a of next) for (const v of storedValues(a.type, a.value)) this.values(a.type).insert.run(a.id, v, key, namespace);
+  private insertValues(r: VisibilityRow): void {
+    for (const a of r.attributes)
+      for (const v of storedValues(a.type, a.value)) this.values(a.type).insert.run(r.namespaceKey, a.id, v, r.closeTime, r.startTime, r.key);
   }
 }
 
