@@ -32,8 +32,11 @@ export async function checkRun(disk: Disk, key: number, now: number, problem: Pr
   if (state === undefined) return undefined;
   const { info } = state;
   const where = `${info.workflowId} ${info.runId}`;
-  const rows = await disk.inner.readHistory(info.branch, 1, Number.MAX_SAFE_INTEGER, false, Number.MAX_SAFE_INTEGER);
-  const events = rows.flatMap((r) => decodeEvents(r.data));
+  const events: HistoryEvent[] = [];
+  for (const s of [...info.segments, { branch: info.branch, endEventId: Number.MAX_SAFE_INTEGER }]) {
+    const rows = await disk.inner.readHistory(s.branch, events.length + 1, s.endEventId, false, Number.MAX_SAFE_INTEGER);
+    for (const e of rows.flatMap((r) => decodeEvents(r.data))) if (e.eventId > events.length && e.eventId < s.endEventId) events.push(e);
+  }
   const gap = events.findIndex((e, i) => e.eventId !== i + 1);
   if (gap >= 0) problem(`${where}: event ${gap + 1} has id ${events[gap]?.eventId}`);
   const future = events.find((e) => timeOf(e) > now);
@@ -41,7 +44,7 @@ export async function checkRun(disk: Disk, key: number, now: number, problem: Pr
   if (events.length !== info.nextEventId - 1) problem(`${where}: has ${events.length} events, knows of ${info.nextEventId - 1}`);
   const buffered = [...state.buffered.base.values()].sort((a, b) => a.rowId - b.rowId).flatMap((b) => (b.event === undefined ? [] : [b.event]));
   const stored = JSON.stringify(project(state));
-  const replayed = replayOf(events, buffered);
+  const replayed = replayOf(events, buffered, state);
   if (stored !== replayed) problem(`${where}: replay differs\n stored   ${stored}\n replayed ${replayed}`);
   const row = disk.visibility.get(key);
   if (row === undefined) problem(`${where}: not listed`);
@@ -55,9 +58,9 @@ export async function checkRun(disk: Disk, key: number, now: number, problem: Pr
 }
 
 /** What the events give; or why they give nothing. */
-function replayOf(events: readonly HistoryEvent[], buffered: readonly HistoryEvent[]): string {
+function replayOf(events: readonly HistoryEvent[], buffered: readonly HistoryEvent[], state: RunState): string {
   try {
-    return JSON.stringify(project(replay(events, buffered)));
+    return JSON.stringify(project(replay(events, buffered, state)));
   } catch (e) {
     return String(e);
   }
