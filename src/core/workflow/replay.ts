@@ -121,9 +121,9 @@ export function project(state: RunState): Projection {
 const historyFields = (a: ActivityRecord): readonly (keyof ActivityRecord)[] =>
   a.control?.optionsChanged === true ? ["activityId", "scheduledEventId"] : ACTIVITY_HISTORY_FIELDS;
 
+/** Undefined when nothing is left: one that came and went leaves none. */
 function withoutDerived(attributes: SearchAttributes | undefined): SearchAttributes | undefined {
-  if (attributes === undefined || !DERIVED_ATTRIBUTES.some((name) => name in attributes.indexedFields)) return attributes;
-  const left = Object.entries(attributes.indexedFields).filter(([name]) => !DERIVED_ATTRIBUTES.includes(name));
+  const left = Object.entries(attributes?.indexedFields ?? {}).filter(([name]) => !DERIVED_ATTRIBUTES.includes(name));
   return left.length === 0 ? undefined : { indexedFields: Object.fromEntries(left) };
 }
 

@@ -14,6 +14,7 @@ import type { Handler } from "../../api/call.js";
 import { invalidArgument } from "../../api/service-error.js";
 import type { ExecutionAddress } from "../../core/input.js";
 import type { Services } from "../services.js";
+import { validateAddress } from "../validation/execution.js";
 import { validatePriority } from "../validation/priority.js";
 
 function validated(
@@ -23,6 +24,7 @@ function validated(
   const { workflowId = "", runId = "" } = request.execution ?? {};
   if (workflowId === "") throw invalidArgument("WorkflowId is not set on request.");
   if (request.activity.case === undefined) throw invalidArgument("Either Activity.Id or Activity.Type should be set on request.");
+  validateAddress(workflowId, runId);
   return { namespaceId: s.namespaces.view(request.namespace).id, workflowId, runId };
 }
 

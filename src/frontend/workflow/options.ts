@@ -9,6 +9,7 @@ import { invalidArgument } from "../../api/service-error.js";
 import { checkPaths } from "../../core/workflow/field-mask.js";
 import { OPTIONS_FIELDS } from "../../core/workflow/options.js";
 import type { Services } from "../services.js";
+import { validateAddress } from "../validation/execution.js";
 import { validatePriority } from "../validation/priority.js";
 
 export const updateWorkflowExecutionOptions =
@@ -24,6 +25,7 @@ export const updateWorkflowExecutionOptions =
       throw invalidArgument(`error parsing UpdateMask: ${(e as Error).message}`);
     }
     validatePriority(request.workflowExecutionOptions.priority);
+    validateAddress(workflowId, runId);
     const namespaceId = s.namespaces.view(request.namespace).id;
     return s.history.submit({ namespaceId, workflowId, runId }, { kind: "updateOptions", request });
   };

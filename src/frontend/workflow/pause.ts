@@ -8,7 +8,7 @@ import type {
 import type { Handler } from "../../api/call.js";
 import { invalidArgument, unimplemented } from "../../api/service-error.js";
 import type { Services } from "../services.js";
-import { isLongerThan } from "../validation/execution.js";
+import { isLongerThan, validateAddress } from "../validation/execution.js";
 
 export const pauseWorkflowExecution =
   (s: Services): Handler<PauseWorkflowExecutionRequest, PauseWorkflowExecutionResponse> =>
@@ -17,6 +17,7 @@ export const pauseWorkflowExecution =
     if (!limits.isWorkflowPauseEnabled) throw unimplemented(`workflow pause is not enabled for namespace: ${request.namespace}`);
     validate(request, limits.idLengthMax);
     const { workflowId, runId } = request;
+    validateAddress(workflowId, runId);
     const namespaceId = s.namespaces.view(request.namespace).id;
     await s.history.submit({ namespaceId, workflowId, runId }, { kind: "pauseWorkflow", request });
     return {};
@@ -27,6 +28,7 @@ export const unpauseWorkflowExecution =
   async (request) => {
     validate(request, s.limits(request.namespace).idLengthMax);
     const { workflowId, runId } = request;
+    validateAddress(workflowId, runId);
     const namespaceId = s.namespaces.view(request.namespace).id;
     await s.history.submit({ namespaceId, workflowId, runId }, { kind: "unpauseWorkflow", request });
     return {};

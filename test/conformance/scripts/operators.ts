@@ -233,6 +233,7 @@ export const scripts: Record<string, Script> = {
       await s.refused(name, { ...execution(s), ...extra } as never);
       await s.refused(name, { ...execution(s), activity: id("a"), ...extra } as never);
       await s.refused(name, { execution: { workflowId: s.id, runId }, activity: id("a"), ...extra } as never);
+      await s.refused(name, { execution: { workflowId: s.id, runId: "no run" }, activity: id("a"), ...extra } as never);
       await s.refused(name, { ...execution(s), activity: id("a"), namespace: "no-such-namespace", ...extra } as never);
     }
     await s.running([c.activity(s, "a")]);

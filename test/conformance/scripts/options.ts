@@ -65,6 +65,7 @@ export const scripts: Record<string, Script> = {
     await refused(s, {}, ["priority"]);
     await refused(s, {}, ["priority"], { workflowExecution: undefined });
     await refused(s, {}, ["priority"], { workflowExecution: { workflowId: s.id, runId: "11111111-2222-4333-8444-555555555555" } });
+    await refused(s, {}, ["priority"], { workflowExecution: { workflowId: s.id, runId: "no run" } });
     await refused(s, {}, ["priority"], { namespace: "no-such-namespace" });
     await s.running();
     await refused(s, {}, [], { updateMask: undefined });

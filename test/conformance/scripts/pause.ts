@@ -129,6 +129,8 @@ export const scripts: Record<string, Script> = {
     for (const name of ["PauseWorkflowExecution", "UnpauseWorkflowExecution"] as const) {
       await s.refused(name, { workflowId: s.id });
       await s.refused(name, { workflowId: s.id, runId: "11111111-2222-4333-8444-555555555555" });
+      await s.refused(name, {});
+      await s.refused(name, { workflowId: s.id, runId: "no run" });
       await s.refused(name, { workflowId: s.id, namespace: "no-such-namespace" });
       await s.refused(name, { workflowId: s.id, reason: long });
       await s.refused(name, { workflowId: s.id, requestId: long });
