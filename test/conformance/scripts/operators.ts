@@ -214,10 +214,10 @@ export const scripts: Record<string, Script> = {
     s.note("it comes where it was", [a.activityId, a.startToCloseTimeout]);
   },
   "an attempt that times out while it is paused": async (s) => {
-    await s.running([c.activity(s, "a", { startToCloseTimeout: seconds(1), retryPolicy: { maximumAttempts: 1 } })]);
+    await s.running([c.activity(s, "a", { startToCloseTimeout: seconds(3), retryPolicy: { maximumAttempts: 1 } })]);
     await s.activityTask();
     await pause(s, id("a"));
-    await s.sleep(2000);
+    await s.sleep(4000);
     await pending(s);
     await unpause(s, id("a"));
     await s.answer([c.complete()]);

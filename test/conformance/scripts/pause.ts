@@ -35,10 +35,10 @@ export const scripts: Record<string, Script> = {
     await s.call("RespondWorkflowTaskCompleted", {
       taskToken: t.taskToken,
       identity: "worker",
-      commands: [c.activity(s, "a"), c.timer("t", 1)],
+      commands: [c.activity(s, "a"), c.timer("t", 3)],
     });
     await s.history();
-    await s.sleep(1500);
+    await s.sleep(4000);
     await describe(s);
     await unpause(s);
     const a = await s.activityTask();
@@ -97,9 +97,9 @@ export const scripts: Record<string, Script> = {
     await s.shown("DescribeWorkflowExecution", { execution: { workflowId: s.id } }, (d) => [d.workflowExecutionInfo?.status, d.workflowExtendedInfo]);
   },
   "its time runs while it is paused": async (s) => {
-    await s.running([c.timer("t", 1)], { workflowRunTimeout: seconds(2) });
+    await s.running([c.timer("t", 3)], { workflowRunTimeout: seconds(5) });
     await pause(s);
-    await s.sleep(3000);
+    await s.sleep(6000);
     await s.history();
   },
   "the same request twice": async (s) => {

@@ -126,7 +126,7 @@ export const scripts: Record<string, Script> = {
     await describe(s);
   },
   "what was pending at the fork goes on": async (s) => {
-    await s.running([c.activity(s, "a", { heartbeatTimeout: seconds(30) }), c.timer("t", 2)]);
+    await s.running([c.activity(s, "a", { heartbeatTimeout: seconds(30) }), c.timer("t", 5)]);
     const taken = await s.activityTask();
     await s.call("RecordActivityTaskHeartbeat", { taskToken: taken.taskToken, identity: "worker", details: payloads("beat") });
     await s.signal("go");
@@ -138,7 +138,7 @@ export const scripts: Record<string, Script> = {
     const again = await s.activityTask();
     s.note("the activity comes again", [again.activityId, again.attempt, again.heartbeatDetails]);
     await s.call("RespondActivityTaskCompleted", { taskToken: again.taskToken, identity: "worker" });
-    await s.answer([]);
+    await s.until("the timer fires", async () => (await eventIds(s, EventType.TIMER_FIRED)).length === 1);
     await s.answer([c.complete()]);
     await s.history();
   },
@@ -184,13 +184,13 @@ export const scripts: Record<string, Script> = {
     await describe(s);
   },
   "time-outs count from the reset": async (s) => {
-    await s.running([], { workflowRunTimeout: seconds(3), workflowExecutionTimeout: seconds(5) });
-    await s.sleep(2000);
+    await s.running([], { workflowRunTimeout: seconds(6), workflowExecutionTimeout: seconds(9) });
+    await s.sleep(3000);
     await reset(s, 4);
-    await s.sleep(2000);
+    await s.sleep(4000);
     await s.answer([]);
     await describe(s);
-    await s.sleep(2500);
+    await s.sleep(4000);
     await s.history();
   },
   "a child goes with the new run": async (s) => {
