@@ -178,6 +178,10 @@ export const SETTINGS = {
   completionBufferTotalBytesMax: bytes("history.workflowTaskCompletionBufferTotalSizeLimit", 1024 * MIB, "G", "RESOURCE_EXHAUSTED"),
   completionPagination: bool("history.enableWorkflowTaskCompletionPagination", false, "N", "completions in pages"),
   receiveBytesMax: bytes("frontend.receiveMessageSize", 4 * MIB, "G", "ours (official: fixed): RESOURCE_EXHAUSTED"),
+  resetWithPendingChildren: bool("history.allowResetWithPendingChildren", true, "N", "a workflow whose children are pending can be reset"),
+  workflowPause: bool("frontend.WorkflowPauseEnabled", true, "N", "off: PauseWorkflowExecution is UNIMPLEMENTED; official default off"),
+  workflowRules: bool("frontend.workflowRulesAPIsEnabled", true, "N", "off: calls about workflow rules are UNIMPLEMENTED; official default off"),
+  workflowRulesMax: count("frontend.maxWorkflowRulesPerNamespace", 10, "N", "INVALID_ARGUMENT"),
   eagerActivities: bool("system.enableActivityEagerExecution", true, "N", "activities started with the completion that schedules them"),
   eagerWorkflowStart: bool("system.enableEagerWorkflowStart", true, "N", "first workflow task with the start"),
 } as const satisfies Record<string, Setting>;
@@ -211,7 +215,6 @@ export const ACCEPTED_KEYS: Readonly<Record<string, string>> = {
   "frontend.ListWorkersEnabled": "comes with worker listing",
   "frontend.enableCancelWorkerPollsOnShutdown": "always on",
   "frontend.WorkflowTimeSkippingEnabled": "comes with time skipping",
-  "frontend.workflowRulesAPIsEnabled": "comes with workflow rules",
   "frontend.namespaceRPS.visibility.burst": "see frontend.namespaceRPS.visibility",
   "system.forceSearchAttributesCacheRefreshOnRead": "search attributes are never stale here",
   "system.forceNexusEndpointRefreshOnRead": "endpoints are never stale here",

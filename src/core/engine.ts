@@ -6,8 +6,10 @@
 import { WorkflowTaskFailedCause } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import { notFound, ServiceError } from "../api/service-error.js";
 import { assert } from "../lib/assert.js";
+import * as operator from "./activity/operator.js";
 import * as activity from "./activity/statemachine.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "./input.js";
+import { triggerRule } from "./rules/workflow-rules.js";
 import type { Loaded, Outcome, Replies } from "./transition.js";
 import * as child from "./workflow/child.js";
 import { HISTORY_SERVICE_IDENTITY } from "./workflow/close.js";
@@ -16,7 +18,10 @@ import { Context, Need, type Run, Stale } from "./workflow/context.js";
 import { describe, historyPosition } from "./workflow/describe.js";
 import { endOversized, refuseLargeTransaction } from "./workflow/execution-limits.js";
 import type { RunState } from "./workflow/mutable-state.js";
+import { updateOptions } from "./workflow/options.js";
+import { pauseWorkflow, unpauseWorkflow } from "./workflow/pause.js";
 import { directReply, dropQuery, query } from "./workflow/query.js";
+import { reset } from "./workflow/reset.js";
 import { addressed, addressedOpen, requestCancel, signal, terminate } from "./workflow/signal.js";
 import { scheduleFirstTask, signalWithStart, start } from "./workflow/start.js";
 import { fireDue, settleDue } from "./workflow/timers.js";
@@ -28,6 +33,8 @@ export interface Chain {
   /** The run of greatest run id. */
   current(): RunState | undefined;
   run(runId: string): RunState | undefined;
+  /** Whether the run is known not to exist. */
+  isMissing(runId: string): boolean;
 }
 
 type Handlers = { [K in InputKind]: (ctx: Context, address: ExecutionAddress, input: InputOf<K>) => Replies[K] | undefined };
@@ -125,6 +132,15 @@ const HANDLERS: Handlers = {
     scheduleFirstTask(ctx, addressed(ctx, address));
     return undefined;
   },
+  reset,
+  pauseWorkflow,
+  unpauseWorkflow,
+  updateOptions,
+  pauseActivity: (ctx, address, input) => operator.pauseActivity(addressedOpen(ctx, address), input.request),
+  unpauseActivity: (ctx, address, input) => operator.unpauseActivity(addressedOpen(ctx, address), input.request),
+  resetActivity: (ctx, address, input) => operator.resetActivity(addressedOpen(ctx, address), input.request),
+  updateActivityOptions: (ctx, address, input) => operator.updateActivityOptions(addressed(ctx, address), ctx, input.request),
+  triggerRule: (ctx, address, input) => triggerRule(addressedOpen(ctx, address), input.spec),
 };
 
 const RETENTION_RETRY_MICROS = 10_000_000;
@@ -173,7 +189,7 @@ export function apply<K extends InputKind>(chain: Chain, address: ExecutionAddre
   try {
     const handler = HANDLERS[input.kind as K] as Handlers[K];
     const reply = handler(ctx, address, input);
-    let refused = endOversized(ctx, input.kind);
+    let refused = endOversized(ctx, input.kind) ?? ctx.refused;
     for (const run of ctx.runs) finish(run, input);
     if (refused === undefined) {
       refused = refuseLargeTransaction(ctx, input.kind);
@@ -192,7 +208,7 @@ export function apply<K extends InputKind>(chain: Chain, address: ExecutionAddre
   } catch (e) {
     if (e instanceof ServiceError) return { outcome: "error", error: e };
     if (e instanceof Stale) return { outcome: "stale" };
-    if (e instanceof Need) return { outcome: "need", events: e.events, requestIds: e.requestIds };
+    if (e instanceof Need) return { outcome: "need", events: e.events, requestIds: e.requestIds, ...e.more };
     throw e;
   }
 }

@@ -11,17 +11,26 @@ import type {
 } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import type { Failure } from "../../gen/wire/temporal/api/failure/v1/message.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+import type { WorkflowRuleSpec } from "../../gen/wire/temporal/api/rules/v1/message.js";
 import type { UserMetadata } from "../../gen/wire/temporal/api/sdk/v1/user_metadata.js";
 import type { TaskQueueMetadata } from "../../gen/wire/temporal/api/taskqueue/v1/message.js";
 import type {
+  PauseActivityRequest,
+  PauseWorkflowExecutionRequest,
   QueryWorkflowRequest,
   RequestCancelWorkflowExecutionRequest,
+  ResetActivityRequest,
+  ResetWorkflowExecutionRequest,
   RespondWorkflowTaskCompletedRequest,
   RespondWorkflowTaskFailedRequest,
   SignalWithStartWorkflowExecutionRequest,
   SignalWorkflowExecutionRequest,
   StartWorkflowExecutionRequest,
   TerminateWorkflowExecutionRequest,
+  UnpauseActivityRequest,
+  UnpauseWorkflowExecutionRequest,
+  UpdateActivityOptionsRequest,
+  UpdateWorkflowExecutionOptionsRequest,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { TaskToken } from "../api/task-token.js";
 import type { Config } from "../config/dynamic-config.js";
@@ -70,6 +79,8 @@ export interface ParentStart {
   readonly initiatedEventId: number;
   readonly rootWorkflowId: string;
   readonly rootRunId: string;
+  /** Runs that the parent was reset from: a child that one of them started is the parent's own. */
+  readonly baseRunIds?: readonly string[];
 }
 
 /** How an activity is named by a respond call: its task token, or workflow id, run id and activity id. */
@@ -146,7 +157,17 @@ export type Input =
       event: HistoryEvent;
     }
   /** The parent has recorded the start of this child: it may run. */
-  | { kind: "scheduleFirstTask" };
+  | { kind: "scheduleFirstTask" }
+  | { kind: "reset"; request: ResetWorkflowExecutionRequest }
+  | { kind: "pauseWorkflow"; request: PauseWorkflowExecutionRequest }
+  | { kind: "unpauseWorkflow"; request: UnpauseWorkflowExecutionRequest }
+  | { kind: "updateOptions"; request: UpdateWorkflowExecutionOptionsRequest }
+  | { kind: "pauseActivity"; request: PauseActivityRequest }
+  | { kind: "unpauseActivity"; request: UnpauseActivityRequest }
+  | { kind: "resetActivity"; request: ResetActivityRequest }
+  | { kind: "updateActivityOptions"; request: UpdateActivityOptionsRequest }
+  /** A workflow rule is applied to the run's activities now. */
+  | { kind: "triggerRule"; spec: WorkflowRuleSpec };
 
 export type InputKind = Input["kind"];
 export type InputOf<K extends InputKind> = Extract<Input, { kind: K }>;

@@ -1,4 +1,6 @@
 /** What the core may know of a namespace: a frozen snapshot, by reference, replaced as a whole when the namespace changes. */
+import type { WorkflowRule } from "../../gen/wire/temporal/api/rules/v1/message.js";
+
 export interface SearchAttributeType {
   /** Positive: custom (SearchAttributeDefinition.id). Negative: predefined. */
   readonly id: number;
@@ -17,6 +19,8 @@ export interface NamespaceView {
   readonly state: number;
   /** Custom attributes by name. */
   readonly searchAttributes: ReadonlyMap<string, SearchAttributeType>;
+  /** Undefined when there are none. */
+  readonly workflowRules?: readonly WorkflowRule[] | undefined;
 }
 
 /** All namespaces of the server at one version. */

@@ -12,6 +12,8 @@ import type {
   PollWorkflowTaskQueueResponse,
   QueryWorkflowResponse,
   RespondActivityTaskCompletedResponse,
+  UpdateActivityOptionsResponse,
+  UpdateWorkflowExecutionOptionsResponse,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { ServiceError } from "../api/service-error.js";
 import type { Init } from "../api/wire.js";
@@ -95,6 +97,15 @@ export interface Replies {
   transferDone: undefined;
   childClosed: undefined;
   scheduleFirstTask: undefined;
+  reset: { runId: string };
+  pauseWorkflow: undefined;
+  unpauseWorkflow: undefined;
+  updateOptions: Init<UpdateWorkflowExecutionOptionsResponse>;
+  pauseActivity: undefined;
+  unpauseActivity: undefined;
+  resetActivity: undefined;
+  updateActivityOptions: Init<UpdateActivityOptionsResponse>;
+  triggerRule: { applied: boolean };
 }
 
 export interface HistoryPosition {
@@ -174,11 +185,20 @@ export type Outcome<K extends InputKind = InputKind> =
   /** The input no longer concerns anything: nothing changes, nobody waits. */
   | { readonly outcome: "stale" }
   /** The decision needs rows that are not loaded: load them and apply again. */
-  | { readonly outcome: "need"; readonly events: readonly EventReference[]; readonly requestIds: readonly string[] };
+  | {
+      readonly outcome: "need";
+      readonly events: readonly EventReference[];
+      readonly requestIds: readonly string[];
+      /** Run ids of the same workflow id; empty is the current run. */
+      readonly runs?: readonly string[];
+      readonly histories?: readonly HistoryRange[];
+    };
 
 /** Rows that an earlier `need` asked for. */
 export interface Loaded {
   event(reference: EventReference): HistoryEvent | undefined;
   /** Event id of the applied request, `null` when not applied, undefined when not loaded. */
   requestId(id: string): { eventType: number; eventId: number } | null | undefined;
+  /** Every event of the range. */
+  history?(range: HistoryRange): readonly HistoryEvent[] | undefined;
 }

@@ -13,6 +13,7 @@ import type { MessageType } from "../api/wire.js";
 import { listClusters } from "./operator/clusters.js";
 import { addSearchAttributes, listSearchAttributes, removeSearchAttributes } from "./operator/search-attributes.js";
 import type { Services } from "./services.js";
+import { pauseActivity, resetActivity, unpauseActivity, updateActivityOptions } from "./workflow/activity-operations.js";
 import {
   pollActivityTaskQueue,
   recordActivityTaskHeartbeat,
@@ -33,7 +34,11 @@ import {
 import { describeWorkflowExecution } from "./workflow/describe.js";
 import { getWorkflowExecutionHistory, getWorkflowExecutionHistoryReverse } from "./workflow/history.js";
 import { deprecateNamespace, describeNamespace, listNamespaces, registerNamespace, updateNamespace } from "./workflow/namespaces.js";
+import { updateWorkflowExecutionOptions } from "./workflow/options.js";
+import { pauseWorkflowExecution, unpauseWorkflowExecution } from "./workflow/pause.js";
 import { queryWorkflow } from "./workflow/query.js";
+import { resetWorkflowExecution } from "./workflow/reset.js";
+import { createWorkflowRule, deleteWorkflowRule, describeWorkflowRule, listWorkflowRules, triggerWorkflowRule } from "./workflow/rules.js";
 import { signalWorkflowExecution } from "./workflow/signal.js";
 import { signalWithStartWorkflowExecution, startWorkflowExecution } from "./workflow/start.js";
 import { getClusterInfo, getSystemInfo } from "./workflow/system.js";
@@ -93,11 +98,11 @@ const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => (
   QueryWorkflow: poll("workflow.query", 3, queryWorkflow(s)),
   RequestCancelWorkflowExecution: row("workflow.cancel", 2, requestCancelWorkflowExecution(s)),
   TerminateWorkflowExecution: row("workflow.terminate", 2, terminateWorkflowExecution(s)),
-  ResetWorkflowExecution: row("workflow.terminate", 2),
+  ResetWorkflowExecution: row("workflow.terminate", 2, resetWorkflowExecution(s)),
   DeleteWorkflowExecution: row("workflow.terminate", 2, deleteWorkflowExecution(s)),
-  PauseWorkflowExecution: row("workflow.signal", 2),
-  UnpauseWorkflowExecution: row("workflow.signal", 2),
-  UpdateWorkflowExecutionOptions: row("workflow.signal", 2),
+  PauseWorkflowExecution: row("workflow.signal", 2, pauseWorkflowExecution(s)),
+  UnpauseWorkflowExecution: row("workflow.signal", 2, unpauseWorkflowExecution(s)),
+  UpdateWorkflowExecutionOptions: row("workflow.signal", 2, updateWorkflowExecutionOptions(s)),
   DescribeWorkflowExecution: row("workflow.read", 3, describeWorkflowExecution(s)),
   GetWorkflowExecutionHistory: poll("workflow.read", 2, getWorkflowExecutionHistory(s)),
   GetWorkflowExecutionHistoryReverse: row("workflow.read", 4, getWorkflowExecutionHistoryReverse(s)),
@@ -187,17 +192,17 @@ const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => (
   StopBatchOperation: row("workflow.terminate", 2),
   DescribeBatchOperation: row("workflow.read", 3),
   ListBatchOperations: row("workflow.list", 1),
-  CreateWorkflowRule: row("namespace.update", 2),
-  DescribeWorkflowRule: row("workflow.read", 2),
-  DeleteWorkflowRule: row("namespace.update", 2),
-  ListWorkflowRules: row("workflow.list", 2),
-  TriggerWorkflowRule: row("workflow.signal", 2),
+  CreateWorkflowRule: row("namespace.update", 2, createWorkflowRule(s)),
+  DescribeWorkflowRule: row("workflow.read", 2, describeWorkflowRule(s)),
+  DeleteWorkflowRule: row("namespace.update", 2, deleteWorkflowRule(s)),
+  ListWorkflowRules: row("workflow.list", 2, listWorkflowRules(s)),
+  TriggerWorkflowRule: row("workflow.signal", 2, triggerWorkflowRule(s)),
 
   // Activities of a workflow
-  UpdateActivityOptions: row("workflow.signal", 2),
-  PauseActivity: row("workflow.signal", 2),
-  UnpauseActivity: row("workflow.signal", 2),
-  ResetActivity: row("workflow.signal", 2),
+  UpdateActivityOptions: row("workflow.signal", 2, updateActivityOptions(s)),
+  PauseActivity: row("workflow.signal", 2, pauseActivity(s)),
+  UnpauseActivity: row("workflow.signal", 2, unpauseActivity(s)),
+  ResetActivity: row("workflow.signal", 2, resetActivity(s)),
 
   // Standalone activities
   StartActivityExecution: row("workflow.start", 1),

@@ -22,6 +22,9 @@ export interface RequestLimits {
   readonly defaultWorkflowTaskTimeout: number;
   readonly workflowTaskCompletionSizeMax: number;
   readonly isEagerWorkflowStartEnabled: boolean;
+  readonly isWorkflowPauseEnabled: boolean;
+  readonly areWorkflowRulesEnabled: boolean;
+  readonly workflowRulesMax: number;
 }
 
 /** From the settings: to be made once per version of the configuration, not per request. */
@@ -45,5 +48,8 @@ export function requestLimits(limits: Limits): RequestLimits {
     defaultWorkflowTaskTimeout: limits.workflowTaskTimeoutMsDefault * 1000,
     workflowTaskCompletionSizeMax: limits.completionBufferBytesMax,
     isEagerWorkflowStartEnabled: limits.eagerWorkflowStart,
+    isWorkflowPauseEnabled: limits.workflowPause,
+    areWorkflowRulesEnabled: limits.workflowRules,
+    workflowRulesMax: limits.workflowRulesMax,
   };
 }

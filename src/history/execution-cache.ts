@@ -44,6 +44,10 @@ export class CachedChain implements Chain {
     return this.runs.get(runId);
   }
 
+  isMissing(runId: string): boolean {
+    return this.missing.has(runId);
+  }
+
   /** Whether the addressed run is in memory, or known not to exist. */
   isLoaded(address: ExecutionAddress): boolean {
     if (address.runId !== "") return this.runs.has(address.runId) || this.missing.has(address.runId);

@@ -33,7 +33,7 @@ import { type FailureKind, GroupCommit, type OpenBatch } from "./group-commit.js
 import { branchOf, HistoryReader, type PageLimits } from "./history-reader.js";
 import { KeyAllocator, RunIds } from "./ids.js";
 import { warnOfSizes } from "./limit-warnings.js";
-import { eventKey, InputClass, type PendingInput } from "./pending-input.js";
+import { eventKey, historyKey, InputClass, type PendingInput } from "./pending-input.js";
 import { Retention } from "./queues/retention.js";
 import { type DueRow, TimerQueue } from "./queues/timer-queue.js";
 import { type TransferOutcome, TransferQueue } from "./queues/transfer-queue.js";
@@ -319,6 +319,7 @@ export class HistoryEngine implements HistoryService {
     const loaded: Loaded = {
       event: (r) => p.loadedEvents?.get(eventKey(r)) ?? this.recentEvent(r) ?? this.reader.cachedEvent(r),
       requestId: (id) => p.loadedRequestIds?.get(id),
+      history: (range) => p.loadedHistories?.get(historyKey(range)),
     };
     this.counters.inputs++;
     try {
@@ -523,9 +524,15 @@ export class HistoryEngine implements HistoryService {
     this.wake(next);
   }
 
-  private loadNeeded(chain: CachedChain, p: PendingInput, need: { events: readonly EventReference[]; requestIds: readonly string[] }): void {
-    const { loadedEvents, loadedRequestIds } = p;
-    if (need.events.every((r) => loadedEvents?.has(eventKey(r)) === true) && need.requestIds.every((id) => loadedRequestIds?.has(id) === true)) {
+  private loadNeeded(chain: CachedChain, p: PendingInput, need: Extract<Outcome, { outcome: "need" }>): void {
+    const { loadedEvents, loadedRequestIds, loadedHistories } = p;
+    const { runs = [], histories = [] } = need;
+    if (
+      runs.length === 0 &&
+      need.events.every((r) => loadedEvents?.has(eventKey(r)) === true) &&
+      need.requestIds.every((id) => loadedRequestIds?.has(id) === true) &&
+      histories.every((r) => loadedHistories?.has(historyKey(r)) === true)
+    ) {
       this.o.logger.error(
         { kind: p.input.kind, workflowId: chain.workflowId, events: need.events.map((r) => r.eventId) },
         "rows that an input needs are missing",
@@ -544,6 +551,11 @@ export class HistoryEngine implements HistoryService {
       for (const id of need.requestIds) {
         const applied = state !== undefined && (await this.wasApplied(state, id));
         p.loadedRequestIds.set(id, applied ? { eventType: 0, eventId: 0 } : null);
+      }
+      for (const runId of runs) await this.load(chain, { ...address, runId });
+      for (const range of histories) {
+        p.loadedHistories ??= new Map();
+        p.loadedHistories.set(historyKey(range), await this.reader.all(range));
       }
     };
     const read = (): void => {
@@ -570,11 +582,13 @@ export class HistoryEngine implements HistoryService {
   /** Whether the run has taken the request, or one of the last before it in its chain: a caller that asks again may find the next run. */
   private async wasApplied(state: RunState, requestId: string): Promise<boolean> {
     let { key, info } = state;
-    for (let before = 0; ; before++) {
+    for (let n = 0; ; n++) {
       if ((await this.o.store.loadComponent(key, Kind.REQUEST_ID, requestId)) !== undefined) return true;
       const namespace = this.o.namespaces().byId(info.namespaceId);
-      if (info.continuedRunId === "" || before === RUNS_BEFORE_MAX || namespace === undefined) return false;
-      const found = await this.o.store.findRun({ namespaceKey: namespace.key, workflowId: info.workflowId, runId: info.continuedRunId });
+      // A run that a reset has made goes on from the one that was reset.
+      const before = info.reset?.baseRunIds[0] ?? info.continuedRunId;
+      if (before === "" || n === RUNS_BEFORE_MAX || namespace === undefined) return false;
+      const found = await this.o.store.findRun({ namespaceKey: namespace.key, workflowId: info.workflowId, runId: before });
       const rows = found === undefined ? undefined : await this.o.store.loadExecution(found.key);
       if (rows === undefined) return false;
       key = rows.key;
@@ -630,6 +644,7 @@ export class HistoryEngine implements HistoryService {
         runId: info.runId,
         branch: info.branch,
         lastEventId: info.nextEventId - 1,
+        segments: info.segments,
         shard: shardOf(info),
       });
       open.timers.push(remove);
@@ -665,6 +680,7 @@ export class HistoryEngine implements HistoryService {
     if (draft.isNew) {
       this.keys.writeTo(rows);
       rows.insertRun({ namespaceKey: namespace.key, workflowId: info.workflowId, runId: info.runId, key });
+      for (const s of info.segments) rows.forks.push({ parentBranch: s.branch, childBranch: info.branch, endEventId: s.endEventId });
     }
     for (const b of draft.batches) {
       rows.appendHistory(b.branch, b.firstEventId, b.data, b.events.length, beginsBatch(b.events[0]?.eventType));
@@ -911,7 +927,8 @@ export class HistoryEngine implements HistoryService {
         else if (kind === "refused" && p === failed?.alone) {
           this.o.logger.error({ kind: p.input.kind, workflowId: p.address.workflowId }, "an input makes rows that the store does not take");
           p.reject(internal("the input could not be stored"));
-        } else again.push({ ...p, isAlone: b === failed || p.isAlone, loadedEvents: undefined, loadedRequestIds: undefined });
+        } else
+          again.push({ ...p, isAlone: b === failed || p.isAlone, loadedEvents: undefined, loadedRequestIds: undefined, loadedHistories: undefined });
       }
     const byChain = new Map<CachedChain, PendingInput[]>();
     for (const p of again) {

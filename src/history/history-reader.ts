@@ -1,5 +1,5 @@
 /** Reads committed history as the bytes that responses carry: events are cut out by their frames, never decoded. */
-import { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+import { History, HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import { notFound } from "../api/service-error.js";
 import { decode } from "../api/wire.js";
 import type { EventReference, HistoryRange } from "../core/transition.js";
@@ -86,6 +86,17 @@ export class HistoryReader {
     }
     const only = parts.length === 1 ? parts[0] : undefined;
     return { data: only ?? Buffer.concat(parts), nextEventId: next < range.endEventId ? next : undefined };
+  }
+
+  /** Every event of a range, decoded. */
+  async all(range: HistoryRange): Promise<HistoryEvent[]> {
+    const out: HistoryEvent[] = [];
+    for (let next: number | undefined = range.fromEventId; next !== undefined && next < range.endEventId; ) {
+      const page = await this.forward(range, { fromEventId: next, eventCountMax: 5_000, bytesMax: 1 << 22, reverse: false });
+      for (const event of decode(History, page.data).events) out.push(event);
+      next = page.nextEventId;
+    }
+    return out;
   }
 
   /** Newest first; `fromEventId` of the page is the newest event wanted (0: the newest of the range). */

@@ -3,7 +3,7 @@
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import type { ServiceError } from "../api/service-error.js";
 import type { ExecutionAddress, Input } from "../core/input.js";
-import type { EventReference } from "../core/transition.js";
+import type { EventReference, HistoryRange } from "../core/transition.js";
 import type { BacklogKey } from "../persistence/batch.js";
 
 /** Served in this order, each with a minimum share. */
@@ -28,8 +28,10 @@ export interface PendingInput {
   /** Rows that an earlier attempt asked for. */
   loadedEvents: Map<string, HistoryEvent | undefined> | undefined;
   loadedRequestIds: Map<string, { eventType: number; eventId: number } | null> | undefined;
+  loadedHistories?: Map<string, readonly HistoryEvent[]> | undefined;
   /** Its batch was refused: it runs alone now, to find the one that cannot be written. */
   isAlone: boolean;
 }
 
 export const eventKey = (r: EventReference): string => `${r.segments.find((s) => r.eventId < s.endEventId)?.branch}/${r.eventId}`;
+export const historyKey = (r: HistoryRange): string => `${r.runKey}/${r.endEventId}`;

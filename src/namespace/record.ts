@@ -21,6 +21,7 @@ export function namespaceEntry(record: NamespaceRecord, version: number): Namesp
     retention: durationMicros(record.config?.workflowExecutionRetentionTtl),
     state: record.info?.state ?? 0,
     searchAttributes,
+    workflowRules: record.workflowRules.length === 0 ? undefined : record.workflowRules,
   });
   return Object.freeze({ record, view, version });
 }

@@ -162,6 +162,14 @@ export class NamespaceRegistry {
     });
   }
 
+  /** Replaces the record by what `f` makes of it; a ServiceError that it throws changes nothing. */
+  edit(name: string, f: (record: NamespaceRecord) => NamespaceRecord): Promise<NamespaceEntry> {
+    return this.change(async () => {
+      const old = this.entry(name);
+      return this.put(f(NamespaceRecord.create(old.record)), old.version + 1);
+    });
+  }
+
   deprecate(name: string): Promise<NamespaceEntry> {
     return this.change(async () => {
       const old = this.entry(name);

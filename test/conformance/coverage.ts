@@ -19,6 +19,12 @@ const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
   ListArchivedWorkflowExecutions: ["INVALID_ARGUMENT", "NOT_FOUND"],
   ListClosedWorkflowExecutions: ["OK", "NOT_FOUND"],
   ListSearchAttributes: ["OK", "NOT_FOUND"],
+  ListWorkflowRules: ["OK", "NOT_FOUND"],
+  PauseActivity: [...USUAL, "FAILED_PRECONDITION"],
+  PauseWorkflowExecution: [...USUAL, "FAILED_PRECONDITION"],
+  ResetWorkflowExecution: [...USUAL, "FAILED_PRECONDITION"],
+  UnpauseWorkflowExecution: [...USUAL, "FAILED_PRECONDITION"],
+  UpdateWorkflowExecutionOptions: [...USUAL, "FAILED_PRECONDITION"],
   ListTaskQueuePartitions: ["OK", "INVALID_ARGUMENT"],
   QueryWorkflow: [...USUAL, "FAILED_PRECONDITION"],
   RecordWorkerHeartbeat: ["OK", "NOT_FOUND"],
@@ -28,8 +34,11 @@ const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
   SignalWithStartWorkflowExecution: [...USUAL, "ALREADY_EXISTS"],
   StartWorkflowExecution: [...USUAL, "ALREADY_EXISTS"],
 };
-/** Served only to wait: an SDK that polls for Nexus tasks gets an empty answer until there are some. */
-const EXEMPT: ReadonlySet<string> = new Set(["PollNexusTaskQueue"]);
+/**
+ * Served only to wait: an SDK that polls for Nexus tasks gets an empty answer until there are some. Rules are triggered here only: the
+ * official server answers UNIMPLEMENTED.
+ */
+const EXEMPT: ReadonlySet<string> = new Set(["PollNexusTaskQueue", "TriggerWorkflowRule"]);
 
 /** No update has ever been accepted: its messages are refused. */
 const REFUSED_ONLY: ReadonlySet<string> = new Set(["PROTOCOL_MESSAGE"]);

@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { GrpcSubject } from "./grpc-subject.js";
 import { FILES, play, prepare, record, scriptsOf } from "./play.js";
+import { REFERENCE_SETTINGS } from "./reference-settings.js";
 
 const root = join(import.meta.dirname, "../..");
 const binary = join(root, ".setup/bench/reference");
@@ -14,7 +15,8 @@ const probe = createServer();
 await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
 const { port } = probe.address() as { port: number };
 await new Promise<void>((resolve) => probe.close(() => resolve()));
-const server = spawn(binary, ["-port", String(port)], { stdio: ["ignore", "pipe", "ignore"] });
+const settings = Object.entries(REFERENCE_SETTINGS).flatMap(([key, value]) => ["-set", `${key}=${JSON.stringify(value)}`]);
+const server = spawn(binary, ["-port", String(port), ...settings], { stdio: ["ignore", "pipe", "ignore"] });
 await new Promise<void>((resolve) => server.stdout.once("data", () => resolve()));
 const official = new GrpcSubject(`127.0.0.1:${port}`);
 try {

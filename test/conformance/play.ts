@@ -34,6 +34,11 @@ const SCRIPTS = {
   lists: () => import("./scripts/lists.js"),
   server: () => import("./scripts/server.js"),
   histories: () => import("./scripts/histories.js"),
+  reset: () => import("./scripts/reset.js"),
+  pause: () => import("./scripts/pause.js"),
+  operators: () => import("./scripts/operators.js"),
+  options: () => import("./scripts/options.js"),
+  rules: () => import("./scripts/rules.js"),
 } satisfies Record<string, () => Promise<ScriptFile>>;
 export const FILES = Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[];
 

@@ -86,6 +86,7 @@ export class CoreWorld implements NamespaceDirectory {
         return last;
       },
       run: (id) => runs.get(id),
+      isMissing: (id) => !runs.has(id),
     };
   }
 
@@ -93,6 +94,10 @@ export class CoreWorld implements NamespaceDirectory {
   readonly stored: Loaded = {
     event: (r) => this.findEvent(r),
     requestId: (id) => this.requestIds.get(id) ?? null,
+    history: (r) =>
+      [...this.states.values()]
+        .flatMap((runs) => [...runs.values()])
+        .flatMap((s) => (s.key === r.runKey ? (this.histories.get(s.info.runId) ?? []) : [])),
   };
 
   /** What the core answers, which is not accepted yet. */
@@ -126,7 +131,7 @@ export class CoreWorld implements NamespaceDirectory {
       const runs = this.states.get(address.workflowId) ?? new Map<string, RunState>();
       runs.set(state.info.runId, state);
       this.states.set(address.workflowId, runs);
-      const history = this.histories.get(state.info.runId) ?? [];
+      const history = this.histories.get(state.info.runId) ?? this.sharedHistory(state);
       history.push(...events);
       this.histories.set(state.info.runId, history);
       if (draft.removed) runs.delete(state.info.runId);
@@ -135,6 +140,12 @@ export class CoreWorld implements NamespaceDirectory {
     for (const a of outcome.answers) this.answers.set(a.waiter, a.result);
     if (outcome.refused !== undefined) throw outcome.refused;
     return outcome.reply;
+  }
+
+  /** What a run that a reset has made begins with. */
+  private sharedHistory(state: RunState): HistoryEvent[] {
+    const { reset } = state.info;
+    return reset === undefined ? [] : (this.histories.get(reset.baseRunIds[0] ?? "") ?? []).slice(0, reset.forkEventId - 1);
   }
 
   private findEvent(r: EventReference): HistoryEvent | undefined {
@@ -205,7 +216,7 @@ export class CoreWorld implements NamespaceDirectory {
   takeActivity(workflowId?: string): StartedActivity | undefined {
     this.settle();
     for (let task = this.nextTask("activity", workflowId); task !== undefined; task = this.nextTask("activity", workflowId)) {
-      const started = this.submit<"startActivity">(this.address(task.workflowId, task.runId), {
+      const started = this.unlessRefused<"startActivity">(this.address(task.workflowId, task.runId), {
         kind: "startActivity",
         scheduledEventId: task.scheduledEventId,
         attempt: task.attempt,
@@ -216,6 +227,16 @@ export class CoreWorld implements NamespaceDirectory {
       if (started !== undefined) return started;
     }
     return undefined;
+  }
+
+  /** As matching sees it: a task that is refused is gone. */
+  private unlessRefused<K extends InputKind>(address: ExecutionAddress, input: InputOf<K>): Replies[K] | undefined {
+    try {
+      return this.submit<K>(address, input);
+    } catch (e) {
+      if (e instanceof ServiceError) return undefined;
+      throw e;
+    }
   }
 
   private nextTask(type: DispatchTask["type"], workflowId: string | undefined): DispatchTask | undefined {
@@ -236,7 +257,7 @@ export class CoreWorld implements NamespaceDirectory {
   /** The stored state and its replay: equal in every history field. */
   projections(state: RunState): [unknown, unknown] {
     const buffered = [...state.buffered.base.values()].sort((a, b) => a.rowId - b.rowId).flatMap((b) => (b.event === undefined ? [] : [b.event]));
-    return [project(state), project(replay(this.histories.get(state.info.runId) ?? [], buffered))];
+    return [project(state), project(replay(this.histories.get(state.info.runId) ?? [], buffered, state))];
   }
 
   /** Sets limits for this world. */

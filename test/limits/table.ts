@@ -86,6 +86,7 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "worker.batcherRPS": BATCHES,
   "worker.batcherConcurrency": BATCHES,
   "worker.schedulerNamespaceStartWorkflowRPS": BATCHES,
+  "frontend.workflowRulesAPIsEnabled": "a switch, on here: the row of their number needs it",
   "system.namespaceMinRetentionGlobal": "there are no global namespaces",
   "frontend.keepAliveMinTime": CONNECTION,
   "frontend.keepAliveTime": CONNECTION,

@@ -32,8 +32,11 @@ export async function checkRun(disk: Disk, key: number, now: number, problem: Pr
   if (state === undefined) return undefined;
   const { info } = state;
   const where = `${info.workflowId} ${info.runId}`;
-  const rows = await disk.inner.readHistory(info.branch, 1, Number.MAX_SAFE_INTEGER, false, Number.MAX_SAFE_INTEGER);
-  const events = rows.flatMap((r) => decodeEvents(r.data));
+  const events: HistoryEvent[] = [];
+  for (const s of [...info.segments, { branch: info.branch, endEventId: Number.MAX_SAFE_INTEGER }]) {
+    const rows = await disk.inner.readHistory(s.branch, events.length + 1, s.endEventId, false, Number.MAX_SAFE_INTEGER);
+    for (const e of rows.flatMap((r) => decodeEvents(r.data))) if (e.eventId > events.length && e.eventId < s.endEventId) events.push(e);
+  }
   const gap = events.findIndex((e, i) => e.eventId !== i + 1);
   if (gap >= 0) problem(`${where}: event ${gap + 1} has id ${events[gap]?.eventId}`);
   const future = events.find((e) => timeOf(e) > now);
@@ -41,7 +44,7 @@ export async function checkRun(disk: Disk, key: number, now: number, problem: Pr
   if (events.length !== info.nextEventId - 1) problem(`${where}: has ${events.length} events, knows of ${info.nextEventId - 1}`);
   const buffered = [...state.buffered.base.values()].sort((a, b) => a.rowId - b.rowId).flatMap((b) => (b.event === undefined ? [] : [b.event]));
   const stored = JSON.stringify(project(state));
-  const replayed = replayOf(events, buffered);
+  const replayed = replayOf(events, buffered, state);
   if (stored !== replayed) problem(`${where}: replay differs\n stored   ${stored}\n replayed ${replayed}`);
   const row = disk.visibility.get(key);
   if (row === undefined) problem(`${where}: not listed`);
@@ -55,9 +58,9 @@ export async function checkRun(disk: Disk, key: number, now: number, problem: Pr
 }
 
 /** What the events give; or why they give nothing. */
-function replayOf(events: readonly HistoryEvent[], buffered: readonly HistoryEvent[]): string {
+function replayOf(events: readonly HistoryEvent[], buffered: readonly HistoryEvent[], state: RunState): string {
   try {
-    return JSON.stringify(project(replay(events, buffered)));
+    return JSON.stringify(project(replay(events, buffered, state)));
   } catch (e) {
     return String(e);
   }
@@ -173,20 +176,28 @@ function checkAcknowledged(runs: ReadonlyMap<string, Run>, a: Acknowledged, prob
   }
 }
 
+/** The first run of the chain, or that which a reset has made since: it repeats what the run before it has. */
+function beginningOf(runs: ReadonlyMap<string, Run>, run: Run): string {
+  const { reset, runId, continuedRunId, firstRunId } = run.state.info;
+  if (reset !== undefined) return runId;
+  const before = runs.get(continuedRunId);
+  return before === undefined ? firstRunId : beginningOf(runs, before);
+}
+
 /** A request that came several times has one effect: a start one run, a signal one event of its chain of runs. */
 function checkRequestsOnce(runs: ReadonlyMap<string, Run>, problem: Problem): void {
   const last = new Map<string, { requestId: string; runId: string }>();
-  /** By first run id. */
+  /** By the run that the chain begins with. */
   const signals = new Map<string, Map<string, string>>();
   for (const run of runs.values()) {
     const { workflowId, runId, startRequestId } = run.state.info;
     const before = last.get(workflowId);
-    if (before !== undefined && startRequestId !== "" && before.requestId === startRequestId)
+    if (before !== undefined && run.state.info.reset === undefined && startRequestId !== "" && before.requestId === startRequestId)
       problem(`${run.where}: start ${startRequestId} was applied twice in a row, before as ${before.runId}`);
     last.set(workflowId, { requestId: startRequestId, runId });
-    const { firstRunId } = run.state.info;
-    const seen = signals.get(firstRunId) ?? new Map<string, string>();
-    signals.set(firstRunId, seen);
+    const beginning = beginningOf(runs, run);
+    const seen = signals.get(beginning) ?? new Map<string, string>();
+    signals.set(beginning, seen);
     for (const { attributes: a } of run.events) {
       if (a.case !== "workflowExecutionSignaledEventAttributes" || a.value.requestId === "") continue;
       const other = seen.get(a.value.requestId);
@@ -262,7 +273,9 @@ function checkTimers(run: Run, s: Swarm, problem: Problem): void {
     const timeout = started.attributes.value.startToFireTimeout;
     const late = timeOf(e) - timeOf(started) - (timeout?.seconds ?? 0) * 1e6 - Math.floor((timeout?.nanos ?? 0) / 1000);
     if (late < 0) problem(`${run.where}: timer ${a.value.timerId} fired ${-late} us early`);
-    if (late > 5_000_000 && isPunctual) problem(`${run.where}: timer ${a.value.timerId} fired ${late} us late`);
+    // A reset may take up a timer whose time is over.
+    const isTakenUp = a.value.startedEventId < (run.state.info.reset?.forkEventId ?? 0);
+    if (late > 5_000_000 && isPunctual && !isTakenUp) problem(`${run.where}: timer ${a.value.timerId} fired ${late} us late`);
   }
 }
 

@@ -4,8 +4,8 @@ import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
 import type { InputKind } from "../../src/core/input.js";
 import { COMMANDS } from "../../src/core/workflow/commands/table.js";
 
-/** A new kind of input does not compile until it stands here. */
-const INPUTS: Readonly<Record<InputKind, true>> = {
+/** A new kind of input does not compile until it stands here. False: the programs do not make it yet. */
+const INPUTS: Readonly<Record<InputKind, boolean>> = {
   start: true,
   signalWithStart: true,
   signal: true,
@@ -34,6 +34,15 @@ const INPUTS: Readonly<Record<InputKind, true>> = {
   transferDone: true,
   childClosed: true,
   scheduleFirstTask: true,
+  reset: false,
+  pauseWorkflow: false,
+  unpauseWorkflow: false,
+  updateOptions: false,
+  pauseActivity: false,
+  unpauseActivity: false,
+  resetActivity: false,
+  updateActivityOptions: false,
+  triggerRule: false,
 };
 
 /** Events that the server does not make yet, or no more. */
@@ -108,7 +117,7 @@ export class Coverage {
   /** What should have happened and did not, or happened and is not expected. */
   get gaps(): string[] {
     const wanted: Record<"inputs" | "commands" | "events" | "faults", readonly string[]> = {
-      inputs: Object.keys(INPUTS),
+      inputs: Object.entries(INPUTS).flatMap(([kind, isMade]) => (isMade ? [kind] : [])),
       commands: Object.keys(COMMANDS).map((type) => CommandType[Number(type)] ?? type),
       events: Object.values(EventType)
         .filter((t): t is EventType => typeof t === "number" && !NO_EVENTS.has(t))

@@ -4,10 +4,10 @@
  * Behaviour: service/history/api/*activity*, mutable_state_impl.go RetryActivity and timer_queue_active_task_executor.go of the
  * official server.
  */
-import { ActivityRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import { ActivityControlRecord, ActivityRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { WorkerVersionStamp } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
-import { RetryState, TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import { RetryState, TimeoutType, WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import { serverFailure, truncateFailure } from "../../api/failure.js";
 import { invalidArgument, notFound } from "../../api/service-error.js";
@@ -15,8 +15,10 @@ import { encodeTaskToken } from "../../api/task-token.js";
 import { duration, durationMicros, timestamp } from "../../api/time.js";
 import { encode } from "../../api/wire.js";
 import type { ActivityReference, Poller } from "../input.js";
+import { applyRules } from "../rules/workflow-rules.js";
 import type { StartedActivity } from "../transition.js";
 import { eventReference, type Run, Stale } from "../workflow/context.js";
+import { notePauses } from "../workflow/derived-attributes.js";
 import { isRetryable, nextBackoff, nextRetryDelay, timeoutName } from "../workflow/retry-and-cron.js";
 import { wakeWorkflow } from "../workflow/signal.js";
 
@@ -25,6 +27,8 @@ const NOT_FOUND = "invalid activityID or activity already timed out or invoking 
 /** Offers the activity's current attempt to the pollers of its queue. */
 export function dispatchActivity(run: Run, a: ActivityRecord): void {
   const info = run.info;
+  // It is offered when what is paused goes on.
+  if (a.paused || info.status === WorkflowExecutionStatus.PAUSED) return;
   run.ctx.dispatch.push({
     type: "activity",
     namespaceId: info.namespaceId,
@@ -45,14 +49,14 @@ export function dispatchActivity(run: Run, a: ActivityRecord): void {
   });
 }
 
-/** Deadlines of the activity as it stands; the earliest first decides. Undefined type: the end of a backoff. */
+/** Deadlines of the activity as it stands; the earliest first decides. Undefined type: the end of a backoff. A paused one has none. */
 export function activityDeadlines(a: ActivityRecord): { time: number; type: TimeoutType | undefined }[] {
   const out: { time: number; type: TimeoutType | undefined }[] = [];
+  if (a.paused) return out;
   if (a.scheduleToCloseDeadline > 0) out.push({ time: a.scheduleToCloseDeadline, type: TimeoutType.SCHEDULE_TO_CLOSE });
   if (a.startedTime === 0) {
     if (a.waitsForRetry) out.push({ time: a.attemptScheduledTime, type: undefined });
-    else if (a.scheduleToStartTimeout > 0 && !a.paused)
-      out.push({ time: a.attemptScheduledTime + a.scheduleToStartTimeout, type: TimeoutType.SCHEDULE_TO_START });
+    else if (a.scheduleToStartTimeout > 0) out.push({ time: a.attemptScheduledTime + a.scheduleToStartTimeout, type: TimeoutType.SCHEDULE_TO_START });
   } else {
     if (a.startToCloseTimeout > 0) out.push({ time: a.startedTime + a.startToCloseTimeout, type: TimeoutType.START_TO_CLOSE });
     if (a.heartbeatTimeout > 0) out.push({ time: Math.max(a.startedTime, a.lastHeartbeatTime) + a.heartbeatTimeout, type: TimeoutType.HEARTBEAT });
@@ -65,12 +69,17 @@ export function noteDeadlines(run: Run, a: ActivityRecord): void {
 }
 
 /** A poller takes the activity. The same poll request again gets the same answer. */
-export function startActivity(run: Run, scheduledEventId: number, attempt: number, stamp: number, poller: Poller): StartedActivity {
+export function startActivity(run: Run, scheduledEventId: number, attempt: number, stamp: number, poller: Poller): StartedActivity | undefined {
   const a = run.draft.activities.get(scheduledEventId);
   if (!run.isOpen || a === undefined || a.attempt !== attempt || a.stamp !== stamp || a.paused) throw new Stale();
   if (a.startedTime !== 0) {
     if (a.requestId !== poller.requestId) throw new Stale();
     return startedActivity(run, a);
+  }
+  // Of a later attempt the rules were asked when it was set up.
+  if (a.attempt === 1 && run.ctx.env.namespace.workflowRules !== undefined && applyRules(run, a).paused) {
+    run.ctx.refused = notFound(`Activity task with this stamp not found: ${stamp}`);
+    return undefined;
   }
   return startedActivity(run, markStarted(run, a, poller));
 }
@@ -167,7 +176,7 @@ export function heartbeat(
   const a = activityByReference(run, reference);
   run.draft.putActivity(ActivityRecord.copy(a, { lastHeartbeatTime: run.now, lastHeartbeatDetails: details }));
   // The deadline moves later only, so the due row stays: it is a lower bound.
-  return { cancelRequested: a.cancelRequested, activityPaused: a.paused, activityReset: false };
+  return { cancelRequested: a.cancelRequested, activityPaused: a.paused, activityReset: a.control?.reset === true };
 }
 
 export function complete(
@@ -187,7 +196,7 @@ export function complete(
     identity,
     workerVersion: version,
   });
-  wakeWorkflow(run);
+  endOf(run, a);
 }
 
 export function fail(
@@ -210,7 +219,7 @@ export function fail(
     identity,
     retryState: state,
   });
-  wakeWorkflow(run);
+  endOf(run, a);
 }
 
 export function cancel(run: Run, reference: ActivityReference, details: Uint8Array | undefined, identity: string): void {
@@ -224,11 +233,17 @@ export function cancel(run: Run, reference: ActivityReference, details: Uint8Arr
     startedEventId,
     identity,
   });
+  endOf(run, a);
+}
+
+function endOf(run: Run, a: ActivityRecord): void {
+  if (a.paused) notePauses(run);
   wakeWorkflow(run);
 }
 
 /** The next attempt is set up (IN_PROGRESS), or why there is none. */
-function retry(run: Run, a: ActivityRecord, failure: Failure | undefined): RetryState {
+function retry(run: Run, ended: ActivityRecord, failure: Failure | undefined): RetryState {
+  let a = ended;
   const policy = a.retryPolicy;
   if (policy === undefined) return RetryState.RETRY_POLICY_NOT_SET;
   if (a.cancelRequested) return RetryState.CANCEL_REQUESTED;
@@ -239,22 +254,26 @@ function retry(run: Run, a: ActivityRecord, failure: Failure | undefined): Retry
   )
     return RetryState.TIMEOUT;
   if (!isRetryable(failure, policy.nonRetryableErrorTypes)) return RetryState.NON_RETRYABLE_FAILURE;
+  if (!a.paused && run.ctx.env.namespace.workflowRules !== undefined) a = applyRules(run, a);
+  if (a.paused) {
+    run.draft.putActivity(ActivityRecord.copy(a, { ...nextAttempt(run, a, failure), waitsForRetry: false }));
+    return RetryState.IN_PROGRESS;
+  }
   const maximum = nextRetryDelay(failure) ?? durationMicros(policy.maximumInterval);
   const backoff = nextBackoff(policy, a.attempt, run.now, a.scheduleToCloseDeadline, failure, maximum);
   if (backoff.state !== RetryState.IN_PROGRESS) return backoff.state;
   const next: ActivityRecord = ActivityRecord.copy(a, {
-    attempt: a.attempt + 1,
+    ...nextAttempt(run, a, failure),
     attemptScheduledTime: run.now + backoff.delay,
-    startedTime: 0,
-    requestId: "",
-    nonce: 0,
-    startedIdentity: "",
-    lastWorkerIdentity: a.startedIdentity,
-    lastAttemptCompleteTime: run.now,
-    lastFailure: keptFailure(failure, run.ctx.env.config.limits.activityFailureSizeBytesMax),
-    versionStamp: undefined,
     waitsForRetry: true,
   });
+  if (a.control?.reset === true || a.control?.resetHeartbeats === true) {
+    if (a.control.resetHeartbeats) {
+      next.lastHeartbeatDetails = undefined;
+      next.lastHeartbeatTime = 0;
+    }
+    next.control = ActivityControlRecord.copy(a.control, { reset: false, resetHeartbeats: false });
+  }
   if (backoff.delay === 0) {
     const now = { ...next, waitsForRetry: false };
     run.draft.putActivity(now);
@@ -265,6 +284,21 @@ function retry(run: Run, a: ActivityRecord, failure: Failure | undefined): Retry
     noteDeadlines(run, next);
   }
   return RetryState.IN_PROGRESS;
+}
+
+/** An attempt has ended: what the next one starts with. */
+function nextAttempt(run: Run, a: ActivityRecord, failure: Failure | undefined): Partial<ActivityRecord> {
+  return {
+    attempt: a.attempt + 1,
+    startedTime: 0,
+    requestId: "",
+    nonce: 0,
+    startedIdentity: "",
+    lastWorkerIdentity: a.startedIdentity,
+    lastAttemptCompleteTime: run.now,
+    lastFailure: keptFailure(failure, run.ctx.env.config.limits.activityFailureSizeBytesMax),
+    versionStamp: undefined,
+  };
 }
 
 /** What the state keeps of a failure that is too large for it (limit.mutableStateActivityFailureSize.error). */
@@ -302,7 +336,7 @@ export function timeOut(run: Run, a: ActivityRecord, type: TimeoutType): void {
     startedEventId,
     retryState: state,
   });
-  wakeWorkflow(run);
+  endOf(run, a);
 }
 
 /** The end of a backoff: the next attempt is offered to the pollers. */
@@ -310,7 +344,7 @@ export function endBackoff(run: Run, a: ActivityRecord): void {
   const ready = ActivityRecord.copy(a, { waitsForRetry: false });
   run.draft.putActivity(ready);
   noteDeadlines(run, ready);
-  if (!ready.paused) dispatchActivity(run, ready);
+  dispatchActivity(run, ready);
 }
 
 /** The poller that was to have it had gone: the same attempt is offered again. */

@@ -3,14 +3,23 @@
  * through the same functions, so that replaying a history gives the state's history fields by construction. `side` fields
  * (attempts, heartbeats, sticky queue, nonces ...) are set by the files that own them.
  */
-import { ActivityRecord, ChildRecord, ExternalRecord, TimerRecord, WorkflowTaskRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import {
+  ActivityRecord,
+  ChildRecord,
+  ExternalRecord,
+  PauseRecord,
+  TimerRecord,
+  WorkflowTaskRecord,
+} from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { Memo, SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { Payload } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
+import { type VersioningOverride, WorkflowExecutionVersioningInfo } from "../../../gen/wire/temporal/api/workflow/v1/message.js";
 import { durationMicros, timestampMicros } from "../../api/time.js";
 import { decode, setEntry } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
+import { newForm } from "./effective-version.js";
 import type { RunDraft } from "./mutable-state.js";
 
 /** Workflow task types of WorkflowTaskRecord. */
@@ -235,7 +244,16 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
     case "workflowPropertiesModifiedEventAttributes":
       if (a.value.upsertedMemo !== undefined) draft.memo = mergeMemo(draft.memo, a.value.upsertedMemo);
       return;
+    case "workflowExecutionPausedEventAttributes":
+      info.status = WorkflowExecutionStatus.PAUSED;
+      info.pause = PauseRecord.create({ time, identity: a.value.identity, reason: a.value.reason, requestId: a.value.requestId });
+      return;
+    case "workflowExecutionUnpausedEventAttributes":
+      info.status = WorkflowExecutionStatus.RUNNING;
+      info.pause = undefined;
+      return;
     case "workflowExecutionOptionsUpdatedEventAttributes":
+      applyVersioningOverride(draft, a.value.versioningOverride, a.value.unsetVersioningOverride);
       info.completionCallbacks = [...info.completionCallbacks, ...a.value.attachedCompletionCallbacks];
       if (a.value.priority !== undefined) info.priority = a.value.priority;
       return;
@@ -263,6 +281,33 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
     default:
       assert(false, `event ${a.case} has no effect defined`);
   }
+}
+
+/** Start and deadlines of a run that a reset has made count from then; so do the activities that it goes on with. */
+export function beginAgain(draft: RunDraft, time: number): void {
+  const { info } = draft;
+  info.startTime = time;
+  info.executionTime = time + info.firstTaskDelay;
+  info.executionDeadline = info.executionTimeout > 0 ? time + info.executionTimeout : 0;
+  info.runDeadline = info.runTimeout > 0 ? time + info.runTimeout : 0;
+  if (info.executionDeadline > 0 && (info.runDeadline === 0 || info.runDeadline > info.executionDeadline)) info.runDeadline = info.executionDeadline;
+  for (const a of [...draft.activities.values()])
+    draft.putActivity(
+      ActivityRecord.copy(a, {
+        scheduledTime: time,
+        firstScheduledTime: time,
+        attemptScheduledTime: time,
+        scheduleToCloseDeadline: a.scheduleToCloseTimeout > 0 ? time + a.scheduleToCloseTimeout : 0,
+      }),
+    );
+}
+
+function applyVersioningOverride(draft: RunDraft, override: VersioningOverride | undefined, unset: boolean): void {
+  const { info } = draft;
+  if (unset) {
+    if (info.versioningInfo !== undefined) info.versioningInfo = { ...info.versioningInfo, versioningOverride: undefined };
+  } else if (override !== undefined)
+    info.versioningInfo = { ...WorkflowExecutionVersioningInfo.create(info.versioningInfo ?? {}), versioningOverride: newForm(override) };
 }
 
 function close(draft: RunDraft, event: HistoryEvent, status: WorkflowExecutionStatus, newRunId: string): void {

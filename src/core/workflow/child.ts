@@ -3,9 +3,34 @@ import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js
 import { ParentClosePolicy } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { assert } from "../../lib/assert.js";
 import type { ExecutionAddress, InputOf } from "../input.js";
-import type { Context } from "./context.js";
+import { type Context, Need, type Run } from "./context.js";
+import type { RunState } from "./mutable-state.js";
 import { addressed, wakeWorkflow } from "./signal.js";
 import { TransferKind } from "./transfer-kind.js";
+
+const RESETS_MAX = 100;
+
+/** The run that has taken the place of one that was reset. */
+function followResets(ctx: Context, from: RunState): RunState | undefined {
+  let state = from;
+  for (let n = 0; !state.isOpen && state.info.resetRunId !== "" && n < RESETS_MAX; n++) {
+    const { resetRunId } = state.info;
+    const next = ctx.chain.run(resetRunId);
+    if (next === undefined) {
+      if (ctx.chain.isMissing(resetRunId)) return undefined;
+      throw new Need([], [], { runs: [resetRunId], histories: [] });
+    }
+    state = next;
+  }
+  return state;
+}
+
+/** Whether the run was ended by a reset, and the run in its place has the child too: that one starts it, or finds it. */
+function goesOn(ctx: Context, run: Run, initiatedEventId: number): boolean {
+  if (!run.info.endedByReset || run.info.resetRunId === "") return false;
+  const next = followResets(ctx, run.draft.base);
+  return next !== undefined && initiatedEventId < (next.info.reset?.forkEventId ?? 0);
+}
 
 export function childStarted(ctx: Context, address: ExecutionAddress, input: InputOf<"childStarted">): undefined {
   const run = ctx.open(addressed(ctx, address));
@@ -21,6 +46,7 @@ export function childStarted(ctx: Context, address: ExecutionAddress, input: Inp
     firstRunId: input.runId,
   };
   if (!run.isOpen) {
+    if (goesOn(ctx, run, child.initiatedEventId)) return undefined;
     // The parent ended meanwhile: its policy decides what becomes of the child.
     if (child.parentClosePolicy === ParentClosePolicy.ABANDON) run.transfer({ ...target, kind: TransferKind.FIRST_TASK });
     else if (child.parentClosePolicy === ParentClosePolicy.REQUEST_CANCEL) {
@@ -67,11 +93,12 @@ export function childStartFailed(ctx: Context, address: ExecutionAddress, input:
 }
 
 export function childClosed(ctx: Context, address: ExecutionAddress, input: InputOf<"childClosed">): undefined {
-  const state = addressed(ctx, address);
-  if (!state.isOpen) return undefined;
+  const state = followResets(ctx, addressed(ctx, address));
+  if (state === undefined || !state.isOpen) return undefined;
   const run = ctx.open(state);
   const child = run.draft.children.get(input.initiatedEventId);
-  if (child === undefined) return undefined;
+  if (child === undefined || child.workflowId !== input.childWorkflowId) return undefined;
+  if (child.runId !== "" && child.runId !== input.childFirstRunId) return undefined;
   // The same start may be reported after the end of the child: the effect of the start is then made up for first.
   if (child.startedEventId === 0) {
     const initiated = ctx.event(run, input.initiatedEventId).attributes;

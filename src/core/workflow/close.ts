@@ -18,12 +18,16 @@ import { failTask, isTaskRunning } from "./workflow-task.js";
 /** Identity that the official server gives to what it does itself. */
 export const HISTORY_SERVICE_IDENTITY = "history-service";
 
+/** How most runs end. One that a reset ends says nothing to its parent: the new run will; nor to children that go with the new run. */
+const BY_ITSELF = { byReset: false, keepsChildren: false };
+
 export function closeRun<C extends AttributesCase>(
   run: Run,
   type: EventType,
   attributes: C,
   value: Init<AttributesOf<C>>,
   links: HistoryEvent["links"] = [],
+  end: { byReset: boolean; keepsChildren: boolean } = BY_ITSELF,
 ): HistoryEvent {
   const { draft, ctx } = run;
   assert(run.isOpen, "only an open run closes");
@@ -33,7 +37,7 @@ export function closeRun<C extends AttributesCase>(
   run.visibilityChanged = true;
   // What waits in rows no longer concerns anyone.
   for (const row of [...draft.buffered.values()]) draft.buffered.delete(row.rowId);
-  if (info.parent !== undefined && info.newRunId === "")
+  if (info.parent !== undefined && info.newRunId === "" && !end.byReset)
     run.transfer({
       kind: TransferKind.CHILD_CLOSED,
       initiatedEventId: info.parent.initiatedEventId,
@@ -44,7 +48,7 @@ export function closeRun<C extends AttributesCase>(
       event,
       firstRunId: info.firstRunId,
     });
-  for (const child of [...draft.children.values()]) {
+  for (const child of end.keepsChildren ? [] : [...draft.children.values()]) {
     if (info.newRunId !== "" && info.status === WorkflowExecutionStatus.CONTINUED_AS_NEW && child.parentClosePolicy === ParentClosePolicy.ABANDON)
       continue;
     if (child.startedEventId === 0 || child.parentClosePolicy === ParentClosePolicy.ABANDON) continue;
@@ -68,12 +72,13 @@ export function terminateRun(
   run: Run,
   attributes: { reason: string; details: Uint8Array | undefined; identity: string },
   links: HistoryEvent["links"] = [],
+  end = BY_ITSELF,
 ): void {
   if (isTaskRunning(run.draft)) {
     failTask(run, WorkflowTaskFailedCause.FORCE_CLOSE_COMMAND, undefined, HISTORY_SERVICE_IDENTITY);
     run.flushBuffered();
   }
-  closeRun(run, EventType.WORKFLOW_EXECUTION_TERMINATED, "workflowExecutionTerminatedEventAttributes", attributes, links);
+  closeRun(run, EventType.WORKFLOW_EXECUTION_TERMINATED, "workflowExecutionTerminatedEventAttributes", attributes, links, end);
 }
 
 export function timeOutRun(run: Run, retryState: RetryState, newExecutionRunId: string): void {

@@ -8,7 +8,7 @@ import { WorkflowTaskFailedCause as Cause } from "../../../gen/wire/temporal/api
 import { QueryResultType } from "../../../gen/wire/temporal/api/enums/v1/query.js";
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import type { RespondWorkflowTaskCompletedRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
-import { invalidArgument, notFound, queryFailed } from "../../api/service-error.js";
+import { failedPrecondition, invalidArgument, notFound, queryFailed } from "../../api/service-error.js";
 import { durationMicros } from "../../api/time.js";
 import { markStarted, startedActivity } from "../activity/statemachine.js";
 import type { ExecutionAddress, InputOf } from "../input.js";
@@ -41,6 +41,9 @@ export function completeWorkflowTask(
   const state = addressed(ctx, address);
   let run = ctx.open(state);
   const task = taskByToken(run, token);
+  const isPaused = state.info.pause !== undefined;
+  if (isPaused && request.forceCreateNewWorkflowTask)
+    throw failedPrecondition("Workflow is paused and force create new workflow task is not allowed.");
   checkSequence(request.commands);
   const limits = ctx.env.config.limits;
 
@@ -121,12 +124,13 @@ export function completeWorkflowTask(
 
   let newTask: Replies["completeWorkflowTask"]["newTask"];
   if (
-    request.forceCreateNewWorkflowTask ||
-    heartbeatTimedOut ||
-    completion?.hasBuffered === true ||
-    run.events.hasBuffered ||
-    completion?.activityCanceledUnstarted === true ||
-    run.draft.queries.length > 0
+    !isPaused &&
+    (request.forceCreateNewWorkflowTask ||
+      heartbeatTimedOut ||
+      completion?.hasBuffered === true ||
+      run.events.hasBuffered ||
+      completion?.activityCanceledUnstarted === true ||
+      run.draft.queries.length > 0)
   ) {
     const isReturned = request.returnNewWorkflowTask;
     scheduleWorkflowTask(run, {

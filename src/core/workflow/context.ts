@@ -12,7 +12,7 @@ import { assert } from "../../lib/assert.js";
 import { Random } from "../../lib/random.js";
 import type { Chain } from "../engine.js";
 import type { Env } from "../input.js";
-import type { DispatchTask, EventReference, Loaded, Replies } from "../transition.js";
+import type { DispatchTask, EventReference, HistoryRange, Loaded, Replies } from "../transition.js";
 import { applyEvent } from "./apply-events.js";
 import { type AttributesCase, type AttributesOf, type EventExtra, EventFactory } from "./event-factory.js";
 import { RunDraft, RunState } from "./mutable-state.js";
@@ -25,6 +25,8 @@ export class Need extends Error {
   constructor(
     readonly events: readonly EventReference[],
     readonly requestIds: readonly string[],
+    /** Further runs of the workflow id (empty: the current one), and whole histories. */
+    readonly more?: { readonly runs: readonly string[]; readonly histories: readonly HistoryRange[] },
   ) {
     super("rows needed");
   }
@@ -122,6 +124,7 @@ const EMPTY_TRANSFER: TransferRecord = {
   sourceWorkflowId: "",
   sourceRunId: "",
   childWorkflowOnly: false,
+  baseRunIds: [],
   requestId: "",
   namespace: "",
   parentClosePolicy: 0,
@@ -151,6 +154,8 @@ export class Context {
   dispatch: DispatchTask[] = [];
   answers: { waiter: number; result: Replies["query"] | ServiceError }[] = [];
   deferred = false;
+  /** What the input was to do is not done; what changed instead stands. */
+  refused: ServiceError | undefined;
 
   constructor(
     readonly chain: Chain,
@@ -165,6 +170,7 @@ export class Context {
     this.runs = [];
     this.dispatch = [];
     this.answers = [];
+    this.refused = undefined;
   }
 
   /** Opens (once) the draft of a run in memory. */
@@ -202,6 +208,6 @@ export function eventReference(draft: RunDraft, eventId: number): EventReference
 }
 
 /** All of a run's history: shared prefixes, then its own branch without an end. */
-export function segmentsOf(draft: RunDraft): { branch: number; endEventId: number }[] {
+export function segmentsOf(draft: Pick<RunDraft, "info">): { branch: number; endEventId: number }[] {
   return [...draft.info.segments, { branch: draft.info.branch, endEventId: Number.MAX_SAFE_INTEGER }];
 }

@@ -1,16 +1,19 @@
 /** DescribeWorkflowExecution and the position that history readers start from. */
 
+import type { Timestamp } from "../../../gen/wire/google/protobuf/timestamp.js";
 import type { ActivityRecord, ExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { TaskQueueKind } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import { PendingActivityState, PendingWorkflowTaskState, WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
-import type { RequestIdInfo } from "../../../gen/wire/temporal/api/workflow/v1/message.js";
+import type { PendingActivityInfo_PauseInfo, RequestIdInfo } from "../../../gen/wire/temporal/api/workflow/v1/message.js";
 import { duration, timestamp } from "../../api/time.js";
 import { type Init, setEntry } from "../../api/wire.js";
 import type { ExecutionAddress } from "../input.js";
 import type { HistoryPosition, Replies } from "../transition.js";
 import { type Context, segmentsOf } from "./context.js";
+import { shownVersioning } from "./effective-version.js";
 import { BUFFERED_EVENT_ID } from "./event-factory.js";
+import type { RunState } from "./mutable-state.js";
 import { addressed } from "./signal.js";
 import { transientEvents } from "./workflow-task.js";
 
@@ -50,18 +53,21 @@ export function describe(ctx: Context, address: ExecutionAddress): Replies["desc
       executionDuration: isOpen ? undefined : duration(Math.max(0, info.closeTime - info.executionTime)),
       rootExecution: { workflowId: info.rootWorkflowId, runId: info.rootRunId },
       firstRunId: info.firstRunId,
-      versioningInfo: info.versioningInfo,
+      versioningInfo: shownVersioning(info.versioningInfo),
       priority: info.priority ?? {},
     },
     workflowExtendedInfo: {
       executionExpirationTime: timestamp(info.executionDeadline),
       runExpirationTime: info.runDeadline === 0 ? NO_TIME : timestamp(info.runDeadline),
       cancelRequested: info.cancelRequested,
-      lastResetTime: undefined,
-      originalStartTime: timestamp(info.startTime),
+      lastResetTime: timestamp(info.reset?.time ?? 0),
+      originalStartTime: originalStartTime(ctx, state),
+      resetRunId: info.resetRunId,
+      pauseInfo:
+        info.pause === undefined ? undefined : { identity: info.pause.identity, pausedTime: timestamp(info.pause.time), reason: info.pause.reason },
       requestIdInfos: requestIdInfos(info),
     },
-    pendingActivities: [...state.activities.base.values()].map((a) => pendingActivity(a, ctx.env.now)),
+    pendingActivities: [...state.activities.base.values()].map((a) => pendingActivity(ctx, a)),
     pendingChildren: [...state.children.base.values()].map((c) => ({
       workflowId: c.workflowId,
       runId: c.runId,
@@ -91,17 +97,37 @@ function requestIdInfos(info: ExecutionRecord): Record<string, Init<RequestIdInf
   return out;
 }
 
-function pendingActivity(a: ActivityRecord, now: number): NonNullable<Replies["describe"]["pendingActivities"]>[number] {
-  const isStarted = a.startedTime !== 0;
-  const state = a.paused
-    ? isStarted
-      ? PendingActivityState.PAUSE_REQUESTED
-      : PendingActivityState.PAUSED
-    : isStarted
-      ? a.cancelRequested
-        ? PendingActivityState.CANCEL_REQUESTED
-        : PendingActivityState.STARTED
-      : PendingActivityState.SCHEDULED;
+/** A run that a reset has made keeps the start event of the first one. */
+function originalStartTime(ctx: Context, state: RunState): Timestamp | undefined {
+  if (state.info.reset === undefined) return timestamp(state.info.startTime);
+  return ctx.event(ctx.open(state), 1).eventTime;
+}
+
+function stateOf(a: ActivityRecord): PendingActivityState {
+  if (a.cancelRequested) return PendingActivityState.CANCEL_REQUESTED;
+  if (a.startedTime !== 0) return a.paused ? PendingActivityState.PAUSE_REQUESTED : PendingActivityState.STARTED;
+  return a.paused ? PendingActivityState.PAUSED : PendingActivityState.SCHEDULED;
+}
+
+function pauseInfo(ctx: Context, a: ActivityRecord): Init<PendingActivityInfo_PauseInfo> | undefined {
+  const c = a.control;
+  if (!a.paused || c === undefined) return undefined;
+  const pauseTime = timestamp(c.pauseTime);
+  if (c.ruleId === "")
+    return {
+      pauseTime,
+      pausedBy: { case: "manual", value: { identity: c.pauseIdentity, reason: c.pauseReason } },
+    } as Init<PendingActivityInfo_PauseInfo>;
+  const rule = ctx.env.namespace.workflowRules?.find((r) => r.spec?.id === c.ruleId);
+  return {
+    pauseTime,
+    pausedBy: { case: "rule", value: { ruleId: c.ruleId, identity: rule?.createdByIdentity ?? "", reason: rule?.description ?? "" } },
+  } as Init<PendingActivityInfo_PauseInfo>;
+}
+
+function pendingActivity(ctx: Context, a: ActivityRecord): NonNullable<Replies["describe"]["pendingActivities"]>[number] {
+  const { now } = ctx.env;
+  const state = stateOf(a);
   return {
     activityId: a.activityId,
     activityType: { name: a.activityType },
@@ -115,10 +141,12 @@ function pendingActivity(a: ActivityRecord, now: number): NonNullable<Replies["d
     expirationTime: timestamp(a.scheduleToCloseDeadline),
     lastFailure: a.lastFailure,
     lastWorkerIdentity: a.startedIdentity || a.lastWorkerIdentity,
-    currentRetryInterval: a.waitsForRetry && a.lastAttemptCompleteTime > 0 ? duration(a.attemptScheduledTime - a.lastAttemptCompleteTime) : undefined,
+    currentRetryInterval:
+      a.waitsForRetry && !a.paused && a.lastAttemptCompleteTime > 0 ? duration(a.attemptScheduledTime - a.lastAttemptCompleteTime) : undefined,
     lastAttemptCompleteTime: timestamp(a.lastAttemptCompleteTime),
-    nextAttemptScheduleTime: a.waitsForRetry && a.attemptScheduledTime > now ? timestamp(a.attemptScheduledTime) : undefined,
+    nextAttemptScheduleTime: a.waitsForRetry && !a.paused && a.attemptScheduledTime > now ? timestamp(a.attemptScheduledTime) : undefined,
     paused: a.paused,
+    pauseInfo: pauseInfo(ctx, a),
     priority: a.priority ?? {},
     activityOptions: {
       taskQueue: { name: a.taskQueue, normalName: a.taskQueue },

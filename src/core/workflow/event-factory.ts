@@ -6,7 +6,7 @@
 import { BufferedEventRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
-import { timestampOf } from "../../api/time.js";
+import { timestampMicros, timestampOf } from "../../api/time.js";
 import { type Init, Writer } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
 import type { RunDraft } from "./mutable-state.js";
@@ -88,6 +88,13 @@ export interface EventExtra {
   links?: HistoryEvent["links"];
   eventGroupMarkers?: HistoryEvent["eventGroupMarkers"];
   workerMayIgnore?: boolean;
+}
+
+/** Whether another transition than that of the event before wrote this one, as far as a history tells. */
+export function beginsTransaction(before: HistoryEvent, event: HistoryEvent): boolean {
+  const type = event.eventType;
+  if (BEGINS_BATCH.has(type) || BUFFERED.has(type) || type === EventType.WORKFLOW_TASK_STARTED) return true;
+  return timestampMicros(before.eventTime) !== timestampMicros(event.eventTime);
 }
 
 export function beginsBatch(type: EventType | undefined): boolean {

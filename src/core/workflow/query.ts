@@ -25,6 +25,7 @@ export function query(ctx: Context, address: ExecutionAddress, input: InputOf<"q
       info.status !== WorkflowExecutionStatus.RUNNING &&
       info.status !== WorkflowExecutionStatus.COMPLETED);
   if (isRejected) return { kind: "answered", response: { queryRejected: { status: info.status } } };
+  if (info.status === WorkflowExecutionStatus.PAUSED) return { kind: "answered", response: { queryRejected: { status: info.status } } };
   if (request.query === undefined) throw invalidArgument("QueryArgs is not set on request.");
   const run = ctx.open(state);
   if (info.lastCompletedTaskStartedEventId === 0 && info.workflowTask === undefined && !state.isOpen)

@@ -5,8 +5,10 @@
 
 import type { ActivityRecord, ChildRecord, ExternalRecord, TimerRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { ExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import type { SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
-import { applyEvent, TASK_TRANSIENT } from "./apply-events.js";
+import { applyEvent, beginAgain, TASK_TRANSIENT } from "./apply-events.js";
+import { DERIVED_ATTRIBUTES } from "./derived-attributes.js";
 import { RunDraft, RunState } from "./mutable-state.js";
 
 /** Fields of ExecutionRecord that events do not give. */
@@ -44,6 +46,8 @@ const SIDE_FIELDS: ReadonlySet<keyof ExecutionRecord> = new Set([
   "nextRowId",
   "attachedRequests",
   "resetRunId",
+  "reset",
+  "endedByReset",
   "totalUpdateCount",
   "memoPresent",
   "searchAttributesPresent",
@@ -100,7 +104,7 @@ export function project(state: RunState): Projection {
         : { scheduledEventId: task.scheduledEventId, startedEventId: task.startedEventId },
     activities: [...state.activities.base.values()]
       .sort((a, b) => a.scheduledEventId - b.scheduledEventId)
-      .map((a) => Object.fromEntries(ACTIVITY_HISTORY_FIELDS.map((k) => [k, a[k]])) as Partial<ActivityRecord>),
+      .map((a) => Object.fromEntries(historyFields(a).map((k) => [k, a[k]])) as Partial<ActivityRecord>),
     timers: [...state.timers.base.values()].sort((a, b) => a.startedEventId - b.startedEventId),
     children: byId(state.children.base).map(({ startedEventId, ...rest }) => ({
       ...rest,
@@ -109,14 +113,35 @@ export function project(state: RunState): Projection {
     externalSignals: byId(state.externalSignals.base),
     externalCancels: byId(state.externalCancels.base),
     memo: state.memo,
-    searchAttributes: state.searchAttributes,
+    searchAttributes: withoutDerived(state.searchAttributes),
   };
 }
 
-/** The state that the events (and those that wait in the buffer, which have taken effect) give. */
-export function replay(events: readonly HistoryEvent[], buffered: readonly HistoryEvent[]): RunState {
+/** Options that an operator has changed are side. */
+const historyFields = (a: ActivityRecord): readonly (keyof ActivityRecord)[] =>
+  a.control?.optionsChanged === true ? ["activityId", "scheduledEventId"] : ACTIVITY_HISTORY_FIELDS;
+
+/** Undefined when nothing is left: one that came and went leaves none. */
+function withoutDerived(attributes: SearchAttributes | undefined): SearchAttributes | undefined {
+  const left = Object.entries(attributes?.indexedFields ?? {}).filter(([name]) => !DERIVED_ATTRIBUTES.includes(name));
+  return left.length === 0 ? undefined : { indexedFields: Object.fromEntries(left) };
+}
+
+/**
+ * The state that the events (and those that wait in the buffer, which have taken effect) give. `stored` says what no event does:
+ * where and when the run was reset, and of which activities the options were changed.
+ */
+export function replay(events: readonly HistoryEvent[], buffered: readonly HistoryEvent[], stored?: RunState): RunState {
   const draft = new RunDraft(new RunState(0, ExecutionRecord.create()), true);
-  for (const event of events) applyEvent(draft, event);
+  const reset = stored?.info.reset;
+  for (const event of events) {
+    if (reset !== undefined && event.eventId === reset.forkEventId) beginAgain(draft, reset.time);
+    applyEvent(draft, event);
+  }
   for (const event of buffered) applyEvent(draft, event);
+  for (const { scheduledEventId, control } of stored?.activities.base.values() ?? []) {
+    const activity = draft.activities.get(scheduledEventId);
+    if (control?.optionsChanged === true && activity !== undefined) draft.putActivity({ ...activity, control });
+  }
   return draft.accept();
 }

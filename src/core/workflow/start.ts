@@ -200,6 +200,10 @@ export function start(ctx: Context, _address: ExecutionAddress, input: InputOf<"
   const policy = policies(request.workflowIdReusePolicy, request.workflowIdConflictPolicy, WorkflowIdConflictPolicy.FAIL);
   if (current !== undefined) {
     const info = current.info;
+    if (parent !== undefined && isChildOfBaseRun(info, parent)) {
+      const { firstRunId, status } = info;
+      return { runId: firstRunId, firstRunId, started: false, status, eagerTask: undefined, startedEventLink: undefined };
+    }
     if (info.startRequestId === request.requestId) return repeatedStart(ctx, current, eager);
     if (current.isOpen) {
       switch (policy.conflict) {
@@ -238,6 +242,11 @@ export function start(ctx: Context, _address: ExecutionAddress, input: InputOf<"
     eagerTask: eager ? startedWorkflowTask(run) : undefined,
     startedEventLink: { eventId: 1 },
   };
+}
+
+/** A parent that was reset finds the child that it started before. */
+function isChildOfBaseRun(child: RunState["info"], parent: ParentStart): boolean {
+  return child.parent?.workflowId === parent.workflowId && parent.baseRunIds?.includes(child.parent.runId) === true;
 }
 
 /** The answer to a start that was applied before, with the same eager task as long as nothing came after it. */

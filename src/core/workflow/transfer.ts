@@ -81,6 +81,7 @@ export function transferInput(id: number, record: TransferRecord, directory: Nam
             initiatedEventId: record.initiatedEventId,
             rootWorkflowId: record.rootWorkflowId,
             rootRunId: record.rootRunId,
+            baseRunIds: record.baseRunIds,
           },
         },
       };

@@ -7,7 +7,7 @@ import { WorkflowTaskRecord } from "../../../gen/wire/perdure/persistence/v1/rec
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { WorkflowTaskFailedCause } from "../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import { TaskQueueKind } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
-import { SuggestContinueAsNewReason, TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import { SuggestContinueAsNewReason, TimeoutType, WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
 import type { WorkflowQuery } from "../../../gen/wire/temporal/api/query/v1/message.js";
@@ -64,11 +64,11 @@ export interface ScheduleOptions {
   originalScheduledTime?: number;
 }
 
-/** Schedules a workflow task unless one is pending. */
+/** Schedules a workflow task unless one is pending, or the workflow is paused. */
 export function scheduleWorkflowTask(run: Run, options: ScheduleOptions = {}): void {
   const { draft, now } = run;
   const info = draft.info;
-  if (info.workflowTask !== undefined) return;
+  if (info.workflowTask !== undefined || info.status === WorkflowExecutionStatus.PAUSED) return;
   if (run.events.hasBuffered) {
     info.nextTaskAttempt = 0;
     run.flushBuffered();
@@ -413,6 +413,21 @@ export function failTask(
   endAttempt(run, task, true);
   if (cause === WorkflowTaskFailedCause.RESET_WORKFLOW) run.info.nextTaskAttempt = 0;
   if (cause === WorkflowTaskFailedCause.UNHANDLED_COMMAND) run.info.closeAttempted = true;
+}
+
+/** A task that no worker has taken comes to nothing; the next one is a first attempt. */
+export function failPendingTask(run: Run, cause: WorkflowTaskFailedCause, identity: string): void {
+  const task = run.info.workflowTask;
+  assert(task !== undefined && task.startedEventId === 0, "only a task that waits for a worker can be given up");
+  if (task.type === TASK_NORMAL)
+    run.add(EventType.WORKFLOW_TASK_FAILED, "workflowTaskFailedEventAttributes", {
+      scheduledEventId: task.scheduledEventId,
+      startedEventId: 0,
+      cause,
+      identity,
+    });
+  endAttempt(run, task, true);
+  run.info.nextTaskAttempt = 0;
 }
 
 /** The worker did not answer in time. */

@@ -17,6 +17,12 @@ export function validateExecution(execution: WorkflowExecution | undefined): Wor
   return execution;
 }
 
+/** The check of the official server's history service, for calls whose handler leaves it to that. */
+export function validateAddress(workflowId: string, runId: string): void {
+  if (workflowId === "") throw invalidArgument("Can't load workflow execution. WorkflowId not set.");
+  if (runId !== "" && !isUuid(runId)) throw invalidArgument("RunId is not valid UUID.");
+}
+
 export function validateWorkflowId(workflowId: string, max: number): void {
   if (workflowId === "") throw invalidArgument("WorkflowId is not set on request.");
   if (isLongerThan(workflowId, max)) throw invalidArgument(`WorkflowId exceeds maximum allowed length (${Buffer.byteLength(workflowId)}/${max})`);

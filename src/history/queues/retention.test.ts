@@ -71,3 +71,55 @@ it("tries again when the store cannot be read", async () => {
   await runtime.advance(10_000);
   expect(await left(store)).toEqual([]);
 });
+
+it("lets the last run that shared a prefix take it along, when the run that wrote it has gone", async () => {
+  const store = await storeWithHistory(10);
+  const runtime = new FakeRuntime();
+  const setUp = new Batch();
+  setUp.appendHistory(6, 4, new Uint8Array(10));
+  setUp.appendHistory(7, 3, new Uint8Array(10));
+  setUp.forks.push({ parentBranch: 5, childBranch: 6, endEventId: 4 }, { parentBranch: 5, childBranch: 7, endEventId: 3 });
+  await store.commit(setUp);
+  const retention = new Retention(store, runtime, silent, async (f) => {
+    const rows = new Batch();
+    f(rows);
+    await store.commit(rows);
+  });
+  const remove = async (run: Parameters<Retention["remove"]>[1]) => {
+    const rows = new Batch();
+    const begin = retention.remove(rows, run);
+    await store.commit(rows);
+    begin();
+    await runtime.advance(1_000);
+  };
+  await remove(RUN);
+  expect(await left(store)).toEqual([1, 2, 3]);
+  await remove({ ...RUN, key: 6, branch: 6, runId: "r6", lastEventId: 4, segments: [{ branch: 5 }] });
+  expect(await left(store)).toEqual([1, 2]);
+  await remove({ ...RUN, key: 7, branch: 7, runId: "r7", lastEventId: 3, segments: [{ branch: 5 }] });
+  expect(await left(store)).toEqual([]);
+  expect([await store.readForks(5), await store.readHistory(6, 1, 100, false, 1), await store.readHistory(7, 1, 100, false, 1)]).toEqual([
+    [],
+    [],
+    [],
+  ]);
+  expect(await store.loadRegistry()).toEqual([]);
+});
+
+it("keeps what the run itself still has when one that shared it goes", async () => {
+  const store = await storeWithHistory(10);
+  const runtime = new FakeRuntime();
+  const setUp = new Batch();
+  setUp.putExecution(5, 1, new Uint8Array(1), true);
+  setUp.forks.push({ parentBranch: 5, childBranch: 6, endEventId: 4 });
+  await store.commit(setUp);
+  const retention = new Retention(store, runtime, silent, async (f) => {
+    const rows = new Batch();
+    f(rows);
+    await store.commit(rows);
+  });
+  retention.remove(new Batch(), { ...RUN, key: 6, branch: 6, lastEventId: 4, segments: [{ branch: 5 }] })();
+  await runtime.advance(1_000);
+  expect((await left(store)).length).toBe(30);
+  expect(await store.readForks(5)).toEqual([]);
+});

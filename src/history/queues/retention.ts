@@ -22,15 +22,25 @@ export interface RemovedRun {
   runId: string;
   branch: number;
   lastEventId: number;
+  /** Parts of other branches that it shares. */
+  segments?: readonly { branch: number }[];
   shard: number;
 }
 
-/** What is left of a removed run. Registry id: its key. */
+/**
+ * What is left of a removed run. Registry id: its key; with `of`, the events of an earlier removed run that the run `of` was the last
+ * to share.
+ */
 interface Tombstone {
   key: number;
   branch: number;
   lastEventId: number;
+  /** Branches of which it shares a part. */
+  parents?: number[];
+  of?: number;
 }
+
+const idOf = (t: Tombstone): string => (t.of === undefined ? String(t.key) : `${t.key}/${t.of}`);
 
 export class Retention {
   private isStopped = false;
@@ -51,7 +61,8 @@ export class Retention {
     rows.deleteVisibility(run.key, run.namespaceKey);
     rows.deleteRun({ namespaceKey: run.namespaceKey, workflowId: run.workflowId, runId: run.runId, key: run.key });
     rows.deleteExecution(run.key, run.shard);
-    const tombstone: Tombstone = { key: run.key, branch: run.branch, lastEventId: run.lastEventId };
+    const parents = (run.segments ?? []).map((s) => s.branch);
+    const tombstone: Tombstone = { key: run.key, branch: run.branch, lastEventId: run.lastEventId, ...(parents.length === 0 ? {} : { parents }) };
     writeTombstone(rows, tombstone);
     return () => this.later(tombstone, SLICE_PAUSE_MS);
   }
@@ -83,14 +94,32 @@ export class Retention {
     const from = newest.at(-1)?.firstEventId ?? kept + 1;
     const isLast = from <= kept + 1;
     const next: Tombstone = { ...t, lastEventId: from - 1 };
+    const parents = t.parents ?? [];
     await this.withBatch((rows) => {
       if (newest.length > 0) rows.historyDeletes.push({ branch: t.branch, fromEventId: from, endEventId: t.lastEventId + 1 });
-      if (isLast) {
-        rows.componentPurges.push(t.key);
-        rows.writeRegistry(TOMBSTONE_KIND, String(t.key), 1, { op: "delete" });
-      } else writeTombstone(rows, next);
+      if (!isLast) writeTombstone(rows, next);
+      else if (parents.length === 0) end(rows, t);
+      else for (const parentBranch of parents) rows.forkDeletes.push({ parentBranch, childBranch: t.branch });
     });
     if (!isLast) this.later(next, SLICE_PAUSE_MS);
+    else if (parents.length > 0) await this.release(t, parents);
+  }
+
+  /** The run shares nothing any more: of runs that have gone before it, what it alone has kept goes too. */
+  private async release(t: Tombstone, parents: readonly number[]): Promise<void> {
+    const orphans: Tombstone[] = [];
+    for (const branch of parents) {
+      // A run's branch has the number of its key.
+      if ((await this.store.loadExecution(branch)) !== undefined) continue;
+      const last = (await this.store.readHistory(branch, 1, Number.MAX_SAFE_INTEGER, true, 1))[0];
+      // Rows are found by their first event; the end of the last one is its own affair.
+      if (last !== undefined) orphans.push({ key: branch, branch, lastEventId: last.firstEventId, of: t.key });
+    }
+    await this.withBatch((rows) => {
+      for (const o of orphans) writeTombstone(rows, o);
+      end(rows, t);
+    });
+    for (const o of orphans) this.later(o, SLICE_PAUSE_MS);
   }
 
   stop(): void {
@@ -98,6 +127,11 @@ export class Retention {
   }
 }
 
+function end(rows: Batch, t: Tombstone): void {
+  rows.componentPurges.push(t.key);
+  rows.writeRegistry(TOMBSTONE_KIND, idOf(t), 1, { op: "delete" });
+}
+
 function writeTombstone(rows: Batch, t: Tombstone): void {
-  rows.writeRegistry(TOMBSTONE_KIND, String(t.key), 1, { op: "put", value: Buffer.from(JSON.stringify(t)) });
+  rows.writeRegistry(TOMBSTONE_KIND, idOf(t), 1, { op: "put", value: Buffer.from(JSON.stringify(t)) });
 }

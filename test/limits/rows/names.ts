@@ -227,6 +227,10 @@ export const names: Group = {
     "frontend.searchAttributesTotalSizeLimit=150",
     "frontend.visibilityMaxPageSize=3",
     'system.namespaceMinRetentionLocal="2h"',
+    "frontend.workflowRulesAPIsEnabled=true",
+    "frontend.maxWorkflowRulesPerNamespace=2",
+    "frontend.WorkflowPauseEnabled=false",
+    "history.allowResetWithPendingChildren=false",
   ],
   rows: [
     ...Object.entries(REQUESTS).map(
@@ -396,6 +400,36 @@ export const names: Group = {
         return [await register(1), await refusal(s, "DescribeNamespace", { namespace }).then((r) => (r as string[])[0]), await register(2)];
       },
       answer: [["INVALID_ARGUMENT", "A valid retention period is not set on request."], "NOT_FOUND", "OK"],
+    },
+    {
+      keys: ["frontend.maxWorkflowRulesPerNamespace"],
+      breach: "a third workflow rule",
+      play: async (s) => {
+        const namespace = `n-${randomUUID()}`;
+        await s.call("RegisterNamespace", { namespace, workflowExecutionRetentionPeriod: seconds(86_400) });
+        await s.until("the namespace is there", () => refusal(s, "ListWorkflowRules", { namespace }).then((r) => r === "OK"));
+        const create = (id: string) => refusal(s, "CreateWorkflowRule", { namespace, spec: { id } });
+        return [await create("one"), await create("two"), await create("three")];
+      },
+      answer: ["OK", "OK", ["INVALID_ARGUMENT", "Workflow Rule limit exceeded. Max: 2"]],
+    },
+    {
+      keys: ["frontend.WorkflowPauseEnabled"],
+      breach: "a pause where there is none",
+      play: (s) => refusal(s, "PauseWorkflowExecution", { workflowId: s.id }),
+      answer: ["UNIMPLEMENTED", "workflow pause is not enabled for namespace: default"],
+    },
+    {
+      keys: ["history.allowResetWithPendingChildren"],
+      breach: "a reset while a child is pending",
+      play: async (s) => {
+        await s.running([command.child(`${s.id}-child`)]);
+        await s.answer([]);
+        const reset = (workflowTaskFinishEventId: number) =>
+          refusal(s, "ResetWorkflowExecution", { ...target(s), workflowTaskFinishEventId, requestId: randomUUID(), reason: "again" });
+        return [await reset(9), await reset(4)];
+      },
+      answer: [["INVALID_ARGUMENT", "WorkflowResetter encountered pending child workflows."], "OK"],
     },
   ],
 };

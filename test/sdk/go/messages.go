@@ -8,8 +8,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
@@ -205,6 +207,35 @@ var messageTests = []test{
 		enumspb.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED, enumspb.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED, cCanceled, tCompleted)},
 	{name: "a child hears a signal", run: simple(SignalsChild), result: "1", events: types(tStarted, cInitiated, cStarted,
 		enumspb.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED, enumspb.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED, cCompleted, tCompleted)},
+	{name: "a reset keeps signals and counts again", result: "3", run: func(e *env) (string, error) {
+		run, err := e.start(e.options(), Counter, 3)
+		if err != nil {
+			return "", err
+		}
+		if err := e.untilIdle(); err != nil {
+			return "", err
+		}
+		completed, err := e.find(e.id, run.GetRunID(), enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED)
+		if err != nil {
+			return "", err
+		}
+		for range 2 {
+			if err := e.client.SignalWorkflow(e, e.id, "", "inc", nil); err != nil {
+				return "", err
+			}
+		}
+		reset, err := e.client.ResetWorkflowExecution(e, &workflowservice.ResetWorkflowExecutionRequest{
+			Namespace: "default", WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: e.id, RunId: run.GetRunID()},
+			RequestId: e.id, Reason: "again", WorkflowTaskFinishEventId: completed.GetEventId(),
+		})
+		if err != nil {
+			return "", err
+		}
+		if err := e.client.SignalWorkflow(e, e.id, "", "inc", nil); err != nil {
+			return "", err
+		}
+		return resultOf(e, e.client.GetWorkflow(e, e.id, reset.GetRunId()))
+	}, events: types(tStarted, signaled, signaled, signaled, tCompleted)},
 	{name: "nobody there to signal or cancel", run: simple(NobodyThere), result: "true true", events: types(tStarted,
 		enumspb.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED, enumspb.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED,
 		enumspb.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED, enumspb.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED, tCompleted)},

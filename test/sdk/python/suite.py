@@ -15,6 +15,7 @@ from datetime import timedelta
 import activities as a
 import workflows as w
 from temporalio.api.enums.v1 import EventType
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowFailureError, WorkflowQueryFailedError, WorkflowQueryRejectedError
 from temporalio.common import (
     Priority,
@@ -177,6 +178,22 @@ class Suite:
             return await h.result()
 
         await check("a signal with start", with_start, ["first", "second"], [STARTED, *[SIGNALED] * 3, COMPLETED])
+
+        async def reset(workflow_id):
+            h = await self.start(w.Greeter.run, workflow_id, start_signal="add", start_signal_args=["first"])
+            assert await h.query(w.Greeter.count) == 1
+            await h.signal(w.Greeter.finish)
+            await h.result()
+            completed = await self.find(workflow_id, "WORKFLOW_TASK_COMPLETED")
+            request = ResetWorkflowExecutionRequest(
+                namespace="default", reason="again", request_id=workflow_id, workflow_task_finish_event_id=completed.event_id
+            )
+            request.workflow_execution.workflow_id = workflow_id
+            answer = await self.client.workflow_service.reset_workflow_execution(request)
+            assert answer.run_id != h.first_execution_run_id
+            return await self.client.get_workflow_handle(workflow_id, run_id=answer.run_id).result()
+
+        await check("a closed run that is reset hears its signals again", reset, ["first"], [STARTED, SIGNALED, SIGNALED, COMPLETED])
 
         async def rejected(workflow_id):
             h = await self.start(w.Greeter.run, workflow_id)

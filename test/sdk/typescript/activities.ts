@@ -107,3 +107,23 @@ export async function waitsAtGate(key: string): Promise<string> {
   await new Promise<void>((resolve) => gates.set(key, resolve));
   return `${key} passed`;
 }
+
+const heldBefore = new Map<string, string>();
+
+/** Its first attempt goes on until the server says otherwise; the next one tells what it said. */
+export async function holds(key: string): Promise<string> {
+  const context = Context.current();
+  const before = heldBefore.get(key);
+  if (before !== undefined) return `attempt ${context.info.attempt} after ${before}`;
+  const beat = setInterval(() => context.heartbeat("beat"), 100);
+  try {
+    await context.cancelled;
+    return "never";
+  } catch (e) {
+    const details = context.cancellationDetails;
+    heldBefore.set(key, details?.paused === true ? "a pause" : details?.reset === true ? "a reset" : "something else");
+    throw e;
+  } finally {
+    clearInterval(beat);
+  }
+}

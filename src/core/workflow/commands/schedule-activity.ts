@@ -57,7 +57,7 @@ export function scheduleActivity(c: Completion, command: Command): HistoryEvent 
   const record = run.draft.activities.get(event.eventId);
   if (record === undefined) return event;
   noteDeadlines(run, record);
-  if (a.requestEagerExecution && c.limits.eagerActivities) c.eagerActivities.push(event.eventId);
+  if (a.requestEagerExecution && c.limits.eagerActivities && run.info.pause === undefined) c.eagerActivities.push(event.eventId);
   else dispatchActivity(run, record);
   return event;
 }

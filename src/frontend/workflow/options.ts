@@ -1,0 +1,31 @@
+/** UpdateWorkflowExecutionOptions. */
+import { WorkflowExecutionOptions } from "../../../gen/wire/temporal/api/workflow/v1/message.js";
+import type {
+  UpdateWorkflowExecutionOptionsRequest,
+  UpdateWorkflowExecutionOptionsResponse,
+} from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import type { Handler } from "../../api/call.js";
+import { invalidArgument } from "../../api/service-error.js";
+import { checkPaths } from "../../core/workflow/field-mask.js";
+import { OPTIONS_FIELDS } from "../../core/workflow/options.js";
+import type { Services } from "../services.js";
+import { validateAddress } from "../validation/execution.js";
+import { validatePriority } from "../validation/priority.js";
+
+export const updateWorkflowExecutionOptions =
+  (s: Services): Handler<UpdateWorkflowExecutionOptionsRequest, UpdateWorkflowExecutionOptionsResponse> =>
+  async (request) => {
+    const { workflowId = "", runId = "" } = request.workflowExecution ?? {};
+    if (workflowId === "") throw invalidArgument("WorkflowId is not set on request.");
+    if (request.updateMask === undefined) throw invalidArgument("UpdateMask is required");
+    if (request.workflowExecutionOptions === undefined) throw invalidArgument("WorkflowExecutionOptions is required");
+    try {
+      checkPaths(request.updateMask.paths, OPTIONS_FIELDS, WorkflowExecutionOptions.typeName);
+    } catch (e) {
+      throw invalidArgument(`error parsing UpdateMask: ${(e as Error).message}`);
+    }
+    validatePriority(request.workflowExecutionOptions.priority);
+    validateAddress(workflowId, runId);
+    const namespaceId = s.namespaces.view(request.namespace).id;
+    return s.history.submit({ namespaceId, workflowId, runId }, { kind: "updateOptions", request });
+  };

@@ -1,0 +1,5 @@
+/** Dynamic configuration of the official server when its answers are recorded: what is on by default here is on there. */
+export const REFERENCE_SETTINGS: Readonly<Record<string, unknown>> = {
+  "frontend.WorkflowPauseEnabled": true,
+  "frontend.workflowRulesAPIsEnabled": true,
+};
