@@ -37,7 +37,7 @@ import { queryWorkflow } from "./workflow/query.js";
 import { signalWorkflowExecution } from "./workflow/signal.js";
 import { signalWithStartWorkflowExecution, startWorkflowExecution } from "./workflow/start.js";
 import { getClusterInfo, getSystemInfo } from "./workflow/system.js";
-import { describeTaskQueue, listTaskQueuePartitions } from "./workflow/task-queues.js";
+import { describeTaskQueue, listTaskQueuePartitions, updateTaskQueueConfig } from "./workflow/task-queues.js";
 import {
   countWorkflowExecutions,
   getSearchAttributes,
@@ -47,7 +47,16 @@ import {
   listWorkflowExecutions,
   scanWorkflowExecutions,
 } from "./workflow/visibility.js";
-import { pollNexusTaskQueue, recordWorkerHeartbeat, shutdownWorker } from "./workflow/workers.js";
+import {
+  countWorkers,
+  describeWorker,
+  fetchWorkerConfig,
+  listWorkers,
+  pollNexusTaskQueue,
+  recordWorkerHeartbeat,
+  shutdownWorker,
+  updateWorkerConfig,
+} from "./workflow/workers.js";
 import {
   pollWorkflowTaskQueue,
   respondQueryTaskCompleted,
@@ -132,16 +141,16 @@ const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => (
   ResetStickyTaskQueue: row("worker.respond", 4, resetStickyTaskQueue(s)),
   ShutdownWorker: row("worker.poll", 4, shutdownWorker(s)),
   RecordWorkerHeartbeat: row("worker.poll", 4, recordWorkerHeartbeat(s)),
-  ListWorkers: row("workflow.read", 3),
-  CountWorkers: row("workflow.read", 3),
-  DescribeWorker: row("workflow.read", 3),
-  FetchWorkerConfig: row("worker.poll", 4),
-  UpdateWorkerConfig: row("namespace.update", 4),
+  ListWorkers: row("workflow.read", 3, listWorkers(s)),
+  CountWorkers: row("workflow.read", 3, countWorkers(s)),
+  DescribeWorker: row("workflow.read", 3, describeWorker(s)),
+  FetchWorkerConfig: row("worker.poll", 4, fetchWorkerConfig(s)),
+  UpdateWorkerConfig: row("namespace.update", 4, updateWorkerConfig(s)),
 
   // Task queues
   DescribeTaskQueue: row("workflow.read", 3, describeTaskQueue(s)),
   ListTaskQueuePartitions: row("workflow.read", 3, listTaskQueuePartitions(s)),
-  UpdateTaskQueueConfig: row("namespace.update", 2),
+  UpdateTaskQueueConfig: row("namespace.update", 2, updateTaskQueueConfig(s)),
 
   // The server
   GetSystemInfo: row("none", 0, getSystemInfo(s)),

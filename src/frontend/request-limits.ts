@@ -22,12 +22,18 @@ export interface RequestLimits {
   readonly defaultWorkflowTaskTimeout: number;
   readonly workflowTaskCompletionSizeMax: number;
   readonly isEagerWorkflowStartEnabled: boolean;
+  readonly areWorkerHeartbeatsKept: boolean;
+  readonly doPollsEndOnShutdown: boolean;
+  readonly fairnessWeightOverridesMax: number;
 }
 
 /** From the settings: to be made once per version of the configuration, not per request. */
 export function requestLimits(limits: Limits): RequestLimits {
   return {
     idLengthMax: limits.idLengthMax,
+    areWorkerHeartbeatsKept: limits.workerHeartbeats,
+    doPollsEndOnShutdown: limits.workerPollsEndOnShutdown,
+    fairnessWeightOverridesMax: limits.fairnessWeightOverridesMax,
     buildIdSizeMax: limits.workerBuildIdSizeMax,
     blobSizeWarn: limits.blobSizeBytesWarn,
     blobSizeError: limits.blobSizeBytesMax,

@@ -19,6 +19,7 @@ const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
   ListArchivedWorkflowExecutions: ["INVALID_ARGUMENT", "NOT_FOUND"],
   ListClosedWorkflowExecutions: ["OK", "NOT_FOUND"],
   ListSearchAttributes: ["OK", "NOT_FOUND"],
+  DescribeWorker: ["OK", "NOT_FOUND"],
   ListTaskQueuePartitions: ["OK", "INVALID_ARGUMENT"],
   QueryWorkflow: [...USUAL, "FAILED_PRECONDITION"],
   RecordWorkerHeartbeat: ["OK", "NOT_FOUND"],
@@ -28,8 +29,13 @@ const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
   SignalWithStartWorkflowExecution: [...USUAL, "ALREADY_EXISTS"],
   StartWorkflowExecution: [...USUAL, "ALREADY_EXISTS"],
 };
-/** Served only to wait: an SDK that polls for Nexus tasks gets an empty answer until there are some. */
-const EXEMPT: ReadonlySet<string> = new Set(["PollNexusTaskQueue"]);
+const EXEMPT: ReadonlySet<string> = new Set([
+  // Served only to wait: an SDK that polls for Nexus tasks gets an empty answer until there are some.
+  "PollNexusTaskQueue",
+  // Refused by the official server.
+  "FetchWorkerConfig",
+  "UpdateWorkerConfig",
+]);
 
 /** No update has ever been accepted: its messages are refused. */
 const REFUSED_ONLY: ReadonlySet<string> = new Set(["PROTOCOL_MESSAGE"]);

@@ -119,7 +119,7 @@ function pendingActivity(a: ActivityRecord, now: number): NonNullable<Replies["d
     lastAttemptCompleteTime: timestamp(a.lastAttemptCompleteTime),
     nextAttemptScheduleTime: a.waitsForRetry && a.attemptScheduledTime > now ? timestamp(a.attemptScheduledTime) : undefined,
     paused: a.paused,
-    priority: a.priority ?? {},
+    priority: a.priority,
     activityOptions: {
       taskQueue: { name: a.taskQueue, normalName: a.taskQueue },
       scheduleToCloseTimeout: duration(a.scheduleToCloseTimeout),

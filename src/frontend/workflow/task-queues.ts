@@ -5,11 +5,14 @@ import type {
   DescribeTaskQueueResponse,
   ListTaskQueuePartitionsRequest,
   ListTaskQueuePartitionsResponse,
+  UpdateTaskQueueConfigRequest,
+  UpdateTaskQueueConfigResponse,
 } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Handler } from "../../api/call.js";
 import { invalidArgument } from "../../api/service-error.js";
 import type { Services } from "../services.js";
 import { validateTaskQueue } from "../validation/task-queue.js";
+import { validateTaskQueueConfig } from "../validation/task-queue-config.js";
 
 const REACHABILITY_BUILD_IDS_MAX = 5;
 const PARTITION_PREFIX = "/_sys/";
@@ -33,6 +36,15 @@ export const describeTaskQueue =
     // A queue has one partition here: a name of another one names an empty part of the same queue.
     if (queue.name.startsWith(PARTITION_PREFIX)) queue.name = queue.name.slice(PARTITION_PREFIX.length).replace(/\/[^/]*$/, "");
     return s.matching.describeTaskQueue(namespace, request);
+  };
+
+export const updateTaskQueueConfig =
+  (s: Services): Handler<UpdateTaskQueueConfigRequest, UpdateTaskQueueConfigResponse> =>
+  async (request) => {
+    const namespace = s.namespaces.view(request.namespace);
+    const limits = s.limits(request.namespace);
+    validateTaskQueueConfig(request, limits.idLengthMax, limits.fairnessWeightOverridesMax);
+    return { config: await s.matching.updateTaskQueueConfig(namespace, request) };
   };
 
 export const listTaskQueuePartitions =

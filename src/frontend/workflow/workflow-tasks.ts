@@ -25,7 +25,7 @@ import { validateIdentity } from "../validation/execution.js";
 import { isBlobAllowed } from "../validation/size.js";
 import { validateTaskQueue } from "../validation/task-queue.js";
 import { validateVersioning } from "../validation/versioning.js";
-import { activityTaskResponse, queryTaskResponse, workflowTaskResponse } from "./task-response.js";
+import { activityTaskResponse, advised, queryTaskResponse, workflowTaskResponse } from "./task-response.js";
 
 export const pollWorkflowTaskQueue =
   (s: Services): Handler<PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse> =>
@@ -40,8 +40,9 @@ export const pollWorkflowTaskQueue =
       throw invalidArgument(`Binary ${request.binaryChecksum} already marked as bad deployment.`);
     const polled = await s.matching.pollWorkflowTask(namespace, request, call);
     if (polled === undefined) return {};
-    if ("task" in polled) return workflowTaskResponse(s, namespace, polled.task);
-    return queryTaskResponse(s, namespace, polled.query, polled.queryId);
+    const response =
+      "task" in polled ? workflowTaskResponse(s, namespace, polled.task) : queryTaskResponse(s, namespace, polled.query, polled.queryId);
+    return advised(await response, polled.scaling);
   };
 
 export const respondWorkflowTaskCompleted =
