@@ -10,6 +10,7 @@ import type { ExecutionAddress, Input, InputKind, InputOf } from "../core/input.
 import type { EventReference, HistoryPosition, HistoryRange, Replies } from "../core/transition.js";
 import type { HistoryService } from "../history/contract.js";
 import type { Runtime } from "../lib/runtime.js";
+import { BuildIds } from "../matching/build-ids.js";
 import type { MatchingService } from "../matching/contract.js";
 import { Workers } from "../matching/workers.js";
 import { namespaceLimits } from "../namespace/limits.js";
@@ -182,6 +183,7 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
   const s: Services = {
     history,
     matching: matching as MatchingService,
+    buildIds: new BuildIds({ rows: [], commit: () => Promise.resolve(), now: () => runtime.now, limits: () => defaultConfig().limits }),
     workers: new Workers({
       rows: [],
       commit: () => Promise.resolve(),

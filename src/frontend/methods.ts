@@ -25,11 +25,19 @@ import {
   respondActivityTaskFailedById,
 } from "./workflow/activity-tasks.js";
 import {
+  getWorkerBuildIdCompatibility,
+  getWorkerTaskReachability,
+  getWorkerVersioningRules,
+  updateWorkerBuildIdCompatibility,
+  updateWorkerVersioningRules,
+} from "./workflow/build-ids.js";
+import {
   deleteWorkflowExecution,
   requestCancelWorkflowExecution,
   resetStickyTaskQueue,
   terminateWorkflowExecution,
 } from "./workflow/cancel-terminate-delete.js";
+import { refusedDeployment } from "./workflow/deployments.js";
 import { describeWorkflowExecution } from "./workflow/describe.js";
 import { getWorkflowExecutionHistory, getWorkflowExecutionHistoryReverse } from "./workflow/history.js";
 import { deprecateNamespace, describeNamespace, listNamespaces, registerNamespace, updateNamespace } from "./workflow/namespaces.js";
@@ -167,16 +175,16 @@ const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => (
   CountSchedules: row("workflow.list", 1),
 
   // Versions of workers
-  UpdateWorkerBuildIdCompatibility: row("namespace.update", 2),
-  GetWorkerBuildIdCompatibility: row("workflow.read", 3),
-  UpdateWorkerVersioningRules: row("namespace.update", 2),
-  GetWorkerVersioningRules: row("workflow.read", 3),
-  GetWorkerTaskReachability: row("workflow.read", 1),
-  DescribeDeployment: row("workflow.read", 3),
-  ListDeployments: row("workflow.list", 1),
-  GetDeploymentReachability: row("workflow.read", 1),
-  GetCurrentDeployment: row("workflow.read", 3),
-  SetCurrentDeployment: row("namespace.update", 2),
+  UpdateWorkerBuildIdCompatibility: row("namespace.update", 2, updateWorkerBuildIdCompatibility(s)),
+  GetWorkerBuildIdCompatibility: row("workflow.read", 3, getWorkerBuildIdCompatibility(s)),
+  UpdateWorkerVersioningRules: row("namespace.update", 2, updateWorkerVersioningRules(s)),
+  GetWorkerVersioningRules: row("workflow.read", 3, getWorkerVersioningRules(s)),
+  GetWorkerTaskReachability: row("workflow.read", 1, getWorkerTaskReachability(s)),
+  DescribeDeployment: row("workflow.read", 3, refusedDeployment()),
+  ListDeployments: row("workflow.list", 1, refusedDeployment()),
+  GetDeploymentReachability: row("workflow.read", 1, refusedDeployment()),
+  GetCurrentDeployment: row("workflow.read", 3, refusedDeployment()),
+  SetCurrentDeployment: row("namespace.update", 2, refusedDeployment()),
   DescribeWorkerDeploymentVersion: row("workflow.read", 3),
   SetWorkerDeploymentCurrentVersion: row("namespace.update", 2),
   SetWorkerDeploymentRampingVersion: row("namespace.update", 2),

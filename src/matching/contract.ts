@@ -58,6 +58,8 @@ export interface MatchingService {
   query(namespace: NamespaceView, query: DirectQuery, call: Call): Promise<Init<QueryWorkflowResponse>>;
   respondQuery(namespace: NamespaceView, queryId: string, request: RespondQueryTaskCompletedRequest): void;
   describeTaskQueue(namespace: NamespaceView, request: DescribeTaskQueueRequest): Promise<Init<DescribeTaskQueueResponse>>;
+  /** Whether a worker of the build id polled the workflow queue within this time; an empty one is any that is not versioned. */
+  hasPollerOf(namespace: NamespaceView, taskQueue: string, buildId: string, withinMs: number): boolean;
   /** Resolves when the change is durable and in force. */
   updateTaskQueueConfig(namespace: NamespaceView, request: UpdateTaskQueueConfigRequest): Promise<TaskQueueConfig>;
   /** Ends the polls of a worker at once and forgets it (sticky tasks fall back). */

@@ -2,7 +2,7 @@
  * DescribeTaskQueue: who polls a queue, what waits in it and how fast it moves. The default form tells of one type; the enhanced
  * form, deprecated upstream, of several, by build id: here of the unversioned queue.
  */
-import { BuildIdTaskReachability, DescribeTaskQueueMode, TaskQueueKind, TaskQueueType } from "../../gen/wire/temporal/api/enums/v1/task_queue.js";
+import { DescribeTaskQueueMode, TaskQueueKind, TaskQueueType } from "../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import type {
   PollerInfo,
   TaskQueueConfig,
@@ -64,8 +64,6 @@ async function describeEnhanced(request: DescribeTaskQueueRequest, name: string,
     const typesInfo: NonNullable<Init<TaskQueueVersionInfo>["typesInfo"]> = {};
     for (const type of types) typesInfo[String(type)] = buildId === "" ? await typeInfo(request, name, type, context) : emptyTypeInfo(request);
     versionsInfo[buildId] = { typesInfo };
-    if (request.reportTaskReachability)
-      versionsInfo[buildId].taskReachability = buildId === "" ? BuildIdTaskReachability.REACHABLE : BuildIdTaskReachability.UNREACHABLE;
   }
   return { versionsInfo };
 }

@@ -230,10 +230,9 @@ describe("what is told of a queue", () => {
       versions: { buildIds: ["b"], unversioned: true },
       taskQueueTypes: [TaskQueueType.ACTIVITY],
       reportStats: true,
-      reportTaskReachability: true,
     });
-    expect(versionsInfo?.[""]).toMatchObject({ taskReachability: 1, typesInfo: { "2": { stats: { approximateBacklogCount: 1 } } } });
-    expect(versionsInfo?.b).toMatchObject({ taskReachability: 3, typesInfo: { "2": { stats: { approximateBacklogCount: 0 } } } });
+    expect(versionsInfo?.[""]).toMatchObject({ typesInfo: { "2": { stats: { approximateBacklogCount: 1 } } } });
+    expect(versionsInfo?.b).toMatchObject({ typesInfo: { "2": { stats: { approximateBacklogCount: 0 } } } });
   });
 });
 

@@ -212,6 +212,18 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     }
   }
 
+  hasPollerOf(namespace: NamespaceView, taskQueue: string, buildId: string, withinMs: number): boolean {
+    const now = this.now();
+    const q = this.queues.find(
+      queueId({ namespaceId: namespace.id, namespaceKey: namespace.key, name: taskQueue, type: "workflow", isSticky: false }),
+    );
+    const seen = q?.pollers.list(now) ?? [];
+    return seen.some(({ lastAccess, version: { capabilities } }) => {
+      const own = capabilities?.useVersioning ? capabilities.buildId : "";
+      return own === buildId && lastAccess >= now - withinMs * MICROS_PER_MS;
+    });
+  }
+
   sinceLastPoll(namespace: NamespaceView, taskQueue: string, type: "workflow" | "activity"): number | undefined {
     const id = queueId({ namespaceId: namespace.id, namespaceKey: namespace.key, name: taskQueue, type, isSticky: false });
     return this.queues.sinceLastPoll(id);

@@ -17,6 +17,7 @@ import { KEYS_REGISTRY_KIND } from "../history/ids.js";
 import { EngineTaskStarter } from "../history/task-starter.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { uuidV4 } from "../lib/uuid.js";
+import { BuildIds } from "../matching/build-ids.js";
 import type { MatchingLimits } from "../matching/limits.js";
 import { MatchingEngine } from "../matching/matching-engine.js";
 import { QUEUE_REGISTRY_KIND, QueueKeys } from "../matching/queue-keys.js";
@@ -116,10 +117,12 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       entriesMax: limits.workerEntriesMax,
     }),
   });
+  const buildIds = new BuildIds({ rows: registry, commit, now: () => runtime.nowMicros(), limits: () => limits });
   const services: Services = {
     history: engine,
     matching,
     workers,
+    buildIds,
     namespaces,
     visibility,
     searchAttributes: rules,

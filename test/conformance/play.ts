@@ -35,6 +35,7 @@ const SCRIPTS = {
   server: () => import("./scripts/server.js"),
   histories: () => import("./scripts/histories.js"),
   "task-queues": () => import("./scripts/task-queues.js"),
+  "build-ids": () => import("./scripts/build-ids.js"),
   "worker-registry": () => import("./scripts/worker-registry.js"),
 } satisfies Record<string, () => Promise<ScriptFile>>;
 export const FILES = Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[];
@@ -50,6 +51,13 @@ const ONE_PARTITION = [
  */
 export const OFFICIAL_SETTINGS: Readonly<Partial<Record<keyof typeof SCRIPTS, readonly string[]>>> = {
   "task-queues": [...ONE_PARTITION, "matching.enableFairness=true"],
+  "build-ids": [
+    ...ONE_PARTITION,
+    "frontend.workerVersioningDataAPIs=true",
+    "frontend.workerVersioningRuleAPIs=true",
+    "frontend.rps.namespaceReplicationInducingAPIs=10000",
+    "frontend.namespaceRPS.namespaceReplicationInducingAPIs=10000",
+  ],
   "worker-registry": [...ONE_PARTITION, "frontend.enableCancelWorkerPollsOnShutdown=true"],
 };
 

@@ -48,7 +48,11 @@ export const pollActivityTaskQueue =
     validateTaskQueue(request.taskQueue, limits.idLengthMax);
     validateIdentity(request.identity, limits.idLengthMax);
     validateVersioning(request.workerVersionCapabilities, request.deploymentOptions, request.taskQueue, limits);
-    const polled = await s.matching.pollActivityTask(s.namespaces.view(request.namespace), request, call);
+    const namespace = s.namespaces.view(request.namespace);
+    const { workerVersionCapabilities } = request;
+    if (workerVersionCapabilities?.useVersioning && request.deploymentOptions === undefined)
+      s.buildIds.checkPoll(namespace.id, request.taskQueue?.name ?? "", workerVersionCapabilities.buildId);
+    const polled = await s.matching.pollActivityTask(namespace, request, call);
     const response = polled === undefined ? undefined : await activityTaskResponse(s, polled.task);
     return polled === undefined || response === undefined ? {} : advised(response, polled.scaling);
   };

@@ -38,6 +38,9 @@ export const pollWorkflowTaskQueue =
     const { view: namespace, record } = s.namespaces.entry(request.namespace);
     if (Object.hasOwn(record.config?.badBinaries?.binaries ?? {}, request.binaryChecksum))
       throw invalidArgument(`Binary ${request.binaryChecksum} already marked as bad deployment.`);
+    const { taskQueue, workerVersionCapabilities } = request;
+    if (workerVersionCapabilities?.useVersioning && request.deploymentOptions === undefined)
+      s.buildIds.checkPoll(namespace.id, taskQueue?.normalName || (taskQueue?.name ?? ""), workerVersionCapabilities.buildId);
     const polled = await s.matching.pollWorkflowTask(namespace, request, call);
     if (polled === undefined) return {};
     const response =
