@@ -107,3 +107,13 @@ export async function waitsAtGate(key: string): Promise<string> {
   await new Promise<void>((resolve) => gates.set(key, resolve));
   return `${key} passed`;
 }
+
+/** Priorities of the attempts, in the order in which they began. */
+export const begun: string[] = [];
+
+export async function ownPriority(): Promise<string> {
+  const { priority } = Context.current().info;
+  const text = `${priority?.priorityKey ?? ""}/${priority?.fairnessKey ?? ""}`;
+  begun.push(text);
+  return text;
+}
