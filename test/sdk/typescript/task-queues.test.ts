@@ -71,11 +71,13 @@ it("a queue that an operator has stopped goes on when it is told to", async () =
   await worker.stop();
 });
 
-it("a worker is listed from its first heartbeat until it has shut down", async () => {
+it("a worker is listed as running from its first heartbeat until it shuts down", async () => {
   const taskQueue = s.id("listed");
-  const list = async () => (await s.client.workflowService.listWorkers({ namespace: "default", query: `TaskQueue = '${taskQueue}'` })).workers ?? [];
+  const query = `TaskQueue = '${taskQueue}' AND Status = 'Running'`;
+  const running = async () => (await s.client.workflowService.listWorkers({ namespace: "default", query })).workers ?? [];
   const worker = await s.worker({ workflows: null, taskQueue });
-  await eventually(async () => (await list()).map((w) => w.sdkName)).toEqual(["temporal-typescript"]);
+  await eventually(async () => (await running()).map((w) => w.sdkName)).toEqual(["temporal-typescript"]);
   await worker.stop();
-  await eventually(async () => (await list()).length).toBe(0);
+  // Its last word says that it is shutting down; it is forgotten when it is not heard of again.
+  await eventually(async () => (await running()).length).toBe(0);
 });
