@@ -119,6 +119,13 @@ describe("fairness", () => {
     }
   });
 
+  it("lets no task overtake one of its key that it has read, when it has read a part", () => {
+    const fairness = new Fairness();
+    fairness.learn([{ priority: 3, pass: 5000, key: "a" }], false);
+    expect(fairness.pick(3, "a", 1).pass).toBeGreaterThan(5000);
+    expect(fairness.pick(3, "b", 1).pass).toBeGreaterThanOrEqual(5000);
+  });
+
   it("goes on fairly after a restart once the tasks have been read", () => {
     const q = queue();
     q.store("greedy", 1, 2000);

@@ -91,6 +91,15 @@ class Levels {
     this.keys.delete(key);
   }
 
+  /** Keys that have a task of this pass, and perhaps later ones. */
+  raise(last: ReadonlyMap<string, number>): void {
+    for (const [key, pass] of last) {
+      const level = this.keys.get(key);
+      if (level === undefined) this.keys.set(key, { pass, ceiling: 0 });
+      else level.pass = Math.max(level.pass, pass);
+    }
+  }
+
   /** The keys that have tasks, with the pass of their last one. */
   restart(last: ReadonlyMap<string, number>): void {
     for (const [key, level] of this.keys) {
@@ -98,7 +107,6 @@ class Levels {
       if (pass === undefined) this.drop(key, level);
       else level.pass = pass;
     }
-    for (const [key, pass] of last) if (!this.keys.has(key)) this.keys.set(key, { pass, ceiling: 0 });
   }
 
   /** What the store should hold: promises that still mean something. */
@@ -141,6 +149,7 @@ export class Fairness {
       keys.set(key, Math.max(keys.get(key) ?? 0, pass));
     }
     for (const [priority, front] of fronts) this.of(priority).front = front;
+    for (const [priority, keys] of last) this.of(priority).raise(keys);
     if (isWhole) for (const [priority, levels] of this.levels) levels.restart(last.get(priority) ?? new Map());
   }
 
