@@ -94,7 +94,7 @@ export const workflowNotReady = (message: string) => new ServiceError(Code.FAILE
 export const permissionDenied = (message: string, reason: string) =>
   new ServiceError(Code.PERMISSION_DENIED, message, [detail(PermissionDeniedFailure, { reason })]);
 export const newerBuildExists = (message: string, defaultBuildId: string) =>
-  new ServiceError(Code.FAILED_PRECONDITION, message, [detail(NewerBuildExistsFailure, { defaultBuildId })]);
+  new ServiceError(Code.OUT_OF_RANGE, message, [detail(NewerBuildExistsFailure, { defaultBuildId })]);
 export const systemWorkflow = (message: string, value: Init<SystemWorkflowFailure>) =>
   new ServiceError(Code.INVALID_ARGUMENT, message, [detail(SystemWorkflowFailure, value)]);
 export const multiOperationFailure = (message: string, value: Init<MultiOperationExecutionFailure>) =>

@@ -10,7 +10,9 @@ import type { ExecutionAddress, Input, InputKind, InputOf } from "../core/input.
 import type { EventReference, HistoryPosition, HistoryRange, Replies } from "../core/transition.js";
 import type { HistoryService } from "../history/contract.js";
 import type { Runtime } from "../lib/runtime.js";
+import { BuildIds } from "../matching/build-ids.js";
 import type { MatchingService } from "../matching/contract.js";
+import { Workers } from "../matching/workers.js";
 import { namespaceLimits } from "../namespace/limits.js";
 import { NamespaceRegistry } from "../namespace/registry.js";
 import { requestLimits } from "./request-limits.js";
@@ -181,6 +183,13 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
   const s: Services = {
     history,
     matching: matching as MatchingService,
+    buildIds: new BuildIds({ rows: [], commit: () => Promise.resolve(), now: () => runtime.now, limits: () => defaultConfig().limits }),
+    workers: new Workers({
+      rows: [],
+      commit: () => Promise.resolve(),
+      runtime,
+      limits: () => ({ entryTimeMax: 300_000_000, evictionAgeMin: 60_000_000, entriesMax: 100 }),
+    }),
     namespaces,
     visibility: { list: () => Promise.resolve({ executions: [], nextPageToken: new Uint8Array() }), count: () => Promise.resolve({ count: 0 }) },
     searchAttributes: { validate: ignore, isReserved: (n) => n === "WorkflowId", predefined: new Map([["WorkflowId", 2]]) },

@@ -26,11 +26,19 @@ import {
   respondActivityTaskFailedById,
 } from "./workflow/activity-tasks.js";
 import {
+  getWorkerBuildIdCompatibility,
+  getWorkerTaskReachability,
+  getWorkerVersioningRules,
+  updateWorkerBuildIdCompatibility,
+  updateWorkerVersioningRules,
+} from "./workflow/build-ids.js";
+import {
   deleteWorkflowExecution,
   requestCancelWorkflowExecution,
   resetStickyTaskQueue,
   terminateWorkflowExecution,
 } from "./workflow/cancel-terminate-delete.js";
+import { refusedDeployment } from "./workflow/deployments.js";
 import { describeWorkflowExecution } from "./workflow/describe.js";
 import { getWorkflowExecutionHistory, getWorkflowExecutionHistoryReverse } from "./workflow/history.js";
 import { deprecateNamespace, describeNamespace, listNamespaces, registerNamespace, updateNamespace } from "./workflow/namespaces.js";
@@ -42,7 +50,7 @@ import { createWorkflowRule, deleteWorkflowRule, describeWorkflowRule, listWorkf
 import { signalWorkflowExecution } from "./workflow/signal.js";
 import { signalWithStartWorkflowExecution, startWorkflowExecution } from "./workflow/start.js";
 import { getClusterInfo, getSystemInfo } from "./workflow/system.js";
-import { describeTaskQueue, listTaskQueuePartitions } from "./workflow/task-queues.js";
+import { describeTaskQueue, listTaskQueuePartitions, updateTaskQueueConfig } from "./workflow/task-queues.js";
 import {
   countWorkflowExecutions,
   getSearchAttributes,
@@ -52,7 +60,16 @@ import {
   listWorkflowExecutions,
   scanWorkflowExecutions,
 } from "./workflow/visibility.js";
-import { pollNexusTaskQueue, recordWorkerHeartbeat, shutdownWorker } from "./workflow/workers.js";
+import {
+  countWorkers,
+  describeWorker,
+  fetchWorkerConfig,
+  listWorkers,
+  pollNexusTaskQueue,
+  recordWorkerHeartbeat,
+  shutdownWorker,
+  updateWorkerConfig,
+} from "./workflow/workers.js";
 import {
   pollWorkflowTaskQueue,
   respondQueryTaskCompleted,
@@ -137,16 +154,16 @@ const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => (
   ResetStickyTaskQueue: row("worker.respond", 4, resetStickyTaskQueue(s)),
   ShutdownWorker: row("worker.poll", 4, shutdownWorker(s)),
   RecordWorkerHeartbeat: row("worker.poll", 4, recordWorkerHeartbeat(s)),
-  ListWorkers: row("workflow.read", 3),
-  CountWorkers: row("workflow.read", 3),
-  DescribeWorker: row("workflow.read", 3),
-  FetchWorkerConfig: row("worker.poll", 4),
-  UpdateWorkerConfig: row("namespace.update", 4),
+  ListWorkers: row("workflow.read", 3, listWorkers(s)),
+  CountWorkers: row("workflow.read", 3, countWorkers(s)),
+  DescribeWorker: row("workflow.read", 3, describeWorker(s)),
+  FetchWorkerConfig: row("worker.poll", 4, fetchWorkerConfig(s)),
+  UpdateWorkerConfig: row("namespace.update", 4, updateWorkerConfig(s)),
 
   // Task queues
   DescribeTaskQueue: row("workflow.read", 3, describeTaskQueue(s)),
   ListTaskQueuePartitions: row("workflow.read", 3, listTaskQueuePartitions(s)),
-  UpdateTaskQueueConfig: row("namespace.update", 2),
+  UpdateTaskQueueConfig: row("namespace.update", 2, updateTaskQueueConfig(s)),
 
   // The server
   GetSystemInfo: row("none", 0, getSystemInfo(s)),
@@ -163,16 +180,16 @@ const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => (
   CountSchedules: row("workflow.list", 1),
 
   // Versions of workers
-  UpdateWorkerBuildIdCompatibility: row("namespace.update", 2),
-  GetWorkerBuildIdCompatibility: row("workflow.read", 3),
-  UpdateWorkerVersioningRules: row("namespace.update", 2),
-  GetWorkerVersioningRules: row("workflow.read", 3),
-  GetWorkerTaskReachability: row("workflow.read", 1),
-  DescribeDeployment: row("workflow.read", 3),
-  ListDeployments: row("workflow.list", 1),
-  GetDeploymentReachability: row("workflow.read", 1),
-  GetCurrentDeployment: row("workflow.read", 3),
-  SetCurrentDeployment: row("namespace.update", 2),
+  UpdateWorkerBuildIdCompatibility: row("namespace.update", 2, updateWorkerBuildIdCompatibility(s)),
+  GetWorkerBuildIdCompatibility: row("workflow.read", 3, getWorkerBuildIdCompatibility(s)),
+  UpdateWorkerVersioningRules: row("namespace.update", 2, updateWorkerVersioningRules(s)),
+  GetWorkerVersioningRules: row("workflow.read", 3, getWorkerVersioningRules(s)),
+  GetWorkerTaskReachability: row("workflow.read", 1, getWorkerTaskReachability(s)),
+  DescribeDeployment: row("workflow.read", 3, refusedDeployment()),
+  ListDeployments: row("workflow.list", 1, refusedDeployment()),
+  GetDeploymentReachability: row("workflow.read", 1, refusedDeployment()),
+  GetCurrentDeployment: row("workflow.read", 3, refusedDeployment()),
+  SetCurrentDeployment: row("namespace.update", 2, refusedDeployment()),
   DescribeWorkerDeploymentVersion: row("workflow.read", 3),
   SetWorkerDeploymentCurrentVersion: row("namespace.update", 2),
   SetWorkerDeploymentRampingVersion: row("namespace.update", 2),

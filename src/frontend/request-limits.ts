@@ -1,4 +1,5 @@
 /** The settings that request handling reads, by what they limit. */
+import { MICROS_PER_MS } from "../api/time.js";
 import type { Limits } from "../config/limits.js";
 
 export interface RequestLimits {
@@ -25,12 +26,29 @@ export interface RequestLimits {
   readonly isWorkflowPauseEnabled: boolean;
   readonly areWorkflowRulesEnabled: boolean;
   readonly workflowRulesMax: number;
+  readonly areWorkerHeartbeatsKept: boolean;
+  readonly doPollsEndOnShutdown: boolean;
+  readonly fairnessWeightOverridesMax: number;
+  readonly areVersionSetsServed: boolean;
+  readonly areVersioningRulesServed: boolean;
+  readonly reachabilityBuildIdsMax: number;
+  readonly reachabilityTaskQueuesMax: number;
+  /** Microseconds. */
+  readonly reachabilityDefaultAge: number;
 }
 
 /** From the settings: to be made once per version of the configuration, not per request. */
 export function requestLimits(limits: Limits): RequestLimits {
   return {
     idLengthMax: limits.idLengthMax,
+    areWorkerHeartbeatsKept: limits.workerHeartbeats,
+    doPollsEndOnShutdown: limits.workerPollsEndOnShutdown,
+    fairnessWeightOverridesMax: limits.fairnessWeightOverridesMax,
+    areVersionSetsServed: limits.versionSetApis,
+    areVersioningRulesServed: limits.versioningRuleApis,
+    reachabilityBuildIdsMax: limits.reachabilityBuildIdsMax,
+    reachabilityTaskQueuesMax: limits.reachabilityTaskQueuesMax,
+    reachabilityDefaultAge: limits.reachabilityDefaultAgeMs * MICROS_PER_MS,
     buildIdSizeMax: limits.workerBuildIdSizeMax,
     blobSizeWarn: limits.blobSizeBytesWarn,
     blobSizeError: limits.blobSizeBytesMax,

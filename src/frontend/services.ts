@@ -8,7 +8,9 @@ import type { Init } from "../api/wire.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import type { HistoryService } from "../history/contract.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
+import type { BuildIds } from "../matching/build-ids.js";
 import type { MatchingService } from "../matching/contract.js";
+import type { Workers } from "../matching/workers.js";
 import type { NamespaceRegistry } from "../namespace/registry.js";
 import type { RequestLimits } from "./request-limits.js";
 
@@ -46,6 +48,8 @@ export interface ServerIdentity {
 export interface Services {
   readonly history: HistoryService;
   readonly matching: MatchingService;
+  readonly workers: Workers;
+  readonly buildIds: BuildIds;
   readonly namespaces: NamespaceRegistry;
   readonly visibility: VisibilityService;
   readonly searchAttributes: SearchAttributeRules;

@@ -8,6 +8,7 @@
 import { TaskRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { decode, encode } from "../api/wire.js";
 import { type BacklogWindow, comparePositions, type Position } from "../core/matching/backlog-window.js";
+import type { Fairness, FairnessTask } from "../core/matching/fairness.js";
 import type { DispatchTask } from "../core/transition.js";
 import { assert } from "../lib/assert.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
@@ -44,6 +45,8 @@ export class Backlog {
     private readonly store: Store,
     private readonly runtime: Runtime,
     private readonly logger: Logger,
+    /** Undefined: tasks are given out in the order in which they came. */
+    private readonly fairness: Fairness | undefined,
     /** Tasks have come into the window, or it is known that there are none. */
     private readonly onRead: () => void,
   ) {
@@ -58,10 +61,13 @@ export class Backlog {
     return this.keys.find(this.id);
   }
 
-  /** Adds the row to the batch. */
-  add(task: DispatchTask, normalName: string, batch: Batch): StoredTask {
-    const { key, taskId } = this.keys.nextTask(this.id, this.queue, normalName, batch);
-    const at = { queue: key.key, priority: task.priority, pass: 0, id: taskId };
+  /** Adds the row to the batch. `weight`: of the task's fairness key in this queue. */
+  add(task: DispatchTask, priority: number, weight: number, normalName: string, batch: Batch): StoredTask {
+    const { fairness } = this;
+    const picked = fairness?.pick(priority, task.fairnessKey, weight);
+    const promises = picked?.needsPromise ? fairness?.promises() : undefined;
+    const { key, taskId } = this.keys.nextTask(this.id, this.queue, normalName, batch, promises);
+    const at = { queue: key.key, priority, pass: picked?.pass ?? 0, id: taskId };
     batch.writeBacklog(at, { op: "insert", value: encode(TaskRecord, recordOf(task)) });
     const stored: StoredTask = { order: at, at, task, home: this, isVoid: false };
     const others = this.unsettled.get(batch);
@@ -86,6 +92,7 @@ export class Backlog {
   /** The task has left the window and is being started, moved or dropped. */
   take(stored: StoredTask): void {
     assert(stored.home === this, "a task is taken from the backlog that has its row");
+    this.fairness?.reached(stored.at.priority, stored.at.pass);
     this.taken.set(stored.at.id, stored);
   }
 
@@ -175,8 +182,13 @@ export class Backlog {
       [...found.values()].sort((a, b) => comparePositions(a.order, b.order)),
       reach,
     );
+    if (after === undefined && this.fairness !== undefined) this.fairness.learn(this.fairnessTasks(), reach === "all");
     if (after === undefined && reach === "all") this.rows = found.size + this.taken.size;
     this.onRead();
+  }
+
+  private *fairnessTasks(): Generator<FairnessTask> {
+    for (const { at, task } of this.window.values()) yield { priority: at.priority, pass: at.pass, key: task.fairnessKey };
   }
 
   private load(at: BacklogKey, value: Uint8Array): StoredTask {

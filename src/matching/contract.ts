@@ -1,5 +1,6 @@
 /** What the rest of the server knows of matching, and what it needs of history. */
 
+import type { TaskQueueConfig } from "../../gen/wire/temporal/api/taskqueue/v1/message.js";
 import type {
   DescribeTaskQueueRequest,
   DescribeTaskQueueResponse,
@@ -9,6 +10,7 @@ import type {
   QueryWorkflowResponse,
   RespondQueryTaskCompletedRequest,
   ShutdownWorkerRequest,
+  UpdateTaskQueueConfigRequest,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Call } from "../api/call.js";
 import type { Init } from "../api/wire.js";
@@ -41,14 +43,14 @@ export interface DirectQuery {
   readonly request: QueryWorkflowRequest;
 }
 
+/** `scaling`: polls that the worker should open in addition; 0 is no advice. */
+export type PolledWorkflowTask = { task: StartedWorkflowTask; scaling: number } | { query: DirectQuery; queryId: string; scaling: number };
+export type PolledActivityTask = { task: StartedActivity; scaling: number };
+
 export interface MatchingService {
   /** Undefined: the long poll ended without a task; the caller answers empty. */
-  pollWorkflowTask(
-    namespace: NamespaceView,
-    request: PollWorkflowTaskQueueRequest,
-    call: Call,
-  ): Promise<{ task: StartedWorkflowTask } | { query: DirectQuery; queryId: string } | undefined>;
-  pollActivityTask(namespace: NamespaceView, request: PollActivityTaskQueueRequest, call: Call): Promise<StartedActivity | undefined>;
+  pollWorkflowTask(namespace: NamespaceView, request: PollWorkflowTaskQueueRequest, call: Call): Promise<PolledWorkflowTask | undefined>;
+  pollActivityTask(namespace: NamespaceView, request: PollActivityTaskQueueRequest, call: Call): Promise<PolledActivityTask | undefined>;
   /**
    * Rejects with ServiceError when no worker takes or answers the query in time; FAILED_PRECONDITION when nobody has polled the
    * queue within matching.queryPollerUnavailableWindow.
@@ -56,6 +58,10 @@ export interface MatchingService {
   query(namespace: NamespaceView, query: DirectQuery, call: Call): Promise<Init<QueryWorkflowResponse>>;
   respondQuery(namespace: NamespaceView, queryId: string, request: RespondQueryTaskCompletedRequest): void;
   describeTaskQueue(namespace: NamespaceView, request: DescribeTaskQueueRequest): Promise<Init<DescribeTaskQueueResponse>>;
+  /** Whether a worker of the build id polled the workflow queue within this time; an empty one is any that is not versioned. */
+  hasPollerOf(namespace: NamespaceView, taskQueue: string, buildId: string, withinMs: number): boolean;
+  /** Resolves when the change is durable and in force. */
+  updateTaskQueueConfig(namespace: NamespaceView, request: UpdateTaskQueueConfigRequest): Promise<TaskQueueConfig>;
   /** Ends the polls of a worker at once and forgets it (sticky tasks fall back). */
   shutdownWorker(namespace: NamespaceView, request: ShutdownWorkerRequest): void;
   /** Milliseconds since somebody polled the queue; undefined when never. */

@@ -2,8 +2,14 @@
  * DescribeTaskQueue: who polls a queue, what waits in it and how fast it moves. The default form tells of one type; the enhanced
  * form, deprecated upstream, of several, by build id: here of the unversioned queue.
  */
-import { DescribeTaskQueueMode, RateLimitSource, TaskQueueKind, TaskQueueType } from "../../gen/wire/temporal/api/enums/v1/task_queue.js";
-import type { PollerInfo, TaskQueueStats, TaskQueueStatus } from "../../gen/wire/temporal/api/taskqueue/v1/message.js";
+import { DescribeTaskQueueMode, TaskQueueKind, TaskQueueType } from "../../gen/wire/temporal/api/enums/v1/task_queue.js";
+import type {
+  PollerInfo,
+  TaskQueueConfig,
+  TaskQueueStats,
+  TaskQueueStatus,
+  TaskQueueVersionInfo,
+} from "../../gen/wire/temporal/api/taskqueue/v1/message.js";
 import type { DescribeTaskQueueRequest, DescribeTaskQueueResponse } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { invalidArgument } from "../api/service-error.js";
 import { duration, timestampOf } from "../api/time.js";
@@ -17,6 +23,7 @@ const NEVER_SECONDS = -62_135_596_800;
 interface DescribeContext {
   now(): number;
   readonly queueKeys: QueueKeys;
+  config(name: string, type: TaskQueueType): TaskQueueConfig | undefined;
   open(name: string, type: "workflow" | "activity", isSticky: boolean): QueueState;
 }
 
@@ -32,10 +39,12 @@ export async function describeTaskQueue(request: DescribeTaskQueueRequest, conte
   if (isSticky && request.reportStats) throw invalidArgument("DescribeTaskQueue stats are only supported for the root partition");
   const q = context.open(taskQueue.name, typeName(request.taskQueueType), isSticky);
   const now = context.now();
+  const { perSecond, source } = q.limits.effective;
   const response: Init<DescribeTaskQueueResponse> = {
     pollers: pollersOf(q, now),
-    effectiveRateLimit: { requestsPerSecond: q.limiter.perSecond, rateLimitSource: rateSource(q) },
+    effectiveRateLimit: { requestsPerSecond: perSecond, rateLimitSource: source },
   };
+  if (request.reportConfig && !isSticky) response.config = context.config(taskQueue.name, request.taskQueueType);
   if (!isSticky) response.versioningInfo = { currentVersion: "__unversioned__", updateTime: { seconds: NEVER_SECONDS, nanos: 0 } };
   if (request.includeTaskQueueStatus) response.taskQueueStatus = await statusOf(q, context);
   if (request.reportStats) {
@@ -48,16 +57,29 @@ export async function describeTaskQueue(request: DescribeTaskQueueRequest, conte
 
 async function describeEnhanced(request: DescribeTaskQueueRequest, name: string, context: DescribeContext): Promise<Init<DescribeTaskQueueResponse>> {
   const types = request.taskQueueTypes.length > 0 ? request.taskQueueTypes : [TaskQueueType.WORKFLOW, TaskQueueType.ACTIVITY];
-  const typesInfo: Record<string, { pollers: Init<PollerInfo>[]; stats: Init<TaskQueueStats> | undefined }> = {};
-  for (const type of types) {
-    const q = context.open(name, typeName(type), false);
-    const now = context.now();
-    typesInfo[String(type)] = {
-      pollers: request.reportPollers ? pollersOf(q, now) : [],
-      stats: request.reportStats ? total(Object.values(await statsByPriority(q, now))) : undefined,
-    };
+  const { versions } = request;
+  const wanted = versions === undefined ? [""] : [...versions.buildIds, ...(versions.unversioned ? [""] : [])];
+  const versionsInfo: Record<string, Init<TaskQueueVersionInfo>> = {};
+  for (const buildId of wanted) {
+    const typesInfo: NonNullable<Init<TaskQueueVersionInfo>["typesInfo"]> = {};
+    for (const type of types) typesInfo[String(type)] = buildId === "" ? await typeInfo(request, name, type, context) : emptyTypeInfo(request);
+    versionsInfo[buildId] = { typesInfo };
   }
-  return { versionsInfo: { "": { typesInfo } } };
+  return { versionsInfo };
+}
+
+async function typeInfo(request: DescribeTaskQueueRequest, name: string, type: TaskQueueType, context: DescribeContext) {
+  const q = context.open(name, typeName(type), false);
+  const now = context.now();
+  return {
+    pollers: request.reportPollers ? pollersOf(q, now) : [],
+    stats: request.reportStats ? total(Object.values(await statsByPriority(q, now))) : undefined,
+  };
+}
+
+/** Of a build id: its tasks and pollers are not told apart from the others. */
+function emptyTypeInfo(request: DescribeTaskQueueRequest) {
+  return { pollers: [], stats: request.reportStats ? total([]) : undefined };
 }
 
 function typeName(type: TaskQueueType): "workflow" | "activity" {
@@ -75,10 +97,6 @@ function pollersOf(q: QueueState, now: number): Init<PollerInfo>[] {
   }));
 }
 
-function rateSource(q: QueueState): RateLimitSource {
-  return q.workerRate !== undefined && q.workerRate <= q.limiter.perSecond ? RateLimitSource.WORKER : RateLimitSource.SYSTEM;
-}
-
 async function statusOf(q: QueueState, context: DescribeContext): Promise<Init<TaskQueueStatus>> {
   await q.backlog.refill();
   const count = await q.backlog.count();
@@ -88,7 +106,7 @@ async function statusOf(q: QueueState, context: DescribeContext): Promise<Init<T
     backlogCountHint: count,
     readLevel: key === undefined ? 0 : (q.line.window.readAfter?.id ?? context.queueKeys.lastId(key)),
     ackLevel: first === undefined ? (key === undefined ? 0 : context.queueKeys.lastId(key)) : first.order.id - 1,
-    ratePerSecond: q.limiter.perSecond,
+    ratePerSecond: q.limits.effective.perSecond,
     taskIdBlock: key === undefined ? { startId: 1, endId: 1 } : context.queueKeys.idBlock(key),
   };
 }
@@ -102,7 +120,8 @@ async function statsByPriority(q: QueueState, now: number): Promise<Record<strin
   let inMemory = 0;
   let last = 3;
   for (const stored of q.line.window.values()) {
-    const { priority, createTime } = stored.task;
+    const { createTime } = stored.task;
+    const { priority } = stored.order;
     const s = stats.get(priority) ?? { count: 0, oldest: undefined };
     s.count++;
     s.oldest = s.oldest === undefined ? createTime : Math.min(s.oldest, createTime);

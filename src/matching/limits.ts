@@ -1,5 +1,7 @@
+import type { ScalingLimits } from "../core/matching/poller-scaling.js";
+
 /** The limits that matching works with, by the names of src/config; the defaults are the official server's (LIMITS.md). */
-export interface MatchingLimits {
+export interface MatchingLimits extends ScalingLimits {
   /** matching.longPollExpirationInterval */
   readonly longPollExpirationMs: number;
   /** matching.maxTaskQueueIdleTime */
@@ -12,6 +14,12 @@ export interface MatchingLimits {
   readonly taskQueueDispatchPerSecondMax: number;
   /** For a query whose caller set no deadline. The official server's callers always set one; 30 s is three times the SDKs' 10 s. */
   readonly queryWithoutDeadlineMs: number;
+  /** matching.priorityLevels */
+  readonly priorityLevels: number;
+  /** frontend.enableCancelWorkerPollsOnShutdown */
+  readonly workerPollsEndOnShutdown: boolean;
+  /** matching.enableFairness */
+  readonly fairness: boolean;
 }
 
 export const DEFAULT_MATCHING_LIMITS: MatchingLimits = {
@@ -21,6 +29,13 @@ export const DEFAULT_MATCHING_LIMITS: MatchingLimits = {
   backlogWindowTasksMax: 2_000,
   taskQueueDispatchPerSecondMax: 4_000,
   queryWithoutDeadlineMs: 30_000,
+  priorityLevels: 5,
+  fairness: true,
+  workerPollsEndOnShutdown: true,
+  pollerScalingWaitMs: 1_000,
+  pollerScalingBacklogMs: 200,
+  pollerScalingDecisionsPerSecond: 10,
+  pollerScalingAddToDispatchRatio: 1.2,
 };
 
 /** What is kept back of a poller's time so that its answer reaches it (official: returnEmptyTaskTimeBudget). */

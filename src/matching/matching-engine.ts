@@ -12,8 +12,8 @@
  * it. A new task never overtakes a stored one of its priority or a better one.
  */
 
-import { QueryResultType } from "../../gen/wire/temporal/api/enums/v1/query.js";
 import { TaskQueueKind } from "../../gen/wire/temporal/api/enums/v1/task_queue.js";
+import type { TaskQueueConfig } from "../../gen/wire/temporal/api/taskqueue/v1/message.js";
 import type {
   DescribeTaskQueueRequest,
   DescribeTaskQueueResponse,
@@ -22,19 +22,10 @@ import type {
   QueryWorkflowResponse,
   RespondQueryTaskCompletedRequest,
   ShutdownWorkerRequest,
+  UpdateTaskQueueConfigRequest,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Call } from "../api/call.js";
-import {
-  Code,
-  canceled,
-  deadlineExceeded,
-  failedPrecondition,
-  internal,
-  notFound,
-  queryFailed,
-  ServiceError,
-  unavailable,
-} from "../api/service-error.js";
+import { Code, ServiceError } from "../api/service-error.js";
 import { MICROS_PER_MS } from "../api/time.js";
 import type { Init } from "../api/wire.js";
 import type { NamespaceView } from "../core/namespace-view.js";
@@ -45,13 +36,15 @@ import type { Logger, Runtime } from "../lib/runtime.js";
 import type { Batch } from "../persistence/batch.js";
 import type { Store } from "../persistence/store.js";
 import type { StoredTask } from "./backlog.js";
-import type { DirectQuery, MatchingService, TaskStarter } from "./contract.js";
+import type { DirectQuery, MatchingService, PolledActivityTask, PolledWorkflowTask, TaskStarter } from "./contract.js";
 import { describeTaskQueue } from "./describe-task-queue.js";
-import { EMPTY_ANSWER_BUDGET_MS, type MatchingLimits, RETRY_MS, SHUTDOWN_WORKER_REMEMBERED_MS } from "./limits.js";
-import { PendingQuery, type QueryOutcome } from "./pending-query.js";
+import { DirectQueries } from "./direct-queries.js";
+import { type MatchingLimits, RETRY_MS, SHUTDOWN_WORKER_REMEMBERED_MS } from "./limits.js";
 import { type PollAnswer, type PollRequest, PollWaiter } from "./poll-waiter.js";
 import { type QueueKeys, type QueueName, queueId } from "./queue-keys.js";
-import { QueueState } from "./queue-state.js";
+import type { QueueState } from "./queue-state.js";
+import { Queues } from "./queues.js";
+import type { TaskQueueConfigs } from "./task-queue-configs.js";
 
 export interface MatchingDependencies {
   readonly store: Store;
@@ -59,26 +52,29 @@ export interface MatchingDependencies {
   readonly logger: Logger;
   readonly limits: () => MatchingLimits;
   readonly queueKeys: QueueKeys;
+  readonly configs: TaskQueueConfigs;
 }
 
-const SWEEP_MS = 60_000;
-
 export class MatchingEngine implements MatchingService, TaskDispatcher {
-  private readonly queues = new Map<string, QueueState>();
-  private readonly queries = new Map<string, PendingQuery>();
+  private readonly queues: Queues;
+  private readonly queries: DirectQueries;
   /** Queues with tasks in a batch that has not settled. */
   private readonly storing = new Map<Batch, Set<QueueState>>();
   /** Worker instance keys that have said goodbye, and until when they are remembered (microseconds). */
   private readonly shutDown = new Map<string, number>();
-  /** Last poll (microseconds) of queues that are no longer in memory. */
-  private readonly lastPolls = new Map<string, number>();
   private starter: TaskStarter | undefined;
   private isDraining = false;
-  private stopSweep: (() => void) | undefined;
 
   constructor(private readonly deps: MatchingDependencies) {
+    const { runtime, limits } = deps;
+    this.queues = new Queues(
+      deps,
+      (q) => this.pump(q),
+      (q) => this.abandon(q),
+    );
+    this.queries = new DirectQueries({ runtime, limits, queues: this.queues, pump: (q) => this.pump(q) });
     // Rows that an earlier process left in sticky queues: their tasks time out by themselves; the sweep clears the rows away.
-    for (const key of deps.queueKeys) if (key.queue.isSticky) this.open(key.queue);
+    for (const key of deps.queueKeys) if (key.queue.isSticky) this.queues.open(key.queue);
   }
 
   /** History and matching need each other: to be called before the first poll. */
@@ -90,18 +86,20 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
 
   reserve(task: DispatchTask): Reservation | undefined {
     if (this.isDraining) return undefined;
-    const q = this.queues.get(queueId(this.route(task)));
-    if (q === undefined || !q.line.canStartDirectly(task.priority)) return undefined;
+    const q = this.queues.find(queueId(this.route(task)));
+    if (q === undefined) return undefined;
+    const priority = q.priorityOf(task);
+    if (!q.line.canStartDirectly(priority)) return undefined;
     const now = this.now();
     const waiter = q.line.nextPoller(now);
     if (waiter === undefined) return undefined;
-    if (!q.limiter.tryTake(now)) {
+    if (!q.limits.tryTake(task.fairnessKey, q.weightOf(task), now)) {
       q.limited.add(now);
       return undefined;
     }
     this.hold(q, waiter, now);
     q.startingCount++;
-    const rates = q.ratesOf(task.priority, now);
+    const rates = q.ratesOf(priority, now);
     rates.added.add(now);
     const common = { scheduledEventId: task.scheduledEventId, attempt: task.attempt, stamp: task.stamp, poller: waiter.poller };
     const settle = () => {
@@ -117,11 +115,11 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       confirm: (reply) => {
         settle();
         rates.dispatched.add(this.now());
-        waiter.give(reply);
+        this.give(q, waiter, reply);
       },
       release: () => {
         settle();
-        q.limiter.giveBack();
+        q.limits.giveBack(task.fairnessKey);
         this.returnWaiter(q, waiter);
         this.pumpSoon(q);
       },
@@ -129,12 +127,13 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   }
 
   store(task: DispatchTask, batch: Batch): void {
-    const q = this.open(this.route(task));
+    const q = this.queues.open(this.route(task));
     const now = this.now();
     q.lastUsed = now;
     if (q.name.isSticky && task.normalTaskQueue !== undefined) q.normalName = task.normalTaskQueue;
-    q.ratesOf(task.priority, now).added.add(now);
-    q.backlog.add(task, q.normalName, batch);
+    const priority = q.priorityOf(task);
+    q.ratesOf(priority, now).added.add(now);
+    q.backlog.add(task, priority, q.weightOf(task), q.normalName, batch);
     let queues = this.storing.get(batch);
     if (queues === undefined) this.storing.set(batch, (queues = new Set()));
     queues.add(q);
@@ -155,70 +154,40 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
 
   // --- MatchingService
 
-  async pollWorkflowTask(
-    namespace: NamespaceView,
-    request: PollWorkflowTaskQueueRequest,
-    call: Call,
-  ): Promise<{ task: StartedWorkflowTask } | { query: DirectQuery; queryId: string } | undefined> {
-    const answer = await this.poll(namespace, "workflow", request, undefined, call);
-    if (answer === undefined || "query" in answer) return answer;
-    return { task: answer as StartedWorkflowTask };
+  async pollWorkflowTask(namespace: NamespaceView, request: PollWorkflowTaskQueueRequest, call: Call): Promise<PolledWorkflowTask | undefined> {
+    const polled = await this.poll(namespace, "workflow", request, undefined, call);
+    if (polled === undefined) return undefined;
+    const { answer, scaling } = polled;
+    return "query" in answer ? { ...answer, scaling } : { task: answer as StartedWorkflowTask, scaling };
   }
 
-  async pollActivityTask(namespace: NamespaceView, request: PollActivityTaskQueueRequest, call: Call): Promise<StartedActivity | undefined> {
+  async pollActivityTask(namespace: NamespaceView, request: PollActivityTaskQueueRequest, call: Call): Promise<PolledActivityTask | undefined> {
     const rate = request.taskQueueMetadata?.maxTasksPerSecond?.value;
-    const answer = await this.poll(namespace, "activity", request, rate, call);
-    assert(answer === undefined || !("query" in answer), "queries go to pollers of workflow tasks");
-    return answer as StartedActivity | undefined;
+    const polled = await this.poll(namespace, "activity", request, rate, call);
+    if (polled === undefined) return undefined;
+    assert(!("query" in polled.answer), "queries go to pollers of workflow tasks");
+    return { task: polled.answer as StartedActivity, scaling: polled.scaling };
   }
 
-  /**
-   * Asks the sticky worker if there is one, then the normal queue. The sticky attempt lasts no longer than a task would wait in the
-   * sticky queue, answer included (official: service/history/api/queryworkflow).
-   */
-  async query(namespace: NamespaceView, query: DirectQuery, call: Call): Promise<Init<QueryWorkflowResponse>> {
-    const { reply } = query;
-    const limits = this.deps.limits();
-    const deadline = call.deadlineMs === undefined ? this.now() + limits.queryWithoutDeadlineMs * MICROS_PER_MS : call.deadlineMs * MICROS_PER_MS;
-    if (reply.stickyTaskQueue !== "") {
-      const sticky = this.queues.get(queueId(workflowQueue(namespace, reply.stickyTaskQueue, true)));
-      if (sticky?.isStickyAvailable(this.now())) {
-        const until = Math.min(deadline, this.now() + reply.stickyScheduleToStartMs * MICROS_PER_MS);
-        const outcome = await this.ask(sticky, namespace, query, call, until, false);
-        if (outcome.kind !== "unanswered") return answerOf(outcome);
-      }
-    }
-    if (!call.cancelled && this.now() < deadline) {
-      const normal = this.open(workflowQueue(namespace, reply.taskQueue, false));
-      const outcome = await this.ask(normal, namespace, query, call, deadline, true);
-      if (outcome.kind !== "unanswered") return answerOf(outcome);
-    }
-    throw call.cancelled && this.now() < deadline
-      ? canceled("context canceled")
-      : deadlineExceeded("query timed out before a worker could process it");
+  query(namespace: NamespaceView, query: DirectQuery, call: Call): Promise<Init<QueryWorkflowResponse>> {
+    return this.queries.query(namespace, query, call);
   }
 
   respondQuery(namespace: NamespaceView, id: string, request: RespondQueryTaskCompletedRequest): void {
-    const pending = this.queries.get(id);
-    if (pending === undefined || !pending.isSent || pending.namespaceId !== namespace.id) {
-      throw notFound("query task not found, or already expired");
-    }
-    switch (request.completedType) {
-      case QueryResultType.ANSWERED:
-        return pending.settle({ kind: "answered", response: { queryResult: request.queryResult } });
-      case QueryResultType.FAILED:
-        return pending.settle({ kind: "failed", error: queryFailed(request.errorMessage, { failure: request.failure }) });
-      default:
-        return pending.settle({ kind: "failed", error: internal("unknown query completed type") });
-    }
+    this.queries.respond(namespace, id, request);
+  }
+
+  updateTaskQueueConfig(namespace: NamespaceView, request: UpdateTaskQueueConfigRequest): Promise<TaskQueueConfig> {
+    return this.deps.configs.update(namespace.id, request);
   }
 
   describeTaskQueue(namespace: NamespaceView, request: DescribeTaskQueueRequest): Promise<Init<DescribeTaskQueueResponse>> {
     return describeTaskQueue(request, {
       now: () => this.now(),
       queueKeys: this.deps.queueKeys,
+      config: (name, type) => this.deps.configs.get(namespace.id, name, type),
       open: (name, type, isSticky) => {
-        const q = this.open({ namespaceId: namespace.id, namespaceKey: namespace.key, name, type, isSticky });
+        const q = this.queues.open({ namespaceId: namespace.id, namespaceKey: namespace.key, name, type, isSticky });
         q.lastUsed = this.now();
         return q;
       },
@@ -227,10 +196,10 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
 
   shutdownWorker(namespace: NamespaceView, request: ShutdownWorkerRequest): void {
     const now = this.now();
-    const instance = request.workerInstanceKey;
+    const instance = this.deps.limits().workerPollsEndOnShutdown ? request.workerInstanceKey : "";
     for (const [key, until] of this.shutDown) if (until <= now) this.shutDown.delete(key);
     if (instance !== "") this.shutDown.set(instance, now + SHUTDOWN_WORKER_REMEMBERED_MS * MICROS_PER_MS);
-    for (const q of this.queues.values()) {
+    for (const q of this.queues) {
       if (q.name.namespaceId !== namespace.id) continue;
       if (q.name.isSticky && q.name.type === "workflow" && q.name.name === request.stickyTaskQueue) {
         this.abandon(q);
@@ -243,20 +212,27 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     }
   }
 
+  hasPollerOf(namespace: NamespaceView, taskQueue: string, buildId: string, withinMs: number): boolean {
+    const now = this.now();
+    const q = this.queues.find(
+      queueId({ namespaceId: namespace.id, namespaceKey: namespace.key, name: taskQueue, type: "workflow", isSticky: false }),
+    );
+    const seen = q?.pollers.list(now) ?? [];
+    return seen.some(({ lastAccess, version: { capabilities } }) => {
+      const own = capabilities?.useVersioning ? capabilities.buildId : "";
+      return own === buildId && lastAccess >= now - withinMs * MICROS_PER_MS;
+    });
+  }
+
   sinceLastPoll(namespace: NamespaceView, taskQueue: string, type: "workflow" | "activity"): number | undefined {
     const id = queueId({ namespaceId: namespace.id, namespaceKey: namespace.key, name: taskQueue, type, isSticky: false });
-    return this.sinceLastPollOf(id);
+    return this.queues.sinceLastPoll(id);
   }
 
   drain(): void {
     this.isDraining = true;
-    this.stopSweep?.();
-    this.stopSweep = undefined;
-    for (const q of this.queues.values()) {
-      q.stop();
-      for (const waiter of [...q.line.pollers()]) waiter.end();
-    }
-    for (const query of [...this.queries.values()]) if (!query.isSent) query.settle({ kind: "failed", error: shuttingDown() });
+    this.queues.drain();
+    this.queries.drain();
   }
 
   // --- polls
@@ -267,13 +243,12 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     request: PollRequest,
     rate: number | undefined,
     call: Call,
-  ): Promise<PollAnswer> {
+  ): Promise<{ answer: NonNullable<PollAnswer>; scaling: number } | undefined> {
     const now = this.now();
-    const instance = request.workerInstanceKey;
-    if (this.isDraining || (instance !== "" && (this.shutDown.get(instance) ?? 0) > now)) return Promise.resolve(undefined);
+    if (this.isDraining || this.hasShutDown(request.workerInstanceKey)) return Promise.resolve(undefined);
     const kind = request.taskQueue?.kind === TaskQueueKind.STICKY ? TaskQueueKind.STICKY : TaskQueueKind.NORMAL;
     const isSticky = kind === TaskQueueKind.STICKY;
-    const q = this.open({ namespaceId: namespace.id, namespaceKey: namespace.key, name: request.taskQueue?.name ?? "", type, isSticky });
+    const q = this.queues.open({ namespaceId: namespace.id, namespaceKey: namespace.key, name: request.taskQueue?.name ?? "", type, isSticky });
     const limits = this.deps.limits();
     q.lastUsed = now;
     if (isSticky) {
@@ -282,21 +257,23 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     }
     q.pollers.record(request.identity, rate, { capabilities: request.workerVersionCapabilities, deploymentOptions: request.deploymentOptions }, now);
     // The latest poll decides, also when it asks for no limit (official: InjectWorkerRPS).
-    q.workerRate = rate;
-    if (q.limiter.setRate(Math.min(rate ?? Number.POSITIVE_INFINITY, limits.taskQueueDispatchPerSecondMax), now)) {
-      // The next token comes at another time than the one that is waited for.
-      q.stopWake?.();
-      q.stopWake = undefined;
-    }
+    if (q.limits.setWorkerRate(rate, now)) q.forgetWake();
     const waiter = new PollWaiter(request, call, kind, limits.longPollExpirationMs, this.deps.runtime, (w) => q.line.removePoller(w));
     q.line.addPoller(waiter);
     this.pump(q);
     waiter.watch();
-    return waiter.answer.finally(() => {
-      const end = this.now();
-      q.pollers.touch(end);
-      q.lastUsed = end;
-    });
+    return waiter.answer
+      .finally(() => {
+        const end = this.now();
+        q.pollers.touch(end);
+        q.lastUsed = end;
+      })
+      .then((answer) => (answer === undefined ? undefined : { answer, scaling: waiter.scaling }));
+  }
+
+  private give(q: QueueState, waiter: PollWaiter, answer: NonNullable<PollAnswer>): void {
+    waiter.scaling = q.scaling.decide(waiter.since, q.pollers.count, q, this.deps.limits(), this.now());
+    waiter.give(answer);
   }
 
   private hold(q: QueueState, waiter: PollWaiter, now: number): void {
@@ -306,65 +283,13 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     q.lastUsed = now;
   }
 
+  private hasShutDown(workerInstanceKey: string): boolean {
+    return this.shutDown.size > 0 && (this.shutDown.get(workerInstanceKey) ?? 0) > this.now();
+  }
+
   private returnWaiter(q: QueueState, waiter: PollWaiter): void {
-    if (this.isDraining) waiter.end();
+    if (this.isDraining || this.hasShutDown(waiter.poller.workerInstanceKey)) waiter.end();
     if (waiter.unhold()) q.line.returnPoller(waiter);
-  }
-
-  // --- queries
-
-  /** Waits for the worker's answer; the outcome is `unanswered` at `until` (microseconds) or when the caller goes. */
-  private async ask(
-    q: QueueState,
-    namespace: NamespaceView,
-    query: DirectQuery,
-    call: Call,
-    until: number,
-    needsPoller: boolean,
-  ): Promise<QueryOutcome> {
-    if (this.isDraining) return { kind: "failed", error: shuttingDown() };
-    const id = Buffer.from(this.deps.runtime.randomBytes16()).toString("hex");
-    const pending = new PendingQuery(id, namespace.id, query, (settled) => {
-      this.queries.delete(settled.id);
-      q.line.removeQuery(settled);
-    });
-    this.queries.set(id, pending);
-    q.lastUsed = this.now();
-    q.line.addQuery(pending);
-    this.pump(q);
-    const stopTimer = this.at(until, () => pending.settle({ kind: "unanswered" }));
-    const stopListening = call.onCancel(() => pending.settle({ kind: "unanswered" }));
-    const stopPatience = needsPoller && !pending.isSent ? this.watchForPollers(q, pending, until) : undefined;
-    try {
-      return await pending.outcome;
-    } finally {
-      stopTimer();
-      stopListening();
-      stopPatience?.();
-    }
-  }
-
-  /**
-   * Fails a waiting query when nobody polls: after the window that the official server has, or a second before the caller's
-   * deadline, so that the reason still reaches it. A worker that is just starting gets that long to appear.
-   */
-  private watchForPollers(q: QueueState, pending: PendingQuery, until: number): () => void {
-    const windowMicros = this.deps.limits().queryPollerUnavailableMs * MICROS_PER_MS;
-    const latest = until - EMPTY_ANSWER_BUDGET_MS * MICROS_PER_MS;
-    let stop: () => void = () => undefined;
-    const arm = (time: number) => {
-      stop = this.at(Math.min(time, latest), check);
-    };
-    const check = () => {
-      if (pending.isSent || pending.isSettled) return;
-      const now = this.now();
-      const since = this.sinceLastPollOf(q.id);
-      if (since === undefined || since * MICROS_PER_MS >= windowMicros)
-        return pending.settle({ kind: "failed", error: noPoller(q.name.name, since, now) });
-      if (now < latest) arm(now - since * MICROS_PER_MS + windowMicros);
-    };
-    arm(this.now() + windowMicros);
-    return () => stop();
   }
 
   // --- matching
@@ -385,7 +310,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       if (query !== undefined) {
         q.line.removeQuery(query);
         query.isSent = true;
-        waiter.give({ query: query.query, queryId: query.id });
+        this.give(q, waiter, { query: query.query, queryId: query.id });
         continue;
       }
       const next = q.line.nextTask();
@@ -396,9 +321,11 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
         void this.drop(next);
         continue;
       }
-      if (!q.limiter.tryTake(now)) {
+      const { fairnessKey } = next.task;
+      const weight = q.weightOf(next.task);
+      if (!q.limits.tryTake(fairnessKey, weight, now)) {
         q.limited.add(now);
-        const at = q.limiter.nextAt(now);
+        const at = q.limits.nextAt(fairnessKey, weight, now);
         if (at !== undefined && q.stopWake === undefined) {
           q.stopWake = this.at(at, () => {
             q.stopWake = undefined;
@@ -436,10 +363,10 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
           ? await starter.startWorkflowTask(task, waiter.poller, at, isGone)
           : await starter.startActivity(task, waiter.poller, waiter.request as PollActivityTaskQueueRequest, at, isGone);
       stored.home.finish(stored);
-      q.ratesOf(task.priority, this.now()).dispatched.add(this.now());
-      waiter.give(started);
+      q.ratesOf(q.priorityOf(task), this.now()).dispatched.add(this.now());
+      this.give(q, waiter, started);
     } catch (error) {
-      q.limiter.giveBack();
+      q.limits.giveBack(task.fairnessKey);
       if (isStale(error)) {
         this.returnWaiter(q, waiter);
         void this.drop(stored);
@@ -486,7 +413,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     const { namespaceId, namespaceKey, type } = task;
     if (task.normalTaskQueue === undefined) return { namespaceId, namespaceKey, type, name: task.taskQueue, isSticky: false };
     const sticky: QueueName = { namespaceId, namespaceKey, type, name: task.taskQueue, isSticky: true };
-    if (this.queues.get(queueId(sticky))?.isStickyAvailable(this.now())) return sticky;
+    if (this.queues.find(queueId(sticky))?.isStickyAvailable(this.now())) return sticky;
     return { namespaceId, namespaceKey, type, name: task.normalTaskQueue, isSticky: false };
   }
 
@@ -501,7 +428,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   /** Tasks of an abandoned sticky queue go to the front of the normal one. Their rows stay where they are. */
   private moveToNormal(q: QueueState): void {
     if (q.normalName !== "") {
-      const normal = this.open({ ...q.name, name: q.normalName, isSticky: false });
+      const normal = this.queues.open({ ...q.name, name: q.normalName, isSticky: false });
       let moved = 0;
       for (let stored = q.line.takeTask(); stored !== undefined; stored = q.line.takeTask()) {
         stored.home.take(stored);
@@ -513,59 +440,6 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     void q.backlog.refill();
   }
 
-  // --- queues in memory
-
-  private open(name: QueueName): QueueState {
-    const id = queueId(name);
-    let q = this.queues.get(id);
-    if (q !== undefined) return q;
-    const { store, runtime, logger, queueKeys } = this.deps;
-    q = new QueueState(id, name, this.deps.limits(), this.now(), queueKeys, store, runtime, logger, (read) => this.pump(read));
-    const lastPoll = this.lastPolls.get(id);
-    if (lastPoll !== undefined) q.pollers.touch(lastPoll);
-    this.lastPolls.delete(id);
-    this.queues.set(id, q);
-    if (this.stopSweep === undefined && !this.isDraining) this.armSweep();
-    return q;
-  }
-
-  private armSweep(): void {
-    this.stopSweep = this.deps.runtime.setTimer(SWEEP_MS, () => {
-      this.stopSweep = undefined;
-      this.sweep();
-      if (this.queues.size > 0) this.armSweep();
-    });
-  }
-
-  /** Unloads queues that nothing has touched for a while. */
-  private sweep(): void {
-    const oldest = this.now() - this.deps.limits().taskQueueIdleMsMax * MICROS_PER_MS;
-    for (const q of this.queues.values()) {
-      if (q.lastUsed > oldest || !q.isIdle()) continue;
-      if (q.name.isSticky) {
-        // Whatever is left in it has timed out long ago; its normal queue finds the tasks stale and drops the rows.
-        const isEmpty = q.line.window.isComplete && q.line.window.size === 0;
-        if (!isEmpty && q.normalName !== "") {
-          this.abandon(q);
-          continue;
-        }
-        if (isEmpty) this.deps.queueKeys.forget(q.id);
-      } else if (q.pollers.lastPoll !== undefined) {
-        this.lastPolls.set(q.id, q.pollers.lastPoll);
-      }
-      q.stop();
-      this.queues.delete(q.id);
-    }
-  }
-
-  private sinceLastPollOf(id: string): number | undefined {
-    const q = this.queues.get(id);
-    const now = this.now();
-    if (q?.line.nextPoller(now) !== undefined) return 0;
-    const last = q?.pollers.lastPoll ?? this.lastPolls.get(id);
-    return last === undefined ? undefined : Math.max(0, Math.floor((now - last) / MICROS_PER_MS));
-  }
-
   private now(): number {
     return this.deps.runtime.nowMicros();
   }
@@ -575,10 +449,6 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   }
 }
 
-function workflowQueue(namespace: NamespaceView, name: string, isSticky: boolean): QueueName {
-  return { namespaceId: namespace.id, namespaceKey: namespace.key, name, type: "workflow", isSticky };
-}
-
 function hasExpired(stored: StoredTask, now: number): boolean {
   return stored.task.expireTime !== 0 && stored.task.expireTime <= now;
 }
@@ -586,20 +456,4 @@ function hasExpired(stored: StoredTask, now: number): boolean {
 /** The task is done, gone or somebody else's (official: NotFound and TaskAlreadyStarted). */
 function isStale(error: unknown): boolean {
   return error instanceof ServiceError && (error.code === Code.NOT_FOUND || error.code === Code.ALREADY_EXISTS);
-}
-
-function shuttingDown(): ServiceError {
-  return unavailable("server is shutting down");
-}
-
-function answerOf(outcome: Exclude<QueryOutcome, { kind: "unanswered" }>): Init<QueryWorkflowResponse> {
-  if (outcome.kind === "failed") throw outcome.error;
-  return outcome.response;
-}
-
-function noPoller(taskQueue: string, sinceMs: number | undefined, now: number): ServiceError {
-  const since = sinceMs === undefined ? "since the server started" : `since ${new Date(now / MICROS_PER_MS - sinceMs).toISOString()}`;
-  return failedPrecondition(
-    `no poller seen for task queue recently, worker may be down: nobody has polled workflow task queue "${taskQueue}" ${since}`,
-  );
 }

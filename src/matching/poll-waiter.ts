@@ -23,6 +23,9 @@ export class PollWaiter implements WaitingPoller {
   readonly expiresAt: number;
   readonly poller: Poller;
   readonly answer: Promise<PollAnswer>;
+  readonly since: number;
+  /** Advice that goes with the answer. */
+  scaling = 0;
   private state: "waiting" | "held" | "answered" = "waiting";
   private hasExpired = false;
   private resolve!: (answer: PollAnswer) => void;
@@ -39,7 +42,8 @@ export class PollWaiter implements WaitingPoller {
     /** Takes the waiter out of its queue. */
     private readonly leave: (waiter: PollWaiter) => void,
   ) {
-    const latest = runtime.nowMicros() + (longPollMs - EMPTY_ANSWER_BUDGET_MS) * MICROS_PER_MS;
+    this.since = runtime.nowMicros();
+    const latest = this.since + (longPollMs - EMPTY_ANSWER_BUDGET_MS) * MICROS_PER_MS;
     const callers = call.deadlineMs === undefined ? latest : (call.deadlineMs - EMPTY_ANSWER_BUDGET_MS) * MICROS_PER_MS;
     this.expiresAt = Math.min(latest, callers);
     this.poller = {

@@ -9,6 +9,7 @@
 import { QueueRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { TaskQueueKind, TaskQueueType } from "../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import { decode, encode } from "../api/wire.js";
+import type { FairnessPromise } from "../core/matching/fairness.js";
 import { assert } from "../lib/assert.js";
 import type { Batch } from "../persistence/batch.js";
 
@@ -37,6 +38,10 @@ export interface QueueKey {
   lastId: number;
   /** `old`: the record is an earlier process's. `new`: of this one, not known to be durable. */
   record: "old" | "new" | "durable";
+  /** How far its fairness passes may have gone. */
+  fairness: readonly FairnessPromise[];
+  /** Counts what was to be written of it. */
+  edition: number;
 }
 
 export class QueueKeys {
@@ -45,7 +50,7 @@ export class QueueKeys {
   /** Records of queues that have gone, to be deleted with the next batch. */
   private readonly dead = new Map<string, number>();
   /** What batches in flight will make durable. */
-  private readonly unsettled = new Map<Batch, { written: Set<QueueKey>; deleted: Map<string, number> }>();
+  private readonly unsettled = new Map<Batch, { written: Map<QueueKey, number>; deleted: Map<string, number> }>();
 
   /** `records`: the registry's records of kind "queue". */
   constructor(records: Iterable<{ id: string; value: Uint8Array }>) {
@@ -60,7 +65,8 @@ export class QueueKeys {
         type,
         isSticky: r.kind === TaskQueueKind.STICKY,
       } as const;
-      this.keys.set(id, { queue, normalName: r.normalName, key: r.key, epoch: r.idEpoch, lastId: 0, record: "old" });
+      const { normalName, key, idEpoch: epoch, fairness } = r;
+      this.keys.set(id, { queue, normalName, key, epoch, lastId: 0, record: "old", fairness, edition: 0 });
       this.nextKey = Math.max(this.nextKey, r.key + 1);
     }
   }
@@ -75,10 +81,10 @@ export class QueueKeys {
   }
 
   /** The queue's key and a fresh task id; sees to it that the batch, or an earlier durable one, holds the record. */
-  nextTask(id: string, queue: QueueName, normalName: string, batch: Batch): { key: QueueKey; taskId: number } {
+  nextTask(id: string, queue: QueueName, normalName: string, batch: Batch, fairness?: readonly FairnessPromise[]): { key: QueueKey; taskId: number } {
     let entry = this.keys.get(id);
     if (entry === undefined) {
-      entry = { queue, normalName, key: this.nextKey++, epoch: 1, lastId: 0, record: "new" };
+      entry = { queue, normalName, key: this.nextKey++, epoch: 1, lastId: 0, record: "new", fairness: [], edition: 0 };
       this.keys.set(id, entry);
       this.dead.delete(id);
     } else if (entry.record === "old") {
@@ -89,6 +95,12 @@ export class QueueKeys {
     if (normalName !== "" && entry.normalName !== normalName) {
       entry.normalName = normalName;
       entry.record = "new";
+      entry.edition++;
+    }
+    if (fairness !== undefined) {
+      entry.fairness = fairness;
+      entry.record = "new";
+      entry.edition++;
     }
     if (entry.record === "new") this.writeRecord(id, entry, batch);
     if (this.dead.size > 0) this.writeDeletions(batch);
@@ -119,14 +131,16 @@ export class QueueKeys {
     const parts = this.unsettled.get(batch);
     if (parts === undefined) return;
     this.unsettled.delete(batch);
-    if (durable) for (const entry of parts.written) entry.record = "durable";
-    else for (const [id, epoch] of parts.deleted) if (!this.keys.has(id)) this.dead.set(id, epoch);
+    if (durable) {
+      // What has changed since is in a later batch.
+      for (const [entry, edition] of parts.written) if (edition === entry.edition) entry.record = "durable";
+    } else for (const [id, epoch] of parts.deleted) if (!this.keys.has(id)) this.dead.set(id, epoch);
   }
 
   private writeRecord(id: string, entry: QueueKey, batch: Batch): void {
     const parts = this.partsOf(batch);
-    if (parts.written.has(entry)) return;
-    parts.written.add(entry);
+    if (parts.written.get(entry) === entry.edition) return;
+    parts.written.set(entry, entry.edition);
     const { queue } = entry;
     const value = encode(QueueRecord, {
       key: entry.key,
@@ -137,6 +151,7 @@ export class QueueKeys {
       kind: queue.isSticky ? TaskQueueKind.STICKY : TaskQueueKind.NORMAL,
       normalName: entry.normalName,
       idEpoch: entry.epoch,
+      fairness: entry.fairness.map(({ priority, front, keys }) => ({ priority, front, keys: [...keys] })),
     });
     // `put`, because another batch may bring the same record first.
     batch.writeRegistry(QUEUE_REGISTRY_KIND, id, entry.epoch, { op: "put", value });
@@ -151,9 +166,9 @@ export class QueueKeys {
     this.dead.clear();
   }
 
-  private partsOf(batch: Batch): { written: Set<QueueKey>; deleted: Map<string, number> } {
+  private partsOf(batch: Batch): { written: Map<QueueKey, number>; deleted: Map<string, number> } {
     let parts = this.unsettled.get(batch);
-    if (parts === undefined) this.unsettled.set(batch, (parts = { written: new Set(), deleted: new Map() }));
+    if (parts === undefined) this.unsettled.set(batch, (parts = { written: new Map(), deleted: new Map() }));
     return parts;
   }
 }

@@ -1,11 +1,15 @@
 /** A task queue in memory: its line of pollers and tasks, its stored backlog, its rate and what it has seen. */
 import type { WorkerVersionCapabilities } from "../../gen/wire/temporal/api/common/v1/message.js";
 import type { WorkerDeploymentOptions } from "../../gen/wire/temporal/api/deployment/v1/message.js";
+import type { TaskQueueConfig } from "../../gen/wire/temporal/api/taskqueue/v1/message.js";
 import { MICROS_PER_MS } from "../api/time.js";
+import { DispatchLimits } from "../core/matching/dispatch-limits.js";
+import { effectiveWeight, Fairness, type WeightOverrides } from "../core/matching/fairness.js";
 import { PollerHistory } from "../core/matching/poller-history.js";
-import { RateLimiter } from "../core/matching/rate-limiter.js";
+import { PollerScaling, type QueueLoad } from "../core/matching/poller-scaling.js";
 import { TaskQueue } from "../core/matching/task-queue.js";
 import { TaskRate } from "../core/matching/task-rate.js";
+import type { DispatchTask } from "../core/transition.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { Store } from "../persistence/store.js";
 import { Backlog, type StoredTask } from "./backlog.js";
@@ -25,16 +29,15 @@ export interface PriorityRates {
   readonly dispatched: TaskRate;
 }
 
-export class QueueState {
+export class QueueState implements QueueLoad {
   readonly line: TaskQueue<PollWaiter, PendingQuery, StoredTask>;
   readonly backlog: Backlog;
-  readonly limiter: RateLimiter;
+  readonly limits: DispatchLimits;
+  readonly scaling = new PollerScaling();
   readonly pollers = new PollerHistory<PollerVersion>();
   readonly rates = new Map<number, PriorityRates>();
   /** Tasks that had to wait for the rate limit. */
   readonly limited: TaskRate;
-  /** What the latest poll asked for; undefined: no limit of the workers'. */
-  workerRate: number | undefined;
   /** Where a sticky queue's tasks go. */
   normalName = "";
   /** A sticky queue whose worker has said goodbye. */
@@ -46,6 +49,8 @@ export class QueueState {
   readonly resting = new Set<() => void>();
   /** Tasks being started. */
   startingCount = 0;
+  private readonly priorityLevels: number;
+  private weights: WeightOverrides | undefined;
 
   constructor(
     readonly id: string,
@@ -61,10 +66,55 @@ export class QueueState {
     const key = keys.find(id);
     this.normalName = key?.normalName ?? "";
     this.line = new TaskQueue(limits.backlogWindowTasksMax, key === undefined);
-    this.backlog = new Backlog(id, name, keys, this.line.window, store, runtime, logger, () => onRead(this));
-    this.limiter = new RateLimiter(limits.taskQueueDispatchPerSecondMax, now);
+    // A sticky queue is one worker's own: its tasks are few and soon gone.
+    const fairness = limits.fairness && !name.isSticky ? new Fairness(key?.fairness) : undefined;
+    this.backlog = new Backlog(id, name, keys, this.line.window, store, runtime, logger, fairness, () => onRead(this));
+    this.limits = new DispatchLimits(limits.taskQueueDispatchPerSecondMax, now);
+    this.priorityLevels = limits.priorityLevels;
     this.limited = new TaskRate(now);
     this.lastUsed = now;
+  }
+
+  applyConfig(config: TaskQueueConfig | undefined, now: number): void {
+    const { queueRateLimit, fairnessKeysRateLimitDefault, fairnessWeightOverrides } = config ?? {};
+    this.weights = fairnessWeightOverrides;
+    const queueRate = queueRateLimit?.rateLimit?.requestsPerSecond;
+    if (this.limits.setConfig(queueRate, fairnessKeysRateLimitDefault?.rateLimit?.requestsPerSecond, now)) this.forgetWake();
+  }
+
+  /** The next token comes at another time than the one that is waited for. */
+  forgetWake(): void {
+    this.stopWake?.();
+    this.stopWake = undefined;
+  }
+
+  /** Of the levels that the queue has. */
+  priorityOf(task: DispatchTask): number {
+    return Math.min(task.priority, this.priorityLevels);
+  }
+
+  weightOf(task: DispatchTask): number {
+    return effectiveWeight(this.weights, task.fairnessKey, task.fairnessWeight);
+  }
+
+  /** An approximation: the first and the last of the line are looked at. */
+  oldest(): number | undefined {
+    const { window } = this.line;
+    const first = window.first();
+    const last = window.last();
+    return first === undefined || last === undefined ? undefined : Math.min(first.task.createTime, last.task.createTime);
+  }
+
+  addRate(now: number): number {
+    let sum = 0;
+    for (const { added } of this.rates.values()) sum += added.perSecond(now);
+    return sum;
+  }
+
+  dispatchRate(now: number): number {
+    let sum = 0;
+    for (const { dispatched } of this.rates.values()) sum += dispatched.perSecond(now);
+    return sum;
   }
 
   ratesOf(priority: number, now: number): PriorityRates {
@@ -95,8 +145,7 @@ export class QueueState {
   }
 
   stop(): void {
-    this.stopWake?.();
-    this.stopWake = undefined;
+    this.forgetWake();
     for (const stop of this.resting) stop();
     this.resting.clear();
     this.backlog.stop();

@@ -3,6 +3,7 @@
  * methods that they serve. What the flags ask for is durable when this returns.
  */
 import type { Interceptor, MethodTable } from "../api/call.js";
+import { MICROS_PER_MS } from "../api/time.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { ServerOptions } from "../config/options.js";
 import { apply } from "../core/engine.js";
@@ -16,8 +17,12 @@ import { KEYS_REGISTRY_KIND } from "../history/ids.js";
 import { EngineTaskStarter } from "../history/task-starter.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { uuidV4 } from "../lib/uuid.js";
+import { BuildIds } from "../matching/build-ids.js";
+import type { MatchingLimits } from "../matching/limits.js";
 import { MatchingEngine } from "../matching/matching-engine.js";
 import { QUEUE_REGISTRY_KIND, QueueKeys } from "../matching/queue-keys.js";
+import { TaskQueueConfigs } from "../matching/task-queue-configs.js";
+import { Workers } from "../matching/workers.js";
 import { namespaceLimits } from "../namespace/limits.js";
 import { DEFAULT_NAMESPACE, NamespaceRegistry } from "../namespace/registry.js";
 import { Batch } from "../persistence/batch.js";
@@ -55,27 +60,32 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const { limits } = config;
   const rules = searchAttributeRules(() => limits);
   let engine: HistoryEngine | undefined;
+  // Before the engine runs nothing else writes.
+  const commit = (batch: Batch) => (engine === undefined ? store.commit(batch) : engine.commitRows((rows) => copyRegistry(batch, rows)));
   const namespaces = new NamespaceRegistry({
     rows: registry,
-    // Before the engine runs nothing else writes.
-    commit: (batch) => (engine === undefined ? store.commit(batch) : engine.commitRows((rows) => copyRegistry(batch, rows))),
+    commit,
     runtime,
     limits: () => namespaceLimits(limits),
     isReservedAttribute: rules.isReserved,
   });
+  const matchingLimits: MatchingLimits = {
+    ...limits,
+    longPollExpirationMs: limits.matchingLongPollMs,
+    taskQueueDispatchPerSecondMax: limits.taskQueueToPartitionDispatchRate * limits.taskQueueReadPartitions,
+  };
   const matching = new MatchingEngine({
     store,
     runtime,
     logger,
-    limits: () => ({
-      longPollExpirationMs: limits.matchingLongPollMs,
-      taskQueueIdleMsMax: limits.taskQueueIdleMsMax,
-      queryPollerUnavailableMs: limits.queryPollerUnavailableMs,
-      backlogWindowTasksMax: limits.backlogWindowTasksMax,
-      taskQueueDispatchPerSecondMax: limits.taskQueueToPartitionDispatchRate * limits.taskQueueReadPartitions,
-      queryWithoutDeadlineMs: limits.queryWithoutDeadlineMs,
-    }),
+    limits: () => matchingLimits,
     queueKeys: new QueueKeys(registry.filter((r) => r.kind === QUEUE_REGISTRY_KIND)),
+    configs: new TaskQueueConfigs({
+      rows: registry,
+      commit,
+      now: () => runtime.nowMicros(),
+      weightOverridesMax: () => limits.fairnessWeightOverridesMax,
+    }),
   });
   engine = new HistoryEngine({
     store,
@@ -97,9 +107,22 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const visibility = new VisibilityManager(store.visibility, () => limits);
   const requestLimitsNow = requestLimits(limits);
   const identity = { version: VERSION, clusterId, address: parts.address, persistenceStore: "sqlite", historyShardCount: 1024 };
+  const workers = new Workers({
+    rows: registry,
+    commit,
+    runtime,
+    limits: () => ({
+      entryTimeMax: limits.workerEntryMsMax * MICROS_PER_MS,
+      evictionAgeMin: limits.workerEvictionAgeMsMin * MICROS_PER_MS,
+      entriesMax: limits.workerEntriesMax,
+    }),
+  });
+  const buildIds = new BuildIds({ rows: registry, commit, now: () => runtime.nowMicros(), limits: () => limits });
   const services: Services = {
     history: engine,
     matching,
+    workers,
+    buildIds,
     namespaces,
     visibility,
     searchAttributes: rules,

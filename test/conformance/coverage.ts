@@ -25,6 +25,14 @@ const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
   ResetWorkflowExecution: [...USUAL, "FAILED_PRECONDITION"],
   UnpauseWorkflowExecution: [...USUAL, "FAILED_PRECONDITION"],
   UpdateWorkflowExecutionOptions: [...USUAL, "FAILED_PRECONDITION"],
+  DescribeDeployment: ["UNIMPLEMENTED"],
+  DescribeWorker: ["OK", "NOT_FOUND"],
+  GetCurrentDeployment: ["UNIMPLEMENTED"],
+  GetDeploymentReachability: ["UNIMPLEMENTED"],
+  ListDeployments: ["UNIMPLEMENTED"],
+  SetCurrentDeployment: ["UNIMPLEMENTED"],
+  UpdateWorkerBuildIdCompatibility: [...USUAL, "FAILED_PRECONDITION"],
+  UpdateWorkerVersioningRules: [...USUAL, "FAILED_PRECONDITION", "ALREADY_EXISTS"],
   ListTaskQueuePartitions: ["OK", "INVALID_ARGUMENT"],
   QueryWorkflow: [...USUAL, "FAILED_PRECONDITION"],
   RecordWorkerHeartbeat: ["OK", "NOT_FOUND"],
@@ -34,11 +42,14 @@ const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
   SignalWithStartWorkflowExecution: [...USUAL, "ALREADY_EXISTS"],
   StartWorkflowExecution: [...USUAL, "ALREADY_EXISTS"],
 };
-/**
- * Served only to wait: an SDK that polls for Nexus tasks gets an empty answer until there are some. Rules are triggered here only: the
- * official server answers UNIMPLEMENTED.
- */
-const EXEMPT: ReadonlySet<string> = new Set(["PollNexusTaskQueue", "TriggerWorkflowRule"]);
+const EXEMPT: ReadonlySet<string> = new Set([
+  // Served only to wait: an SDK that polls for Nexus tasks gets an empty answer until there are some.
+  "PollNexusTaskQueue",
+  // Refused by the official server.
+  "FetchWorkerConfig",
+  "UpdateWorkerConfig",
+  "TriggerWorkflowRule",
+]);
 
 /** No update has ever been accepted: its messages are refused. */
 const REFUSED_ONLY: ReadonlySet<string> = new Set(["PROTOCOL_MESSAGE"]);

@@ -4,31 +4,51 @@ import { mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { GrpcSubject } from "./grpc-subject.js";
-import { FILES, play, prepare, record, scriptsOf } from "./play.js";
+import { FILES, OFFICIAL_SETTINGS, play, prepare, record, scriptsOf } from "./play.js";
 import { REFERENCE_SETTINGS } from "./reference-settings.js";
 
 const root = join(import.meta.dirname, "../..");
 const binary = join(root, ".setup/bench/reference");
 mkdirSync(join(root, ".setup/bench"), { recursive: true });
 execFileSync("go", ["build", "-o", binary, "."], { cwd: join(root, "bench/reference"), stdio: "inherit" });
-const probe = createServer();
-await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-const { port } = probe.address() as { port: number };
-await new Promise<void>((resolve) => probe.close(() => resolve()));
-const settings = Object.entries(REFERENCE_SETTINGS).flatMap(([key, value]) => ["-set", `${key}=${JSON.stringify(value)}`]);
-const server = spawn(binary, ["-port", String(port), ...settings], { stdio: ["ignore", "pipe", "ignore"] });
-await new Promise<void>((resolve) => server.stdout.once("data", () => resolve()));
-const official = new GrpcSubject(`127.0.0.1:${port}`);
-try {
-  await prepare(official);
-  const asked = process.argv.slice(2);
-  for (const file of FILES.filter((f) => asked.length === 0 || asked.includes(f))) {
-    const scripts = Object.entries(await scriptsOf(file));
-    const out = await Promise.all(scripts.map(async ([name, script]) => [name, await play(official, script)] as const));
-    record(file, Object.fromEntries(out));
-    process.stdout.write(`${file}: ${out.length} scripts recorded\n`);
-  }
-} finally {
-  official.close();
-  server.kill("SIGINT");
+
+type FileName = (typeof FILES)[number];
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
+  const { port } = probe.address() as { port: number };
+  await new Promise<void>((resolve) => probe.close(() => resolve()));
+  return port;
 }
+
+/** Plays the scripts of files that need the same settings. */
+async function recordFiles(files: readonly FileName[], settings: readonly string[]): Promise<void> {
+  const port = await freePort();
+  const server = spawn(binary, ["-port", String(port), ...settings.flatMap((s) => ["-set", s])], { stdio: ["ignore", "pipe", "ignore"] });
+  await new Promise<void>((resolve) => server.stdout.once("data", () => resolve()));
+  const official = new GrpcSubject(`127.0.0.1:${port}`);
+  try {
+    await prepare(official);
+    for (const file of files) {
+      const scripts = Object.entries(await scriptsOf(file));
+      const out = await Promise.all(scripts.map(async ([name, script]) => [name, await play(official, script)] as const));
+      record(file, Object.fromEntries(out));
+      process.stdout.write(`${file}: ${out.length} scripts recorded\n`);
+    }
+  } finally {
+    official.close();
+    server.kill("SIGINT");
+  }
+}
+
+const EVERYWHERE = Object.entries(REFERENCE_SETTINGS).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+const asked = process.argv.slice(2);
+const groups = new Map<string, { settings: readonly string[]; files: FileName[] }>();
+for (const file of FILES.filter((f) => asked.length === 0 || asked.includes(f))) {
+  const settings = [...EVERYWHERE, ...(OFFICIAL_SETTINGS[file] ?? [])];
+  const group = groups.get(settings.join(" ")) ?? { settings, files: [] };
+  groups.set(settings.join(" "), group);
+  group.files.push(file);
+}
+for (const { settings, files } of groups.values()) await recordFiles(files, settings);

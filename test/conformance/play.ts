@@ -39,8 +39,32 @@ const SCRIPTS = {
   operators: () => import("./scripts/operators.js"),
   options: () => import("./scripts/options.js"),
   rules: () => import("./scripts/rules.js"),
+  "task-queues": () => import("./scripts/task-queues.js"),
+  "build-ids": () => import("./scripts/build-ids.js"),
+  "worker-registry": () => import("./scripts/worker-registry.js"),
 } satisfies Record<string, () => Promise<ScriptFile>>;
 export const FILES = Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[];
+
+const ONE_PARTITION = [
+  "matching.numTaskqueueReadPartitions=1",
+  "matching.numTaskqueueWritePartitions=1",
+  "admin.matchingNamespaceTaskqueueToPartitionDispatchRate=4000",
+];
+/**
+ * Dynamic configuration (key=jsonvalue) that the official server needs to behave as this one does by default: one partition, since
+ * with more the order of tasks is up to chance; and what it keeps behind a flag.
+ */
+export const OFFICIAL_SETTINGS: Readonly<Partial<Record<keyof typeof SCRIPTS, readonly string[]>>> = {
+  "task-queues": [...ONE_PARTITION, "matching.enableFairness=true"],
+  "build-ids": [
+    ...ONE_PARTITION,
+    "frontend.workerVersioningDataAPIs=true",
+    "frontend.workerVersioningRuleAPIs=true",
+    "frontend.rps.namespaceReplicationInducingAPIs=10000",
+    "frontend.namespaceRPS.namespaceReplicationInducingAPIs=10000",
+  ],
+  "worker-registry": [...ONE_PARTITION, "frontend.enableCancelWorkerPollsOnShutdown=true"],
+};
 
 /** Of what decides the record: the scripts, the session and the normaliser. */
 export function hashOf(file: string): string {

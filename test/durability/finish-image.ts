@@ -91,7 +91,7 @@ async function finish(store: SqliteStore, db: Database.Database, nowMicros: numb
   const pollActivity = async (): Promise<void> => {
     const r = await matching.pollActivityTask(namespace, PollActivityTaskQueueRequest.create({ taskQueue: { name: QUEUE, kind: 1 } }), CALL);
     if (r === undefined) return;
-    const token = decodeTaskToken(r.response.taskToken as Uint8Array);
+    const token = decodeTaskToken(r.task.response.taskToken as Uint8Array);
     if (token === undefined) return;
     await engine.submit(
       { namespaceId: namespace.id, workflowId: token.workflowId, runId: token.runId },

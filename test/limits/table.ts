@@ -2,10 +2,11 @@
 import type { Group } from "./row.js";
 import { fixed, pages, polls, texts, times } from "./rows/calls.js";
 import { names } from "./rows/names.js";
+import { queues } from "./rows/queues.js";
 import { history, pendings, state, transaction } from "./rows/runs.js";
 import { sizes } from "./rows/sizes.js";
 
-export const GROUPS: readonly Group[] = [sizes, names, history, state, transaction, pendings, times, pages, polls, texts, fixed];
+export const GROUPS: readonly Group[] = [sizes, names, history, state, transaction, pendings, times, pages, polls, texts, fixed, queues];
 
 const UPDATES = "there are no updates yet";
 const NEXUS = "there are no Nexus operations yet";
@@ -15,6 +16,9 @@ const BATCHES = "there are no batch operations or schedules yet";
 const STANDALONE = "there are no standalone activities yet";
 const RATE = "rates are off by default, and not limited yet";
 const MATCHER = "a task queue here has one partition and one matcher: accepted, of no effect";
+const ADVICE = "advice on a clock of its own: src/core/matching/poller-scaling.test.ts";
+const HEARTBEATS = "on a clock of its own: src/core/worker/worker.test.ts";
+const SWITCH = "a switch, not a limit: src/frontend/workflow/build-ids.test.ts and workers.test.ts";
 const CONNECTION = "a connection's matter, not a call's: accepted";
 const MEMORY = "of no effect that a caller sees";
 
@@ -67,8 +71,20 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "matching.numTaskqueueWritePartitions": MATCHER,
   "matching.syncMatchWaitDuration": MATCHER,
   "matching.useNewMatcher": MATCHER,
-  "matching.priorityLevels": MATCHER,
-  "matching.enableFairness": MATCHER,
+  "matching.priorityLevels": "the order of a backlog: src/matching/dispatch-order.test.ts",
+  "matching.enableFairness": "the order of a backlog: src/matching/dispatch-order.test.ts",
+  "matching.pollerScalingMinimumBacklog": ADVICE,
+  "matching.pollerScalingWaitTime": ADVICE,
+  "matching.pollerScalingDecisionsPerSecond": ADVICE,
+  "matching.pollerScalingTaskAddToDispatchRatio": ADVICE,
+  "matching.workerRegistryEntryTTL": HEARTBEATS,
+  "matching.workerRegistryMinEvictAge": HEARTBEATS,
+  "matching.workerRegistryMaxEntries": HEARTBEATS,
+  "frontend.WorkerHeartbeatsEnabled": SWITCH,
+  "frontend.enableCancelWorkerPollsOnShutdown": SWITCH,
+  "frontend.workerVersioningDataAPIs": SWITCH,
+  "frontend.workerVersioningRuleAPIs": SWITCH,
+  "frontend.reachabilityQuerySetDurationSinceDefault": "for minutes after a change: src/frontend/workflow/build-ids.test.ts",
   "matching.getTasksBatchSize": MATCHER,
   "matching.maxTaskBatchSize": MATCHER,
   "matching.outstandingTaskAppendsThreshold": MATCHER,

@@ -10,6 +10,7 @@ import type { Logger } from "../../src/lib/runtime.js";
 import { DEFAULT_MATCHING_LIMITS } from "../../src/matching/limits.js";
 import { MatchingEngine } from "../../src/matching/matching-engine.js";
 import { QUEUE_REGISTRY_KIND, QueueKeys } from "../../src/matching/queue-keys.js";
+import { TaskQueueConfigs } from "../../src/matching/task-queue-configs.js";
 import type { Store } from "../../src/persistence/store.js";
 import type { SimRuntime } from "./sim-runtime.js";
 
@@ -51,6 +52,12 @@ export async function startSimServer(store: Store, runtime: SimRuntime, logger: 
     logger,
     limits: () => DEFAULT_MATCHING_LIMITS,
     queueKeys: new QueueKeys(registry.filter((r) => r.kind === QUEUE_REGISTRY_KIND)),
+    configs: new TaskQueueConfigs({
+      rows: registry,
+      commit: (batch) => store.commit(batch),
+      now: () => runtime.nowMicros(),
+      weightOverridesMax: () => config.limits.fairnessWeightOverridesMax,
+    }),
   });
   const engine = new HistoryEngine({
     store,

@@ -82,7 +82,7 @@ export class Workers {
       const request = PollActivityTaskQueueRequest.create({ taskQueue: { name: QUEUE, kind: TaskQueueKind.NORMAL }, identity });
       w.call((s) => s.matching.pollActivityTask(NAMESPACE, request, call)).then((r) => {
         ended();
-        if (r !== undefined && !call.cancelled) this.activity(r);
+        if (r !== undefined && !call.cancelled) this.activity(r.task);
       }, failed);
     }
   }

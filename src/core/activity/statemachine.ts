@@ -19,6 +19,7 @@ import { applyRules } from "../rules/workflow-rules.js";
 import type { StartedActivity } from "../transition.js";
 import { eventReference, type Run, Stale } from "../workflow/context.js";
 import { notePauses } from "../workflow/derived-attributes.js";
+import { inheritedPriority } from "../workflow/priority.js";
 import { isRetryable, nextBackoff, nextRetryDelay, timeoutName } from "../workflow/retry-and-cron.js";
 import { wakeWorkflow } from "../workflow/signal.js";
 
@@ -127,7 +128,7 @@ export function startedActivity(run: Run, a: ActivityRecord): StartedActivity {
       startToCloseTimeout: duration(a.startToCloseTimeout),
       heartbeatTimeout: duration(a.heartbeatTimeout),
       retryPolicy: a.retryPolicy,
-      priority: a.priority,
+      priority: inheritedPriority(info.priority, a.priority),
     },
     scheduled: eventReference(run.draft, a.scheduledEventId),
     scheduledEventId: a.scheduledEventId,

@@ -26,6 +26,7 @@ export function priorityProblem(p: Priority | undefined): string | undefined {
   if (p === undefined) return undefined;
   if (p.priorityKey < 0) return "priority key can't be negative";
   if (Buffer.byteLength(p.fairnessKey) > 64) return "fairness key length exceeds limit";
+  if (p.fairnessWeight < 0) return "must be greater than zero";
   return undefined;
 }
 

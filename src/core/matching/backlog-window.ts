@@ -72,6 +72,10 @@ export class BacklogWindow<T extends { readonly order: Position }> {
     return this.items[this.head];
   }
 
+  last(): T | undefined {
+    return this.size === 0 ? undefined : this.items[this.items.length - 1];
+  }
+
   takeFirst(): T | undefined {
     const task = this.items[this.head];
     if (task === undefined) return undefined;

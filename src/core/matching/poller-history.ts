@@ -36,6 +36,11 @@ export class PollerHistory<V> {
     this.seen.delete(identity);
   }
 
+  /** How many polled lately, give or take those whose time is over. */
+  get count(): number {
+    return this.seen.size;
+  }
+
   /** Latest first. */
   list(now: number): SeenPoller<V>[] {
     this.prune(now);

@@ -147,7 +147,7 @@ function pendingActivity(ctx: Context, a: ActivityRecord): NonNullable<Replies["
     nextAttemptScheduleTime: a.waitsForRetry && !a.paused && a.attemptScheduledTime > now ? timestamp(a.attemptScheduledTime) : undefined,
     paused: a.paused,
     pauseInfo: pauseInfo(ctx, a),
-    priority: a.priority ?? {},
+    priority: a.priority,
     activityOptions: {
       taskQueue: { name: a.taskQueue, normalName: a.taskQueue },
       scheduleToCloseTimeout: duration(a.scheduleToCloseTimeout),

@@ -3,7 +3,7 @@ import type { Priority } from "../../../gen/wire/temporal/api/common/v1/message.
 import { invalidArgument } from "../../api/service-error.js";
 import { isLongerThan } from "./execution.js";
 
-const FAIRNESS_KEY_SIZE_MAX = 64;
+export const FAIRNESS_KEY_SIZE_MAX = 64;
 
 export function validatePriority(priority: Priority | undefined): void {
   if (priority === undefined) return;

@@ -25,6 +25,12 @@ export function validateTaskQueue(queue: TaskQueue | undefined, max: number, all
   return queue;
 }
 
+/** A queue named without a kind: a normal one. */
+export function validateTaskQueueName(name: string, max: number): void {
+  if (name === "") throw invalidArgument("missing task queue name");
+  validateName(name, max, false);
+}
+
 /** A queue that a user names for work: not one of the server's own. */
 export function validateUserTaskQueue(queue: TaskQueue | undefined, max: number): TaskQueue {
   const valid = validateTaskQueue(queue, max);

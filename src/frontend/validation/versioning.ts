@@ -4,6 +4,10 @@ import type { WorkerDeploymentOptions } from "../../../gen/wire/temporal/api/dep
 import { WorkerVersioningMode } from "../../../gen/wire/temporal/api/enums/v1/deployment.js";
 import { TaskQueueKind } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import type { TaskQueue } from "../../../gen/wire/temporal/api/taskqueue/v1/message.js";
+import type {
+  UpdateWorkerBuildIdCompatibilityRequest,
+  UpdateWorkerVersioningRulesRequest,
+} from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { invalidArgument } from "../../api/service-error.js";
 import type { RequestLimits } from "../request-limits.js";
 import { isLongerThan } from "./execution.js";
@@ -35,5 +39,48 @@ export function validateVersioning(
     if (field === "WorkerDeploymentName")
       for (const c of [".", ":"]) if (value.includes(c)) throw invalidArgument(`worker deployment name cannot contain '${c}'`);
     if (value.startsWith("__")) throw invalidArgument(`${field} cannot start with '__'`);
+  }
+}
+
+/** All that is missing, in one text, as the official server tells it. */
+export function validateBuildIdOperation({ namespace, taskQueue, operation }: UpdateWorkerBuildIdCompatibilityRequest, sizeMax: number): void {
+  const missing = ["request to update worker build ID compatability requires: "];
+  const check = (id: string, name: string): void => {
+    if (id === "") missing.push(`\`${name}\` to be set`);
+    else if (isLongerThan(id, sizeMax)) missing.push(` Worker build IDs to be no larger than ${sizeMax} characters`);
+  };
+  if (namespace === "") missing.push("`namespace` to be set");
+  if (taskQueue === "") missing.push("`task_queue` to be set");
+  if (operation.case === undefined) missing.push("an operation to be specified");
+  if (operation.case === "addNewCompatibleBuildId") {
+    check(operation.value.newBuildId, "add_new_compatible_version");
+    if (operation.value.existingCompatibleBuildId === "") missing.push("`existing_compatible_version` to be set");
+  } else if (operation.case === "addNewBuildIdInNewDefaultSet") check(operation.value, "add_new_version_id_in_new_default_set");
+  else if (operation.case === "promoteSetByBuildId") check(operation.value, "promote_set_by_version_id");
+  else if (operation.case === "promoteBuildIdWithinSet") check(operation.value, "promote_version_id_within_set");
+  if (missing.length > 1) throw invalidArgument(missing.join(", "));
+}
+
+const RULE_BUILD_ID_SIZE_MAX = 255;
+
+export function validateRuleBuildIds({ operation }: UpdateWorkerVersioningRulesRequest): void {
+  for (const id of buildIdsOf(operation))
+    if (isLongerThan(id, RULE_BUILD_ID_SIZE_MAX))
+      throw invalidArgument(`BuildId must be <= ${RULE_BUILD_ID_SIZE_MAX} characters, was ${Buffer.byteLength(id)}`);
+}
+
+function buildIdsOf(operation: UpdateWorkerVersioningRulesRequest["operation"]): string[] {
+  switch (operation.case) {
+    case "insertAssignmentRule":
+    case "replaceAssignmentRule":
+      return [operation.value.rule?.targetBuildId ?? ""];
+    case "addCompatibleRedirectRule":
+      return [operation.value.rule?.targetBuildId ?? "", operation.value.rule?.sourceBuildId ?? ""];
+    case "replaceCompatibleRedirectRule":
+      return [operation.value.rule?.targetBuildId ?? ""];
+    case "commitBuildId":
+      return [operation.value.targetBuildId];
+    default:
+      return [];
   }
 }

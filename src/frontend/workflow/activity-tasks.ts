@@ -36,7 +36,7 @@ import { validateIdentity } from "../validation/execution.js";
 import { isBlobAllowed, type SizeContext, warnOfSize } from "../validation/size.js";
 import { validateTaskQueue } from "../validation/task-queue.js";
 import { validateVersioning } from "../validation/versioning.js";
-import { activityTaskResponse } from "./task-response.js";
+import { activityTaskResponse, advised } from "./task-response.js";
 
 const DURATION_SECONDS_MAX = 315_576_000_000;
 
@@ -48,8 +48,13 @@ export const pollActivityTaskQueue =
     validateTaskQueue(request.taskQueue, limits.idLengthMax);
     validateIdentity(request.identity, limits.idLengthMax);
     validateVersioning(request.workerVersionCapabilities, request.deploymentOptions, request.taskQueue, limits);
-    const task = await s.matching.pollActivityTask(s.namespaces.view(request.namespace), request, call);
-    return (task === undefined ? undefined : await activityTaskResponse(s, task)) ?? {};
+    const namespace = s.namespaces.view(request.namespace);
+    const { workerVersionCapabilities } = request;
+    if (workerVersionCapabilities?.useVersioning && request.deploymentOptions === undefined)
+      s.buildIds.checkPoll(namespace.id, request.taskQueue?.name ?? "", workerVersionCapabilities.buildId);
+    const polled = await s.matching.pollActivityTask(namespace, request, call);
+    const response = polled === undefined ? undefined : await activityTaskResponse(s, polled.task);
+    return polled === undefined || response === undefined ? {} : advised(response, polled.scaling);
   };
 
 export const recordActivityTaskHeartbeat =

@@ -18,10 +18,16 @@ import { EMPTY_BYTES, type Init } from "../../api/wire.js";
 import { isUuid } from "../../lib/uuid.js";
 import type { NamespaceEntry } from "../../namespace/record.js";
 import { fieldName } from "../../namespace/search-attribute-definitions.js";
+import type { RequestLimits } from "../request-limits.js";
 import type { Services } from "../services.js";
 
 /** True once the thing works here; what is left out is false. */
-const CAPABILITIES = { eagerWorkflowStart: true };
+const capabilities = (limits: RequestLimits) => ({
+  eagerWorkflowStart: true,
+  pollerAutoscaling: true,
+  workerHeartbeats: limits.areWorkerHeartbeatsKept,
+  workerPollCompleteOnShutdown: limits.doPollsEndOnShutdown,
+});
 
 export const registerNamespace =
   (s: Services): Handler<RegisterNamespaceRequest, RegisterNamespaceResponse> =>
@@ -71,7 +77,7 @@ function description(s: Services, { record, view }: NamespaceEntry): Init<Descri
   return {
     namespaceInfo: {
       ...record.info,
-      capabilities: CAPABILITIES,
+      capabilities: capabilities(limits),
       limits: {
         blobSizeLimitError: limits.blobSizeError,
         memoSizeLimitError: limits.memoSizeError,

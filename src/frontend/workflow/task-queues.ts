@@ -1,23 +1,29 @@
 /** What callers may learn of task queues. */
 import { DescribeTaskQueueMode, TaskQueueKind, TaskQueueType } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
+import { TaskQueueVersionSelection } from "../../../gen/wire/temporal/api/taskqueue/v1/message.js";
 import type {
   DescribeTaskQueueRequest,
   DescribeTaskQueueResponse,
   ListTaskQueuePartitionsRequest,
   ListTaskQueuePartitionsResponse,
+  UpdateTaskQueueConfigRequest,
+  UpdateTaskQueueConfigResponse,
 } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Handler } from "../../api/call.js";
 import { invalidArgument } from "../../api/service-error.js";
+import { defaultBuildId } from "../../core/versioning/rules.js";
 import type { Services } from "../services.js";
 import { validateTaskQueue } from "../validation/task-queue.js";
+import { validateTaskQueueConfig } from "../validation/task-queue-config.js";
+import { taskReachability } from "./build-ids.js";
 
-const REACHABILITY_BUILD_IDS_MAX = 5;
 const PARTITION_PREFIX = "/_sys/";
 
 export const describeTaskQueue =
   (s: Services): Handler<DescribeTaskQueueRequest, DescribeTaskQueueResponse> =>
-  (request) => {
+  async (request) => {
     const namespace = s.namespaces.view(request.namespace);
+    const { reachabilityBuildIdsMax } = s.limits(request.namespace);
     const isEnhanced = request.apiMode === DescribeTaskQueueMode.ENHANCED;
     const queue = validateTaskQueue(
       request.taskQueue,
@@ -26,13 +32,29 @@ export const describeTaskQueue =
     );
     if (request.taskQueueType === TaskQueueType.UNSPECIFIED || isEnhanced) request.taskQueueType = TaskQueueType.WORKFLOW;
     if (request.taskQueueTypes.length === 0) request.taskQueueTypes = [TaskQueueType.WORKFLOW, TaskQueueType.ACTIVITY];
-    if (request.reportTaskReachability && (request.versions?.buildIds.length ?? 0) > REACHABILITY_BUILD_IDS_MAX)
-      throw invalidArgument(`Too many build ids queried at once with ReportTaskReachability==true, limit: ${REACHABILITY_BUILD_IDS_MAX}`);
+    if (request.reportTaskReachability && (request.versions?.buildIds.length ?? 0) > reachabilityBuildIdsMax)
+      throw invalidArgument(`Too many build ids queried at once with ReportTaskReachability==true, limit: ${reachabilityBuildIdsMax}`);
     if (isEnhanced && queue.kind === TaskQueueKind.STICKY)
       throw invalidArgument("Enhanced DescribeTaskQueue is not valid for a sticky queue, use api_mode=UNSPECIFIED or a normal queue.");
     // A queue has one partition here: a name of another one names an empty part of the same queue.
     if (queue.name.startsWith(PARTITION_PREFIX)) queue.name = queue.name.slice(PARTITION_PREFIX.length).replace(/\/[^/]*$/, "");
-    return s.matching.describeTaskQueue(namespace, request);
+    if (!isEnhanced) return s.matching.describeTaskQueue(namespace, request);
+    const { assignmentRules } = s.buildIds.get(namespace.id, queue.name);
+    request.versions ??= TaskQueueVersionSelection.create({ buildIds: [defaultBuildId(assignmentRules)] });
+    const response = await s.matching.describeTaskQueue(namespace, request);
+    if (request.reportTaskReachability)
+      for (const [buildId, info] of Object.entries(response.versionsInfo ?? {}))
+        if (info !== undefined) info.taskReachability = await taskReachability(s, namespace, queue.name, buildId);
+    return response;
+  };
+
+export const updateTaskQueueConfig =
+  (s: Services): Handler<UpdateTaskQueueConfigRequest, UpdateTaskQueueConfigResponse> =>
+  async (request) => {
+    const namespace = s.namespaces.view(request.namespace);
+    const limits = s.limits(request.namespace);
+    validateTaskQueueConfig(request, limits.idLengthMax, limits.fairnessWeightOverridesMax);
+    return { config: await s.matching.updateTaskQueueConfig(namespace, request) };
   };
 
 export const listTaskQueuePartitions =

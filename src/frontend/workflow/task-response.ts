@@ -12,6 +12,12 @@ import type { DirectQuery } from "../../matching/contract.js";
 import type { Services } from "../services.js";
 import { append, encodeHistoryToken, readPage } from "./history-page.js";
 
+/** With the server's advice on how many polls to keep open; `scaling` 0 is none. */
+export function advised<R extends { pollerScalingDecision?: unknown }>(response: R, scaling: number): R {
+  if (scaling !== 0) response.pollerScalingDecision = { pollRequestDeltaSuggestion: scaling };
+  return response;
+}
+
 export async function workflowTaskResponse(
   s: Services,
   namespace: NamespaceView,

@@ -44,11 +44,11 @@ test("a polled workflow task carries its first page of history; the token leads 
     scheduledEventId: 301,
     nonce: 1,
   };
-  const f = await fakeServices({ pollWorkflowTask: () => Promise.resolve({ task }) });
+  const f = await fakeServices({ pollWorkflowTask: () => Promise.resolve({ task, scaling: 1 }) });
   f.history.append(started);
   for (let i = 0; i < 300; i++) f.history.append(plain);
   const r = await pollWorkflowTaskQueue(f.s)(PollWorkflowTaskQueueRequest.create(queue), f.call());
-  expect([eventIds(r.history).length, r.startedEventId]).toEqual([256, 302]);
+  expect([eventIds(r.history).length, r.startedEventId, r.pollerScalingDecision?.pollRequestDeltaSuggestion]).toEqual([256, 302, 1]);
   const next = { namespace: "default", execution: { workflowId: "w" }, nextPageToken: r.nextPageToken };
   const rest = await getWorkflowExecutionHistory(f.s)(GetWorkflowExecutionHistoryRequest.create(next), f.call());
   const ids = eventIds(rest.history);
@@ -76,7 +76,7 @@ test("a query task answers with the query and a token of the query", async () =>
     history,
   };
   const request = QueryWorkflowRequest.create({ execution: { workflowId: "w" }, query: { queryType: "state" } });
-  const f = await fakeServices({ pollWorkflowTask: () => Promise.resolve({ query: { reply, request }, queryId: "7" }) });
+  const f = await fakeServices({ pollWorkflowTask: () => Promise.resolve({ query: { reply, request }, queryId: "7", scaling: 0 }) });
   f.history.append(started);
   const r = await pollWorkflowTaskQueue(f.s)(PollWorkflowTaskQueueRequest.create(queue), f.call());
   expect([r.query?.queryType, eventIds(r.history), r.previousStartedEventId]).toEqual(["state", [1], 3]);
@@ -86,11 +86,17 @@ test("a query task answers with the query and a token of the query", async () =>
 test("an activity task takes its input from the event that scheduled it", async () => {
   const input = Buffer.from("in");
   const task = { response: { attempt: 2 }, scheduled: { segments: [], eventId: 2 }, scheduledEventId: 2, nonce: 1 };
-  const f = await fakeServices({ pollActivityTask: () => Promise.resolve(task) });
+  const f = await fakeServices({ pollActivityTask: () => Promise.resolve({ task, scaling: -1 }) });
   const attributes = { case: "activityTaskScheduledEventAttributes" as const, value: { activityId: "a", activityType: { name: "t" }, input } };
   f.history.append(started, { eventType: EventType.ACTIVITY_TASK_SCHEDULED, attributes });
   const r = await pollActivityTaskQueue(f.s)(PollActivityTaskQueueRequest.create(queue), f.call());
-  expect(r).toMatchObject({ activityId: "a", activityType: { name: "t" }, attempt: 2, input });
+  expect(r).toMatchObject({
+    activityId: "a",
+    activityType: { name: "t" },
+    attempt: 2,
+    input,
+    pollerScalingDecision: { pollRequestDeltaSuggestion: -1 },
+  });
 });
 
 test("what an activity reports beyond the blob limit fails the activity instead", async () => {

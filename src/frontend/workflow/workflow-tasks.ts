@@ -25,7 +25,7 @@ import { validateIdentity } from "../validation/execution.js";
 import { isBlobAllowed } from "../validation/size.js";
 import { validateTaskQueue } from "../validation/task-queue.js";
 import { validateVersioning } from "../validation/versioning.js";
-import { activityTaskResponse, queryTaskResponse, workflowTaskResponse } from "./task-response.js";
+import { activityTaskResponse, advised, queryTaskResponse, workflowTaskResponse } from "./task-response.js";
 
 export const pollWorkflowTaskQueue =
   (s: Services): Handler<PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse> =>
@@ -38,10 +38,14 @@ export const pollWorkflowTaskQueue =
     const { view: namespace, record } = s.namespaces.entry(request.namespace);
     if (Object.hasOwn(record.config?.badBinaries?.binaries ?? {}, request.binaryChecksum))
       throw invalidArgument(`Binary ${request.binaryChecksum} already marked as bad deployment.`);
+    const { taskQueue, workerVersionCapabilities } = request;
+    if (workerVersionCapabilities?.useVersioning && request.deploymentOptions === undefined)
+      s.buildIds.checkPoll(namespace.id, taskQueue?.normalName || (taskQueue?.name ?? ""), workerVersionCapabilities.buildId);
     const polled = await s.matching.pollWorkflowTask(namespace, request, call);
     if (polled === undefined) return {};
-    if ("task" in polled) return workflowTaskResponse(s, namespace, polled.task);
-    return queryTaskResponse(s, namespace, polled.query, polled.queryId);
+    const response =
+      "task" in polled ? workflowTaskResponse(s, namespace, polled.task) : queryTaskResponse(s, namespace, polled.query, polled.queryId);
+    return advised(await response, polled.scaling);
   };
 
 export const respondWorkflowTaskCompleted =

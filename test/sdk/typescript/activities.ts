@@ -127,3 +127,13 @@ export async function holds(key: string): Promise<string> {
     clearInterval(beat);
   }
 }
+
+/** Priorities of the attempts, in the order in which they began. */
+export const begun: string[] = [];
+
+export async function ownPriority(): Promise<string> {
+  const { priority } = Context.current().info;
+  const text = `${priority?.priorityKey ?? ""}/${priority?.fairnessKey ?? ""}`;
+  begun.push(text);
+  return text;
+}

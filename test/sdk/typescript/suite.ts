@@ -55,7 +55,12 @@ async function registerAttributes(connection: Connection): Promise<void> {
  * @param worker false: the tests start workers of their own
  */
 export async function startSuite(workflows: string, worker = true): Promise<Suite> {
-  Runtime.install({ logger: new DefaultLogger("ERROR"), telemetryOptions: { logging: { filter: "OFF", forward: {} } } });
+  Runtime.install({
+    logger: new DefaultLogger("ERROR"),
+    telemetryOptions: { logging: { filter: "OFF", forward: {} } },
+    // Workers are listed by their heartbeats: no test waits a minute for one.
+    workerHeartbeatInterval: "1s",
+  });
   const elsewhere = process.env["PERDURE_SDK_ADDRESS"];
   const server = elsewhere === undefined ? await startServer() : undefined;
   const address = elsewhere ?? (server?.address as string);

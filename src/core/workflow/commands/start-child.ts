@@ -1,5 +1,6 @@
 /** COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION */
 import type { Command } from "../../../../gen/wire/temporal/api/command/v1/message.js";
+import type { Priority } from "../../../../gen/wire/temporal/api/common/v1/message.js";
 import { EventType } from "../../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { WorkflowTaskFailedCause as Cause } from "../../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import { TaskQueueKind } from "../../../../gen/wire/temporal/api/enums/v1/task_queue.js";
@@ -10,6 +11,7 @@ import { cappedMicros, duration, durationProblem } from "../../../api/time.js";
 import { parseCron } from "../../../lib/cron.js";
 import { priorityProblem } from "../../activity/validator.js";
 import { typed } from "../../visibility/search-attributes.js";
+import { inheritedPriority } from "../priority.js";
 import { retryPolicyProblem, withRetryDefaults } from "../retry-and-cron.js";
 import { TransferKind } from "../transfer-kind.js";
 import { type Completion, TaskFailure, taskQueueText } from "./command.js";
@@ -114,8 +116,16 @@ export function startChild(c: Completion, command: Command): HistoryEvent | unde
     namespaceId: target.id,
     namespace: target.name,
     workflowId: id,
-    event,
+    event: inheriting(event, run.info.priority),
     requestId: `${run.info.runId}:${event.eventId}`,
   });
   return event;
+}
+
+/** The child starts with the priority of its parent where it has none of its own; the parent's event names only its own. */
+function inheriting(event: HistoryEvent, from: Priority | undefined): HistoryEvent {
+  const { attributes } = event;
+  if (from === undefined || attributes.case !== "startChildWorkflowExecutionInitiatedEventAttributes") return event;
+  const value = { ...attributes.value, priority: inheritedPriority(from, attributes.value.priority) };
+  return { ...event, attributes: { case: attributes.case, value } };
 }

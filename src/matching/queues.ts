@@ -1,0 +1,117 @@
+/** The task queues that are in memory: opened by their first use, unloaded when nothing has touched them for a while. */
+import { MICROS_PER_MS } from "../api/time.js";
+import type { Logger, Runtime } from "../lib/runtime.js";
+import type { Store } from "../persistence/store.js";
+import type { MatchingLimits } from "./limits.js";
+import { type QueueKeys, type QueueName, queueId } from "./queue-keys.js";
+import { QueueState } from "./queue-state.js";
+import type { TaskQueueConfigs } from "./task-queue-configs.js";
+
+const SWEEP_MS = 60_000;
+
+export interface QueuesDependencies {
+  readonly store: Store;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  readonly limits: () => MatchingLimits;
+  readonly queueKeys: QueueKeys;
+  readonly configs: TaskQueueConfigs;
+}
+
+export class Queues {
+  private readonly queues = new Map<string, QueueState>();
+  /** Last poll (microseconds) of queues that are no longer in memory. */
+  private readonly lastPolls = new Map<string, number>();
+  private stopSweep: (() => void) | undefined;
+  private isDraining = false;
+
+  constructor(
+    private readonly deps: QueuesDependencies,
+    /** Tasks have come into the queue's window. */
+    private readonly onRead: (q: QueueState) => void,
+    /** A sticky queue that is unloaded with rows in the store. */
+    private readonly onAbandon: (q: QueueState) => void,
+  ) {
+    deps.configs.onChange((namespaceId, name, type) => {
+      if (type === undefined) return;
+      const q = this.queues.get(queueId({ namespaceId, namespaceKey: 0, name, type, isSticky: false }));
+      if (q === undefined) return;
+      q.applyConfig(deps.configs.find(namespaceId, name, type), deps.runtime.nowMicros());
+      onRead(q);
+    });
+  }
+
+  [Symbol.iterator](): Iterator<QueueState> {
+    return this.queues.values();
+  }
+
+  find(id: string): QueueState | undefined {
+    return this.queues.get(id);
+  }
+
+  open(name: QueueName): QueueState {
+    const id = queueId(name);
+    let q = this.queues.get(id);
+    if (q !== undefined) return q;
+    const { store, runtime, logger, queueKeys, configs } = this.deps;
+    const now = runtime.nowMicros();
+    q = new QueueState(id, name, this.deps.limits(), now, queueKeys, store, runtime, logger, this.onRead);
+    if (!name.isSticky) {
+      const config = configs.find(name.namespaceId, name.name, name.type);
+      if (config !== undefined) q.applyConfig(config, now);
+    }
+    const lastPoll = this.lastPolls.get(id);
+    if (lastPoll !== undefined) q.pollers.touch(lastPoll);
+    this.lastPolls.delete(id);
+    this.queues.set(id, q);
+    if (this.stopSweep === undefined && !this.isDraining) this.armSweep();
+    return q;
+  }
+
+  /** Milliseconds since somebody polled the queue; undefined when never. */
+  sinceLastPoll(id: string): number | undefined {
+    const q = this.queues.get(id);
+    const now = this.deps.runtime.nowMicros();
+    if (q?.line.nextPoller(now) !== undefined) return 0;
+    const last = q?.pollers.lastPoll ?? this.lastPolls.get(id);
+    return last === undefined ? undefined : Math.max(0, Math.floor((now - last) / MICROS_PER_MS));
+  }
+
+  drain(): void {
+    this.isDraining = true;
+    this.stopSweep?.();
+    this.stopSweep = undefined;
+    for (const q of this.queues.values()) {
+      q.stop();
+      for (const waiter of [...q.line.pollers()]) waiter.end();
+    }
+  }
+
+  private armSweep(): void {
+    this.stopSweep = this.deps.runtime.setTimer(SWEEP_MS, () => {
+      this.stopSweep = undefined;
+      this.sweep();
+      if (this.queues.size > 0) this.armSweep();
+    });
+  }
+
+  private sweep(): void {
+    const oldest = this.deps.runtime.nowMicros() - this.deps.limits().taskQueueIdleMsMax * MICROS_PER_MS;
+    for (const q of this.queues.values()) {
+      if (q.lastUsed > oldest || !q.isIdle()) continue;
+      if (q.name.isSticky) {
+        // Whatever is left in it has timed out long ago; its normal queue finds the tasks stale and drops the rows.
+        const isEmpty = q.line.window.isComplete && q.line.window.size === 0;
+        if (!isEmpty && q.normalName !== "") {
+          this.onAbandon(q);
+          continue;
+        }
+        if (isEmpty) this.deps.queueKeys.forget(q.id);
+      } else if (q.pollers.lastPoll !== undefined) {
+        this.lastPolls.set(q.id, q.pollers.lastPoll);
+      }
+      q.stop();
+      this.queues.delete(q.id);
+    }
+  }
+}
