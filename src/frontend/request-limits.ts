@@ -22,6 +22,13 @@ export interface RequestLimits {
   readonly defaultWorkflowTaskTimeout: number;
   readonly workflowTaskCompletionSizeMax: number;
   readonly isEagerWorkflowStartEnabled: boolean;
+  readonly protectedNamespaces: readonly string[];
+  /** Microseconds. */
+  readonly namespaceDeleteDelay: number;
+  readonly isBatchEnabled: boolean;
+  readonly isBatchOfActivitiesEnabled: boolean;
+  readonly batchOperationsMax: number;
+  readonly archivedPageSizeMax: number;
 }
 
 /** From the settings: to be made once per version of the configuration, not per request. */
@@ -45,5 +52,11 @@ export function requestLimits(limits: Limits): RequestLimits {
     defaultWorkflowTaskTimeout: limits.workflowTaskTimeoutMsDefault * 1000,
     workflowTaskCompletionSizeMax: limits.completionBufferBytesMax,
     isEagerWorkflowStartEnabled: limits.eagerWorkflowStart,
+    protectedNamespaces: limits.namespacesProtected,
+    namespaceDeleteDelay: limits.namespaceDeleteDelayMs * 1000,
+    isBatchEnabled: limits.batchEnabled,
+    isBatchOfActivitiesEnabled: limits.batchActivitiesEnabled,
+    batchOperationsMax: limits.batchOperationsMax,
+    archivedPageSizeMax: limits.archivedPageRowsMax,
   };
 }

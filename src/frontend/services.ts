@@ -10,6 +10,7 @@ import type { HistoryService } from "../history/contract.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { MatchingService } from "../matching/contract.js";
 import type { NamespaceRegistry } from "../namespace/registry.js";
+import type { ArchivalService, BatchService, NamespaceDeletionService } from "../worker/contract.js";
 import type { RequestLimits } from "./request-limits.js";
 
 export interface VisibilityPage {
@@ -49,6 +50,9 @@ export interface Services {
   readonly namespaces: NamespaceRegistry;
   readonly visibility: VisibilityService;
   readonly searchAttributes: SearchAttributeRules;
+  readonly batches: BatchService;
+  readonly namespaceDeletion: NamespaceDeletionService;
+  readonly archival: ArchivalService;
   /** Settings of a namespace, by name: `requestLimits` of the present configuration, made once per version of it. */
   readonly limits: (namespace: string) => RequestLimits;
   readonly runtime: Runtime;

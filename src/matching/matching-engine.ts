@@ -248,6 +248,26 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     return this.sinceLastPollOf(id);
   }
 
+  forgetNamespace(namespaceId: string): { registryId: string; key: number }[] {
+    for (const q of [...this.queues.values()]) {
+      if (q.name.namespaceId !== namespaceId) continue;
+      for (const waiter of [...q.line.pollers()]) waiter.end();
+      for (let query = q.line.nextQuery(); query !== undefined; query = q.line.nextQuery()) query.settle({ kind: "unanswered" });
+      q.stop();
+      this.queues.delete(q.id);
+    }
+    for (const id of [...this.lastPolls.keys()]) if (id.startsWith(`${namespaceId}/`)) this.lastPolls.delete(id);
+    return this.deps.queueKeys.ofNamespace(namespaceId);
+  }
+
+  storedQueues(): number[] {
+    return [...this.deps.queueKeys].map((k) => k.key);
+  }
+
+  backlogChanged(queue: number): void {
+    for (const q of this.queues.values()) if (q.backlog.key?.key === queue) q.backlog.recount();
+  }
+
   drain(): void {
     this.isDraining = true;
     this.stopSweep?.();

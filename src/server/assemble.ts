@@ -14,6 +14,7 @@ import type { Services } from "../frontend/services.js";
 import { HistoryEngine } from "../history/history-engine.js";
 import { KEYS_REGISTRY_KIND } from "../history/ids.js";
 import { EngineTaskStarter } from "../history/task-starter.js";
+import { assert } from "../lib/assert.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { uuidV4 } from "../lib/uuid.js";
 import { MatchingEngine } from "../matching/matching-engine.js";
@@ -22,7 +23,13 @@ import { namespaceLimits } from "../namespace/limits.js";
 import { DEFAULT_NAMESPACE, NamespaceRegistry } from "../namespace/registry.js";
 import { Batch } from "../persistence/batch.js";
 import type { Store } from "../persistence/store.js";
+import { historyJson } from "../rpc/history-json.js";
 import { searchAttributeRules, VisibilityManager } from "../visibility/manager.js";
+import { Archiver } from "../worker/archival/archiver.js";
+import { BacklogScavenger } from "../worker/backlog-scavenger.js";
+import { Batcher } from "../worker/batch/batcher.js";
+import { InternalClient } from "../worker/internal-client.js";
+import { NamespaceDeletion } from "../worker/namespace-deletion.js";
 import type { BugReport } from "./bug-report.js";
 import { VERSION } from "./version.js";
 
@@ -55,13 +62,23 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const { limits } = config;
   const rules = searchAttributeRules(() => limits);
   let engine: HistoryEngine | undefined;
-  const namespaces = new NamespaceRegistry({
+  const archiver = new Archiver({
+    config: () => config,
+    namespaces: () => namespaces,
+    history: () => {
+      assert(engine !== undefined, "nothing is archived before the engine runs");
+      return engine;
+    },
+    json: historyJson,
+  });
+  const namespaces: NamespaceRegistry = new NamespaceRegistry({
     rows: registry,
     // Before the engine runs nothing else writes.
     commit: (batch) => (engine === undefined ? store.commit(batch) : engine.commitRows((rows) => copyRegistry(batch, rows))),
     runtime,
     limits: () => namespaceLimits(limits),
     isReservedAttribute: rules.isReserved,
+    archival: () => archiver,
   });
   const matching = new MatchingEngine({
     store,
@@ -86,6 +103,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     dispatcher: matching,
     apply,
     keysRecord: registry.find((r) => r.kind === KEYS_REGISTRY_KIND)?.value,
+    archive: (record) => archiver.archive(record),
     sameBatchTransfers: true,
     onBug: parts.onBug,
     onFatal: parts.onFatal,
@@ -97,19 +115,29 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const visibility = new VisibilityManager(store.visibility, () => limits);
   const requestLimitsNow = requestLimits(limits);
   const identity = { version: VERSION, clusterId, address: parts.address, persistenceStore: "sqlite", historyShardCount: 1024 };
+  const client = new InternalClient(() => methods, runtime);
+  const batcher = new Batcher({ runtime, logger, config: () => config, client, namespaces, history: engine });
+  const namespaceDeletion = new NamespaceDeletion({ store, runtime, logger, namespaces, history: engine, matching });
+  const scavenger = new BacklogScavenger({ store, runtime, logger, intervalMs: () => limits.backlogScavengeMs, history: engine, matching });
   const services: Services = {
     history: engine,
     matching,
     namespaces,
     visibility,
     searchAttributes: rules,
+    batches: batcher,
+    namespaceDeletion,
+    archival: archiver,
     limits: () => requestLimitsNow,
     runtime,
     logger,
     server: identity,
   };
-  const methods = methodTable(services);
+  const methods: MethodTable = methodTable(services);
   const running = engine;
+  namespaceDeletion.start();
+  batcher.resumeAll(registry);
+  scavenger.start();
   return {
     methods,
     interceptors: [
@@ -118,6 +146,10 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       concurrentCallsLimiter(() => limits.longPollsPerNamespaceMax),
     ],
     drain: () => {
+      namespaceDeletion.stop();
+      batcher.stop();
+      scavenger.stop();
+      archiver.stop();
       matching.drain();
       return running.drain();
     },

@@ -34,6 +34,8 @@ const SCRIPTS = {
   lists: () => import("./scripts/lists.js"),
   server: () => import("./scripts/server.js"),
   histories: () => import("./scripts/histories.js"),
+  batches: () => import("./scripts/batches.js"),
+  namespaces: () => import("./scripts/namespaces.js"),
 } satisfies Record<string, () => Promise<ScriptFile>>;
 export const FILES = Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[];
 

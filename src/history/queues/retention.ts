@@ -30,10 +30,16 @@ interface Tombstone {
   key: number;
   branch: number;
   lastEventId: number;
+  /** Absent in rows of earlier versions. */
+  namespaceKey?: number;
 }
 
 export class Retention {
   private isStopped = false;
+  /** Runs of a namespace that are not wholly deleted yet, by its key. */
+  private readonly remnants = new Map<number, number>();
+  /** Runs that this process has removed. */
+  removedRuns = 0;
 
   constructor(
     private readonly store: Store,
@@ -43,7 +49,24 @@ export class Retention {
   ) {}
 
   start(registry: readonly { kind: string; id: string; value: Uint8Array }[]): void {
-    for (const r of registry) if (r.kind === TOMBSTONE_KIND) this.later(JSON.parse(Buffer.from(r.value).toString()) as Tombstone, SLICE_PAUSE_MS);
+    for (const r of registry) if (r.kind === TOMBSTONE_KIND) this.begin(JSON.parse(Buffer.from(r.value).toString()) as Tombstone);
+  }
+
+  /** How many removed runs of the namespace still have rows. */
+  remnantsOf(namespaceKey: number): number {
+    return this.remnants.get(namespaceKey) ?? 0;
+  }
+
+  private begin(t: Tombstone): void {
+    this.count(t, 1);
+    this.later(t, SLICE_PAUSE_MS);
+  }
+
+  private count({ namespaceKey }: Tombstone, by: number): void {
+    if (namespaceKey === undefined) return;
+    const left = this.remnantsOf(namespaceKey) + by;
+    if (left > 0) this.remnants.set(namespaceKey, left);
+    else this.remnants.delete(namespaceKey);
   }
 
   /** Visibility first, history last: nothing is listed that cannot be read. To be called when the batch is durable: the answer. */
@@ -51,9 +74,12 @@ export class Retention {
     rows.deleteVisibility(run.key, run.namespaceKey);
     rows.deleteRun({ namespaceKey: run.namespaceKey, workflowId: run.workflowId, runId: run.runId, key: run.key });
     rows.deleteExecution(run.key, run.shard);
-    const tombstone: Tombstone = { key: run.key, branch: run.branch, lastEventId: run.lastEventId };
+    const tombstone: Tombstone = { key: run.key, branch: run.branch, lastEventId: run.lastEventId, namespaceKey: run.namespaceKey };
     writeTombstone(rows, tombstone);
-    return () => this.later(tombstone, SLICE_PAUSE_MS);
+    return () => {
+      this.removedRuns++;
+      this.begin(tombstone);
+    };
   }
 
   private later(t: Tombstone, delayMs: number): void {
@@ -90,7 +116,8 @@ export class Retention {
         rows.writeRegistry(TOMBSTONE_KIND, String(t.key), 1, { op: "delete" });
       } else writeTombstone(rows, next);
     });
-    if (!isLast) this.later(next, SLICE_PAUSE_MS);
+    if (isLast) this.count(t, -1);
+    else this.later(next, SLICE_PAUSE_MS);
   }
 
   stop(): void {
