@@ -13,6 +13,8 @@ import type { Store } from "../../persistence/store.js";
 const CONCURRENCY = 256;
 /** Of tasks that leave the process: an archive that does not answer is not to hold up the others. */
 const SLOW_CONCURRENCY = 16;
+/** Rows behind this many archives of an earlier process wait for them. */
+const SLOW_WAITING_MAX = 20_000;
 const WINDOW = 1_000;
 const BACKOFF_MS_MIN = 1_000;
 const BACKOFF_MS_MAX = 300_000;
@@ -115,7 +117,7 @@ export class TransferQueue {
       this.runningSlow++;
       this.run(task);
     }
-    if (this.resumeAfter === undefined || this.waiting.length + this.waitingSlow.length >= WINDOW / 2) return;
+    if (this.resumeAfter === undefined || this.waiting.length >= WINDOW / 2 || this.waitingSlow.length >= SLOW_WAITING_MAX) return;
     this.readOn().catch((e: unknown) => {
       this.o.logger.warn({ err: e }, "transfer tasks cannot be read");
       this.o.runtime.setTimer(BACKOFF_MS_MIN, () => this.pump());
