@@ -3,6 +3,8 @@ import { ACCEPTED_KEYS, SETTINGS, type Setting } from "./limits.js";
 
 const settings = Object.entries(SETTINGS) as [string, Setting][];
 
+const TYPE_OF_KIND: Readonly<Record<string, string>> = { bool: "boolean", text: "string", list: "object" };
+
 describe("table of limits", () => {
   test("no dynamic-config key stands twice, in any case", () => {
     const keys = [...settings.map(([, s]) => s.key), ...Object.keys(ACCEPTED_KEYS)].map((k) => k.toLowerCase());
@@ -12,7 +14,7 @@ describe("table of limits", () => {
   test("every row has an effect, and its default the type of its kind", () => {
     for (const [name, s] of settings) {
       expect(s.effect, name).not.toBe("");
-      expect(typeof s.value, name).toBe(s.kind === "bool" ? "boolean" : "number");
+      expect(typeof s.value, name).toBe(TYPE_OF_KIND[s.kind] ?? "number");
     }
   });
 

@@ -7,13 +7,13 @@
  * D destination; this server keeps one value for all. `simulation` is the range that the simulator draws from.
  */
 
-export type SettingKind = "bytes" | "count" | "ms" | "bool" | "rate" | "ratio";
+export type SettingKind = "bytes" | "count" | "ms" | "bool" | "rate" | "ratio" | "text" | "list";
 
 export interface Setting {
   /** Dynamic-config key. */
   readonly key: string;
   readonly kind: SettingKind;
-  readonly value: number | boolean;
+  readonly value: number | boolean | string | readonly string[];
   readonly scope: "N" | "G" | "T" | "D";
   readonly effect: string;
   readonly simulation?: readonly [number, number];
@@ -36,6 +36,9 @@ const ms = (key: string, value: number, scope: Setting["scope"], effect: string,
 const rate = (key: string, scope: Setting["scope"], effect: string) => ({ key, kind: "rate", value: 0, scope, effect }) as const;
 const ratio = (key: string, value: number, scope: Setting["scope"], effect: string) => ({ key, kind: "ratio", value, scope, effect }) as const;
 const bool = (key: string, value: boolean, scope: Setting["scope"], effect: string) => ({ key, kind: "bool", value, scope, effect }) as const;
+const text = (key: string, value: string, scope: Setting["scope"], effect: string) => ({ key, kind: "text", value, scope, effect }) as const;
+const list = (key: string, value: readonly string[], scope: Setting["scope"], effect: string) =>
+  ({ key, kind: "list", value, scope, effect }) as const;
 
 export const SETTINGS = {
   blobSizeBytesMax: bytes("limit.blobSize.error", 2 * MIB, "N", "INVALID_ARGUMENT; in a command the workflow is terminated", {
@@ -175,6 +178,7 @@ export const SETTINGS = {
   backlogWriteTasksMax: count("matching.maxTaskBatchSize", 100, "T", "accepted; rows are written with their batch"),
   outstandingTaskAppendsMax: count("matching.outstandingTaskAppendsThreshold", 250, "T", "accepted"),
   backlogWindowTasksMax: count("matching.backlogWindowTasks", 2000, "T", "ours: tasks of a queue in memory", { simulation: [2, 2000] }),
+  backlogScavengeMs: ms("matching.backlogScavengeInterval", 1 * HOUR, "G", "ours: how often stored tasks of deleted runs are looked for"),
   taskQueueIdleMsMax: ms("matching.maxTaskQueueIdleTime", 5 * MINUTE, "T", "an idle queue leaves memory", {
     simulation: [10 * SECOND, 5 * MINUTE],
   }),
@@ -191,11 +195,45 @@ export const SETTINGS = {
   taskQueuesInDeploymentVersionMax: count("matching.maxTaskQueuesInDeploymentVersion", 100, "N", "RESOURCE_EXHAUSTED"),
   versionsInTaskQueueMax: count("matching.maxVersionsInTaskQueue", 200, "N", "RESOURCE_EXHAUSTED"),
   batchOperationsMax: count("frontend.MaxConcurrentBatchOperationPerNamespace", 1, "N", "RESOURCE_EXHAUSTED"),
+  batchExecutionsMax: count("frontend.MaxExecutionCountBatchOperationPerNamespace", 1000, "N", "accepted; the official server does not read it"),
+  batchEnabled: bool("frontend.enableBatcher", true, "N", "off: PERMISSION_DENIED"),
+  batchActivitiesEnabled: bool("frontend.enableBatchOperationsForStandaloneActivities", true, "N", "off: INVALID_ARGUMENT; official off"),
   batcherRps: rate("worker.batcherRPS", "N", "operations a second; official 50"),
   batcherConcurrency: count("worker.batcherConcurrency", 5, "N", "operations at once"),
   schedulerStartRps: rate("worker.schedulerNamespaceStartWorkflowRPS", "N", "starts a second; official 30"),
   namespaceRetentionMsMin: ms("system.namespaceMinRetentionLocal", 1 * HOUR, "G", "INVALID_ARGUMENT"),
   namespaceRetentionGlobalMsMin: ms("system.namespaceMinRetentionGlobal", 1 * DAY, "G", "INVALID_ARGUMENT"),
+  namespaceDeleteDelayMs: ms("frontend.deleteNamespaceNamespaceDeleteDelay", 0, "G", "how long an emptied namespace stays"),
+  namespacesProtected: list("worker.protectedNamespaces", [], "G", "FAILED_PRECONDITION"),
+  historyArchivalState: text("system.historyArchivalState", "disabled", "G", "enabled: histories are archived before retention deletes them"),
+  historyArchivalRead: bool("system.enableReadFromHistoryArchival", true, "G", "archived histories are served"),
+  visibilityArchivalState: text(
+    "system.visibilityArchivalState",
+    "disabled",
+    "G",
+    "enabled: list entries are archived before retention deletes them",
+  ),
+  visibilityArchivalRead: bool("system.enableReadFromVisibilityArchival", true, "G", "off: INVALID_ARGUMENT"),
+  archivedPageRowsMax: count("frontend.visibilityArchivalQueryMaxPageSize", 10_000, "G", "INVALID_ARGUMENT"),
+  historyArchivalDefaultState: text(
+    "namespaceDefaults.archival.history.state",
+    "disabled",
+    "G",
+    "ours (official: file): of a namespace that names none",
+  ),
+  historyArchivalDefaultUri: text("namespaceDefaults.archival.history.URI", "", "G", "ours (official: file): of a namespace that names none"),
+  visibilityArchivalDefaultState: text(
+    "namespaceDefaults.archival.visibility.state",
+    "disabled",
+    "G",
+    "ours (official: file): of a namespace that names none",
+  ),
+  visibilityArchivalDefaultUri: text("namespaceDefaults.archival.visibility.URI", "", "G", "ours (official: file): of a namespace that names none"),
+  archivalFileMode: text("archival.provider.filestore.fileMode", "0666", "G", "ours (official: file): mode of archive files"),
+  archivalDirectoryMode: text("archival.provider.filestore.dirMode", "0766", "G", "ours (official: file): mode of archive directories"),
+  archivalS3Region: text("archival.provider.s3store.region", "", "G", "ours (official: file): empty is the environment's"),
+  archivalS3Endpoint: text("archival.provider.s3store.endpoint", "", "G", "ours (official: file): empty is the region's"),
+  archivalS3PathStyle: bool("archival.provider.s3store.s3ForcePathStyle", false, "G", "ours (official: file): the bucket is part of the path"),
   errorMessageLengthMax: count("system.maxServiceErrorMessageLength", 4000, "G", "longer texts are cut"),
   keepAliveMinMs: ms("frontend.keepAliveMinTime", 10 * SECOND, "G", "accepted"),
   keepAliveMs: ms("frontend.keepAliveTime", 60 * SECOND, "G", "an idle connection is pinged"),
@@ -219,8 +257,16 @@ export const SETTINGS = {
 
 export type SettingName = keyof typeof SETTINGS;
 
-/** Values by name: booleans for `bool`, numbers for the rest. */
-export type Limits = { readonly [K in SettingName]: (typeof SETTINGS)[K]["kind"] extends "bool" ? boolean : number };
+interface ValueOfKind {
+  bool: boolean;
+  text: string;
+  list: readonly string[];
+}
+
+/** Values by name: numbers but for the kinds above. */
+export type Limits = {
+  readonly [K in SettingName]: (typeof SETTINGS)[K]["kind"] extends keyof ValueOfKind ? ValueOfKind[(typeof SETTINGS)[K]["kind"]] : number;
+};
 
 /**
  * Keys that the SDKs' own test runners and local environments set: accepted, and of no effect here, since what they switch on is
@@ -238,6 +284,12 @@ export const ACCEPTED_KEYS: Readonly<Record<string, string>> = {
   "frontend.enableWorkerVersioningRuleAPIs": "comes with versioning",
   "frontend.enableVersioningWorkflowAPIs": "comes with versioning",
   "frontend.enableVersioningDataAPIs": "comes with versioning",
+  "frontend.deleteNamespaceDeleteActivityRPS": "runs of a deleted namespace go as fast as they can beside other work",
+  "frontend.deleteNamespaceDeletePageSize": "slices are of 500 runs",
+  "frontend.deleteNamespacePagesPerExecution": "no workflow deletes a namespace here",
+  "frontend.deleteNamespaceConcurrentDeleteExecutionsActivities": "16 runs at once",
+  "history.archivalProcessorArchiveDelay": "a closed run is archived at once",
+  "history.archivalBackendMaxRPS": "16 archives at once",
   "frontend.workerCommandsEnabled": "comes with worker commands",
   "frontend.activityAPIsEnabled": "comes with activity operations",
   "frontend.ListWorkersEnabled": "always on",

@@ -168,6 +168,9 @@ function finish(run: Run, input: Input): void {
   }
   settleDue(run, fired);
   if (!draft.isOpen && info.due > 0 && info.due <= run.now) info.due = run.now + RETENTION_RETRY_MICROS;
+  // What retention waited for is done.
+  if (input.kind === "transferDone" && !draft.isOpen && info.pendingTransfers === 0 && info.deleteAt > 0 && info.deleteAt <= run.now)
+    info.due = run.now;
   if (info.due !== draft.base.info.due) draft.dirty = true;
   if (run.visibilityChanged) draft.visibility = visibilityRow(run);
   assert(info.workflowTask === undefined || draft.isOpen, "a closed run has no workflow task");

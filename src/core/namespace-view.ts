@@ -17,6 +17,8 @@ export interface NamespaceView {
   readonly retention: number;
   /** temporal.api.enums.v1.NamespaceState */
   readonly state: number;
+  /** Whether closed runs are to be archived before they are deleted. */
+  readonly isArchiving?: boolean;
   /** Custom attributes by name. */
   readonly searchAttributes: ReadonlyMap<string, SearchAttributeType>;
   /** Undefined when there are none. */

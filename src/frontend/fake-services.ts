@@ -159,6 +159,8 @@ export function framed(events: readonly Init<HistoryEvent>[]): Uint8Array {
 
 export const started: Init<HistoryEvent> = { eventType: EventType.WORKFLOW_EXECUTION_STARTED };
 
+const NO_ARCHIVAL = { isConfigured: false, isReadEnabled: false, defaultState: 1, defaultUri: "" };
+
 export interface Fakes {
   readonly s: Services;
   readonly runtime: FakeRuntime;
@@ -193,6 +195,14 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
     namespaces,
     visibility: { list: () => Promise.resolve({ executions: [], nextPageToken: new Uint8Array() }), count: () => Promise.resolve({ count: 0 }) },
     searchAttributes: { validate: ignore, isReserved: (n) => n === "WorkflowId", predefined: new Map([["WorkflowId", 2]]) },
+    batches: { start: () => Promise.resolve(), stopped: ignore },
+    namespaceDeletion: { begin: (id) => Promise.resolve(id) },
+    archival: {
+      history: NO_ARCHIVAL,
+      visibility: NO_ARCHIVAL,
+      readHistory: () => Promise.reject(new Error("nothing is archived")),
+      list: () => Promise.reject(new Error("nothing is archived")),
+    },
     limits: () => LIMITS,
     runtime,
     logger: { debug: ignore, info: ignore, warn: (_f, message) => warnings.push(message), error: ignore },

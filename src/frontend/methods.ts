@@ -10,7 +10,8 @@ import { TestService } from "../../gen/wire/temporal/api/testservice/v1/service.
 import { WorkflowService } from "../../gen/wire/temporal/api/workflowservice/v1/service.js";
 import type { Handler, Method, MethodTable, Permission, QuotaPriority } from "../api/call.js";
 import type { MessageType } from "../api/wire.js";
-import { listClusters } from "./operator/clusters.js";
+import { listClusters, removeRemoteCluster } from "./operator/clusters.js";
+import { deleteNamespace } from "./operator/delete-namespace.js";
 import { addSearchAttributes, listSearchAttributes, removeSearchAttributes } from "./operator/search-attributes.js";
 import type { Services } from "./services.js";
 import { pauseActivity, resetActivity, unpauseActivity, updateActivityOptions } from "./workflow/activity-operations.js";
@@ -25,6 +26,7 @@ import {
   respondActivityTaskFailed,
   respondActivityTaskFailedById,
 } from "./workflow/activity-tasks.js";
+import { describeBatchOperation, listBatchOperations, startBatchOperation, stopBatchOperation } from "./workflow/batch-operations.js";
 import {
   getWorkerBuildIdCompatibility,
   getWorkerTaskReachability,
@@ -205,15 +207,15 @@ const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => (
   SetWorkerDeploymentManager: row("namespace.update", 2),
 
   // Batches and rules
-  StartBatchOperation: row("workflow.terminate", 1),
-  StopBatchOperation: row("workflow.terminate", 2),
-  DescribeBatchOperation: row("workflow.read", 3),
-  ListBatchOperations: row("workflow.list", 1),
   CreateWorkflowRule: row("namespace.update", 2, createWorkflowRule(s)),
   DescribeWorkflowRule: row("workflow.read", 2, describeWorkflowRule(s)),
   DeleteWorkflowRule: row("namespace.update", 2, deleteWorkflowRule(s)),
   ListWorkflowRules: row("workflow.list", 2, listWorkflowRules(s)),
   TriggerWorkflowRule: row("workflow.signal", 2, triggerWorkflowRule(s)),
+  StartBatchOperation: row("workflow.terminate", 1, startBatchOperation(s)),
+  StopBatchOperation: row("workflow.terminate", 2, stopBatchOperation(s)),
+  DescribeBatchOperation: row("workflow.read", 3, describeBatchOperation(s)),
+  ListBatchOperations: row("workflow.list", 1, listBatchOperations(s)),
 
   // Activities of a workflow
   UpdateActivityOptions: row("workflow.signal", 2, updateActivityOptions(s)),
@@ -250,9 +252,9 @@ const operatorService = (s: Services): Rows<typeof OperatorService.methods> => (
   AddSearchAttributes: row("namespace.update", 2, addSearchAttributes(s)),
   RemoveSearchAttributes: row("namespace.update", 2, removeSearchAttributes(s)),
   ListSearchAttributes: row("namespace.read", 3, listSearchAttributes(s)),
-  DeleteNamespace: row("namespace.delete", 2),
+  DeleteNamespace: row("namespace.delete", 2, deleteNamespace(s)),
   AddOrUpdateRemoteCluster: row("cluster.write", 2),
-  RemoveRemoteCluster: row("cluster.write", 2),
+  RemoveRemoteCluster: row("cluster.write", 2, removeRemoteCluster(s)),
   ListClusters: row("cluster.read", 3, listClusters(s)),
   GetNexusEndpoint: row("cluster.read", 3),
   CreateNexusEndpoint: row("cluster.write", 2),

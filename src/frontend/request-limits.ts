@@ -35,6 +35,13 @@ export interface RequestLimits {
   readonly reachabilityTaskQueuesMax: number;
   /** Microseconds. */
   readonly reachabilityDefaultAge: number;
+  readonly protectedNamespaces: readonly string[];
+  /** Microseconds. */
+  readonly namespaceDeleteDelay: number;
+  readonly isBatchEnabled: boolean;
+  readonly isBatchOfActivitiesEnabled: boolean;
+  readonly batchOperationsMax: number;
+  readonly archivedPageSizeMax: number;
 }
 
 /** From the settings: to be made once per version of the configuration, not per request. */
@@ -69,5 +76,11 @@ export function requestLimits(limits: Limits): RequestLimits {
     isWorkflowPauseEnabled: limits.workflowPause,
     areWorkflowRulesEnabled: limits.workflowRules,
     workflowRulesMax: limits.workflowRulesMax,
+    protectedNamespaces: limits.namespacesProtected,
+    namespaceDeleteDelay: limits.namespaceDeleteDelayMs * 1000,
+    isBatchEnabled: limits.batchEnabled,
+    isBatchOfActivitiesEnabled: limits.batchActivitiesEnabled,
+    batchOperationsMax: limits.batchOperationsMax,
+    archivedPageSizeMax: limits.archivedPageRowsMax,
   };
 }

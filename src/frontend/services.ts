@@ -12,6 +12,7 @@ import type { BuildIds } from "../matching/build-ids.js";
 import type { MatchingService } from "../matching/contract.js";
 import type { Workers } from "../matching/workers.js";
 import type { NamespaceRegistry } from "../namespace/registry.js";
+import type { ArchivalService, BatchService, NamespaceDeletionService } from "../worker/contract.js";
 import type { RequestLimits } from "./request-limits.js";
 
 export interface VisibilityPage {
@@ -53,6 +54,9 @@ export interface Services {
   readonly namespaces: NamespaceRegistry;
   readonly visibility: VisibilityService;
   readonly searchAttributes: SearchAttributeRules;
+  readonly batches: BatchService;
+  readonly namespaceDeletion: NamespaceDeletionService;
+  readonly archival: ArchivalService;
   /** Settings of a namespace, by name: `requestLimits` of the present configuration, made once per version of it. */
   readonly limits: (namespace: string) => RequestLimits;
   readonly runtime: Runtime;

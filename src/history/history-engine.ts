@@ -20,6 +20,7 @@ import type { DispatchTask, EventReference, HistoryRange, Loaded, Outcome, Repli
 import { beginsBatch } from "../core/workflow/event-factory.js";
 import { type EventBatch, Kind, type RunDraft, RunState } from "../core/workflow/mutable-state.js";
 import { transferInput, transferResult } from "../core/workflow/transfer.js";
+import { TransferKind } from "../core/workflow/transfer-kind.js";
 import { assert } from "../lib/assert.js";
 import { fingerprint32 } from "../lib/fingerprint32.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
@@ -48,6 +49,8 @@ export interface HistoryEngineOptions {
   readonly apply: typeof Apply;
   /** Record of kind "keys" of the registry. */
   readonly keysRecord: Uint8Array | undefined;
+  /** Archives the run that a transfer of kind ARCHIVE comes from. Rejects when it has to be tried again. */
+  readonly archive?: (record: TransferRecord) => Promise<void>;
   /** Effects on executions in memory may join the batch that causes them. Off: each waits for durability. */
   readonly sameBatchTransfers: boolean;
   /** A bug of the core, with what is needed to see it again. Answers where it was put. */
@@ -773,6 +776,7 @@ export class HistoryEngine implements HistoryService {
 
   /** Carries the effect within the batch, if both sides are in memory and nobody waits before it. */
   private transferNow(id: number, record: TransferRecord, depth: number): boolean {
+    if (record.kind === TransferKind.ARCHIVE) return false;
     const source = this.cache.find(record.sourceNamespaceId, record.sourceWorkflowId);
     if (source === undefined || source.isLoading || source.isBlocked) return false;
     const ask = transferInput(id, record, this.o.namespaces());
@@ -804,6 +808,7 @@ export class HistoryEngine implements HistoryService {
 
   /** One attempt of a durable transfer task: done when its row is gone. */
   private async runTransfer(id: number, record: TransferRecord): Promise<TransferOutcome> {
+    if (record.kind === TransferKind.ARCHIVE) await this.o.archive?.(record);
     const ask = transferInput(id, record, this.o.namespaces());
     let result: Input | "retry";
     let problem = "";
@@ -943,6 +948,16 @@ export class HistoryEngine implements HistoryService {
     }
     for (const c of chains) if (c.queue.length > 0) this.reopen(c);
     this.scheduleTurn();
+  }
+
+  /** Runs that were removed since the server started. */
+  removedRuns(): number {
+    return this.retention.removedRuns;
+  }
+
+  /** How many removed runs of the namespace still have rows. */
+  remnantsOf(namespaceKey: number): number {
+    return this.retention.remnantsOf(namespaceKey);
   }
 
   /** Rows of the shell's own, in the open batch. Resolves when they are durable. */

@@ -130,6 +130,11 @@ export class Backlog {
     return Math.max(0, this.rows - this.taken.size);
   }
 
+  /** Rows were deleted by somebody else. Tasks of theirs that are in the window are found stale when they are started. */
+  recount(): void {
+    this.rows = undefined;
+  }
+
   stop(): void {
     this.stopRetry?.();
     this.stopRetry = undefined;

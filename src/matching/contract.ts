@@ -66,6 +66,15 @@ export interface MatchingService {
   shutdownWorker(namespace: NamespaceView, request: ShutdownWorkerRequest): void;
   /** Milliseconds since somebody polled the queue; undefined when never. */
   sinceLastPoll(namespace: NamespaceView, taskQueue: string, type: "workflow" | "activity"): number | undefined;
+  /**
+   * Nothing will be asked of the queues of the namespace any more: they leave memory. Answers their numbers in table `backlog` and
+   * the ids of their registry rows of kind "queue": the rows are the caller's to delete.
+   */
+  forgetNamespace(namespaceId: string): { registryId: string; key: number }[];
+  /** Numbers of the queues that have had rows in table `backlog`. */
+  storedQueues(): number[];
+  /** Somebody else has deleted rows of the queue, of runs that are gone. */
+  backlogChanged(queue: number): void;
   /** Empty answers to all polls. */
   drain(): void;
 }

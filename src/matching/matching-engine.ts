@@ -229,6 +229,20 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     return this.queues.sinceLastPoll(id);
   }
 
+  forgetNamespace(namespaceId: string): { registryId: string; key: number }[] {
+    for (const q of this.queues.forget(namespaceId))
+      for (let query = q.line.nextQuery(); query !== undefined; query = q.line.nextQuery()) query.settle({ kind: "unanswered" });
+    return this.deps.queueKeys.ofNamespace(namespaceId);
+  }
+
+  storedQueues(): number[] {
+    return [...this.deps.queueKeys].map((k) => k.key);
+  }
+
+  backlogChanged(queue: number): void {
+    for (const q of this.queues) if (q.backlog.key?.key === queue) q.backlog.recount();
+  }
+
   drain(): void {
     this.isDraining = true;
     this.queues.drain();

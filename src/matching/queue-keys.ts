@@ -127,6 +127,11 @@ export class QueueKeys {
     this.dead.set(id, entry.epoch);
   }
 
+  /** The queues of a namespace that has gone. */
+  ofNamespace(namespaceId: string): { registryId: string; key: number }[] {
+    return [...this.keys].filter(([, e]) => e.queue.namespaceId === namespaceId).map(([registryId, { key }]) => ({ registryId, key }));
+  }
+
   settled(batch: Batch, durable: boolean): void {
     const parts = this.unsettled.get(batch);
     if (parts === undefined) return;

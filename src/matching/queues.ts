@@ -77,6 +77,18 @@ export class Queues {
     return last === undefined ? undefined : Math.max(0, Math.floor((now - last) / MICROS_PER_MS));
   }
 
+  /** Lets the queues of a namespace go that is no more: their polls end. */
+  forget(namespaceId: string): QueueState[] {
+    const forgotten = [...this.queues.values()].filter((q) => q.name.namespaceId === namespaceId);
+    for (const q of forgotten) {
+      for (const waiter of [...q.line.pollers()]) waiter.end();
+      q.stop();
+      this.queues.delete(q.id);
+    }
+    for (const id of [...this.lastPolls.keys()]) if (id.startsWith(`${namespaceId}/`)) this.lastPolls.delete(id);
+    return forgotten;
+  }
+
   drain(): void {
     this.isDraining = true;
     this.stopSweep?.();

@@ -1,5 +1,6 @@
 /** What the rest of the server sees of a stored namespace: frozen views and the directory of all of them at one version. */
 import type { NamespaceRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import { ArchivalState } from "../../gen/wire/temporal/api/enums/v1/namespace.js";
 import { durationMicros } from "../api/time.js";
 import type { NamespaceDirectory, NamespaceView, SearchAttributeType } from "../core/namespace-view.js";
 
@@ -20,6 +21,7 @@ export function namespaceEntry(record: NamespaceRecord, version: number): Namesp
     key: record.key,
     retention: durationMicros(record.config?.workflowExecutionRetentionTtl),
     state: record.info?.state ?? 0,
+    isArchiving: record.config?.historyArchivalState === ArchivalState.ENABLED || record.config?.visibilityArchivalState === ArchivalState.ENABLED,
     searchAttributes,
     workflowRules: record.workflowRules.length === 0 ? undefined : record.workflowRules,
   });
@@ -59,7 +61,14 @@ export class DirectorySnapshot implements NamespaceDirectory {
   }
 
   with(entry: NamespaceEntry): DirectorySnapshot {
-    const rest = [...this.ids.values()].filter((e) => e.view.id !== entry.view.id);
-    return new DirectorySnapshot([...rest, entry]);
+    return new DirectorySnapshot([...this.othersThan(entry.view.id), entry]);
+  }
+
+  without(id: string): DirectorySnapshot {
+    return new DirectorySnapshot(this.othersThan(id));
+  }
+
+  private othersThan(id: string): NamespaceEntry[] {
+    return [...this.ids.values()].filter((e) => e.view.id !== id);
   }
 }

@@ -13,6 +13,7 @@
 import { NamespaceRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { IndexedValueType } from "../../gen/wire/temporal/api/enums/v1/common.js";
 import { ArchivalState, NamespaceState } from "../../gen/wire/temporal/api/enums/v1/namespace.js";
+import type { NamespaceConfig } from "../../gen/wire/temporal/api/namespace/v1/message.js";
 import type { RegisterNamespaceRequest, UpdateNamespaceRequest } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { invalidArgument, namespaceAlreadyExists, namespaceNotFound } from "../api/service-error.js";
 import { DURATION_MICROS_MAX, duration, durationMicros, durationProblem, MICROS_PER_SECOND, timestampOf } from "../api/time.js";
@@ -22,6 +23,7 @@ import { assert } from "../lib/assert.js";
 import type { Runtime } from "../lib/runtime.js";
 import { uuidV4 } from "../lib/uuid.js";
 import { Batch } from "../persistence/batch.js";
+import { type ArchivalConfig, nextArchivalConfig } from "./archival-state.js";
 import type { NamespaceLimits } from "./limits.js";
 import { DirectorySnapshot, type NamespaceEntry, namespaceEntry } from "./record.js";
 import { addDefinition, fieldName, fieldType, removeDefinition, TYPE_NAMES } from "./search-attribute-definitions.js";
@@ -44,6 +46,22 @@ export interface NamespaceRegistryOptions {
   readonly limits: () => NamespaceLimits;
   /** Names that no custom attribute may have. */
   readonly isReservedAttribute: (name: string) => boolean;
+  /** Undefined: nothing can be archived. */
+  readonly archival?: () => ArchivalRules;
+}
+
+interface ClusterArchival {
+  readonly isConfigured: boolean;
+  /** temporal.api.enums.v1.ArchivalState of a namespace that names none. */
+  readonly defaultState: number;
+  readonly defaultUri: string;
+}
+
+export interface ArchivalRules {
+  readonly history: ClusterArchival;
+  readonly visibility: ClusterArchival;
+  /** @throws ServiceError when nothing can be archived there. */
+  validate(uri: string): Promise<void>;
 }
 
 export class NamespaceRegistry {
@@ -106,10 +124,13 @@ export class NamespaceRegistry {
       const active = request.activeClusterName || CLUSTER_NAME;
       const clusters = (request.clusters ?? []).map((c) => c.clusterName ?? "");
       checkClusters(active, clusters.length > 0 ? clusters : [active]);
+      const never: ArchivalConfig = { state: ArchivalState.DISABLED, uri: "" };
+      const archival = await this.nextArchival({ history: never, visibility: never }, request, true);
       return this.insert({
         name,
         id: uuidV4(this.options.runtime.randomBytes16()),
         retention,
+        archival,
         description: request.description ?? "",
         ownerEmail: request.ownerEmail ?? "",
         data: copyMap(request.data ?? {}),
@@ -123,6 +144,7 @@ export class NamespaceRegistry {
       const record = NamespaceRecord.create(old.record);
       const { info, config } = record;
       assert(info !== undefined && config !== undefined, "a namespace record has info and config");
+      const archival = request.config === undefined ? undefined : await this.nextArchival(archivalOf(config), request.config, false);
       const next = request.updateInfo;
       if (next !== undefined) {
         if (next.description) info.description = next.description;
@@ -136,6 +158,7 @@ export class NamespaceRegistry {
       const wanted = request.config;
       if (wanted?.workflowExecutionRetentionTtl !== undefined)
         config.workflowExecutionRetentionTtl = duration(this.checkRetention(wanted.workflowExecutionRetentionTtl));
+      if (archival !== undefined) setArchival(config, archival);
       const binaries = { ...config.badBinaries?.binaries };
       if (wanted?.badBinaries !== undefined) {
         const createTime = timestampOf(this.options.runtime.nowMicros());
@@ -177,6 +200,61 @@ export class NamespaceRegistry {
       if (record.info !== undefined) record.info.state = NamespaceState.DEPRECATED;
       return this.put(record, old.version + 1);
     });
+  }
+
+  /**
+   * Gives the namespace up: it is DELETED, has a name that nobody uses, and remembers until all is done that it is to be emptied.
+   * A namespace that is given up already gets the new delay.
+   */
+  giveUp(id: string, delayMicros: number): Promise<NamespaceEntry> {
+    return this.change(async () => {
+      const old = this.byId(id);
+      const record = NamespaceRecord.create(old.record);
+      assert(record.info !== undefined, "a namespace record has info");
+      record.info.state = NamespaceState.DELETED;
+      record.info.name = this.nameOfDeleted(old.view);
+      record.reclaim = { delay: delayMicros, deleteAt: 0 };
+      return this.put(record, old.version + 1);
+    });
+  }
+
+  /** Nothing but the record is left of the namespace: it goes at `deleteAt` (microseconds). */
+  emptied(id: string, deleteAt: number): Promise<NamespaceEntry> {
+    return this.change(async () => {
+      const old = this.byId(id);
+      const record = NamespaceRecord.create(old.record);
+      record.reclaim = { delay: record.reclaim?.delay ?? 0, deleteAt };
+      return this.put(record, old.version + 1);
+    });
+  }
+
+  /** The last of a namespace. Its key is free again only in a process that starts later, when no row can know it. */
+  remove(id: string): Promise<void> {
+    return this.change(async () => {
+      const entry = this.current.entryById(id);
+      if (entry === undefined) return;
+      const batch = new Batch();
+      batch.writeRegistry(REGISTRY_KIND, id, entry.version, { op: "delete" });
+      await this.options.commit(batch);
+      this.current = this.current.without(id);
+      for (const f of [...this.listeners]) f(this.current);
+    });
+  }
+
+  private byId(id: string): NamespaceEntry {
+    const entry = this.current.entryById(id);
+    if (entry === undefined) throw namespaceNotFound(id);
+    return entry;
+  }
+
+  /** As short a part of the id as tells it from others. */
+  private nameOfDeleted({ id, name }: NamespaceView): string {
+    for (let length = 5; length < id.length; length++) {
+      const suffix = `-deleted-${id.slice(0, length)}`;
+      if (name.endsWith(suffix)) return name;
+      if (this.current.byName(`${name}${suffix}`) === undefined) return `${name}${suffix}`;
+    }
+    return `${name}-deleted-${id}`;
   }
 
   /** Adds what is missing; an attribute that exists stays as it is, whatever its type. */
@@ -261,6 +339,20 @@ export class NamespaceRegistry {
     }
   }
 
+  /** State and URI that a request asks for; those of before where the server is not set up to archive. */
+  private async nextArchival(current: Archival, wanted: ArchivalRequest, isNew: boolean): Promise<Archival> {
+    const rules = this.options.archival?.();
+    if (rules === undefined) return current;
+    const next = (of: ArchivalConfig, cluster: ClusterArchival, state: ArchivalState, uri: string): Promise<ArchivalConfig> | ArchivalConfig => {
+      if (!cluster.isConfigured) return of;
+      const asked = isNew && state === ArchivalState.UNSPECIFIED ? cluster.defaultState : state;
+      return nextArchivalConfig(of, { state: asked, uri }, cluster.defaultUri, (u) => rules.validate(u));
+    };
+    const history = await next(current.history, rules.history, wanted.historyArchivalState ?? 0, wanted.historyArchivalUri ?? "");
+    const visibility = await next(current.visibility, rules.visibility, wanted.visibilityArchivalState ?? 0, wanted.visibilityArchivalUri ?? "");
+    return { history, visibility };
+  }
+
   private checkRetention(retention: { seconds?: number; nanos?: number } | undefined): number {
     const micros = durationMicros(retention);
     if (durationProblem(retention) !== undefined || micros < this.options.limits().retentionMin)
@@ -273,8 +365,10 @@ export class NamespaceRegistry {
       info: { id: n.id, name: n.name, state: NamespaceState.REGISTERED, description: n.description, ownerEmail: n.ownerEmail, data: n.data },
       config: {
         workflowExecutionRetentionTtl: duration(n.retention),
-        historyArchivalState: ArchivalState.DISABLED,
-        visibilityArchivalState: ArchivalState.DISABLED,
+        historyArchivalState: n.archival?.history.state ?? ArchivalState.DISABLED,
+        historyArchivalUri: n.archival?.history.uri ?? "",
+        visibilityArchivalState: n.archival?.visibility.state ?? ArchivalState.DISABLED,
+        visibilityArchivalUri: n.archival?.visibility.uri ?? "",
         badBinaries: {},
       },
       createTime: this.options.runtime.nowMicros(),
@@ -309,9 +403,36 @@ interface NewNamespace {
   id: string;
   /** Microseconds. */
   retention: number;
+  archival?: Archival;
   description: string;
   ownerEmail: string;
   data: Record<string, string>;
+}
+
+interface Archival {
+  readonly history: ArchivalConfig;
+  readonly visibility: ArchivalConfig;
+}
+
+interface ArchivalRequest {
+  historyArchivalState?: ArchivalState;
+  historyArchivalUri?: string;
+  visibilityArchivalState?: ArchivalState;
+  visibilityArchivalUri?: string;
+}
+
+function archivalOf(c: NamespaceConfig): Archival {
+  return {
+    history: { state: c.historyArchivalState, uri: c.historyArchivalUri },
+    visibility: { state: c.visibilityArchivalState, uri: c.visibilityArchivalUri },
+  };
+}
+
+function setArchival(c: NamespaceConfig, { history, visibility }: Archival): void {
+  c.historyArchivalState = history.state;
+  c.historyArchivalUri = history.uri;
+  c.visibilityArchivalState = visibility.state;
+  c.visibilityArchivalUri = visibility.uri;
 }
 
 function checkStateChange(from: NamespaceState, to: NamespaceState): void {

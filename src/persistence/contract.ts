@@ -191,6 +191,29 @@ export function storeContract(kind: StoreKind): void {
     expect(await store.listRuns(1, "none", "", 10)).toEqual([]);
   });
 
+  it("the runs of a namespace are listed by workflow id and run id, a page at a time, and no other namespace's", async () => {
+    const store = await open();
+    const all: { workflowId: string; runId: string }[] = [];
+    await write(store, (b) => {
+      let key = 1;
+      for (const [namespaceKey, workflowId, runId] of [
+        [1, "a", "r2"],
+        [1, "a", "r1"],
+        [1, "b/c", "r1"],
+        [1, "é", "r0"],
+        [2, "a", "r9"],
+        [11, "a", "r8"],
+      ] as const)
+        b.insertRun({ namespaceKey, workflowId, runId, key: key++ });
+    });
+    for (let after: (typeof all)[number] | undefined; ; after = all.at(-1)) {
+      const page = await store.listNamespaceRuns(1, after, 2);
+      all.push(...page);
+      if (page.length < 2) break;
+    }
+    expect(all.map((r) => `${r.workflowId} ${r.runId}`)).toEqual(["a r1", "a r2", "b/c r1", "é r0"]);
+  });
+
   it("an execution loads with its live components in order of kind and id, without the keyed ones", async () => {
     const store = await open();
     await write(store, (b) => {

@@ -15,6 +15,11 @@ export interface RunAddress {
   runId: string;
 }
 
+export interface NamespaceRun {
+  workflowId: string;
+  runId: string;
+}
+
 export interface LoadedExecution {
   key: number;
   record: Uint8Array;
@@ -31,6 +36,8 @@ export interface Store {
   findRun(address: RunAddress): Promise<{ key: number; runId: string } | undefined>;
   /** Every run of a workflow id, oldest first; at most `limit`, after `afterRunId`. */
   listRuns(namespaceKey: number, workflowId: string, afterRunId: string, limit: number): Promise<{ key: number; runId: string }[]>;
+  /** Every run of a namespace in order of workflow id and run id, after a position. */
+  listNamespaceRuns(namespaceKey: number, after: NamespaceRun | undefined, limit: number): Promise<NamespaceRun[]>;
   loadExecution(key: number): Promise<LoadedExecution | undefined>;
   loadComponent(key: number, kind: number, id: ComponentId): Promise<Uint8Array | undefined>;
   /** Keyed rows of one kind in id order, after `after`. */

@@ -15,6 +15,7 @@ import type { Services } from "../frontend/services.js";
 import { HistoryEngine } from "../history/history-engine.js";
 import { KEYS_REGISTRY_KIND } from "../history/ids.js";
 import { EngineTaskStarter } from "../history/task-starter.js";
+import { assert } from "../lib/assert.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { uuidV4 } from "../lib/uuid.js";
 import { BuildIds } from "../matching/build-ids.js";
@@ -27,7 +28,13 @@ import { namespaceLimits } from "../namespace/limits.js";
 import { DEFAULT_NAMESPACE, NamespaceRegistry } from "../namespace/registry.js";
 import { Batch } from "../persistence/batch.js";
 import type { Store } from "../persistence/store.js";
+import { historyJson } from "../rpc/history-json.js";
 import { searchAttributeRules, VisibilityManager } from "../visibility/manager.js";
+import { Archiver } from "../worker/archival/archiver.js";
+import { BacklogScavenger } from "../worker/backlog-scavenger.js";
+import { Batcher } from "../worker/batch/batcher.js";
+import { InternalClient } from "../worker/internal-client.js";
+import { NamespaceDeletion } from "../worker/namespace-deletion.js";
 import type { BugReport } from "./bug-report.js";
 import { VERSION } from "./version.js";
 
@@ -62,12 +69,22 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   let engine: HistoryEngine | undefined;
   // Before the engine runs nothing else writes.
   const commit = (batch: Batch) => (engine === undefined ? store.commit(batch) : engine.commitRows((rows) => copyRegistry(batch, rows)));
-  const namespaces = new NamespaceRegistry({
+  const archiver = new Archiver({
+    config: () => config,
+    namespaces: () => namespaces,
+    history: () => {
+      assert(engine !== undefined, "nothing is archived before the engine runs");
+      return engine;
+    },
+    json: historyJson,
+  });
+  const namespaces: NamespaceRegistry = new NamespaceRegistry({
     rows: registry,
     commit,
     runtime,
     limits: () => namespaceLimits(limits),
     isReservedAttribute: rules.isReserved,
+    archival: () => archiver,
   });
   const matchingLimits: MatchingLimits = {
     ...limits,
@@ -96,6 +113,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     dispatcher: matching,
     apply,
     keysRecord: registry.find((r) => r.kind === KEYS_REGISTRY_KIND)?.value,
+    archive: (record) => archiver.archive(record),
     sameBatchTransfers: true,
     onBug: parts.onBug,
     onFatal: parts.onFatal,
@@ -118,6 +136,10 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     }),
   });
   const buildIds = new BuildIds({ rows: registry, commit, now: () => runtime.nowMicros(), limits: () => limits });
+  const client = new InternalClient(() => methods, runtime);
+  const batcher = new Batcher({ runtime, logger, config: () => config, client, namespaces, history: engine });
+  const namespaceDeletion = new NamespaceDeletion({ store, runtime, logger, namespaces, history: engine, matching });
+  const scavenger = new BacklogScavenger({ store, runtime, logger, intervalMs: () => limits.backlogScavengeMs, history: engine, matching });
   const services: Services = {
     history: engine,
     matching,
@@ -126,13 +148,19 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     namespaces,
     visibility,
     searchAttributes: rules,
+    batches: batcher,
+    namespaceDeletion,
+    archival: archiver,
     limits: () => requestLimitsNow,
     runtime,
     logger,
     server: identity,
   };
-  const methods = methodTable(services);
+  const methods: MethodTable = methodTable(services);
   const running = engine;
+  namespaceDeletion.start();
+  batcher.resumeAll(registry);
+  scavenger.start();
   return {
     methods,
     interceptors: [
@@ -141,6 +169,10 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       concurrentCallsLimiter(() => limits.longPollsPerNamespaceMax),
     ],
     drain: () => {
+      namespaceDeletion.stop();
+      batcher.stop();
+      scavenger.stop();
+      archiver.stop();
       matching.drain();
       return running.drain();
     },

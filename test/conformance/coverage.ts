@@ -11,9 +11,11 @@ import type { Recorded } from "./play.js";
 const USUAL = ["OK", "INVALID_ARGUMENT", "NOT_FOUND"];
 /** RPCs whose outcomes are not the usual ones. */
 const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
+  DeleteNamespace: [...USUAL, "FAILED_PRECONDITION"],
   GetClusterInfo: ["OK"],
   GetSearchAttributes: ["OK"],
   GetSystemInfo: ["OK"],
+  ListBatchOperations: ["OK", "NOT_FOUND"],
   ListClusters: ["OK"],
   ListNamespaces: ["OK"],
   ListArchivedWorkflowExecutions: ["INVALID_ARGUMENT", "NOT_FOUND"],
@@ -37,9 +39,11 @@ const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
   QueryWorkflow: [...USUAL, "FAILED_PRECONDITION"],
   RecordWorkerHeartbeat: ["OK", "NOT_FOUND"],
   RegisterNamespace: ["OK", "INVALID_ARGUMENT", "ALREADY_EXISTS"],
+  RemoveRemoteCluster: ["NOT_FOUND", "INTERNAL"],
   RemoveSearchAttributes: ["OK", "INVALID_ARGUMENT"],
   ShutdownWorker: ["OK", "NOT_FOUND"],
   SignalWithStartWorkflowExecution: [...USUAL, "ALREADY_EXISTS"],
+  StartBatchOperation: [...USUAL, "ALREADY_EXISTS"],
   StartWorkflowExecution: [...USUAL, "ALREADY_EXISTS"],
 };
 const EXEMPT: ReadonlySet<string> = new Set([

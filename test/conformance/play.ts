@@ -42,6 +42,8 @@ const SCRIPTS = {
   "task-queues": () => import("./scripts/task-queues.js"),
   "build-ids": () => import("./scripts/build-ids.js"),
   "worker-registry": () => import("./scripts/worker-registry.js"),
+  batches: () => import("./scripts/batches.js"),
+  namespaces: () => import("./scripts/namespaces.js"),
 } satisfies Record<string, () => Promise<ScriptFile>>;
 export const FILES = Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[];
 

@@ -2,17 +2,35 @@
 import type { Group } from "./row.js";
 import { fixed, pages, polls, texts, times } from "./rows/calls.js";
 import { names } from "./rows/names.js";
+import { batches, operations } from "./rows/operations.js";
 import { queues } from "./rows/queues.js";
 import { history, pendings, state, transaction } from "./rows/runs.js";
 import { sizes } from "./rows/sizes.js";
 
-export const GROUPS: readonly Group[] = [sizes, names, history, state, transaction, pendings, times, pages, polls, texts, fixed, queues];
+export const GROUPS: readonly Group[] = [
+  sizes,
+  names,
+  history,
+  state,
+  transaction,
+  pendings,
+  times,
+  pages,
+  polls,
+  texts,
+  fixed,
+  queues,
+  operations,
+  batches,
+];
 
 const UPDATES = "there are no updates yet";
 const NEXUS = "there are no Nexus operations yet";
 const CALLBACKS = "no callback address is configured yet: every callback is refused";
 const VERSIONS = "there are no deployments yet";
-const BATCHES = "there are no batch operations or schedules yet";
+const BATCHES = "on a clock of its own in src/worker/batch/job-run.test.ts";
+const SCHEDULES = "there are no schedules yet";
+const ARCHIVAL = "test/archival";
 const STANDALONE = "there are no standalone activities yet";
 const RATE = "rates are off by default, and not limited yet";
 const MATCHER = "a task queue here has one partition and one matcher: accepted, of no effect";
@@ -90,6 +108,21 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "matching.outstandingTaskAppendsThreshold": MATCHER,
   "matching.backlogWindowTasks": MEMORY,
   "matching.maxTaskQueueIdleTime": MEMORY,
+  "matching.backlogScavengeInterval": "test/namespaces",
+  "frontend.deleteNamespaceNamespaceDeleteDelay": "test/namespaces, by the request's own delay",
+  "system.historyArchivalState": ARCHIVAL,
+  "system.enableReadFromHistoryArchival": ARCHIVAL,
+  "system.visibilityArchivalState": ARCHIVAL,
+  "system.enableReadFromVisibilityArchival": ARCHIVAL,
+  "namespaceDefaults.archival.history.state": ARCHIVAL,
+  "namespaceDefaults.archival.history.URI": ARCHIVAL,
+  "namespaceDefaults.archival.visibility.state": ARCHIVAL,
+  "namespaceDefaults.archival.visibility.URI": ARCHIVAL,
+  "archival.provider.filestore.fileMode": "src/worker/archival/file-store.test.ts",
+  "archival.provider.filestore.dirMode": "src/worker/archival/file-store.test.ts",
+  "archival.provider.s3store.region": ARCHIVAL,
+  "archival.provider.s3store.endpoint": ARCHIVAL,
+  "archival.provider.s3store.s3ForcePathStyle": ARCHIVAL,
   "history.hostLevelCacheMaxSize": MEMORY,
   "history.eventsHostLevelCacheMaxSizeBytes": MEMORY,
   "activity.longPollTimeout": STANDALONE,
@@ -98,11 +131,11 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "matching.maxVersionsInDeployment": VERSIONS,
   "matching.maxTaskQueuesInDeploymentVersion": VERSIONS,
   "matching.maxVersionsInTaskQueue": VERSIONS,
-  "frontend.MaxConcurrentBatchOperationPerNamespace": BATCHES,
+  "frontend.MaxExecutionCountBatchOperationPerNamespace": "accepted; the official server does not read it",
   "worker.batcherRPS": BATCHES,
   "worker.batcherConcurrency": BATCHES,
-  "worker.schedulerNamespaceStartWorkflowRPS": BATCHES,
   "frontend.workflowRulesAPIsEnabled": "a switch, on here: the row of their number needs it",
+  "worker.schedulerNamespaceStartWorkflowRPS": SCHEDULES,
   "system.namespaceMinRetentionGlobal": "there are no global namespaces",
   "frontend.keepAliveMinTime": CONNECTION,
   "frontend.keepAliveTime": CONNECTION,

@@ -223,6 +223,9 @@ export class SimStore implements Store {
   findRun(...a: Parameters<Store["findRun"]>) {
     return this.read(() => this.disk.inner.findRun(...a));
   }
+  listNamespaceRuns(...a: Parameters<Store["listNamespaceRuns"]>) {
+    return this.read(() => this.disk.inner.listNamespaceRuns(...a));
+  }
   listRuns(...a: Parameters<Store["listRuns"]>) {
     return this.read(() => this.disk.inner.listRuns(...a));
   }

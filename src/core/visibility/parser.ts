@@ -42,8 +42,15 @@ const KEYWORDS = new Set(
   "and or not in between is null true false like regexp select from where starts_with order group by asc desc limit".split(" "),
 );
 
+export const MALFORMED_QUERY = "invalid query: malformed SQL query: ";
+
+/** What is wrong, as the official server says it where it does not list: it counts a text before the query that is a byte shorter. */
+export function syntaxProblem(e: Error): string {
+  return e.message.slice(MALFORMED_QUERY.length).replace(/position (\d+)/, (_m, n: string) => `position ${Number(n) - 1}`);
+}
+
 function syntaxError(offset: number, near: string): never {
-  throw invalidArgument(`invalid query: malformed SQL query: syntax error at position ${offset}${near === "" ? "" : ` near '${near}'`}`);
+  throw invalidArgument(`${MALFORMED_QUERY}syntax error at position ${offset}${near === "" ? "" : ` near '${near}'`}`);
 }
 
 /** Where the official server stands after the token that ends there: one behind it, in bytes. */

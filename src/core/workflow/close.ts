@@ -62,6 +62,9 @@ export function closeRun<C extends AttributesCase>(
       childWorkflowOnly: true,
     });
   }
+  // Retention waits for the transfer.
+  if (ctx.env.namespace.isArchiving === true)
+    run.transfer({ kind: TransferKind.ARCHIVE, namespaceId: info.namespaceId, workflowId: info.workflowId, runId: info.runId });
   info.deleteAt = run.now + ctx.env.namespace.retention;
   run.deadline(info.deleteAt);
   return event;

@@ -9,4 +9,6 @@ export enum TransferKind {
   PARENT_CLOSE_CANCEL = 6,
   /** Lets a child whose start is recorded begin. */
   FIRST_TASK = 7,
+  /** Has the closed run archived: no effect on another execution, but carried as reliably. */
+  ARCHIVE = 8,
 }

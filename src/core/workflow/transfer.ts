@@ -28,6 +28,7 @@ export type TransferInput = { address: ExecutionAddress; input: Input } | { resu
 
 /** What to ask of the target; or at once what the source learns, when there is no target to ask. */
 export function transferInput(id: number, record: TransferRecord, directory: NamespaceDirectory): TransferInput {
+  if (record.kind === TransferKind.ARCHIVE) return { result: { kind: "transferDone", transferId: id } };
   const namespace = directory.byId(record.namespaceId);
   if (namespace === undefined) return { result: withoutTarget(id, record) };
   // A workflow does not reach itself from outside.

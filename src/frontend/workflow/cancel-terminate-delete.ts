@@ -7,11 +7,11 @@ import type {
   RequestCancelWorkflowExecutionResponse,
   ResetStickyTaskQueueRequest,
   ResetStickyTaskQueueResponse,
+  TerminateWorkflowExecutionRequest,
   TerminateWorkflowExecutionResponse,
 } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
-import { TerminateWorkflowExecutionRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Handler } from "../../api/call.js";
-import { Code, ServiceError } from "../../api/service-error.js";
+import { deleteRun } from "../../history/delete-run.js";
 import type { Services } from "../services.js";
 import { validateExecution } from "../validation/execution.js";
 import { validateLinks } from "../validation/links.js";
@@ -40,31 +40,11 @@ export const terminateWorkflowExecution =
     return {};
   };
 
-/** An open run is terminated first: whoever waits for it learns how it ended. */
 export const deleteWorkflowExecution =
   (s: Services): Handler<DeleteWorkflowExecutionRequest, DeleteWorkflowExecutionResponse> =>
   async (request) => {
-    const execution = validateExecution(request.workflowExecution);
-    const { namespace } = request;
-    const { workflowId } = execution;
-    const namespaceId = s.namespaces.view(namespace).id;
-    const position = await s.history.submit({ namespaceId, workflowId, runId: execution.runId }, { kind: "historyPosition" });
-    const run = { namespaceId, workflowId, runId: position.runId };
-    if (position.isOpen) {
-      const termination = TerminateWorkflowExecutionRequest.create({
-        namespace,
-        workflowExecution: { workflowId, runId: run.runId },
-        reason: "Delete workflow execution",
-        identity: "history-service",
-      });
-      try {
-        await s.history.submit(run, { kind: "terminate", request: termination, childWorkflowOnly: false, parent: undefined });
-      } catch (e) {
-        // It has ended by itself in the meantime.
-        if (!(e instanceof ServiceError && e.code === Code.NOT_FOUND)) throw e;
-      }
-    }
-    await s.history.submit(run, { kind: "delete" });
+    const { workflowId, runId } = validateExecution(request.workflowExecution);
+    await deleteRun(s.history, s.namespaces.view(request.namespace), workflowId, runId);
     return {};
   };
 

@@ -14,6 +14,7 @@ import type {
   GetWorkflowExecutionHistoryReverseResponse,
 } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Call, Handler } from "../../api/call.js";
+import { Code, ServiceError } from "../../api/service-error.js";
 import { decode, EMPTY_BYTES, encode, type Init } from "../../api/wire.js";
 import type { ExecutionAddress } from "../../core/input.js";
 import type { HistoryPosition } from "../../core/transition.js";
@@ -24,6 +25,7 @@ import { append, decodeHistoryToken, encodeHistoryToken, HISTORY_PAGE_BYTES_MAX,
 /** A long poll answers this long before the caller's deadline. */
 const LONG_POLL_TAIL_MS = 1000;
 const FIRST_EVENT_ID = 1;
+const OPENING_BRACE = 0x7b;
 /** Whatever the settings say (common/primitives). */
 const PAGE_EVENTS_MAX = 256;
 
@@ -31,14 +33,43 @@ export const getWorkflowExecutionHistory =
   (s: Services): Handler<GetWorkflowExecutionHistoryRequest, GetWorkflowExecutionHistoryResponse> =>
   async (request, call) => {
     const execution = validateExecution(request.execution);
-    const token = request.nextPageToken.length === 0 ? undefined : decodeHistoryToken(request.nextPageToken, execution.runId);
-    const namespaceId = s.namespaces.view(request.namespace).id;
-    const address = { namespaceId, workflowId: execution.workflowId, runId: token?.runId ?? execution.runId };
     const pageSize = eventCount(s, request.namespace, request.maximumPageSize);
-    return request.historyEventFilterType === HistoryEventFilterType.CLOSE_EVENT
-      ? closeEvent(s, request, address, call)
-      : allEvents(s, request, address, token, pageSize, call);
+    const mayBeArchived = s.archival.history.isReadEnabled && !request.skipArchival && execution.runId !== "";
+    if (!mayBeArchived) return served(s, request, execution, pageSize, call);
+    // A token of an archive is JSON, which one of ours never is.
+    if (request.nextPageToken[0] === OPENING_BRACE) return archived(s, request, execution, pageSize);
+    try {
+      return await served(s, request, execution, pageSize, call);
+    } catch (e) {
+      if (!(e instanceof ServiceError) || e.code !== Code.NOT_FOUND) throw e;
+      return archived(s, request, execution, pageSize);
+    }
   };
+
+async function archived(
+  s: Services,
+  request: GetWorkflowExecutionHistoryRequest,
+  execution: { workflowId: string; runId: string },
+  pageSize: number,
+): Promise<Init<GetWorkflowExecutionHistoryResponse>> {
+  const entry = s.namespaces.entry(request.namespace);
+  return { ...(await s.archival.readHistory(entry, execution, pageSize, request.nextPageToken)), archived: true };
+}
+
+function served(
+  s: Services,
+  request: GetWorkflowExecutionHistoryRequest,
+  execution: { workflowId: string; runId: string },
+  pageSize: number,
+  call: Call,
+): Promise<Init<GetWorkflowExecutionHistoryResponse>> {
+  const token = request.nextPageToken.length === 0 ? undefined : decodeHistoryToken(request.nextPageToken, execution.runId);
+  const namespaceId = s.namespaces.view(request.namespace).id;
+  const address = { namespaceId, workflowId: execution.workflowId, runId: token?.runId ?? execution.runId };
+  return request.historyEventFilterType === HistoryEventFilterType.CLOSE_EVENT
+    ? closeEvent(s, request, address, call)
+    : allEvents(s, request, address, token, pageSize, call);
+}
 
 async function allEvents(
   s: Services,

@@ -1,6 +1,7 @@
 /** Lists and counts. ListOpen and ListClosed are queries too: they are written as one, as the official server does. */
 
 import type { Timestamp } from "../../../gen/wire/google/protobuf/timestamp.js";
+import { ArchivalState } from "../../../gen/wire/temporal/api/enums/v1/namespace.js";
 import { WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { StartTimeFilter } from "../../../gen/wire/temporal/api/filter/v1/message.js";
 import type {
@@ -22,8 +23,6 @@ import type {
 import type { Handler } from "../../api/call.js";
 import { invalidArgument } from "../../api/service-error.js";
 import type { Services, VisibilityPage } from "../services.js";
-
-const ARCHIVAL_PAGE_SIZE_MAX = 10_000;
 
 /** Names of the closed states in a query. */
 const STATUS_NAMES: Readonly<Record<number, string>> = {
@@ -74,10 +73,17 @@ export const listClosedWorkflowExecutions =
   };
 
 export const listArchivedWorkflowExecutions =
-  (_s: Services): Handler<ListArchivedWorkflowExecutionsRequest, ListArchivedWorkflowExecutionsResponse> =>
+  (s: Services): Handler<ListArchivedWorkflowExecutionsRequest, ListArchivedWorkflowExecutionsResponse> =>
   (r) => {
-    if (r.pageSize > ARCHIVAL_PAGE_SIZE_MAX) throw invalidArgument(`PageSize is larger than allowed ${ARCHIVAL_PAGE_SIZE_MAX}.`);
-    throw invalidArgument("Cluster is not configured for visibility archival.");
+    const max = s.limits(r.namespace).archivedPageSizeMax;
+    if (r.pageSize > max) throw invalidArgument(`PageSize is larger than allowed ${max}.`);
+    const { isConfigured, isReadEnabled } = s.archival.visibility;
+    if (!isConfigured) throw invalidArgument("Cluster is not configured for visibility archival.");
+    if (!isReadEnabled) throw invalidArgument("Cluster is not configured for reading archived visibility records.");
+    const entry = s.namespaces.entry(r.namespace);
+    if (entry.record.config?.visibilityArchivalState !== ArchivalState.ENABLED)
+      throw invalidArgument("Namespace is not configured for visibility archival.");
+    return s.archival.list(entry, r.query, r.pageSize <= 0 ? max : r.pageSize, r.nextPageToken);
   };
 
 /** Every attribute that some query may name: the predefined ones and the custom ones of all namespaces. */

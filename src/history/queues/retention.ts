@@ -38,12 +38,18 @@ interface Tombstone {
   /** Branches of which it shares a part. */
   parents?: number[];
   of?: number;
+  /** Absent in rows of earlier versions. */
+  namespaceKey?: number;
 }
 
 const idOf = (t: Tombstone): string => (t.of === undefined ? String(t.key) : `${t.key}/${t.of}`);
 
 export class Retention {
   private isStopped = false;
+  /** Runs of a namespace that are not wholly deleted yet, by its key. */
+  private readonly remnants = new Map<number, number>();
+  /** Runs that this process has removed. */
+  removedRuns = 0;
 
   constructor(
     private readonly store: Store,
@@ -53,7 +59,24 @@ export class Retention {
   ) {}
 
   start(registry: readonly { kind: string; id: string; value: Uint8Array }[]): void {
-    for (const r of registry) if (r.kind === TOMBSTONE_KIND) this.later(JSON.parse(Buffer.from(r.value).toString()) as Tombstone, SLICE_PAUSE_MS);
+    for (const r of registry) if (r.kind === TOMBSTONE_KIND) this.begin(JSON.parse(Buffer.from(r.value).toString()) as Tombstone);
+  }
+
+  /** How many removed runs of the namespace still have rows. */
+  remnantsOf(namespaceKey: number): number {
+    return this.remnants.get(namespaceKey) ?? 0;
+  }
+
+  private begin(t: Tombstone): void {
+    this.count(t, 1);
+    this.later(t, SLICE_PAUSE_MS);
+  }
+
+  private count({ namespaceKey }: Tombstone, by: number): void {
+    if (namespaceKey === undefined) return;
+    const left = this.remnantsOf(namespaceKey) + by;
+    if (left > 0) this.remnants.set(namespaceKey, left);
+    else this.remnants.delete(namespaceKey);
   }
 
   /** Visibility first, history last: nothing is listed that cannot be read. To be called when the batch is durable: the answer. */
@@ -62,9 +85,18 @@ export class Retention {
     rows.deleteRun({ namespaceKey: run.namespaceKey, workflowId: run.workflowId, runId: run.runId, key: run.key });
     rows.deleteExecution(run.key, run.shard);
     const parents = (run.segments ?? []).map((s) => s.branch);
-    const tombstone: Tombstone = { key: run.key, branch: run.branch, lastEventId: run.lastEventId, ...(parents.length === 0 ? {} : { parents }) };
+    const tombstone: Tombstone = {
+      key: run.key,
+      branch: run.branch,
+      lastEventId: run.lastEventId,
+      namespaceKey: run.namespaceKey,
+      ...(parents.length === 0 ? {} : { parents }),
+    };
     writeTombstone(rows, tombstone);
-    return () => this.later(tombstone, SLICE_PAUSE_MS);
+    return () => {
+      this.removedRuns++;
+      this.begin(tombstone);
+    };
   }
 
   private later(t: Tombstone, delayMs: number): void {
@@ -103,6 +135,7 @@ export class Retention {
     });
     if (!isLast) this.later(next, SLICE_PAUSE_MS);
     else if (parents.length > 0) await this.release(t, parents);
+    else this.count(t, -1);
   }
 
   /** The run shares nothing any more: of runs that have gone before it, what it alone has kept goes too. */
@@ -113,13 +146,14 @@ export class Retention {
       if ((await this.store.loadExecution(branch)) !== undefined) continue;
       const last = (await this.store.readHistory(branch, 1, Number.MAX_SAFE_INTEGER, true, 1))[0];
       // Rows are found by their first event; the end of the last one is its own affair.
-      if (last !== undefined) orphans.push({ key: branch, branch, lastEventId: last.firstEventId, of: t.key });
+      if (last !== undefined) orphans.push({ ...t, parents: [], key: branch, branch, lastEventId: last.firstEventId, of: t.key });
     }
     await this.withBatch((rows) => {
       for (const o of orphans) writeTombstone(rows, o);
       end(rows, t);
     });
-    for (const o of orphans) this.later(o, SLICE_PAUSE_MS);
+    for (const o of orphans) this.begin(o);
+    this.count(t, -1);
   }
 
   stop(): void {

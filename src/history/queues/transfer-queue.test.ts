@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { TransferRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { encode } from "../../api/wire.js";
 import { Kind } from "../../core/workflow/mutable-state.js";
+import { TransferKind } from "../../core/workflow/transfer-kind.js";
 import { Batch } from "../../persistence/batch.js";
 import { MemoryStore } from "../../persistence/memory/store.js";
 import { FakeRuntime, silent } from "../fake-engine.js";
@@ -99,4 +100,23 @@ it("starts nothing after its end", async () => {
   q.add(1, TransferRecord.create({}));
   await t.runtime.settle();
   expect(t.ran).toEqual([]);
+});
+
+it("does not let archives that hang hold up the others, neither new ones nor an earlier process's", async () => {
+  const t = new FakeTransfers();
+  const batch = new Batch();
+  const archive = { kind: TransferKind.ARCHIVE };
+  for (const id of numbers(3_000))
+    batch.writeComponent(0, Kind.TRANSFER, id, { op: "insert", value: encode(TransferRecord, { rowId: id, ...archive }) });
+  await t.store.commit(batch);
+  await t.write([3_001]);
+  t.outcome = (id) => (id <= 3_000 || id === 10_000 ? new Promise(() => undefined) : Promise.resolve("done"));
+  const q = t.queue(10_000);
+  await q.start();
+  await t.runtime.settle();
+  q.add(10_000, TransferRecord.create(archive));
+  q.add(10_001, TransferRecord.create());
+  await t.runtime.settle();
+  expect(t.ran.filter((id) => id <= 3_000 || id === 10_000).length).toBe(16);
+  expect(t.ran).toEqual(expect.arrayContaining([3_001, 10_001]));
 });

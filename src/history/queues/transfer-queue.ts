@@ -6,10 +6,15 @@
 import { TransferRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { decode } from "../../api/wire.js";
 import { Kind } from "../../core/workflow/mutable-state.js";
+import { TransferKind } from "../../core/workflow/transfer-kind.js";
 import type { Logger, Runtime } from "../../lib/runtime.js";
 import type { Store } from "../../persistence/store.js";
 
 const CONCURRENCY = 256;
+/** Of tasks that leave the process: an archive that does not answer is not to hold up the others. */
+const SLOW_CONCURRENCY = 16;
+/** Rows behind this many archives of an earlier process wait for them. */
+const SLOW_WAITING_MAX = 20_000;
 const WINDOW = 1_000;
 const BACKOFF_MS_MIN = 1_000;
 const BACKOFF_MS_MAX = 300_000;
@@ -33,9 +38,13 @@ export interface TransferQueueOptions {
   readonly save: (id: number, record: TransferRecord) => void;
 }
 
+const isSlow = (task: Task): boolean => task.record.kind === TransferKind.ARCHIVE;
+
 export class TransferQueue {
   private readonly waiting: Task[] = [];
+  private readonly waitingSlow: Task[] = [];
   private running = 0;
+  private runningSlow = 0;
   private resting = 0;
   private isStopped = false;
   /** Last row of an earlier process that was read; undefined when all were. */
@@ -50,12 +59,16 @@ export class TransferQueue {
 
   /** A row that has become durable. */
   add(id: number, record: TransferRecord): void {
-    this.waiting.push({ id, record });
+    this.line({ id, record });
     this.pump();
   }
 
   get pending(): number {
-    return this.waiting.length + this.running + this.resting;
+    return this.waiting.length + this.waitingSlow.length + this.running + this.runningSlow + this.resting;
+  }
+
+  private line(task: Task): void {
+    (isSlow(task) ? this.waitingSlow : this.waiting).push(task);
   }
 
   private async readOn(): Promise<void> {
@@ -78,7 +91,17 @@ export class TransferQueue {
   private schedule(task: Task): void {
     const delayMs = Math.min(Math.ceil((task.record.nextTime - this.o.runtime.nowMicros()) / 1000), BACKOFF_MS_MAX);
     if (delayMs > 0) this.rest(task, delayMs);
-    else this.waiting.push(task);
+    else this.line(task);
+  }
+
+  private run(task: Task): void {
+    this.o.run(task.id, task.record).then(
+      (outcome) => this.ended(task, outcome),
+      (e: unknown) => {
+        this.o.logger.warn({ err: e, transfer: task.id }, "transfer task failed");
+        this.ended(task, { retry: e instanceof Error ? e.message : String(e) });
+      },
+    );
   }
 
   private pump(): void {
@@ -86,15 +109,15 @@ export class TransferQueue {
       const task = this.waiting.shift();
       if (task === undefined) break;
       this.running++;
-      this.o.run(task.id, task.record).then(
-        (outcome) => this.ended(task, outcome),
-        (e: unknown) => {
-          this.o.logger.warn({ err: e, transfer: task.id }, "transfer task failed");
-          this.ended(task, { retry: e instanceof Error ? e.message : String(e) });
-        },
-      );
+      this.run(task);
     }
-    if (this.resumeAfter === undefined || this.waiting.length >= WINDOW / 2) return;
+    while (!this.isStopped && this.runningSlow < SLOW_CONCURRENCY) {
+      const task = this.waitingSlow.shift();
+      if (task === undefined) break;
+      this.runningSlow++;
+      this.run(task);
+    }
+    if (this.resumeAfter === undefined || this.waiting.length >= WINDOW / 2 || this.waitingSlow.length >= SLOW_WAITING_MAX) return;
     this.readOn().catch((e: unknown) => {
       this.o.logger.warn({ err: e }, "transfer tasks cannot be read");
       this.o.runtime.setTimer(BACKOFF_MS_MIN, () => this.pump());
@@ -102,7 +125,8 @@ export class TransferQueue {
   }
 
   private ended(task: Task, outcome: TransferOutcome): void {
-    this.running--;
+    if (isSlow(task)) this.runningSlow--;
+    else this.running--;
     if (outcome !== "done" && !this.isStopped) {
       const { attempt } = task.record;
       const delayMs = Math.min(BACKOFF_MS_MIN * 2 ** Math.min(attempt, 20), BACKOFF_MS_MAX);
@@ -122,7 +146,7 @@ export class TransferQueue {
     this.resting++;
     this.o.runtime.setTimer(delayMs, () => {
       this.resting--;
-      this.waiting.push(task);
+      this.line(task);
       this.pump();
     });
   }

@@ -3,7 +3,7 @@
  * settles, and `crash` gives the store that a new process would find: whole batches, never parts of one.
  */
 import type { BacklogKey, Batch, ComponentId } from "../batch.js";
-import { type HistoryBatch, KEYED_KIND_MIN, type LoadedExecution, type RunAddress, type Store, StoreFailure } from "../store.js";
+import { type HistoryBatch, KEYED_KIND_MIN, type LoadedExecution, type NamespaceRun, type RunAddress, type Store, StoreFailure } from "../store.js";
 import type { VisibilityReader } from "../visibility.js";
 import { MemoryVisibility } from "./visibility.js";
 
@@ -44,6 +44,9 @@ const compareIds = (a: ComponentId, b: ComponentId): number => {
 };
 const compareDue = (a: { due: number; key: number }, b: { due: number; key: number }): number => a.due - b.due || a.key - b.key;
 const compareBacklog = (a: BacklogKey, b: BacklogKey): number => a.priority - b.priority || a.pass - b.pass || a.id - b.id;
+
+const compareText = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
+const compareRuns = (a: NamespaceRun, b: NamespaceRun): number => compareText(a.workflowId, b.workflowId) || compareText(a.runId, b.runId);
 
 /** First index whose item is not before `item`. */
 function lowerBound<T>(list: readonly T[], item: T, compare: (a: T, b: T) => number): number {
@@ -100,6 +103,16 @@ export class MemoryStore implements Store {
       .sort((a, b) => (a[0] < b[0] ? -1 : 1))
       .slice(0, limit)
       .map(([runId, key]) => ({ key, runId }));
+  }
+
+  async listNamespaceRuns(namespaceKey: number, after: NamespaceRun | undefined, limit: number): Promise<NamespaceRun[]> {
+    const prefix = `${namespaceKey}/`;
+    return [...this.tables.runs]
+      .filter(([id]) => id.startsWith(prefix))
+      .flatMap(([id, runs]) => [...runs.keys()].map((runId) => ({ workflowId: id.slice(prefix.length), runId })))
+      .filter((r) => after === undefined || compareRuns(r, after) > 0)
+      .sort(compareRuns)
+      .slice(0, limit);
   }
 
   async loadExecution(key: number): Promise<LoadedExecution | undefined> {

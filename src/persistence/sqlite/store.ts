@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import type Database from "better-sqlite3";
 import type { Logger } from "../../lib/runtime.js";
 import type { BacklogKey, Batch, ComponentId } from "../batch.js";
-import { type HistoryBatch, KEYED_KIND_MIN, type LoadedExecution, type RunAddress, type Store, StoreFailure } from "../store.js";
+import { type HistoryBatch, KEYED_KIND_MIN, type LoadedExecution, type NamespaceRun, type RunAddress, type Store, StoreFailure } from "../store.js";
 import type { VisibilityReader } from "../visibility.js";
 import { type Durability, openConnection } from "./connection.js";
 import { ReaderThread } from "./reader-thread.js";
@@ -102,6 +102,10 @@ export class SqliteStore implements Store {
 
   async listRuns(namespaceKey: number, workflowId: string, afterRunId: string, limit: number): Promise<{ key: number; runId: string }[]> {
     return this.r.listRuns.all(namespaceKey, workflowId, afterRunId, limit) as { key: number; runId: string }[];
+  }
+
+  async listNamespaceRuns(namespaceKey: number, after: NamespaceRun | undefined, limit: number): Promise<NamespaceRun[]> {
+    return this.r.namespaceRuns.all(namespaceKey, after?.workflowId ?? "", after?.runId ?? "", limit) as NamespaceRun[];
   }
 
   async loadExecution(key: number): Promise<LoadedExecution | undefined> {
@@ -284,6 +288,9 @@ function readStatements(db: Database.Database) {
   return {
     currentRun: db.prepare("SELECT key, run_id AS runId FROM run WHERE namespace = ? AND workflow_id = ? ORDER BY run_id DESC LIMIT 1"),
     run: db.prepare("SELECT key, run_id AS runId FROM run WHERE namespace = ? AND workflow_id = ? AND run_id = ?"),
+    namespaceRuns: db.prepare(
+      "SELECT workflow_id AS workflowId, run_id AS runId FROM run WHERE namespace = ? AND (workflow_id, run_id) > (?, ?) ORDER BY workflow_id, run_id LIMIT ?",
+    ),
     listRuns: db.prepare("SELECT key, run_id AS runId FROM run WHERE namespace = ? AND workflow_id = ? AND run_id > ? ORDER BY run_id LIMIT ?"),
     execution: db.prepare("SELECT record FROM execution WHERE key = ?"),
     live: db.prepare("SELECT kind, id, record AS value FROM component WHERE key = ? AND kind < ? ORDER BY kind, id"),

@@ -1,0 +1,189 @@
+/**
+ * Deleting leaves nothing: of a run when its retention is over, of a namespace that is deleted, also when the server is killed in the
+ * middle of it. Every table of the file is looked into.
+ */
+import { join } from "node:path";
+import { afterEach, expect, it } from "vitest";
+import { Payload } from "../../gen/wire/temporal/api/common/v1/message.js";
+import { encode } from "../../src/api/wire.js";
+import { GrpcSubject } from "../conformance/grpc-subject.js";
+import { command as c, payloads, Session, seconds } from "../conformance/session.js";
+import { type FileTables, readTables } from "../harness/file-tables.js";
+import { type ServerProcess, startServer, temporaryDirectory } from "../harness/server-process.js";
+
+const json = (value: unknown) => encode(Payload, { metadata: { encoding: Buffer.from("json/plain") }, data: Buffer.from(JSON.stringify(value)) });
+
+let open: { server: ServerProcess; subject: GrpcSubject } | undefined;
+const start = async (file: string, args: readonly string[] = []): Promise<Session> => {
+  const server = await startServer(["--db-filename", file, ...args]);
+  open = { server, subject: new GrpcSubject(server.address) };
+  return new Session(open.subject);
+};
+const stop = async (signal: NodeJS.Signals = "SIGTERM"): Promise<void> => {
+  const { server, subject } = open as NonNullable<typeof open>;
+  open = undefined;
+  subject.close();
+  const exited = new Promise((resolve) => server.child.once("exit", resolve));
+  server.child.kill(signal);
+  await exited;
+};
+afterEach(async () => {
+  if (open !== undefined) await stop("SIGKILL");
+});
+
+const isMissing = (f: () => Promise<unknown>) => () =>
+  f().then(
+    () => false,
+    () => true,
+  );
+
+/** A namespace with an attribute, and one workflow in it that stays. */
+async function register(s: Session, namespace: string, retention = seconds(86_400)): Promise<string> {
+  await s.call("RegisterNamespace", { namespace, workflowExecutionRetentionPeriod: retention });
+  await s.call("AddSearchAttributes", { namespace, searchAttributes: { Colour: 2, Amount: 3, Story: 1, Tags: 7 } });
+  return (await s.call("DescribeNamespace", { namespace })).namespaceInfo?.id ?? "";
+}
+
+const OF_EACH_KIND = {
+  memo: { fields: { note: json("a memo") } },
+  searchAttributes: { indexedFields: { Colour: json("red"), Amount: json(42), Story: json("once upon a time"), Tags: json(["a", "b"]) } },
+};
+
+/** A workflow with something of everything that has rows of its own; its workflow id begins with the name. Answers its run ids. */
+async function eventful(s: Session, namespace: string, name: string): Promise<string[]> {
+  const queue = `${name}-queue`;
+  const task = async () => s.call("PollWorkflowTaskQueue", { namespace, taskQueue: { name: queue, kind: 1 }, identity: "worker" }, 20_000);
+  const answer = async (commands: object[]) => {
+    const { taskToken } = await task();
+    await s.call("RespondWorkflowTaskCompleted", { namespace, taskToken, identity: "worker", commands });
+  };
+  const workflow = {
+    namespace,
+    workflowId: name,
+    workflowType: { name: "T" },
+    taskQueue: { name: queue },
+    requestId: `${name}-request`,
+    ...OF_EACH_KIND,
+  };
+  const { runId } = await s.call("StartWorkflowExecution", workflow);
+  await s.call("SignalWorkflowExecution", {
+    namespace,
+    workflowExecution: { workflowId: name },
+    signalName: "x",
+    requestId: `${name}-signal`,
+    input: payloads("in"),
+  });
+  await answer([
+    c.activity(s, "a", { taskQueue: { name: queue } }),
+    c.timer("t", 3600),
+    c.child(`${name}-child`, { taskQueue: { name: `${name}-nobody` }, parentClosePolicy: 1 }),
+    c.signalExternal(`${name}-stranger`),
+  ]);
+  return [runId];
+}
+
+const without = (counts: FileTables["counts"], ...names: string[]) =>
+  Object.fromEntries(Object.entries(counts).filter(([name]) => !names.includes(name)));
+
+it("a namespace is deleted with every row that it had, by the next process if the one that began is killed", async () => {
+  const file = join(temporaryDirectory(), "deleted.db");
+  let s = await start(file);
+  await register(s, "keep");
+  await eventful(s, "keep", "kept");
+  await stop();
+  const before = readTables(file);
+
+  s = await start(file);
+  const id = await register(s, "gone");
+  await eventful(s, "gone", "gone-eventful");
+  await Promise.all(
+    Array.from({ length: 300 }, (_, i) =>
+      s.call("StartWorkflowExecution", {
+        namespace: "gone",
+        workflowId: `gone-${i}`,
+        workflowType: { name: "T" },
+        taskQueue: { name: `gone-queue-${i % 3}` },
+        ...OF_EACH_KIND,
+      }),
+    ),
+  );
+  await s.call("TerminateWorkflowExecution", { namespace: "gone", workflowExecution: { workflowId: "gone-0" }, reason: "r" });
+  await s.call("StartBatchOperation", {
+    namespace: "gone",
+    jobId: "gone-job",
+    reason: "r",
+    visibilityQuery: "WorkflowType = 'T'",
+    maxOperationsPerSecond: 1,
+    operation: { case: "signalOperation", value: { signal: "x" } },
+  });
+  const { deletedNamespace } = await s.call("DeleteNamespace", { namespace: "gone" });
+  expect(deletedNamespace).toBe(`gone-deleted-${id.slice(0, 5)}`);
+  await stop("SIGKILL");
+  expect(readTables(file).counts["run"]).toBeGreaterThan(before.counts["run"] as number);
+
+  s = await start(file);
+  await s.until(
+    "the namespace is gone",
+    isMissing(() => s.call("DescribeNamespace", { namespace: "", id })),
+  );
+  await stop();
+  const after = readTables(file);
+  expect(after.holding([id, "gone"])).toEqual([]);
+  expect(after.counts).toEqual(before.counts);
+});
+
+it("an emptied namespace stays for its delay, over a restart, and keeps nothing but its record", async () => {
+  const file = join(temporaryDirectory(), "delayed.db");
+  let s = await start(file, ["--dynamic-config-value", 'worker.protectedNamespaces=["default"]']);
+  const id = await register(s, "gone");
+  await eventful(s, "gone", "gone-eventful");
+  await s.refused("DeleteNamespace", { namespace: "default" });
+  expect(s.log).toEqual([
+    { what: expect.anything(), value: expect.objectContaining({ code: 9, message: "namespace default is protected from deletion" }) },
+  ]);
+  await s.call("DeleteNamespace", { namespace: "gone", namespaceDeleteDelay: seconds(3600) });
+  await s.until(
+    "it is empty",
+    isMissing(() => s.call("DescribeWorkflowExecution", { namespace: `gone-deleted-${id.slice(0, 5)}`, execution: { workflowId: "gone-eventful" } })),
+  );
+  await stop();
+  s = await start(file);
+  expect((await s.call("DescribeNamespace", { namespace: "", id })).namespaceInfo?.state).toBe(3);
+  // The delay is replaced by none.
+  await s.call("DeleteNamespace", { namespace: "", namespaceId: id, namespaceDeleteDelay: seconds(0) });
+  await s.until(
+    "the namespace is gone",
+    isMissing(() => s.call("DescribeNamespace", { namespace: "", id })),
+  );
+  await stop();
+  expect(readTables(file).holding([id, "gone-eventful"])).toEqual([]);
+});
+
+it("a run whose retention is over leaves no row in any table", async () => {
+  const file = join(temporaryDirectory(), "retained.db");
+  const settings = [
+    "--dynamic-config-value",
+    'system.namespaceMinRetentionLocal="1s"',
+    "--dynamic-config-value",
+    'matching.backlogScavengeInterval="50ms"',
+  ];
+  let s = await start(file, settings);
+  await register(s, "short", seconds(1));
+  await stop();
+  const before = readTables(file);
+  s = await start(file, settings);
+  const [runId = ""] = await eventful(s, "short", "passing");
+  await s.call("TerminateWorkflowExecution", { namespace: "short", workflowExecution: { workflowId: "passing" }, reason: "r" });
+  for (const workflowId of ["passing", "passing-child"])
+    await s.until(
+      `${workflowId} is gone`,
+      isMissing(() => s.call("DescribeWorkflowExecution", { namespace: "short", execution: { workflowId } })),
+    );
+  // Request ids, history and stored tasks go after what the run is found by. A file in WAL mode can be read beside its server.
+  await s.until("nothing is left of it", async () => readTables(file).holding([runId]).length === 0);
+  await stop();
+  const after = readTables(file);
+  // Of its task queues the names are kept.
+  expect(after.holding([runId, "passing", "a memo"])).toEqual(["registry"]);
+  expect(without(after.counts, "registry")).toEqual(without(before.counts, "registry"));
+});
