@@ -86,6 +86,19 @@ describe("gRPC", () => {
       expect(reply(await answer).workflowId).toBe("split");
     });
 
+    it("that is left open is not waited for when the answer does not depend on it", async () => {
+      for (const request of [
+        { path: "/foo.Bar/Baz" },
+        { path: "/a" },
+        { headers: { "grpc-timeout": "x" } },
+        { headers: { "content-type": "application/grpcx" } },
+      ]) {
+        const { status, reset } = await client.call({ ...request, chunks: [Buffer.from([0])], end: false });
+        expect(status).toBeGreaterThan(0);
+        expect(reset).toBe(0);
+      }
+    });
+
     it("may come in frames of any sizes, the smallest and the largest mixed", async () => {
       const text = Array.from({ length: 30_000 }, (_, i) => i.toString(36)).join("");
       const bytes = frame(message(text));

@@ -7,7 +7,9 @@
  * - What one turn of the loop writes goes out in one write; bodies that wait for the peer's window are not copied.
  * - A peer that breaks the protocol loses the stream, or with it the connection, by the codes of the RFC. It never gets the process
  *   to throw, nor to keep more of it than the bounds below.
- * - A peer that does not read gets no more than the socket takes: nothing is written while the socket asks to wait.
+ * - A peer that does not read gets no more than the socket takes: no body is written while the socket asks to wait, and when headers
+ *   alone have piled up the peer is not read from either.
+ * - No frame costs more than it brings about: what walks through all streams is rationed, and a stream that cannot send is not asked.
  */
 import type { Duplex } from "node:stream";
 import type { Runtime } from "../../lib/runtime.js";
