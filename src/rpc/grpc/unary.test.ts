@@ -87,12 +87,13 @@ describe("gRPC", () => {
     });
 
     it("that is left open is not waited for when the answer does not depend on it", async () => {
-      for (const request of [
+      const requests: Request[] = [
         { path: "/foo.Bar/Baz" },
         { path: "/a" },
         { headers: { "grpc-timeout": "x" } },
         { headers: { "content-type": "application/grpcx" } },
-      ]) {
+      ];
+      for (const request of requests) {
         const { status, reset } = await client.call({ ...request, chunks: [Buffer.from([0])], end: false });
         expect(status).toBeGreaterThan(0);
         expect(reset).toBe(0);

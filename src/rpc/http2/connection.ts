@@ -237,8 +237,9 @@ export class Connection {
       const left = chunk.length - at;
       if (left === 0) return;
       if (left < FRAME_HEADER_BYTES) return this.keep(chunk, at, FRAME_HEADER_BYTES);
-      const end = at + FRAME_HEADER_BYTES + chunk.readUIntBE(at, 3);
-      if (end - at > FRAME_HEADER_BYTES + FRAME_BYTES_DEFAULT) return this.fail(ErrorCode.FRAME_SIZE_ERROR, "frame is too large");
+      const length = ((chunk[at] as number) << 16) | ((chunk[at + 1] as number) << 8) | (chunk[at + 2] as number);
+      const end = at + FRAME_HEADER_BYTES + length;
+      if (length > FRAME_BYTES_DEFAULT) return this.fail(ErrorCode.FRAME_SIZE_ERROR, "frame is too large");
       if (end > chunk.length) return this.keep(chunk, at, end - at);
       this.take(chunk, at, end);
       if (this.isDead) return;
