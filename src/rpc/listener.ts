@@ -99,6 +99,7 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
     const connection: Connection = new Connection(socket, {
       runtime: o.runtime,
       onError: (text) => o.logger.debug({ peer: connection.peer }, `connection ended: ${text}`),
+      onBug: (err) => o.logger.error({ err, peer: connection.peer }, "connection ended by a bug"),
       onStream: (stream) => {
         begin();
         return serve(outbox, tunnel, stream);

@@ -86,6 +86,28 @@ describe("gRPC", () => {
       expect(reply(await answer).workflowId).toBe("split");
     });
 
+    it("that is left open is not waited for when the answer does not depend on it", async () => {
+      const requests: Request[] = [
+        { path: "/foo.Bar/Baz" },
+        { path: "/a" },
+        { headers: { "grpc-timeout": "x" } },
+        { headers: { "content-type": "application/grpcx" } },
+      ];
+      for (const request of requests) {
+        const { status, reset } = await client.call({ ...request, chunks: [Buffer.from([0])], end: false });
+        expect(status).toBeGreaterThan(0);
+        expect(reset).toBe(0);
+      }
+    });
+
+    it("may come in frames of any sizes, the smallest and the largest mixed", async () => {
+      const text = Array.from({ length: 30_000 }, (_, i) => i.toString(36)).join("");
+      const bytes = frame(message(text));
+      const chunks: Buffer[] = [];
+      for (let at = 0, size = 1; at < bytes.length; at += size, size = (size * 7) % 9_001) chunks.push(bytes.subarray(at, at + size));
+      expect(reply(await client.call({ chunks })).workflowId).toBe(text);
+    });
+
     it("may be of the size of the limit, both ways, over many frames", async () => {
       const text = "x".repeat(4 * MIB - 5);
       const answer = await client.call({ chunks: [frame(message(text))] });

@@ -11,7 +11,6 @@ import type { Call, Method, MethodTable } from "../../api/call.js";
 import { Code, deadlineExceeded, internal, ServiceError } from "../../api/service-error.js";
 import { decode, encode, WireError } from "../../api/wire.js";
 import type { Logger, Runtime } from "../../lib/runtime.js";
-import { ErrorCode } from "../http2/frames.js";
 import { encodeHeaders } from "../http2/hpack.js";
 import type { Stream, StreamHandler } from "../http2/stream.js";
 import type { Chain } from "../interceptor/chain.js";
@@ -36,6 +35,11 @@ const GZIP_BYTES_MIN = 8 * 1024;
 const GZIP_RATIO_MAX = 0.9;
 const GZIP_LEVEL = 1;
 const FRAME = 5;
+/** Of a request that comes in parts. */
+const SMALL_PART_BYTES = 4 * 1024;
+const TAIL_BYTES_MIN = 64;
+const TAIL_BYTES_MAX = 16 * 1024;
+const NO_BYTES: Buffer = Buffer.alloc(0);
 const CONTENT_TYPE = "application/grpc";
 
 /** `outbox`: that of the stream's connection. */
@@ -73,6 +77,7 @@ function unknownMethod(methods: MethodTable, path: string): ServiceError {
 function failTrailersOnly(stream: Stream, error: ServiceError, httpStatus = 200): StreamHandler {
   const trailers = errorTrailers(error, () => headerBytesMax(stream));
   stream.respond(encodeHeaders({ ":status": httpStatus, "content-type": CONTENT_TYPE, ...trailers }), true);
+  stream.refuseRest();
   return FORGET;
 }
 
@@ -100,10 +105,12 @@ class UnaryCall implements Call, StreamHandler {
   cancelled = false;
   readonly deadlineMs: number | undefined;
   private parts: Buffer[] = [];
+  /** The last of them while it grows. */
+  private tail: Buffer = NO_BYTES;
+  private tailBytes = 0;
   private received = 0;
   /** Of the frame; 0 until its prefix is there. */
   private frameBytes = 0;
-  private isRequestEnded = false;
   private isAnswered = false;
   /** What the outbox counts for this call. */
   private replyBytes = 0;
@@ -181,16 +188,36 @@ class UnaryCall implements Call, StreamHandler {
   data(chunk: Buffer): void {
     // What follows the message is read and forgotten, as by the official server.
     if (this.isAnswered || (this.frameBytes > 0 && this.received >= this.frameBytes)) return;
+    const isWhole = this.received === 0 && chunk.length >= FRAME && chunk.length >= FRAME + chunk.readUInt32BE(1);
     this.received += chunk.length;
-    this.parts.push(chunk);
+    if (isWhole) this.parts.push(chunk);
+    else this.keep(chunk);
     if (this.frameBytes > 0 || this.received < FRAME) return;
-    const head = this.parts.length === 1 ? chunk : Buffer.concat(this.parts);
-    this.parts = [head];
-    const size = head.readUInt32BE(1);
+    const size = this.assembled().readUInt32BE(1);
     if (size > this.o.receiveBytesMax) {
       const text = `grpc: received message larger than max (${size} vs. ${this.o.receiveBytesMax})`;
       this.fail(new ServiceError(Code.RESOURCE_EXHAUSTED, text));
     } else this.frameBytes = FRAME + size;
+  }
+
+  /** Small parts are copied together: alone each costs a hundred bytes, and keeps in memory all that it came with. */
+  private keep(chunk: Buffer): void {
+    if (chunk.length > SMALL_PART_BYTES) {
+      this.sealTail();
+      this.parts.push(chunk);
+      return;
+    }
+    if (this.tail.length - this.tailBytes < chunk.length) {
+      this.sealTail();
+      this.tail = Buffer.allocUnsafe(Math.max(chunk.length, Math.min(TAIL_BYTES_MAX, Math.max(TAIL_BYTES_MIN, this.received))));
+    }
+    this.tailBytes += chunk.copy(this.tail, this.tailBytes);
+  }
+
+  private sealTail(): void {
+    if (this.tailBytes > 0) this.parts.push(this.tail.subarray(0, this.tailBytes));
+    this.tail = NO_BYTES;
+    this.tailBytes = 0;
   }
 
   drained(): void {
@@ -198,7 +225,6 @@ class UnaryCall implements Call, StreamHandler {
   }
 
   end(): void {
-    this.isRequestEnded = true;
     if (this.isAnswered) return;
     if (this.frameBytes === 0 || this.received < this.frameBytes) {
       this.fail(new ServiceError(Code.UNKNOWN, this.frameBytes === 0 ? "EOF" : "unexpected EOF"));
@@ -219,9 +245,16 @@ class UnaryCall implements Call, StreamHandler {
     else this.leaveOutbox = this.outbox.whenRoom(this.method.longPoll, () => this.run(request));
   }
 
+  /** All that has come, in one piece. */
+  private assembled(): Buffer {
+    this.sealTail();
+    if (this.parts.length > 1) this.parts = [Buffer.concat(this.parts)];
+    return this.parts[0] as Buffer;
+  }
+
   /** @throws ServiceError */
   private message(): Buffer {
-    const frame = this.parts.length === 1 ? (this.parts[0] as Buffer) : Buffer.concat(this.parts);
+    const frame = this.assembled();
     this.parts = [];
     const body = frame.subarray(FRAME, this.frameBytes);
     const flag = frame[0] as number;
@@ -290,9 +323,9 @@ class UnaryCall implements Call, StreamHandler {
     this.isAnswered = true;
     this.stopDeadline?.();
     this.parts = [];
+    this.tail = NO_BYTES;
+    this.tailBytes = 0;
     failTrailersOnly(this.stream, error);
-    // The rest of the request is not wanted: without this the stream stays open for as long as the peer likes.
-    if (!this.isRequestEnded) this.stream.reset(ErrorCode.NO_ERROR);
   }
 
   /** The message codec threw something of its own: the process goes on, this call does not. */

@@ -7,10 +7,14 @@
  * - What one turn of the loop writes goes out in one write; bodies that wait for the peer's window are not copied.
  * - A peer that breaks the protocol loses the stream, or with it the connection, by the codes of the RFC. It never gets the process
  *   to throw, nor to keep more of it than the bounds below.
- * - A peer that does not read gets no more than the socket takes: nothing is written while the socket asks to wait.
+ * - A peer that does not read gets no more than the socket takes: no body is written while the socket asks to wait, and when headers
+ *   alone have piled up the peer is not read from either.
+ * - No frame costs more than it brings about: what walks through all streams is rationed, and a stream that cannot send is not asked.
  */
 import type { Duplex } from "node:stream";
 import type { Runtime } from "../../lib/runtime.js";
+import { Budget } from "./budget.js";
+import { ClosedStreams } from "./closed-streams.js";
 import {
   ACK,
   END_HEADERS,
@@ -30,7 +34,9 @@ import {
   writeFrameHeader,
 } from "./frames.js";
 import { encodeHeaders, type Header, Headers, HpackDecoder, HpackError } from "./hpack.js";
+import { areTrailers, checkRequest } from "./request-headers.js";
 import { Stream, type StreamHandler } from "./stream.js";
+import { StreamQueue } from "./stream-queue.js";
 
 export interface ConnectionOptions {
   /** A request has begun. The result is told what comes of it. */
@@ -39,6 +45,8 @@ export interface ConnectionOptions {
   readonly onStreamClosed: () => void;
   /** Why a peer was thrown off. */
   readonly onError: (text: string) => void;
+  /** Something of ours has thrown: the connection ends, the process goes on. */
+  readonly onBug: (thrown: unknown) => void;
   readonly runtime: Pick<Runtime, "nowMicros" | "setTimer">;
 }
 
@@ -53,12 +61,20 @@ const OUT_BYTES = 16 * 1024;
 const COPY_BYTES_MAX = 4096;
 /** Of what one turn hands to the socket. */
 const TURN_BYTES_MAX = MIB;
-/** Resets that a peer may send at once, and a second: a stream begun and given up costs us more than it. */
+/** Of one DATA frame, however large the peer takes them: streams take turns. */
+const DATA_BYTES_MAX = 64 * 1024;
+/** Nothing is read while more than this waits for the peer: what it asks for is answered whether it reads or not. */
+const UNREAD_BYTES_MAX = 4 * MIB;
+/** A peer that has more to say in one block fills its frames. */
+const CONTINUATIONS_MAX = 256;
+/** Streams that a peer may give up, or have us give up by its faults, at once and a second: begun in vain they cost us more than it. */
 const RESETS_MAX = 10_000;
 const RESETS_A_SECOND = 1_000;
+/** Each is a walk through all streams. */
+const SETTINGS_MAX = 100;
+const SETTINGS_A_SECOND = 10;
 /** Answers to settings, pings and bad frames that a peer which does not read may have outstanding. */
 const CONTROL_FRAMES_MAX = 10_000;
-const FORBIDDEN_HEADERS: ReadonlySet<string> = new Set(["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"]);
 const TOO_LARGE = encodeHeaders({ ":status": 431 });
 
 const LINGER_MS = 1_000;
@@ -72,23 +88,26 @@ export class Connection {
   private readonly streams = new Map<number, Stream>();
   private readonly decoder = new HpackDecoder();
 
-  // What has come and is no whole frame yet.
-  private rest: Buffer[] = [];
-  private restBytes = 0;
-  private neededBytes = PREFACE.length;
+  /** What has come and is no whole frame yet: `partialBytes` of it. */
+  private partial: Buffer = Buffer.allocUnsafe(PREFACE.length);
+  private partialBytes = 0;
   private hasPreface = false;
+  /** Not read any further, from `held` on, until the peer takes what it has asked for. */
+  private isHeld = false;
+  private held: Buffer | undefined;
   private hasSettings = false;
   /** A block of headers that goes on in CONTINUATION frames. */
   private block: { readonly streamId: number; readonly isEnd: boolean; readonly parts: Buffer[]; bytes: number } | undefined;
   private lastStreamId = 0;
+  private readonly closedStreams = new ClosedStreams();
 
   private receiveWindow = CONNECTION_WINDOW;
   private consumed = 0;
   private sendWindow = WINDOW_DEFAULT;
   private peerStreamWindow = WINDOW_DEFAULT;
   private peerFrameBytesMax = FRAME_BYTES_DEFAULT;
-  private resets = RESETS_MAX;
-  private resetsAt: number;
+  private readonly resets: Budget;
+  private readonly settingsFrames: Budget;
 
   // What goes out at the end of the turn.
   private out: Buffer = Buffer.allocUnsafe(OUT_BYTES);
@@ -98,12 +117,14 @@ export class Connection {
   private outBytes = 0;
   private isFlushScheduled = false;
   private controlFrames = 0;
-  /** Streams with something to send. */
-  private readonly waiting = new Set<Stream>();
+  /** What keeps these from sending is the connection: its window, or the socket. */
+  private readonly queue = new StreamQueue();
 
   private readonly pings: ((isAnswered: boolean) => void)[] = [];
   private readonly closeListeners: (() => void)[] = [];
   private isClosing = false;
+  /** All that there was to say has been said. */
+  private isEnded = false;
   /** Nothing that comes is looked at any more. */
   private isDead = false;
 
@@ -111,10 +132,14 @@ export class Connection {
     private readonly socket: Duplex,
     private readonly o: ConnectionOptions,
   ) {
-    this.resetsAt = o.runtime.nowMicros();
+    this.resets = new Budget(o.runtime, RESETS_MAX, RESETS_A_SECOND);
+    this.settingsFrames = new Budget(o.runtime, SETTINGS_MAX, SETTINGS_A_SECOND);
     this.sendSettings();
     socket.on("data", (chunk: Buffer) => this.receive(chunk));
-    socket.on("drain", () => this.pump());
+    socket.on("drain", () => {
+      this.pump();
+      this.readOn();
+    });
     socket.on("error", () => this.gone());
     socket.on("close", () => this.gone());
   }
@@ -163,14 +188,15 @@ export class Connection {
   }
 
   sendPending(stream: Stream): void {
-    if (!this.waiting.has(stream)) {
-      while (this.sendFrame(stream));
-      if (!stream.isLocalEnded && (stream.pendingBytes > 0 || stream.ending !== undefined)) this.waiting.add(stream);
-    }
+    if (stream.isQueued) return;
+    if (this.queue.first === undefined) while (this.sendFrame(stream));
+    else if (stream.pendingBytes === 0) this.sendFrame(stream);
+    this.wait(stream);
   }
 
   resetStream(stream: Stream, code: ErrorCode): void {
     this.resetFrame(stream.id, code);
+    this.closedStreams.addReset(stream.id);
     this.closed(stream, code);
   }
 
@@ -186,39 +212,77 @@ export class Connection {
 
   private receive(chunk: Buffer): void {
     if (this.isDead) return;
-    let buf = chunk;
-    if (this.restBytes > 0) {
-      this.rest.push(chunk);
-      this.restBytes += chunk.length;
-      if (this.restBytes < this.neededBytes) return;
-      buf = Buffer.concat(this.rest, this.restBytes);
-      this.rest = [];
-      this.restBytes = 0;
+    try {
+      this.frames(chunk);
+    } catch (e) {
+      this.o.onBug(e);
+      this.fail(ErrorCode.INTERNAL_ERROR, "internal error");
     }
+  }
+
+  private frames(chunk: Buffer): void {
     let at = 0;
-    if (!this.hasPreface) {
-      if (buf.length < PREFACE.length) return this.keep(buf, PREFACE.length);
-      if (buf.compare(PREFACE, 0, PREFACE.length, 0, PREFACE.length) !== 0) return this.fail(ErrorCode.PROTOCOL_ERROR, "no preface");
-      this.hasPreface = true;
-      at = PREFACE.length;
+    // What comes before this chunk's first whole frame.
+    while (this.partialBytes > 0 || !this.hasPreface) {
+      const n = Math.min(this.partial.length - this.partialBytes, chunk.length - at);
+      chunk.copy(this.partial, this.partialBytes, at, at + n);
+      this.partialBytes += n;
+      at += n;
+      if (this.partialBytes < this.partial.length) return;
+      this.partialIsFull();
+      if (this.isDead) return;
     }
     for (;;) {
-      const left = buf.length - at;
-      if (left < FRAME_HEADER_BYTES) return this.keep(left === 0 ? NO_BYTES : buf.subarray(at), FRAME_HEADER_BYTES);
-      const length = ((buf[at] as number) << 16) | ((buf[at + 1] as number) << 8) | (buf[at + 2] as number);
-      if (length > FRAME_BYTES_DEFAULT) return this.fail(ErrorCode.FRAME_SIZE_ERROR, "frame is too large");
+      if (this.outBytes > UNREAD_BYTES_MAX) return this.hold(chunk.subarray(at));
+      const left = chunk.length - at;
+      if (left === 0) return;
+      if (left < FRAME_HEADER_BYTES) return this.keep(chunk, at, FRAME_HEADER_BYTES);
+      const length = ((chunk[at] as number) << 16) | ((chunk[at + 1] as number) << 8) | (chunk[at + 2] as number);
       const end = at + FRAME_HEADER_BYTES + length;
-      if (end > buf.length) return this.keep(buf.subarray(at), FRAME_HEADER_BYTES + length);
-      this.take(buf, at, end);
+      if (length > FRAME_BYTES_DEFAULT) return this.fail(ErrorCode.FRAME_SIZE_ERROR, "frame is too large");
+      if (end > chunk.length) return this.keep(chunk, at, end - at);
+      this.take(chunk, at, end);
       if (this.isDead) return;
       at = end;
     }
   }
 
-  private keep(rest: Buffer, neededBytes: number): void {
-    this.neededBytes = neededBytes;
-    this.restBytes = rest.length;
-    if (rest.length > 0) this.rest = [rest];
+  /** The rest of the chunk is the beginning of something that long. */
+  private keep(chunk: Buffer, at: number, bytes: number): void {
+    this.partial = Buffer.allocUnsafe(bytes);
+    this.partialBytes = chunk.copy(this.partial, 0, at);
+  }
+
+  /** It is the preface, the nine bytes that a frame begins with, or a whole frame. */
+  private partialIsFull(): void {
+    const { partial } = this;
+    if (!this.hasPreface) {
+      if (!partial.equals(PREFACE)) return this.fail(ErrorCode.PROTOCOL_ERROR, "no preface");
+      this.hasPreface = true;
+    } else {
+      const length = partial.readUIntBE(0, 3);
+      if (length > FRAME_BYTES_DEFAULT) return this.fail(ErrorCode.FRAME_SIZE_ERROR, "frame is too large");
+      if (partial.length < FRAME_HEADER_BYTES + length) return this.keep(partial, 0, FRAME_HEADER_BYTES + length);
+      this.take(partial, 0, partial.length);
+    }
+    this.partial = NO_BYTES;
+    this.partialBytes = 0;
+  }
+
+  private hold(rest: Buffer | undefined): void {
+    this.held = rest;
+    if (this.isHeld) return;
+    this.isHeld = true;
+    this.socket.pause();
+  }
+
+  private readOn(): void {
+    if (!this.isHeld || this.isDead || this.outBytes + this.socket.writableLength > UNREAD_BYTES_MAX) return;
+    this.isHeld = false;
+    const { held } = this;
+    this.held = undefined;
+    if (held !== undefined) this.receive(held);
+    if (!this.isHeld) this.socket.resume();
   }
 
   private take(buf: Buffer, at: number, end: number): void {
@@ -235,9 +299,7 @@ export class Connection {
       case FrameType.HEADERS:
         return this.headers(buf, flags, id, start, end);
       case FrameType.PRIORITY:
-        if (id === 0) this.fail(ErrorCode.PROTOCOL_ERROR, "priority of no stream");
-        else if (end - start !== 5) this.streamError(id, ErrorCode.FRAME_SIZE_ERROR);
-        return;
+        return this.priority(buf, id, start, end);
       case FrameType.RST_STREAM:
         return this.reset(buf, id, start, end);
       case FrameType.SETTINGS:
@@ -264,6 +326,15 @@ export class Connection {
     }
   }
 
+  /** Order is ours to choose, so this is only looked at for faults. */
+  private priority(buf: Buffer, id: number, start: number, end: number): void {
+    if (id === 0) this.fail(ErrorCode.PROTOCOL_ERROR, "priority of no stream");
+    else if (end - start !== 5) {
+      if (this.streams.has(id)) this.streamError(id, ErrorCode.FRAME_SIZE_ERROR);
+      else this.fail(ErrorCode.FRAME_SIZE_ERROR, "priority is not five bytes");
+    } else if ((buf.readUInt32BE(start) & 0x7fffffff) === id) this.fail(ErrorCode.PROTOCOL_ERROR, "a stream depends on itself");
+  }
+
   private data(buf: Buffer, flags: number, id: number, start: number, end: number): void {
     if (id === 0) return this.fail(ErrorCode.PROTOCOL_ERROR, "data of no stream");
     const bytes = end - start;
@@ -284,18 +355,22 @@ export class Connection {
     }
     const stream = this.streams.get(id);
     if (stream === undefined) {
-      // A stream that has gone may have data on its way; one that never was cannot.
-      if (id > this.lastStreamId || id % 2 === 0) this.fail(ErrorCode.PROTOCOL_ERROR, "data of a stream that never began");
+      if (this.isIdle(id)) this.fail(ErrorCode.PROTOCOL_ERROR, "data of a stream that never began");
+      else if (this.closedStreams.wasEnded(id)) this.streamError(id, ErrorCode.STREAM_CLOSED);
+      // That of a stream which we gave up was on its way.
       return;
     }
     if (stream.isRemoteEnded) return this.streamError(id, ErrorCode.STREAM_CLOSED);
     stream.receiveWindow -= bytes;
     if (stream.receiveWindow < 0) return this.streamError(id, ErrorCode.FLOW_CONTROL_ERROR);
     stream.consumed += bytes;
+    stream.bodyBytes += to - from;
     const isEnd = (flags & END_STREAM) !== 0;
+    if (stream.contentLength >= 0 && (isEnd ? stream.bodyBytes !== stream.contentLength : stream.bodyBytes > stream.contentLength))
+      return this.streamError(id, ErrorCode.PROTOCOL_ERROR);
     if (!isEnd) this.allowMore(stream);
     if (to > from) stream.handler.data(buf.subarray(from, to));
-    if (isEnd) this.remoteEnded(stream);
+    if (isEnd && !stream.isClosed) this.remoteEnded(stream);
   }
 
   private headers(buf: Buffer, flags: number, id: number, start: number, end: number): void {
@@ -307,10 +382,10 @@ export class Connection {
       from++;
     }
     if ((flags & PRIORITY_FLAG) !== 0) from += 5;
-    if (to < from || end === start) {
-      if (to < from) return this.fail(ErrorCode.PROTOCOL_ERROR, "more padding than frame");
-      if ((flags & (PADDED | PRIORITY_FLAG)) !== 0) return this.fail(ErrorCode.FRAME_SIZE_ERROR, "headers are cut off");
-    }
+    if (from > end) return this.fail(ErrorCode.FRAME_SIZE_ERROR, "headers are cut off");
+    if (to < from) return this.fail(ErrorCode.PROTOCOL_ERROR, "more padding than frame");
+    if ((flags & PRIORITY_FLAG) !== 0 && (buf.readUInt32BE(from - 5) & 0x7fffffff) === id)
+      return this.fail(ErrorCode.PROTOCOL_ERROR, "a stream depends on itself");
     const isEnd = (flags & END_STREAM) !== 0;
     if ((flags & END_HEADERS) !== 0) return this.headersWhole(id, isEnd, buf.subarray(from, to));
     this.block = { streamId: id, isEnd, parts: [buf.subarray(from, to)], bytes: to - from };
@@ -323,7 +398,8 @@ export class Connection {
     if (end === start && (flags & END_HEADERS) === 0) return this.fail(ErrorCode.ENHANCE_YOUR_CALM, "an empty continuation");
     block.parts.push(buf.subarray(start, end));
     block.bytes += end - start;
-    if (block.bytes > HEADERS_BYTES_MAX) return this.fail(ErrorCode.ENHANCE_YOUR_CALM, "headers are too large");
+    if (block.bytes > HEADERS_BYTES_MAX || block.parts.length > CONTINUATIONS_MAX)
+      return this.fail(ErrorCode.ENHANCE_YOUR_CALM, "headers are too large");
     if ((flags & END_HEADERS) === 0) return;
     this.block = undefined;
     this.headersWhole(id, block.isEnd, Buffer.concat(block.parts, block.bytes));
@@ -341,19 +417,27 @@ export class Connection {
     if (open !== undefined) {
       // Trailers, which mean nothing to us, end the request.
       if (open.isRemoteEnded) return this.streamError(id, ErrorCode.STREAM_CLOSED);
-      if (!isEnd) return this.streamError(id, ErrorCode.PROTOCOL_ERROR);
+      if (!isEnd || !areTrailers(decoded.list)) return this.streamError(id, ErrorCode.PROTOCOL_ERROR);
+      if (open.contentLength >= 0 && open.bodyBytes !== open.contentLength) return this.streamError(id, ErrorCode.PROTOCOL_ERROR);
       return this.remoteEnded(open);
     }
-    // Of a stream that has gone meanwhile.
-    if (id <= this.lastStreamId) return;
+    if (id <= this.lastStreamId) {
+      if (this.closedStreams.wasReset(id)) return;
+      const wasOpen = this.closedStreams.wasEnded(id);
+      return this.fail(wasOpen ? ErrorCode.STREAM_CLOSED : ErrorCode.PROTOCOL_ERROR, "headers of a stream that has gone");
+    }
+    // It has been told that nothing is served any more.
+    if (this.isEnded) return;
     this.lastStreamId = id;
     if (this.streams.size >= STREAMS_MAX) return this.resetControl(id, ErrorCode.REFUSED_STREAM);
     if (decoded.isTooLarge) {
       this.headerFrames(id, TOO_LARGE, true);
       return this.resetControl(id, ErrorCode.NO_ERROR);
     }
-    if (!isRequest(decoded.list)) return this.resetControl(id, ErrorCode.PROTOCOL_ERROR);
-    const stream = new Stream(this, id, new Headers(decoded.list), { receive: STREAM_WINDOW, send: this.peerStreamWindow });
+    const contentLength = checkRequest(decoded.list);
+    if (contentLength === undefined || (isEnd && contentLength > 0)) return this.resetControl(id, ErrorCode.PROTOCOL_ERROR);
+    const windows = { receiveWindow: STREAM_WINDOW, sendWindow: this.peerStreamWindow };
+    const stream = new Stream(this, id, new Headers(decoded.list), { ...windows, contentLength });
     this.streams.set(id, stream);
     if (isEnd) stream.isRemoteEnded = true;
     const handler = this.o.onStream(stream);
@@ -370,8 +454,8 @@ export class Connection {
 
   private localEnded(stream: Stream): void {
     stream.isLocalEnded = true;
-    this.waiting.delete(stream);
     if (stream.isRemoteEnded) this.closed(stream, undefined);
+    else if (stream.isRestUnwanted) this.resetStream(stream, ErrorCode.NO_ERROR);
   }
 
   private closed(stream: Stream, code: ErrorCode | undefined): void {
@@ -379,7 +463,8 @@ export class Connection {
     stream.isClosed = true;
     stream.pending.length = 0;
     stream.pendingBytes = 0;
-    this.waiting.delete(stream);
+    this.queue.remove(stream);
+    if (code === undefined) this.closedStreams.addEnded(stream.id);
     this.streams.delete(stream.id);
     const { handler } = stream;
     stream.handler = NO_HANDLER;
@@ -391,13 +476,12 @@ export class Connection {
   private reset(buf: Buffer, id: number, start: number, end: number): void {
     if (id === 0) return this.fail(ErrorCode.PROTOCOL_ERROR, "reset of no stream");
     if (end - start !== 4) return this.fail(ErrorCode.FRAME_SIZE_ERROR, "reset is not four bytes");
-    if (id > this.lastStreamId) return this.fail(ErrorCode.PROTOCOL_ERROR, "reset of a stream that never began");
-    const now = this.o.runtime.nowMicros();
-    this.resets = Math.min(RESETS_MAX, this.resets + (Math.max(0, now - this.resetsAt) * RESETS_A_SECOND) / 1_000_000);
-    this.resetsAt = now;
-    if (--this.resets < 0) return this.fail(ErrorCode.ENHANCE_YOUR_CALM, "too many resets");
+    if (this.isIdle(id)) return this.fail(ErrorCode.PROTOCOL_ERROR, "reset of a stream that never began");
+    if (!this.resets.take()) return this.fail(ErrorCode.ENHANCE_YOUR_CALM, "too many resets");
     const stream = this.streams.get(id);
-    if (stream !== undefined) this.closed(stream, buf.readUInt32BE(start) as ErrorCode);
+    if (stream === undefined) return;
+    this.closedStreams.addEnded(id);
+    this.closed(stream, buf.readUInt32BE(start) as ErrorCode);
   }
 
   private settings(buf: Buffer, flags: number, id: number, start: number, end: number): void {
@@ -407,23 +491,19 @@ export class Connection {
       return;
     }
     if ((end - start) % 6 !== 0) return this.fail(ErrorCode.FRAME_SIZE_ERROR, "settings are cut off");
+    if (!this.settingsFrames.take()) return this.fail(ErrorCode.ENHANCE_YOUR_CALM, "too many settings");
     this.hasSettings = true;
+    let streamWindow = this.peerStreamWindow;
     for (let at = start; at < end; at += 6) {
       const value = buf.readUInt32BE(at + 2);
       switch (buf.readUInt16BE(at) as Setting) {
         case Setting.ENABLE_PUSH:
           if (value > 1) return this.fail(ErrorCode.PROTOCOL_ERROR, "push is on or off");
           break;
-        case Setting.INITIAL_WINDOW_SIZE: {
+        case Setting.INITIAL_WINDOW_SIZE:
           if (value > WINDOW_MAX) return this.fail(ErrorCode.FLOW_CONTROL_ERROR, "window is too large");
-          const change = value - this.peerStreamWindow;
-          this.peerStreamWindow = value;
-          for (const stream of this.streams.values()) {
-            stream.sendWindow += change;
-            if (stream.sendWindow > WINDOW_MAX) return this.fail(ErrorCode.FLOW_CONTROL_ERROR, "window is too large");
-          }
+          streamWindow = value;
           break;
-        }
         case Setting.MAX_FRAME_SIZE:
           if (value < FRAME_BYTES_DEFAULT || value > FRAME_BYTES_MAX) return this.fail(ErrorCode.PROTOCOL_ERROR, "frame size is out of bounds");
           this.peerFrameBytesMax = value;
@@ -435,6 +515,19 @@ export class Connection {
       }
     }
     this.controlFrame(FrameType.SETTINGS, ACK, 0, NO_BYTES);
+    if (streamWindow !== this.peerStreamWindow) this.moveWindows(streamWindow);
+  }
+
+  /** Those of all streams, which may leave one with less than nothing. */
+  private moveWindows(streamWindow: number): void {
+    const change = streamWindow - this.peerStreamWindow;
+    this.peerStreamWindow = streamWindow;
+    for (const stream of this.streams.values()) {
+      stream.sendWindow += change;
+      if (stream.sendWindow > WINDOW_MAX) return this.fail(ErrorCode.FLOW_CONTROL_ERROR, "window is too large");
+      if (stream.sendWindow > 0) this.wait(stream);
+      else this.queue.remove(stream);
+    }
     this.pump();
   }
 
@@ -448,13 +541,19 @@ export class Connection {
       this.pump();
       return;
     }
-    if (id > this.lastStreamId) return this.fail(ErrorCode.PROTOCOL_ERROR, "window of a stream that never began");
+    if (this.isIdle(id)) return this.fail(ErrorCode.PROTOCOL_ERROR, "window of a stream that never began");
     const stream = this.streams.get(id);
     if (stream === undefined) return;
     if (more === 0) return this.streamError(id, ErrorCode.PROTOCOL_ERROR);
     stream.sendWindow += more;
     if (stream.sendWindow > WINDOW_MAX) return this.streamError(id, ErrorCode.FLOW_CONTROL_ERROR);
-    if (this.waiting.has(stream)) this.pump();
+    this.wait(stream);
+    this.pump();
+  }
+
+  /** No stream of that name has ever been. */
+  private isIdle(id: number): boolean {
+    return id > this.lastStreamId || id % 2 === 0;
   }
 
   // --- Errors and the end
@@ -465,7 +564,10 @@ export class Connection {
     if (stream !== undefined) this.closed(stream, code);
   }
 
+  /** A stream that is given up for the peer's fault. */
   private resetControl(id: number, code: ErrorCode): void {
+    if (!this.resets.take()) return this.fail(ErrorCode.ENHANCE_YOUR_CALM, "too many bad streams");
+    this.closedStreams.addReset(id);
     const payload = Buffer.alloc(4);
     payload.writeUInt32BE(code);
     this.controlFrame(FrameType.RST_STREAM, 0, id, payload);
@@ -478,10 +580,8 @@ export class Connection {
     this.goAway(code, this.lastStreamId, text);
     this.flush();
     this.gone(code);
-    // What still comes is read and dropped for a while: closing on unread bytes would take the reason with it.
     this.socket.end();
-    const stop = this.o.runtime.setTimer(LINGER_MS, () => this.socket.destroy());
-    this.socket.once("close", stop);
+    this.linger();
   }
 
   private goAway(code: ErrorCode, lastStreamId: number, text: string): void {
@@ -493,9 +593,20 @@ export class Connection {
   }
 
   private endWhenIdle(): void {
-    if (this.streams.size > 0 || this.isDead) return;
+    if (this.streams.size > 0 || this.isDead || this.isEnded) return;
+    this.isEnded = true;
+    // Whatever it has begun meanwhile has not been looked at, so it may try that elsewhere.
+    this.goAway(ErrorCode.NO_ERROR, this.lastStreamId, "");
     this.flush();
+    this.socket.once("finish", () => this.linger());
     this.socket.end();
+  }
+
+  /** What still comes is read and dropped for a while: closing on unread bytes would take with it what the peer has not read. */
+  private linger(): void {
+    if (this.socket.destroyed) return;
+    const stop = this.o.runtime.setTimer(LINGER_MS, () => this.socket.destroy());
+    this.socket.once("close", stop);
   }
 
   private gone(code: ErrorCode = ErrorCode.CANCEL): void {
@@ -503,8 +614,12 @@ export class Connection {
     this.isDead = true;
     for (const stream of [...this.streams.values()]) this.closed(stream, code);
     for (const f of this.closeListeners) f();
-    this.rest = [];
+    this.partial = NO_BYTES;
     this.outParts = [];
+    this.outBytes = 0;
+    this.block = undefined;
+    this.held = undefined;
+    if (this.isHeld) this.socket.resume();
   }
 
   // --- Frames out
@@ -567,23 +682,29 @@ export class Connection {
     }
   }
 
-  /** Sends one frame of what the stream has; false when there is nothing, or no room. */
+  private hasRoom(): boolean {
+    return this.sendWindow > 0 && this.outBytes < TURN_BYTES_MAX && !this.socket.writableNeedDrain;
+  }
+
+  /** Sends one frame of what the stream has, and the end when that was all; false when there is nothing more, or no room. */
   private sendFrame(stream: Stream): boolean {
     if (stream.isLocalEnded || stream.isClosed) return false;
-    if (stream.pendingBytes === 0) {
-      const { ending } = stream;
-      if (ending === undefined) return false;
-      if (ending.trailers !== undefined) this.headerFrames(stream.id, ending.trailers, true);
-      else {
-        const at = this.reserve(FRAME_HEADER_BYTES);
-        writeFrameHeader(this.out, at, 0, FrameType.DATA, END_STREAM, stream.id);
-      }
-      this.localEnded(stream);
-      return false;
+    if (stream.pendingBytes > 0 && !this.sendData(stream)) return false;
+    if (stream.pendingBytes > 0) return true;
+    const { ending } = stream;
+    if (ending === undefined) return false;
+    if (ending.trailers !== undefined) this.headerFrames(stream.id, ending.trailers, true);
+    else {
+      const at = this.reserve(FRAME_HEADER_BYTES);
+      writeFrameHeader(this.out, at, 0, FrameType.DATA, END_STREAM, stream.id);
     }
-    if (this.outBytes >= TURN_BYTES_MAX || this.socket.writableNeedDrain) return false;
-    const bytes = Math.min(stream.pendingBytes, stream.sendWindow, this.sendWindow, this.peerFrameBytesMax);
-    if (bytes <= 0) return false;
+    this.localEnded(stream);
+    return false;
+  }
+
+  private sendData(stream: Stream): boolean {
+    if (stream.sendWindow <= 0 || !this.hasRoom()) return false;
+    const bytes = Math.min(stream.pendingBytes, stream.sendWindow, this.sendWindow, this.peerFrameBytesMax, DATA_BYTES_MAX);
     stream.sendWindow -= bytes;
     this.sendWindow -= bytes;
     stream.pendingBytes -= bytes;
@@ -606,16 +727,19 @@ export class Connection {
     return true;
   }
 
-  /** Each waiting stream in turn, a frame at a time, as long as there is room. */
+  /** When there is more to send, and the stream's own window would let it. */
+  private wait(stream: Stream): void {
+    if (stream.pendingBytes > 0 && stream.sendWindow > 0) this.queue.add(stream);
+  }
+
+  /** Each stream in turn, a frame at a time, as long as there is room. */
   private pump(): void {
-    if (this.isDead) return;
-    for (let moved = true; moved; ) {
-      moved = false;
-      for (const stream of this.waiting) {
-        if (this.sendFrame(stream)) moved = true;
-        if (stream.pendingBytes === 0 && stream.ending === undefined) this.waiting.delete(stream);
-        stream.afterSending();
-      }
+    const { queue } = this;
+    for (let stream = queue.first; stream !== undefined && this.hasRoom() && !this.isDead; stream = queue.first) {
+      queue.remove(stream);
+      this.sendFrame(stream);
+      this.wait(stream);
+      stream.afterSending();
     }
   }
 
@@ -652,7 +776,8 @@ export class Connection {
       this.isFlushScheduled = false;
       this.flush();
       // What the turn's bound held back.
-      if (this.waiting.size > 0) this.pump();
+      this.pump();
+      this.readOn();
     });
   }
 
@@ -663,43 +788,12 @@ export class Connection {
     this.outParts = [];
     this.outBytes = 0;
     if (this.socket.destroyed || this.socket.writableEnded) return;
-    if (parts.length === 1) {
-      this.socket.write(parts[0] as Buffer);
-      return;
+    if (parts.length === 1) this.socket.write(parts[0] as Buffer);
+    else {
+      this.socket.cork();
+      for (const part of parts) this.socket.write(part);
+      this.socket.uncork();
     }
-    this.socket.cork();
-    for (const part of parts) this.socket.write(part);
-    this.socket.uncork();
+    if (this.socket.writableLength > UNREAD_BYTES_MAX && !this.isHeld && !this.isDead) this.hold(undefined);
   }
-}
-
-/** Whether the headers are those of a request by the rules of RFC 9113, 8.2 and 8.3. */
-function isRequest(list: readonly Header[]): boolean {
-  let method = 0;
-  let path = 0;
-  let scheme = 0;
-  let authority = 0;
-  let isPseudoOver = false;
-  for (const { name, value } of list) {
-    if (name.charCodeAt(0) !== 58) {
-      isPseudoOver = true;
-      if (name === "" || FORBIDDEN_HEADERS.has(name) || (name === "te" && value !== "trailers") || hasUpperCase(name)) return false;
-      continue;
-    }
-    if (isPseudoOver) return false;
-    if (name === ":method") method++;
-    else if (name === ":path") path += value === "" ? 2 : 1;
-    else if (name === ":scheme") scheme++;
-    else if (name === ":authority") authority++;
-    else return false;
-  }
-  return method === 1 && path === 1 && scheme === 1 && authority <= 1;
-}
-
-function hasUpperCase(name: string): boolean {
-  for (let i = 0; i < name.length; i++) {
-    const c = name.charCodeAt(i);
-    if (c >= 65 && c <= 90) return true;
-  }
-  return false;
 }

@@ -9,6 +9,8 @@ export interface Header {
   readonly name: string;
   /** One character a byte. */
   readonly value: string;
+  /** Neither holds what HTTP does not allow there. Known from when the header was read: most come again and again from the table. */
+  readonly isWellFormed: boolean;
 }
 
 /** A request's headers in the order of their coming. There are few, and a call asks for fewer: a list is faster than a map. */
@@ -91,14 +93,18 @@ const STATIC: readonly Header[] = [
   ["vary"],
   ["via"],
   ["www-authenticate"],
-].map(([name = "", value = ""]) => ({ name, value }));
+].map(([name = "", value = ""]) => ({ name, value, isWellFormed: true }));
 
 const STATIC_STATUS_200 = 8;
+const DEAD: Header = { name: "", value: "", isWellFormed: false };
 /** What an entry costs besides its text (RFC 7541, 4.1). */
 const ENTRY_BYTES = 32;
 /** What a peer's encoder may use: the protocol's default, never raised by us. */
 const TABLE_BYTES_MAX = 4096;
 const INTEGER_BYTES_MAX = 4;
+/** A token, lower case, which may be a pseudo header's. */
+const NAME = /^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+const FORBIDDEN_IN_VALUE = /[\0\r\n]/;
 
 const sizeOf = (h: Header): number => h.name.length + h.value.length + ENTRY_BYTES;
 
@@ -168,8 +174,10 @@ export class HpackDecoder {
 
   private literal(prefixBits: number): Header {
     const index = this.integer(prefixBits);
+    const isStatic = index > 0 && index <= STATIC.length;
     const name = index === 0 ? this.text() : this.entry(index).name;
-    return { name, value: this.text() };
+    const value = this.text();
+    return { name, value, isWellFormed: (isStatic || NAME.test(name)) && !FORBIDDEN_IN_VALUE.test(value) };
   }
 
   private entry(index: number): Header {
@@ -191,7 +199,11 @@ export class HpackDecoder {
   }
 
   private evict(): void {
-    while (this.bytes > this.bytesMax) this.bytes -= sizeOf(this.entries[this.first++] as Header);
+    while (this.bytes > this.bytesMax) {
+      this.bytes -= sizeOf(this.entries[this.first] as Header);
+      // What is dead may be as large as a block of headers.
+      this.entries[this.first++] = DEAD;
+    }
     // Moving the rest down for every eviction would cost more than keeping some dead entries for a while.
     if (this.first > 64 && this.first * 2 > this.entries.length) {
       this.entries = this.entries.slice(this.first);

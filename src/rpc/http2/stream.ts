@@ -1,6 +1,6 @@
 /** One request and its answer on an HTTP/2 connection. What waits for the peer's window is kept here, uncopied. */
 import type { Connection } from "./connection.js";
-import type { ErrorCode } from "./frames.js";
+import { ErrorCode } from "./frames.js";
 import type { Headers } from "./hpack.js";
 
 /** Whoever serves a stream. Nothing is called after `closed`. */
@@ -28,10 +28,15 @@ export class Stream {
   isLocalEnded = false;
   isClosed = false;
   isAnswering = false;
+  /** No more of the request is wanted: when the answer has gone the stream ends, whatever the peer has left to say. */
+  isRestUnwanted = false;
   /** Bytes that the peer may still send, and those since it was last told. Kept by the connection. */
   receiveWindow: number;
   consumed = 0;
   isPaused = false;
+  /** Of the body by its `content-length`; negative when that was not said. */
+  readonly contentLength: number;
+  bodyBytes = 0;
   /** Bytes that we may send. */
   sendWindow: number;
   /** Not sent yet, from `pendingAt` in the first part on. */
@@ -40,16 +45,21 @@ export class Stream {
   pendingBytes = 0;
   /** Nothing will be written any more; the block is that of the trailers. */
   ending: { readonly trailers: Buffer | undefined } | undefined;
+  /** Kept by the queue of the connection. */
+  isQueued = false;
+  before: Stream | undefined;
+  behind: Stream | undefined;
   private isFull = false;
 
   constructor(
     readonly connection: Connection,
     readonly id: number,
     readonly headers: Headers,
-    windows: { receive: number; send: number },
+    o: { readonly receiveWindow: number; readonly sendWindow: number; readonly contentLength: number },
   ) {
-    this.receiveWindow = windows.receive;
-    this.sendWindow = windows.send;
+    this.receiveWindow = o.receiveWindow;
+    this.sendWindow = o.sendWindow;
+    this.contentLength = o.contentLength;
   }
 
   /** The block of the answer's headers. Once. */
@@ -88,6 +98,13 @@ export class Stream {
   /** Gives the stream up; `handler.closed` is told. */
   reset(code: ErrorCode): void {
     if (!this.isClosed) this.connection.resetStream(this, code);
+  }
+
+  /** The answer does not depend on what is still to come of the request: without this the stream is open for as long as the peer likes. */
+  refuseRest(): void {
+    if (this.isRemoteEnded || this.isClosed) return;
+    this.isRestUnwanted = true;
+    if (this.isLocalEnded) this.reset(ErrorCode.NO_ERROR);
   }
 
   /** The peer may send no more than it has been allowed so far. */

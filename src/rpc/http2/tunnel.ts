@@ -2,14 +2,21 @@
  * A stream that is not ours to serve goes to Node's http2 by a session within the process, so that what is written for Node's
  * requests and responses (Connect, REST, streaming gRPC) works on a connection that carries calls of the fast path too.
  */
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants, type Http2Session, type IncomingHttpHeaders } from "node:http2";
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, type Http2Session, type IncomingHttpHeaders } from "node:http2";
 import { Duplex } from "node:stream";
 import type { Connection } from "./connection.js";
-import type { ErrorCode } from "./frames.js";
+import { END_STREAM, ErrorCode } from "./frames.js";
 import { encodeHeaders } from "./hpack.js";
 import type { Stream, StreamHandler } from "./stream.js";
 
 const MIB = 1024 * 1024;
+/** Each costs some dozens of kilobytes, and more time than a call of the fast path. */
+const PASSAGES_MAX = 1_000;
+/** Node's side ends a session on more; those of a call are a few hundred bytes. */
+const HEADERS_BYTES_MAX = 48 * 1024;
+const BAD_REQUEST = encodeHeaders({ ":status": 400 });
+const HEADERS_TOO_LARGE = encodeHeaders({ ":status": 431 });
+const REFUSED: StreamHandler = { data: () => undefined, end: () => undefined, drained: () => undefined, closed: () => undefined };
 const PEERS = new WeakMap<Http2Session, string>();
 
 /** "ip:port" of whoever sent what comes through the tunnel of a session; undefined when it is none of ours. */
@@ -19,6 +26,7 @@ export function tunnelPeer(session: Http2Session | undefined): string | undefine
 
 export class Tunnel {
   private session: ClientHttp2Session | undefined;
+  private passages = 0;
 
   /** `serve` takes the other end as a socket that has just been accepted; the result is Node's session on it. */
   constructor(
@@ -27,7 +35,21 @@ export class Tunnel {
   ) {}
 
   open(stream: Stream): StreamHandler {
-    return new Passage(this.ready(), stream);
+    if (this.passages >= PASSAGES_MAX) {
+      stream.reset(ErrorCode.REFUSED_STREAM);
+      return REFUSED;
+    }
+    if (bytesOf(stream) > HEADERS_BYTES_MAX) return refuse(stream, HEADERS_TOO_LARGE);
+    let request: ClientHttp2Stream;
+    try {
+      request = this.ready().request(requestHeaders(stream), { endStream: stream.isRemoteEnded });
+    } catch {
+      // Headers that Node does not take, such as two of what there can be only one.
+      return refuse(stream, BAD_REQUEST);
+    }
+    this.passages++;
+    request.once("close", () => this.passages--);
+    return new Passage(request, stream);
   }
 
   private ready(): ClientHttp2Session {
@@ -45,36 +67,36 @@ export class Tunnel {
 
 /** One stream's way through. */
 class Passage implements StreamHandler {
-  private readonly request: ClientHttp2Stream;
   private trailers: Buffer | undefined;
   private isClosed = false;
 
   constructor(
-    session: ClientHttp2Session,
+    private readonly request: ClientHttp2Stream,
     private readonly stream: Stream,
   ) {
-    const headers: Record<string, string | string[]> = {};
-    for (const { name, value } of stream.headers.list) {
-      const old = headers[name];
-      headers[name] = old === undefined ? value : [...(Array.isArray(old) ? old : [old]), value];
-    }
-    this.request = session.request(headers, { endStream: stream.isRemoteEnded });
-    this.request.on("response", (h) => {
-      stream.respond(encodeHeaders(withoutSymbols(h)));
+    request.on("response", (h, flags) => {
+      const isEnd = (flags & END_STREAM) !== 0;
+      stream.respond(encodeHeaders(withoutSymbols(h)), isEnd);
       // Only now: without a kernel between the two ends the body may be told before the headers.
-      this.request.on("data", (chunk: Buffer) => {
-        if (!stream.write(chunk)) this.request.pause();
+      request.on("data", (chunk: Buffer) => {
+        if (!stream.write(chunk)) request.pause();
       });
     });
-    this.request.on("trailers", (h) => {
+    request.on("trailers", (h) => {
       this.trailers = encodeHeaders(withoutSymbols(h));
     });
-    this.request.on("end", () => stream.end(this.trailers));
-    this.request.on("drain", () => stream.resume());
-    this.request.on("error", () => undefined);
-    this.request.on("close", () => {
-      const code = this.request.rstCode ?? constants.NGHTTP2_NO_ERROR;
-      if (!this.isClosed && (code !== constants.NGHTTP2_NO_ERROR || !stream.isLocalEnded)) stream.reset(code as ErrorCode);
+    request.on("end", () => {
+      // That of a request which is cut off comes too; only its code tells.
+      if ((request.rstCode ?? ErrorCode.NO_ERROR) === ErrorCode.NO_ERROR) stream.end(this.trailers);
+    });
+    request.on("drain", () => stream.resume());
+    request.on("error", () => undefined);
+    request.on("close", () => {
+      if (this.isClosed) return;
+      const code = request.rstCode ?? ErrorCode.NO_ERROR;
+      // The answer is whole, though part of it may wait for the peer's window.
+      if (code === ErrorCode.NO_ERROR && stream.ending !== undefined) stream.refuseRest();
+      else stream.reset(code === ErrorCode.NO_ERROR ? ErrorCode.INTERNAL_ERROR : (code as ErrorCode));
     });
   }
 
@@ -94,6 +116,28 @@ class Passage implements StreamHandler {
     this.isClosed = true;
     if (!this.request.closed && !this.request.destroyed && resetCode !== undefined) this.request.close(resetCode);
   }
+}
+
+function refuse(stream: Stream, block: Buffer): StreamHandler {
+  stream.respond(block, true);
+  stream.refuseRest();
+  return REFUSED;
+}
+
+function bytesOf(stream: Stream): number {
+  let bytes = 0;
+  for (const { name, value } of stream.headers.list) bytes += name.length + value.length;
+  return bytes;
+}
+
+function requestHeaders(stream: Stream): Record<string, string | string[]> {
+  // A header may be called like something that every object has.
+  const headers: Record<string, string | string[]> = Object.create(null);
+  for (const { name, value } of stream.headers.list) {
+    const old = headers[name];
+    headers[name] = old === undefined ? value : [...(Array.isArray(old) ? old : [old]), value];
+  }
+  return headers;
 }
 
 function withoutSymbols(headers: IncomingHttpHeaders): Record<string, string | number | readonly string[]> {
