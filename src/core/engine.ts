@@ -8,6 +8,7 @@ import { notFound, ServiceError } from "../api/service-error.js";
 import { assert } from "../lib/assert.js";
 import * as operator from "./activity/operator.js";
 import * as activity from "./activity/statemachine.js";
+import type { ExecutionChain } from "./execution.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "./input.js";
 import { triggerRule } from "./rules/workflow-rules.js";
 import type { Loaded, Outcome, Replies } from "./transition.js";
@@ -28,9 +29,8 @@ import { fireDue, settleDue } from "./workflow/timers.js";
 import { visibilityRow } from "./workflow/visibility.js";
 import { clearSticky, failTask, isTaskRunning, scheduleWorkflowTask, startWorkflowTask, timeOutTask } from "./workflow/workflow-task.js";
 
-/** The runs of one workflow id that are in memory. The addressed run is loaded before `apply`, or known not to exist. */
-export interface Chain {
-  /** The run of greatest run id. */
+/** The runs of one workflow id that are in memory. */
+export interface Chain extends ExecutionChain {
   current(): RunState | undefined;
   run(runId: string): RunState | undefined;
   /** Whether the run is known not to exist. */
@@ -184,8 +184,14 @@ function enforceBufferLimits(run: Run): void {
   scheduleWorkflowTask(run);
 }
 
-export function apply<K extends InputKind>(chain: Chain, address: ExecutionAddress, input: InputOf<K>, env: Env, loaded: Loaded): Outcome<K> {
-  const ctx = new Context(chain, env, loaded);
+export function apply<K extends InputKind>(
+  chain: ExecutionChain,
+  address: ExecutionAddress,
+  input: InputOf<K>,
+  env: Env,
+  loaded: Loaded,
+): Outcome<K> {
+  const ctx = new Context(chain as Chain, env, loaded);
   try {
     const handler = HANDLERS[input.kind as K] as Handlers[K];
     const reply = handler(ctx, address, input);

@@ -34,6 +34,7 @@ import type {
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { TaskToken } from "../api/task-token.js";
 import type { Config } from "../config/dynamic-config.js";
+import type { Archetype } from "./execution.js";
 import type { NamespaceDirectory, NamespaceView } from "./namespace-view.js";
 
 /** What the shell knows at the moment of the input, frozen. */
@@ -56,6 +57,8 @@ export interface ExecutionAddress {
   readonly workflowId: string;
   /** Empty: the current run. */
   readonly runId: string;
+  /** Unset: a workflow. */
+  readonly archetype?: Archetype;
 }
 
 /** Who took a task: from the poll request. */

@@ -17,8 +17,8 @@ import type {
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { ServiceError } from "../api/service-error.js";
 import type { Init } from "../api/wire.js";
+import type { ExecutionDraft } from "./execution.js";
 import type { InputKind } from "./input.js";
-import type { RunDraft } from "./workflow/mutable-state.js";
 
 /** Part of a run's history that the shell reads from its rows when the reply is released. */
 export interface HistoryRange {
@@ -165,8 +165,8 @@ export interface TransferTask {
 
 export interface Transition<K extends InputKind = InputKind> {
   readonly outcome: "accepted";
-  /** Changed runs of the one workflow id. Empty for an input that only reads. */
-  readonly runs: readonly RunDraft[];
+  /** Changed runs of the one id. Empty for an input that only reads. */
+  readonly runs: readonly ExecutionDraft[];
   readonly reply: Replies[K] | undefined;
   /** The run passed a limit and has ended instead of doing what the input asked for: the caller is told this. */
   readonly refused?: ServiceError | undefined;
@@ -176,6 +176,8 @@ export interface Transition<K extends InputKind = InputKind> {
   readonly answers: readonly { waiter: number; result: Replies["query"] | ServiceError }[];
   readonly dispatch: readonly DispatchTask[];
   readonly transfers: readonly TransferTask[];
+  /** What the log is told. */
+  readonly notices?: readonly { readonly fields: object; readonly text: string }[] | undefined;
 }
 
 /** What `apply` may answer besides a transition. */

@@ -4,7 +4,7 @@ import { MemoryStore } from "../../persistence/memory/store.js";
 import { FakeRuntime, silent } from "../fake-engine.js";
 import { Retention } from "./retention.js";
 
-const RUN = { key: 5, namespaceKey: 1, workflowId: "w", runId: "r", branch: 5, lastEventId: 30, shard: 1 };
+const RUN = { key: 5, namespaceKey: 1, space: 1, workflowId: "w", runId: "r", history: { branch: 5, lastEventId: 30 }, shard: 1 };
 
 async function storeWithHistory(size: number): Promise<MemoryStore> {
   const store = new MemoryStore();
