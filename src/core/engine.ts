@@ -8,9 +8,10 @@ import { notFound, ServiceError } from "../api/service-error.js";
 import { assert } from "../lib/assert.js";
 import * as operator from "./activity/operator.js";
 import * as activity from "./activity/statemachine.js";
-import type { ExecutionChain } from "./execution.js";
-import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "./input.js";
+import { Archetype, type ExecutionChain } from "./execution.js";
+import type { Env, ExecutionAddress, Input, InputKind, InputOf, WorkflowInputKind } from "./input.js";
 import { triggerRule } from "./rules/workflow-rules.js";
+import { applyToSchedule } from "./scheduler/handlers.js";
 import type { Loaded, Outcome, Replies } from "./transition.js";
 import * as child from "./workflow/child.js";
 import { HISTORY_SERVICE_IDENTITY } from "./workflow/close.js";
@@ -37,7 +38,7 @@ export interface Chain extends ExecutionChain {
   isMissing(runId: string): boolean;
 }
 
-type Handlers = { [K in InputKind]: (ctx: Context, address: ExecutionAddress, input: InputOf<K>) => Replies[K] | undefined };
+type Handlers = { [K in WorkflowInputKind]: (ctx: Context, address: ExecutionAddress, input: InputOf<K>) => Replies[K] | undefined };
 
 /** A caller that names an activity of a workflow that has ended gets NotFound, like one that names none. */
 function activityRun(ctx: Context, address: ExecutionAddress): Run {
@@ -191,9 +192,14 @@ export function apply<K extends InputKind>(
   env: Env,
   loaded: Loaded,
 ): Outcome<K> {
+  if (address.archetype === Archetype.SCHEDULE) return applyToSchedule(chain, address, input, env);
   const ctx = new Context(chain as Chain, env, loaded);
   try {
-    const handler = HANDLERS[input.kind as K] as Handlers[K];
+    const handler = HANDLERS[input.kind as WorkflowInputKind] as (
+      ctx: Context,
+      address: ExecutionAddress,
+      input: InputOf<K>,
+    ) => Replies[K] | undefined;
     const reply = handler(ctx, address, input);
     let refused = endOversized(ctx, input.kind) ?? ctx.refused;
     for (const run of ctx.runs) finish(run, input);

@@ -7,6 +7,7 @@ import type { TransferRecord } from "../../gen/wire/perdure/persistence/v1/recor
 import type { WorkflowExecutionStatus } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import type {
+  DescribeScheduleResponse,
   DescribeWorkflowExecutionResponse,
   PollActivityTaskQueueResponse,
   PollWorkflowTaskQueueResponse,
@@ -106,6 +107,16 @@ export interface Replies {
   resetActivity: undefined;
   updateActivityOptions: Init<UpdateActivityOptionsResponse>;
   triggerRule: { applied: boolean };
+  createSchedule: { conflictToken: Uint8Array };
+  describeSchedule: Init<DescribeScheduleResponse>;
+  updateSchedule: undefined;
+  patchSchedule: undefined;
+  /** Microseconds. */
+  scheduleMatchingTimes: readonly number[];
+  deleteSchedule: undefined;
+  actionStarted: undefined;
+  actionStartFailed: undefined;
+  actionClosed: undefined;
 }
 
 export interface HistoryPosition {

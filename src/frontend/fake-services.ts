@@ -182,7 +182,11 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
     history,
     matching: matching as MatchingService,
     namespaces,
-    visibility: { list: () => Promise.resolve({ executions: [], nextPageToken: new Uint8Array() }), count: () => Promise.resolve({ count: 0 }) },
+    visibility: {
+      list: () => Promise.resolve({ executions: [], nextPageToken: new Uint8Array() }),
+      count: () => Promise.resolve({ count: 0 }),
+      listDivision: () => Promise.resolve({ rows: [], nextPageToken: new Uint8Array() }),
+    },
     searchAttributes: { validate: ignore, isReserved: (n) => n === "WorkflowId", predefined: new Map([["WorkflowId", 2]]) },
     limits: () => LIMITS,
     runtime,

@@ -14,7 +14,7 @@ import { Code, internal, namespaceNotFound, resourceExhausted, ServiceError, una
 import { decode, encode } from "../api/wire.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { apply as Apply } from "../core/engine.js";
-import { Archetype, type ExecutionDraft, type ExecutionState } from "../core/execution.js";
+import { Archetype, type ExecutionDraft } from "../core/execution.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
 import { loadState } from "../core/load-state.js";
 import type { NamespaceDirectory } from "../core/namespace-view.js";

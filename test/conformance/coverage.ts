@@ -11,6 +11,9 @@ import type { Recorded } from "./play.js";
 const USUAL = ["OK", "INVALID_ARGUMENT", "NOT_FOUND"];
 /** RPCs whose outcomes are not the usual ones. */
 const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
+  CreateSchedule: [...USUAL, "ALREADY_EXISTS"],
+  DeleteSchedule: ["OK", "NOT_FOUND"],
+  UpdateSchedule: [...USUAL, "FAILED_PRECONDITION"],
   GetClusterInfo: ["OK"],
   GetSearchAttributes: ["OK"],
   GetSystemInfo: ["OK"],

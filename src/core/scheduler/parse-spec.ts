@@ -4,7 +4,7 @@
  */
 import type { CalendarSpec, IntervalSpec, Range, ScheduleSpec, StructuredCalendarSpec } from "../../../gen/wire/temporal/api/schedule/v1/message.js";
 import { StructuredCalendarSpec as Structured } from "../../../gen/wire/temporal/api/schedule/v1/message.js";
-import { duration, durationMicros, MICROS_PER_SECOND } from "../../api/time.js";
+import { duration, MICROS_PER_SECOND } from "../../api/time.js";
 import { DurationError, parseGoDuration } from "../../lib/go-duration.js";
 
 export const YEAR_MIN = 2000;
@@ -98,11 +98,16 @@ function validateCalendar(c: StructuredCalendarSpec): void {
 }
 
 function validateInterval(i: IntervalSpec): void {
-  const interval = durationMicros(i.interval);
-  const phase = durationMicros(i.phase);
+  const interval = flooredMicros(i.interval);
+  const phase = flooredMicros(i.phase);
   if (interval < MICROS_PER_SECOND) throw new SpecError("interval is too small");
   if (phase < 0) throw new SpecError("phase is negative");
   if (phase >= interval) throw new SpecError("phase cannot be greater than Interval");
+}
+
+/** A duration that a fraction of a microsecond takes to a second is none of a second. */
+function flooredMicros(d: { seconds: number; nanos: number } | undefined): number {
+  return d === undefined ? 0 : d.seconds * MICROS_PER_SECOND + Math.floor(d.nanos / 1000);
 }
 
 function structuredOf(c: CalendarSpec): StructuredCalendarSpec {

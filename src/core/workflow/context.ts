@@ -106,7 +106,7 @@ export class Run {
   }
 }
 
-const EMPTY_TRANSFER: TransferRecord = {
+export const EMPTY_TRANSFER: TransferRecord = {
   rowId: 0,
   kind: 0,
   initiatedEventId: 0,

@@ -9,4 +9,10 @@ export enum TransferKind {
   PARENT_CLOSE_CANCEL = 6,
   /** Lets a child whose start is recorded begin. */
   FIRST_TASK = 7,
+  /** Starts the action of a schedule. */
+  START_SCHEDULED = 40,
+  CANCEL_SCHEDULED = 41,
+  TERMINATE_SCHEDULED = 42,
+  /** Tells the execution that an internal completion callback names how this workflow ended. */
+  INTERNAL_CALLBACK = 43,
 }
