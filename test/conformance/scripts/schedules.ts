@@ -321,8 +321,7 @@ export const scripts: Record<string, Script> = {
         priority: { priorityKey: 2 },
       }),
     });
-    await started(s, 1);
-    await showSchedule(s);
+    s.note("counts", counts(await started(s, 1)));
     const task = await answer(s, c.complete(payloads("out")));
     s.note("the start", startOf(task));
     await ended(s);
@@ -387,9 +386,9 @@ export const scripts: Record<string, Script> = {
   },
   "all overlaps wait": async (s) => {
     await create(s, { policies: { overlapPolicy: 3 } });
-    for (let n = 1; n <= 3; n++) {
+    for (let n = 0; n < 3; n++) {
       await trigger(s);
-      await until(s, "it is taken", (d) => (d.info?.actionCount ?? 0) + (d.info?.bufferSize ?? 0) === n);
+      await until(s, "one runs and the others wait", (d) => d.info?.actionCount === 1 && d.info.bufferSize === n);
       await s.sleep(1100);
     }
     s.note("counts", counts(await describe(s)));
