@@ -77,9 +77,9 @@ function firstType(types: readonly LocalType[], used: readonly LocalType[]): Loc
 function parseRule(text: string): Zone | undefined {
   const m = /^(?:[A-Za-z]{3,}|<[^>]+>)([+-]?[\d:]+)(?:(?:[A-Za-z]{3,}|<[^>]+>)([+-]?[\d:]+)?(?:,([^,]+),([^,]+))?)?$/.exec(text);
   if (m === null) return undefined;
-  const standard = -parseTime(m[1] as string);
+  const standard = 0 - parseTime(m[1] as string);
   if (/^(?:[A-Za-z]{3,}|<[^>]+>)[+-]?[\d:]+$/.test(text)) return standard === 0 ? UTC : () => standard;
-  const daylight = m[2] === undefined ? standard + 3600 : -parseTime(m[2]);
+  const daylight = m[2] === undefined ? standard + 3600 : 0 - parseTime(m[2]);
   const begin = parseDate(m[3] ?? "M3.2.0");
   const end = parseDate(m[4] ?? "M11.1.0");
   if (begin === undefined || end === undefined) return undefined;

@@ -41,7 +41,7 @@ export const RECENT_ACTIONS_MAX = 10;
 /** How long a schedule lives on that has nothing more to do. */
 const IDLE_TIME = 7 * DAY;
 /** Times of the spec that one transition looks at: a long catch-up takes several, so that the others get their turn. */
-const TIMES_PER_TRANSITION_MAX = 2_000;
+const TIMES_PER_TRANSITION_MAX = 1_000;
 /** Starts that are asked for at once. */
 const STARTS_ASKED_MAX = 50;
 const BACKFILL_RETRY_MAX = 60 * MICROS_PER_SECOND;
