@@ -183,6 +183,13 @@ const HANDLERS: ComponentHandlers<ScheduleDraft> = {
     draft.dirty = true;
     return undefined;
   },
+  /** Like that of a workflow: what deletes runs without asking what they are. */
+  delete: (ctx, address) => {
+    const draft = existing(ctx, address);
+    draft.removed = true;
+    draft.dirty = true;
+    return { runId: draft.info.runId };
+  },
   due: (ctx, address) => {
     const draft = remaining(ctx, address);
     new Scheduler(draft, ctx).advance();
