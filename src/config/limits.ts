@@ -165,11 +165,11 @@ export const SETTINGS = {
   scheduleCatchupMsMax: ms("schedule.maxCatchup", 0, "G", "ours: what a schedule catches up at most, whatever its window; 0 is its window"),
   schedulerSpecStepsMax: count(
     "scheduler.specMaxIterations",
-    50_000,
+    10_000,
     "G",
     "the schedule has no more times; official 1,209,600, which count more here",
     {
-      simulation: [100, 50_000],
+      simulation: [100, 10_000],
     },
   ),
   schedulerStartRps: rate("worker.schedulerNamespaceStartWorkflowRPS", "N", "starts a second; official 30"),

@@ -7,7 +7,7 @@ import type { Init } from "../api/wire.js";
 import { Random } from "../lib/random.js";
 import type { ExecutionChain, ExecutionDraft, ExecutionInfo, ExecutionState } from "./execution.js";
 import type { Env, ExecutionAddress, InputKind, InputOf } from "./input.js";
-import type { Replies } from "./transition.js";
+import type { Notice, Replies } from "./transition.js";
 import type { VisibilityRow } from "./visibility/row.js";
 import { EMPTY_TRANSFER } from "./workflow/context.js";
 import type { ComponentWrite } from "./workflow/mutable-state.js";
@@ -66,7 +66,7 @@ export abstract class ComponentDraft implements ExecutionDraft {
 export class ComponentContext<D extends ComponentDraft> {
   readonly random: Random;
   readonly drafts: D[] = [];
-  readonly notices: { fields: object; text: string }[] = [];
+  readonly notices: Notice[] = [];
 
   constructor(
     readonly chain: ExecutionChain,

@@ -188,7 +188,13 @@ export interface Transition<K extends InputKind = InputKind> {
   readonly dispatch: readonly DispatchTask[];
   readonly transfers: readonly TransferTask[];
   /** What the log is told. */
-  readonly notices?: readonly { readonly fields: object; readonly text: string }[] | undefined;
+  readonly notices?: readonly Notice[] | undefined;
+}
+
+export interface Notice {
+  readonly level: "info" | "warn";
+  readonly fields: object;
+  readonly text: string;
 }
 
 /** What `apply` may answer besides a transition. */

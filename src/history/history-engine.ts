@@ -614,7 +614,7 @@ export class HistoryEngine implements HistoryService {
       this.writeExecution(chain, draft, open);
     }
     this.cache.count(chain);
-    if (t.notices !== undefined) for (const n of t.notices) this.o.logger.info({ workflowId: chain.workflowId, ...n.fields }, n.text);
+    if (t.notices !== undefined) for (const n of t.notices) this.o.logger[n.level]({ workflowId: chain.workflowId, ...n.fields }, n.text);
     for (const a of t.answers) {
       const waiting = this.waiters.get(a.waiter);
       if (waiting === undefined) continue;

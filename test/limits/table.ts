@@ -11,7 +11,7 @@ const UPDATES = "there are no updates yet";
 const NEXUS = "there are no Nexus operations yet";
 const CALLBACKS = "no callback address is configured yet: every callback is refused";
 const VERSIONS = "there are no deployments yet";
-const BATCHES = "there are no batch operations or schedules yet";
+const BATCHES = "there are no batch operations yet";
 const STANDALONE = "there are no standalone activities yet";
 const RATE = "rates are off by default, and not limited yet";
 const MATCHER = "a task queue here has one partition and one matcher: accepted, of no effect";
@@ -85,8 +85,9 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "frontend.MaxConcurrentBatchOperationPerNamespace": BATCHES,
   "worker.batcherRPS": BATCHES,
   "worker.batcherConcurrency": BATCHES,
-  "worker.schedulerNamespaceStartWorkflowRPS": BATCHES,
-  "frontend.workflowRulesAPIsEnabled": "a switch, on here: the row of their number needs it",
+  "worker.schedulerNamespaceStartWorkflowRPS": RATE,
+  "schedule.maxCatchup": "ours: on a clock of its own in src/core/scheduler/scheduler.test.ts",
+  "scheduler.specMaxIterations": "counts steps that are longer here: src/core/scheduler/spec.test.ts",
   "system.namespaceMinRetentionGlobal": "there are no global namespaces",
   "frontend.keepAliveMinTime": CONNECTION,
   "frontend.keepAliveTime": CONNECTION,

@@ -56,8 +56,8 @@ export class Calendar {
   }
 
   /**
-   * A second that matches: the last one up to which every second matches for sure. A change of the clocks falls on a quarter of an
-   * hour, so nothing is said beyond the present one.
+   * A second that matches: the last one up to which every second matches for sure. Where the clocks change before that, which they do
+   * on a quarter of an hour, nothing is said beyond the present quarter.
    */
   lastOfMatch(seconds: number): number {
     const t = localTime(seconds, this.zone);
@@ -66,8 +66,9 @@ export class Calendar {
     if (!this.wholeHours) return minute;
     const hour = minute + (59 - t.minute) * 60;
     const day = hour + (23 - t.hour) * HOUR;
-    const quarter = (Math.floor(seconds / QUARTER) + 1) * QUARTER - 1;
-    return Math.max(minute, Math.min(this.wholeDays ? day : hour, quarter));
+    const last = this.wholeDays ? day : hour;
+    if (this.zone(last) === this.zone(seconds)) return last;
+    return Math.max(minute, Math.min(last, (Math.floor(seconds / QUARTER) + 1) * QUARTER - 1));
   }
 
   /** The first match after the second; undefined when there is none before the last year. */

@@ -215,7 +215,11 @@ const HANDLERS: ComponentHandlers<ScheduleDraft> = {
     const scheduler = new Scheduler(draft, ctx);
     draft.transferDone(input.transferId);
     scheduler.replaceStart(input.requestId, (s) => (s.stage === Stage.ASKED ? undefined : s));
-    ctx.notices.push({ fields: { namespace: ctx.env.namespace.name, reason: input.reason }, text: "an action of a schedule could not be started" });
+    ctx.notices.push({
+      level: "info",
+      fields: { namespace: ctx.env.namespace.name, reason: input.reason },
+      text: "an action of a schedule could not be started",
+    });
     scheduler.advance();
     return undefined;
   },

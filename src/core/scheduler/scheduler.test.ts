@@ -19,7 +19,7 @@ import { apply } from "../engine.js";
 import { Archetype, type ExecutionState } from "../execution.js";
 import type { Env, InputKind, InputOf } from "../input.js";
 import type { NamespaceView } from "../namespace-view.js";
-import type { Replies, Transition } from "../transition.js";
+import type { Notice, Replies, Transition } from "../transition.js";
 import type { VisibilityRow } from "../visibility/row.js";
 import { TransferKind } from "../workflow/transfer-kind.js";
 import { ScheduleState } from "./schedule-state.js";
@@ -40,7 +40,7 @@ class World {
   readonly transfers: TransferRecord[] = [];
   readonly starts: StartWorkflowExecutionRequest[] = [];
   readonly rows: VisibilityRow[] = [];
-  readonly notices: { fields: object; text: string }[] = [];
+  readonly notices: Notice[] = [];
   transitions = 0;
   private ids = 0;
 
@@ -254,7 +254,7 @@ describe("after the server was off", () => {
     expect(w.starts.map((s) => s.workflowId)).toEqual([6, 7, 8, 9, 10].map((h) => `w-2030-01-01T${String(h).padStart(2, "0")}:00:00Z`));
     expect(w.info.missedCatchupWindow).toBe(5);
     expect(w.notices).toEqual([
-      { fields: { namespace: "default", scheduleId: "s", caughtUp: 4, missed: 5 }, text: expect.stringContaining("catches up") },
+      { level: "warn", fields: { namespace: "default", scheduleId: "s", caughtUp: 4, missed: 5 }, text: expect.stringContaining("catches up") },
     ]);
   });
 

@@ -32,6 +32,8 @@ import { type ActionTime, TooManyExclusions } from "./spec.js";
 const DAY = 86_400 * MICROS_PER_SECOND;
 const CATCHUP_WINDOW_DEFAULT = 365 * DAY;
 const CATCHUP_WINDOW_MIN = 10 * MICROS_PER_SECOND;
+/** What starts later than this is caught up on, and the log says so. */
+const LATE = 2 * MICROS_PER_SECOND;
 /** A start that is late by less is not given up for it. */
 const START_DEADLINE_MIN = 5 * MICROS_PER_SECOND;
 export const BUFFER_MAX = 1_000;
@@ -173,7 +175,7 @@ export class Scheduler {
       else if (room <= 0) info.bufferDropped++;
       else {
         room--;
-        if (now - next.actual > CATCHUP_WINDOW_MIN) this.caughtUp++;
+        if (now - next.actual > LATE) this.caughtUp++;
         starts.push(this.start(next, Policy.UNSPECIFIED, false, "auto"));
       }
       this.changed();
@@ -430,6 +432,7 @@ export class Scheduler {
     }
     if (this.caughtUp > 0)
       this.ctx.notices.push({
+        level: "warn",
         fields: { namespace: this.env.namespace.name, scheduleId: info.workflowId, caughtUp: this.caughtUp, missed: info.missedCatchupWindow },
         text: "a schedule catches up on actions that it missed",
       });

@@ -59,11 +59,19 @@ describe("exclusions", () => {
     expect(() => spec.next(SEED, 1_700_000_000_000_000, 500)).toThrow(TooManyExclusions);
   });
 
-  it("are passed a quarter of an hour at a time, so that a weekend of seconds is no search", () => {
+  it("are passed a day at a time, so that a year without weekends of seconds is no search", () => {
     const weekend = { ...all, dayOfWeek: [...range(0), ...range(6)] };
     const spec = compile({ interval: [{ interval: { seconds: 1 } }], excludeStructuredCalendar: [weekend] });
     // Friday, one second before midnight.
-    expect(spec.next(SEED, Date.parse("2030-01-04T23:59:59Z") * 1000, 200)?.nominal).toBe(Date.parse("2030-01-07T00:00:00Z") * 1000);
+    expect(spec.next(SEED, Date.parse("2030-01-04T23:59:59Z") * 1000, 3)?.nominal).toBe(Date.parse("2030-01-07T00:00:00Z") * 1000);
+  });
+
+  it("are passed carefully where the clocks change", () => {
+    const sundays = { ...all, dayOfWeek: range(0) };
+    const spec = compile({ interval: [{ interval: { seconds: 60 } }], excludeStructuredCalendar: [sundays], timezoneName: "Europe/Berlin" });
+    // The last Sunday of March has 23 hours, the last of October 25.
+    expect(spec.next(SEED, Date.parse("2030-03-30T22:59:00Z") * 1000, 200)?.nominal).toBe(Date.parse("2030-03-31T22:00:00Z") * 1000);
+    expect(spec.next(SEED, Date.parse("2030-10-26T21:59:00Z") * 1000, 200)?.nominal).toBe(Date.parse("2030-10-27T23:00:00Z") * 1000);
   });
 
   it("leave what stands between two of them", () => {

@@ -49,7 +49,7 @@ export function closeRun<C extends AttributesCase>(
       event,
       firstRunId: info.firstRunId,
     });
-  if (info.completionCallbacks.length > 0 && info.newRunId === "" && info.resetRunId === "") tellCallbacks(run, event);
+  if (info.completionCallbacks.length > 0 && info.newRunId === "" && !end.byReset) tellCallbacks(run, event);
   for (const child of end.keepsChildren ? [] : [...draft.children.values()]) {
     if (info.newRunId !== "" && info.status === WorkflowExecutionStatus.CONTINUED_AS_NEW && child.parentClosePolicy === ParentClosePolicy.ABANDON)
       continue;

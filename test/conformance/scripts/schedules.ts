@@ -306,6 +306,12 @@ export const scripts: Record<string, Script> = {
       "2030-01-02T08:00:01Z",
     );
   },
+  "times that are all excluded": async (s) => {
+    const always = { second: range(0, 59), minute: range(0, 59), hour: range(0, 23), ...everyDay };
+    await create(s, { spec: { interval: [{ interval: seconds(1) }], excludeStructuredCalendar: [always] } });
+    await s.refused("ListScheduleMatchingTimes", { scheduleId: s.id, startTime: seconds(1_700_000_000), endTime: seconds(1_800_000_000) });
+    s.note("none are shown", (await describe(s)).info?.futureActionTimes.length);
+  },
   "an action by the clock": async (s) => {
     await create(s, {
       spec: { interval: [{ interval: seconds(3) }] },

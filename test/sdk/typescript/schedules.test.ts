@@ -197,13 +197,14 @@ describe("a server that is killed", () => {
     await expect.poll(() => Date.now(), { timeout: 10_000 }).toBeGreaterThan(began.at + 3_000);
     await on(
       [],
-      async (client) => {
+      async (client, server) => {
         const { info } = await client.schedule.getHandle("all").describe();
         expect(info.numActionsTaken).toBeGreaterThanOrEqual(began.taken);
         await eventually(async () => (await client.schedule.getHandle("all").describe()).info.numActionsTaken).toBeGreaterThanOrEqual(
           began.taken + 3,
         );
         expect((await client.schedule.getHandle("all").describe()).info.numActionsMissedCatchupWindow).toBe(0);
+        await eventually(() => server.log()).toContain("a schedule catches up on actions that it missed");
       },
       "SIGTERM",
     );
