@@ -86,6 +86,7 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "worker.batcherRPS": BATCHES,
   "worker.batcherConcurrency": BATCHES,
   "worker.schedulerNamespaceStartWorkflowRPS": RATE,
+  "frontend.workflowRulesAPIsEnabled": "a switch, on here: the row of their number needs it",
   "schedule.maxCatchup": "ours: on a clock of its own in src/core/scheduler/scheduler.test.ts",
   "scheduler.specMaxIterations": "counts steps that are longer here: src/core/scheduler/spec.test.ts",
   "system.namespaceMinRetentionGlobal": "there are no global namespaces",
