@@ -33,8 +33,8 @@ import type {
   UnpauseActivityRequest,
   UnpauseWorkflowExecutionRequest,
   UpdateActivityOptionsRequest,
-  UpdateWorkflowExecutionOptionsRequest,
   UpdateScheduleRequest,
+  UpdateWorkflowExecutionOptionsRequest,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { TaskToken } from "../api/task-token.js";
 import type { Config } from "../config/dynamic-config.js";
