@@ -120,6 +120,13 @@ export const FLAGS: readonly Flag[] = [
     default: { "start-dev": "auto", serve: "auto" },
     about: "thread that commits: auto measures the disk at start",
   },
+  {
+    name: "schedule-max-catchup",
+    kind: "text",
+    value: "duration",
+    commands: BOTH,
+    about: "longest time that a schedule makes up for after the server was off or asleep, whatever its catch-up window, such as 1h",
+  },
   { name: "port-file", kind: "text", value: "path", commands: BOTH, about: "file that gets the ready line once the server listens" },
   {
     name: "log-level",

@@ -200,6 +200,16 @@ export const SETTINGS = {
   batchActivitiesEnabled: bool("frontend.enableBatchOperationsForStandaloneActivities", true, "N", "off: INVALID_ARGUMENT; official off"),
   batcherRps: rate("worker.batcherRPS", "N", "operations a second; official 50"),
   batcherConcurrency: count("worker.batcherConcurrency", 5, "N", "operations at once"),
+  scheduleCatchupMsMax: ms("schedule.maxCatchup", 0, "G", "ours: what a schedule catches up at most, whatever its window; 0 is its window"),
+  schedulerSpecStepsMax: count(
+    "scheduler.specMaxIterations",
+    10_000,
+    "G",
+    "the schedule has no more times; official 1,209,600, which count more here",
+    {
+      simulation: [100, 10_000],
+    },
+  ),
   schedulerStartRps: rate("worker.schedulerNamespaceStartWorkflowRPS", "N", "starts a second; official 30"),
   namespaceRetentionMsMin: ms("system.namespaceMinRetentionLocal", 1 * HOUR, "G", "INVALID_ARGUMENT"),
   namespaceRetentionGlobalMsMin: ms("system.namespaceMinRetentionGlobal", 1 * DAY, "G", "INVALID_ARGUMENT"),
@@ -273,6 +283,10 @@ export type Limits = {
  * always on, or concerns caches that this server does not have.
  */
 export const ACCEPTED_KEYS: Readonly<Record<string, string>> = {
+  "history.enableCHASMSchedulerCreation": "schedules are of that kind",
+  "history.chasmSchedulerCreationRolloutPercent": "schedules are of that kind",
+  "history.enableCHASMSchedulerRouting": "schedules are of that kind",
+  "scheduler.specWarnIterations": "a search that goes long ends",
   "frontend.enableServerVersionCheck": "this server never asks for newer versions",
   "frontend.enableUpdateWorkflowExecution": "comes with updates",
   "frontend.enableUpdateWorkflowExecutionAsyncAccepted": "comes with updates",

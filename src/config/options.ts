@@ -19,7 +19,9 @@ import {
   string,
 } from "zod/mini";
 import { IndexedValueType } from "../../gen/wire/temporal/api/enums/v1/common.js";
+import { parseDurationMs } from "./dynamic-config.js";
 import { COMMIT_THREADS, type Command, camelCase, DURABILITIES, environmentName, flagsOf, LOG_FORMATS, LOG_LEVELS } from "./flags.js";
+import { SETTINGS } from "./limits.js";
 
 /** The official CLI's short names. */
 export const SEARCH_ATTRIBUTE_TYPES = {
@@ -90,6 +92,7 @@ const RAW = strictObject({
   sqlitePragma: list,
   durability: choice(DURABILITIES),
   commitThread: choice(COMMIT_THREADS),
+  scheduleMaxCatchup: optional(text),
   portFile: optional(text),
   logLevel: choice(LOG_LEVELS),
   logFormat: choice(LOG_FORMATS),
@@ -229,6 +232,14 @@ function sqlitePragmas(values: readonly string[]): string[] {
   });
 }
 
+/** The flag is a setting under a name of its own. */
+function maxCatchup(value: string | undefined): string[] {
+  if (value === undefined) return [];
+  const ms = parseDurationMs(value);
+  if (ms === undefined || ms <= 0) throw new OptionsError(`--schedule-max-catchup ${JSON.stringify(value)}: must be a duration such as 1h or 90s`);
+  return [`${SETTINGS.scheduleCatchupMsMax.key}=${JSON.stringify(value)}`];
+}
+
 /** The official CLI's own words for an address. */
 const numeric = (ip: string): string => (ip === "localhost" ? "127.0.0.1" : ip);
 
@@ -272,7 +283,7 @@ export function resolveOptions(command: Command, ...sources: readonly Raw[]): St
       commitThread: raw.commitThread,
       namespaces: [...new Set(raw.namespace)],
       searchAttributes: searchAttributes(raw.searchAttribute),
-      dynamicConfig: raw.dynamicConfigValue,
+      dynamicConfig: [...raw.dynamicConfigValue, ...maxCatchup(raw.scheduleMaxCatchup)],
       pragmas: sqlitePragmas(raw.sqlitePragma),
       logLevel: raw.logLevel,
       logFormat: raw.logFormat,

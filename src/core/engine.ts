@@ -8,8 +8,10 @@ import { notFound, ServiceError } from "../api/service-error.js";
 import { assert } from "../lib/assert.js";
 import * as operator from "./activity/operator.js";
 import * as activity from "./activity/statemachine.js";
-import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "./input.js";
+import { Archetype, type ExecutionChain } from "./execution.js";
+import type { Env, ExecutionAddress, Input, InputKind, InputOf, WorkflowInputKind } from "./input.js";
 import { triggerRule } from "./rules/workflow-rules.js";
+import { applyToSchedule } from "./scheduler/handlers.js";
 import type { Loaded, Outcome, Replies } from "./transition.js";
 import * as child from "./workflow/child.js";
 import { HISTORY_SERVICE_IDENTITY } from "./workflow/close.js";
@@ -28,16 +30,15 @@ import { fireDue, settleDue } from "./workflow/timers.js";
 import { visibilityRow } from "./workflow/visibility.js";
 import { clearSticky, failTask, isTaskRunning, scheduleWorkflowTask, startWorkflowTask, timeOutTask } from "./workflow/workflow-task.js";
 
-/** The runs of one workflow id that are in memory. The addressed run is loaded before `apply`, or known not to exist. */
-export interface Chain {
-  /** The run of greatest run id. */
+/** The runs of one workflow id that are in memory. */
+export interface Chain extends ExecutionChain {
   current(): RunState | undefined;
   run(runId: string): RunState | undefined;
   /** Whether the run is known not to exist. */
   isMissing(runId: string): boolean;
 }
 
-type Handlers = { [K in InputKind]: (ctx: Context, address: ExecutionAddress, input: InputOf<K>) => Replies[K] | undefined };
+type Handlers = { [K in WorkflowInputKind]: (ctx: Context, address: ExecutionAddress, input: InputOf<K>) => Replies[K] | undefined };
 
 /** A caller that names an activity of a workflow that has ended gets NotFound, like one that names none. */
 function activityRun(ctx: Context, address: ExecutionAddress): Run {
@@ -187,10 +188,21 @@ function enforceBufferLimits(run: Run): void {
   scheduleWorkflowTask(run);
 }
 
-export function apply<K extends InputKind>(chain: Chain, address: ExecutionAddress, input: InputOf<K>, env: Env, loaded: Loaded): Outcome<K> {
-  const ctx = new Context(chain, env, loaded);
+export function apply<K extends InputKind>(
+  chain: ExecutionChain,
+  address: ExecutionAddress,
+  input: InputOf<K>,
+  env: Env,
+  loaded: Loaded,
+): Outcome<K> {
+  if (address.archetype === Archetype.SCHEDULE) return applyToSchedule(chain, address, input, env);
+  const ctx = new Context(chain as Chain, env, loaded);
   try {
-    const handler = HANDLERS[input.kind as K] as Handlers[K];
+    const handler = HANDLERS[input.kind as WorkflowInputKind] as (
+      ctx: Context,
+      address: ExecutionAddress,
+      input: InputOf<K>,
+    ) => Replies[K] | undefined;
     const reply = handler(ctx, address, input);
     let refused = endOversized(ctx, input.kind) ?? ctx.refused;
     for (const run of ctx.runs) finish(run, input);

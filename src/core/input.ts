@@ -15,6 +15,9 @@ import type { WorkflowRuleSpec } from "../../gen/wire/temporal/api/rules/v1/mess
 import type { UserMetadata } from "../../gen/wire/temporal/api/sdk/v1/user_metadata.js";
 import type { TaskQueueMetadata } from "../../gen/wire/temporal/api/taskqueue/v1/message.js";
 import type {
+  CreateScheduleRequest,
+  ListScheduleMatchingTimesRequest,
+  PatchScheduleRequest,
   PauseActivityRequest,
   PauseWorkflowExecutionRequest,
   QueryWorkflowRequest,
@@ -30,10 +33,12 @@ import type {
   UnpauseActivityRequest,
   UnpauseWorkflowExecutionRequest,
   UpdateActivityOptionsRequest,
+  UpdateScheduleRequest,
   UpdateWorkflowExecutionOptionsRequest,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { TaskToken } from "../api/task-token.js";
 import type { Config } from "../config/dynamic-config.js";
+import type { Archetype } from "./execution.js";
 import type { NamespaceDirectory, NamespaceView } from "./namespace-view.js";
 
 /** What the shell knows at the moment of the input, frozen. */
@@ -56,6 +61,8 @@ export interface ExecutionAddress {
   readonly workflowId: string;
   /** Empty: the current run. */
   readonly runId: string;
+  /** Unset: a workflow. */
+  readonly archetype?: Archetype;
 }
 
 /** Who took a task: from the poll request. */
@@ -167,8 +174,33 @@ export type Input =
   | { kind: "resetActivity"; request: ResetActivityRequest }
   | { kind: "updateActivityOptions"; request: UpdateActivityOptionsRequest }
   /** A workflow rule is applied to the run's activities now. */
-  | { kind: "triggerRule"; spec: WorkflowRuleSpec };
+  | { kind: "triggerRule"; spec: WorkflowRuleSpec }
+
+  /** Schedules. The spec of a request is canonical, its action valid. */
+  | { kind: "createSchedule"; request: CreateScheduleRequest }
+  | { kind: "describeSchedule" }
+  | { kind: "updateSchedule"; request: UpdateScheduleRequest }
+  | { kind: "patchSchedule"; request: PatchScheduleRequest }
+  | { kind: "scheduleMatchingTimes"; request: ListScheduleMatchingTimesRequest }
+  | { kind: "deleteSchedule" }
+  /** Results of starting an action. */
+  | { kind: "actionStarted"; transferId: number; requestId: string; runId: string }
+  | { kind: "actionStartFailed"; transferId: number; requestId: string; reason: string }
+  /** A workflow with an internal completion callback has ended; `event` is its close event. */
+  | { kind: "actionClosed"; requestId: string; firstRunId: string; event: HistoryEvent };
 
 export type InputKind = Input["kind"];
+/** What a workflow does not take. */
+export type ScheduleInputKind =
+  | "createSchedule"
+  | "describeSchedule"
+  | "updateSchedule"
+  | "patchSchedule"
+  | "scheduleMatchingTimes"
+  | "deleteSchedule"
+  | "actionStarted"
+  | "actionStartFailed"
+  | "actionClosed";
+export type WorkflowInputKind = Exclude<InputKind, ScheduleInputKind>;
 export type InputOf<K extends InputKind> = Extract<Input, { kind: K }>;
 export type { Priority, UserMetadata };

@@ -7,6 +7,7 @@ import type { TransferRecord } from "../../gen/wire/perdure/persistence/v1/recor
 import type { WorkflowExecutionStatus } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import type {
+  DescribeScheduleResponse,
   DescribeWorkflowExecutionResponse,
   PollActivityTaskQueueResponse,
   PollWorkflowTaskQueueResponse,
@@ -17,8 +18,8 @@ import type {
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { ServiceError } from "../api/service-error.js";
 import type { Init } from "../api/wire.js";
+import type { ExecutionDraft } from "./execution.js";
 import type { InputKind } from "./input.js";
-import type { RunDraft } from "./workflow/mutable-state.js";
 
 /** Part of a run's history that the shell reads from its rows when the reply is released. */
 export interface HistoryRange {
@@ -106,6 +107,16 @@ export interface Replies {
   resetActivity: undefined;
   updateActivityOptions: Init<UpdateActivityOptionsResponse>;
   triggerRule: { applied: boolean };
+  createSchedule: { conflictToken: Uint8Array };
+  describeSchedule: Init<DescribeScheduleResponse>;
+  updateSchedule: undefined;
+  patchSchedule: undefined;
+  /** Microseconds. */
+  scheduleMatchingTimes: readonly number[];
+  deleteSchedule: undefined;
+  actionStarted: undefined;
+  actionStartFailed: undefined;
+  actionClosed: undefined;
 }
 
 export interface HistoryPosition {
@@ -165,8 +176,8 @@ export interface TransferTask {
 
 export interface Transition<K extends InputKind = InputKind> {
   readonly outcome: "accepted";
-  /** Changed runs of the one workflow id. Empty for an input that only reads. */
-  readonly runs: readonly RunDraft[];
+  /** Changed runs of the one id. Empty for an input that only reads. */
+  readonly runs: readonly ExecutionDraft[];
   readonly reply: Replies[K] | undefined;
   /** The run passed a limit and has ended instead of doing what the input asked for: the caller is told this. */
   readonly refused?: ServiceError | undefined;
@@ -176,6 +187,14 @@ export interface Transition<K extends InputKind = InputKind> {
   readonly answers: readonly { waiter: number; result: Replies["query"] | ServiceError }[];
   readonly dispatch: readonly DispatchTask[];
   readonly transfers: readonly TransferTask[];
+  /** What the log is told. */
+  readonly notices?: readonly Notice[] | undefined;
+}
+
+export interface Notice {
+  readonly level: "info" | "warn";
+  readonly fields: object;
+  readonly text: string;
 }
 
 /** What `apply` may answer besides a transition. */

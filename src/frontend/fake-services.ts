@@ -193,7 +193,11 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
       limits: () => ({ entryTimeMax: 300_000_000, evictionAgeMin: 60_000_000, entriesMax: 100 }),
     }),
     namespaces,
-    visibility: { list: () => Promise.resolve({ executions: [], nextPageToken: new Uint8Array() }), count: () => Promise.resolve({ count: 0 }) },
+    visibility: {
+      list: () => Promise.resolve({ executions: [], nextPageToken: new Uint8Array() }),
+      count: () => Promise.resolve({ count: 0 }),
+      listDivision: () => Promise.resolve({ rows: [], nextPageToken: new Uint8Array() }),
+    },
     searchAttributes: { validate: ignore, isReserved: (n) => n === "WorkflowId", predefined: new Map([["WorkflowId", 2]]) },
     batches: { start: () => Promise.resolve(), stopped: ignore },
     namespaceDeletion: { begin: (id) => Promise.resolve(id) },

@@ -49,6 +49,16 @@ import { pauseWorkflowExecution, unpauseWorkflowExecution } from "./workflow/pau
 import { queryWorkflow } from "./workflow/query.js";
 import { resetWorkflowExecution } from "./workflow/reset.js";
 import { createWorkflowRule, deleteWorkflowRule, describeWorkflowRule, listWorkflowRules, triggerWorkflowRule } from "./workflow/rules.js";
+import {
+  countSchedules,
+  createSchedule,
+  deleteSchedule,
+  describeSchedule,
+  listScheduleMatchingTimes,
+  listSchedules,
+  patchSchedule,
+  updateSchedule,
+} from "./workflow/schedules.js";
 import { signalWorkflowExecution } from "./workflow/signal.js";
 import { signalWithStartWorkflowExecution, startWorkflowExecution } from "./workflow/start.js";
 import { getClusterInfo, getSystemInfo } from "./workflow/system.js";
@@ -172,14 +182,14 @@ const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => (
   GetClusterInfo: row("none", 0, getClusterInfo(s)),
 
   // Schedules
-  CreateSchedule: row("workflow.start", 1),
-  DescribeSchedule: row("workflow.read", 3),
-  UpdateSchedule: row("workflow.start", 2),
-  PatchSchedule: row("workflow.start", 2),
-  ListScheduleMatchingTimes: row("workflow.read", 3),
-  DeleteSchedule: row("workflow.terminate", 2),
-  ListSchedules: row("workflow.list", 1),
-  CountSchedules: row("workflow.list", 1),
+  CreateSchedule: row("workflow.start", 1, createSchedule(s)),
+  DescribeSchedule: row("workflow.read", 3, describeSchedule(s)),
+  UpdateSchedule: row("workflow.start", 2, updateSchedule(s)),
+  PatchSchedule: row("workflow.start", 2, patchSchedule(s)),
+  ListScheduleMatchingTimes: row("workflow.read", 3, listScheduleMatchingTimes(s)),
+  DeleteSchedule: row("workflow.terminate", 2, deleteSchedule(s)),
+  ListSchedules: row("workflow.list", 1, listSchedules(s)),
+  CountSchedules: row("workflow.list", 1, countSchedules(s)),
 
   // Versions of workers
   UpdateWorkerBuildIdCompatibility: row("namespace.update", 2, updateWorkerBuildIdCompatibility(s)),

@@ -6,6 +6,8 @@ import type { WorkflowExecutionInfo } from "../../gen/wire/temporal/api/workflow
 import type { CountWorkflowExecutionsResponse } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Init } from "../api/wire.js";
 import type { NamespaceView } from "../core/namespace-view.js";
+import type { QueryScope } from "../core/visibility/resolve.js";
+import type { VisibilityRow } from "../core/visibility/row.js";
 import type { HistoryService } from "../history/contract.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { BuildIds } from "../matching/build-ids.js";
@@ -24,7 +26,15 @@ export interface VisibilityPage {
 export interface VisibilityService {
   /** @throws ServiceError when the query or the token is not valid. */
   list(namespace: NamespaceView, query: string, pageSize: number, pageToken: Uint8Array): Promise<VisibilityPage>;
-  count(namespace: NamespaceView, query: string): Promise<Init<CountWorkflowExecutionsResponse>>;
+  count(namespace: NamespaceView, query: string, scope?: QueryScope): Promise<Init<CountWorkflowExecutionsResponse>>;
+  /** Rows of a division of the server's own, such as schedules. */
+  listDivision(
+    namespace: NamespaceView,
+    query: string,
+    scope: QueryScope,
+    pageSize: number,
+    pageToken: Uint8Array,
+  ): Promise<{ rows: VisibilityRow[]; nextPageToken: Uint8Array }>;
 }
 
 export interface SearchAttributeRules {

@@ -2,9 +2,8 @@
  * Executions in memory, by namespace and workflow id. What may leave memory is what the store has: a chain with queued inputs, with
  * transitions that are not durable, or with ephemeral state stays.
  */
-import type { Chain } from "../core/engine.js";
+import { Archetype, type ExecutionChain, type ExecutionState } from "../core/execution.js";
 import type { ExecutionAddress } from "../core/input.js";
-import type { RunState } from "../core/workflow/mutable-state.js";
 import type { PendingInput } from "./pending-input.js";
 
 /** Of a chain without runs: what a question about an unknown workflow id leaves behind. */
@@ -13,8 +12,8 @@ const MISSING_MAX = 100;
 /** Closed runs of a chain that are kept beside the current one. */
 const CLOSED_RUNS_MAX = 4;
 
-export class CachedChain implements Chain {
-  readonly runs = new Map<string, RunState>();
+export class CachedChain implements ExecutionChain {
+  readonly runs = new Map<string, ExecutionState>();
   /** Run ids that the store does not have. */
   readonly missing = new Set<string>();
   /** Undefined: the store has not been asked. Null: the workflow id has no run. */
@@ -34,13 +33,14 @@ export class CachedChain implements Chain {
     readonly id: string,
     readonly namespaceId: string,
     readonly workflowId: string,
+    readonly archetype: Archetype,
   ) {}
 
-  current(): RunState | undefined {
+  current(): ExecutionState | undefined {
     return typeof this.currentRunId === "string" ? this.runs.get(this.currentRunId) : undefined;
   }
 
-  run(runId: string): RunState | undefined {
+  run(runId: string): ExecutionState | undefined {
     return this.runs.get(runId);
   }
 
@@ -60,13 +60,13 @@ export class CachedChain implements Chain {
     this.missing.add(runId);
   }
 
-  add(state: RunState): void {
+  add(state: ExecutionState): void {
     this.runs.set(state.info.runId, state);
     this.missing.delete(state.info.runId);
   }
 
   /** A run has begun: it is the greatest run id. */
-  began(state: RunState): void {
+  began(state: ExecutionState): void {
     this.add(state);
     if (this.currentRunId === undefined || this.currentRunId === null || state.info.runId > this.currentRunId) this.currentRunId = state.info.runId;
   }
@@ -84,6 +84,10 @@ export class CachedChain implements Chain {
   }
 }
 
+/** A namespace id is a UUID: no id of a workflow's chain begins like one of another archetype. */
+const chainId = (namespaceId: string, workflowId: string, archetype: Archetype): string =>
+  archetype === Archetype.WORKFLOW ? `${namespaceId}/${workflowId}` : `${archetype}:${namespaceId}/${workflowId}`;
+
 export class ExecutionCache {
   private readonly chains = new Map<string, CachedChain>();
   /** Runs in memory by execution key. */
@@ -96,29 +100,29 @@ export class ExecutionCache {
     private readonly bytesMax: number,
   ) {}
 
-  get(namespaceId: string, workflowId: string): CachedChain {
-    const id = `${namespaceId}/${workflowId}`;
+  get(namespaceId: string, workflowId: string, archetype: Archetype = Archetype.WORKFLOW): CachedChain {
+    const id = chainId(namespaceId, workflowId, archetype);
     let chain = this.chains.get(id);
     if (chain === undefined) {
-      this.chains.set(id, (chain = new CachedChain(id, namespaceId, workflowId)));
+      this.chains.set(id, (chain = new CachedChain(id, namespaceId, workflowId, archetype)));
       this.count(chain);
     }
     chain.lastUsed = ++this.clock;
     return chain;
   }
 
-  find(namespaceId: string, workflowId: string): CachedChain | undefined {
-    return this.chains.get(`${namespaceId}/${workflowId}`);
+  find(namespaceId: string, workflowId: string, archetype: Archetype = Archetype.WORKFLOW): CachedChain | undefined {
+    return this.chains.get(chainId(namespaceId, workflowId, archetype));
   }
 
-  byKey(key: number): { chain: CachedChain; state: RunState } | undefined {
+  byKey(key: number): { chain: CachedChain; state: ExecutionState } | undefined {
     const chain = this.keys.get(key);
     if (chain === undefined) return undefined;
     for (const state of chain.runs.values()) if (state.key === key) return { chain, state };
     return undefined;
   }
 
-  index(chain: CachedChain, state: RunState): void {
+  index(chain: CachedChain, state: ExecutionState): void {
     this.keys.set(state.key, chain);
   }
 
@@ -144,6 +148,11 @@ export class ExecutionCache {
       this.bytes -= chain.countedBytes;
       chain.countedBytes = 0;
     } else this.count(chain);
+  }
+
+  /** Lets a chain go that nobody needs before its next timer or call: thousands of idle ones cost no memory. */
+  rest(chain: CachedChain, durable: number): void {
+    if (!chain.isPinned && chain.sequence <= durable && this.chains.get(chain.id) === chain) this.evict(chain);
   }
 
   /** Lets closed runs of a chain go that has begun many: a workflow that continues as new for ever stays small. */

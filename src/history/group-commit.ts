@@ -7,9 +7,7 @@
  * batch was computed from which. It costs little: an execution's next input nearly always follows a reply, which is released after
  * the commit.
  */
-import { ExecutionRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
-import { encode } from "../api/wire.js";
-import type { RunState } from "../core/workflow/mutable-state.js";
+import type { ExecutionState } from "../core/execution.js";
 import type { Logger } from "../lib/runtime.js";
 import { Batch } from "../persistence/batch.js";
 import { type Store, StoreFailure } from "../persistence/store.js";
@@ -22,7 +20,7 @@ export type FailureKind = StoreFailure["kind"];
 export class OpenBatch {
   readonly rows = new Batch();
   /** Changed runs. Their records are encoded once, when the batch is handed over, however many transitions it holds. */
-  readonly runs = new Map<RunState, { shard: number; isNew: boolean }>();
+  readonly runs = new Map<ExecutionState, { shard: number; isNew: boolean }>();
   readonly chains = new Set<CachedChain>();
   /** Inputs that were applied or answered from it, for running them again one by one. */
   readonly inputs: PendingInput[] = [];
@@ -46,13 +44,13 @@ export class OpenBatch {
     return this.replies.length + this.polls.length + this.dispatch.length + this.timers.length > 0;
   }
 
-  putRun(state: RunState, shard: number, isNew: boolean): void {
+  putRun(state: ExecutionState, shard: number, isNew: boolean): void {
     if (isNew || !this.runs.has(state)) this.runs.set(state, { shard, isNew });
   }
 
   /** Writes the records. Nothing is applied to the batch afterwards. */
   seal(): void {
-    for (const [state, { shard, isNew }] of this.runs) this.rows.putExecution(state.key, shard, encode(ExecutionRecord, state.info), isNew);
+    for (const [state, { shard, isNew }] of this.runs) this.rows.putExecution(state.key, shard, state.encodeRecord(), isNew);
   }
 
   /** What waits here waits for `next` instead. */

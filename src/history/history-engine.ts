@@ -7,24 +7,27 @@
  * order; a reply leaves after every change that it was computed from is durable; nothing of a workflow id is loaded while a batch
  * holds rows of it.
  */
-import { ExecutionRecord, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import { ExecutionHeader, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { ResourceExhaustedCause, ResourceExhaustedScope } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import { Code, internal, namespaceNotFound, resourceExhausted, ServiceError, unavailable } from "../api/service-error.js";
 import { decode, encode } from "../api/wire.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { apply as Apply } from "../core/engine.js";
+import { Archetype, type ExecutionDraft } from "../core/execution.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
+import { loadState } from "../core/load-state.js";
 import type { NamespaceDirectory } from "../core/namespace-view.js";
 import type { DispatchTask, EventReference, HistoryRange, Loaded, Outcome, Replies, Transition } from "../core/transition.js";
 import { beginsBatch } from "../core/workflow/event-factory.js";
-import { type EventBatch, Kind, type RunDraft, RunState } from "../core/workflow/mutable-state.js";
+import { type EventBatch, Kind, RunState } from "../core/workflow/mutable-state.js";
 import { transferInput, transferResult } from "../core/workflow/transfer.js";
 import { TransferKind } from "../core/workflow/transfer-kind.js";
 import { assert } from "../lib/assert.js";
 import { fingerprint32 } from "../lib/fingerprint32.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { BacklogKey } from "../persistence/batch.js";
+import { runSpace } from "../persistence/run-space.js";
 import type { Store } from "../persistence/store.js";
 import type { HistoryService, Reservation, TaskDispatcher } from "./contract.js";
 import { EventsCache } from "./events-cache.js";
@@ -173,7 +176,7 @@ export class HistoryEngine implements HistoryService {
   }
 
   private push(p: PendingInput): void {
-    const chain = this.cache.get(p.address.namespaceId, p.address.workflowId);
+    const chain = this.cache.get(p.address.namespaceId, p.address.workflowId, p.address.archetype);
     chain.queue.push(p);
     this.wake(chain);
   }
@@ -272,7 +275,8 @@ export class HistoryEngine implements HistoryService {
       this.isMissing(chain, address);
       return;
     }
-    const found = await this.o.store.findRun({ namespaceKey: namespace.key, workflowId: address.workflowId, runId: address.runId });
+    const space = runSpace(namespace.key, chain.archetype);
+    const found = await this.o.store.findRun({ namespaceKey: space, workflowId: address.workflowId, runId: address.runId });
     if (found === undefined) {
       this.isMissing(chain, address);
       return;
@@ -283,7 +287,7 @@ export class HistoryEngine implements HistoryService {
         this.isMissing(chain, address);
         return;
       }
-      const state = RunState.load(rows.key, rows.record, rows.live);
+      const state = loadState(chain.archetype, rows);
       chain.add(state);
       this.cache.index(chain, state);
       this.cache.count(chain);
@@ -328,7 +332,7 @@ export class HistoryEngine implements HistoryService {
     try {
       return this.o.apply<K>(chain, p.address, p.input as InputOf<K>, env, loaded);
     } catch (error) {
-      const states = [...chain.runs.values()].map((s) => encode(ExecutionRecord, s.info));
+      const states = [...chain.runs.values()].map((s) => s.encodeRecord());
       const where = this.o.onBug({ error, address: p.address, input: p.input, configVersion: env.config.version, states });
       this.o.logger.error({ err: error, reproducer: where, kind: p.input.kind, workflowId: p.address.workflowId }, "an input could not be applied");
       return "bug";
@@ -521,7 +525,7 @@ export class HistoryEngine implements HistoryService {
   /** An evicted chain with input left goes on under its name. */
   private reopen(chain: CachedChain): void {
     const queue = chain.queue.splice(0);
-    const next = this.cache.get(chain.namespaceId, chain.workflowId);
+    const next = this.cache.get(chain.namespaceId, chain.workflowId, chain.archetype);
     next.queue.push(...queue);
     next.sequence = Math.max(next.sequence, chain.sequence);
     this.wake(next);
@@ -552,7 +556,7 @@ export class HistoryEngine implements HistoryService {
       const address = p.address;
       const state = address.runId === "" ? chain.current() : chain.run(address.runId);
       for (const id of need.requestIds) {
-        const applied = state !== undefined && (await this.wasApplied(state, id));
+        const applied = state instanceof RunState && (await this.wasApplied(state, id));
         p.loadedRequestIds.set(id, applied ? { eventType: 0, eventId: 0 } : null);
       }
       for (const runId of runs) await this.load(chain, { ...address, runId });
@@ -595,7 +599,7 @@ export class HistoryEngine implements HistoryService {
       const rows = found === undefined ? undefined : await this.o.store.loadExecution(found.key);
       if (rows === undefined) return false;
       key = rows.key;
-      info = decode(ExecutionRecord, rows.record);
+      info = RunState.load(rows.key, rows.record, []).info;
       if (info.startRequestId === requestId) return true;
     }
   }
@@ -610,9 +614,10 @@ export class HistoryEngine implements HistoryService {
         continue;
       }
       open.chains.add(chain);
-      this.writeRun(chain, draft, open);
+      this.writeExecution(chain, draft, open);
     }
     this.cache.count(chain);
+    if (t.notices !== undefined) for (const n of t.notices) this.o.logger[n.level]({ workflowId: chain.workflowId, ...n.fields }, n.text);
     for (const a of t.answers) {
       const waiting = this.waiters.get(a.waiter);
       if (waiting === undefined) continue;
@@ -630,11 +635,12 @@ export class HistoryEngine implements HistoryService {
     for (const draft of t.runs) for (const transfer of draft.transfers) this.beginTransfer(transfer.record, open, depth);
   }
 
-  private writeRun(chain: CachedChain, draft: RunDraft, open: OpenBatch): void {
+  private writeExecution(chain: CachedChain, draft: ExecutionDraft, open: OpenBatch): void {
     const { rows } = open;
     const { info, key } = draft;
     const namespace = this.o.namespaces().byId(info.namespaceId);
-    assert(namespace !== undefined, "a run has a namespace");
+    assert(namespace !== undefined, "an execution has a namespace");
+    const space = runSpace(namespace.key, chain.archetype);
     const old = draft.base.info;
     const oldDue = draft.isNew ? 0 : old.due;
     const oldClock = draft.isNew ? 0 : old.dueClock;
@@ -643,13 +649,13 @@ export class HistoryEngine implements HistoryService {
       const remove = this.retention.remove(rows, {
         key,
         namespaceKey: namespace.key,
+        space,
         workflowId: info.workflowId,
         runId: info.runId,
-        branch: info.branch,
-        lastEventId: info.nextEventId - 1,
-        segments: info.segments,
+        history: draft.history,
         shard: shardOf(info),
       });
+      for (const id of draft.doneTransfers) this.deleteTransferRow(id);
       open.timers.push(remove);
       open.runs.delete(draft.base);
       this.cache.unindex(key);
@@ -664,10 +670,12 @@ export class HistoryEngine implements HistoryService {
       };
       open.replies.push(unblock);
       open.undo.push(unblock);
-      open.polls.push(() => {
-        this.eventsCache.drop(info.branch);
-        this.notifier.notify(key, info.nextEventId, true);
-      });
+      const { history } = draft;
+      if (history !== undefined)
+        open.polls.push(() => {
+          this.eventsCache.drop(history.branch);
+          this.notifier.notify(key, history.lastEventId + 1, true);
+        });
       return;
     }
     const components = draft.componentWrites();
@@ -682,8 +690,9 @@ export class HistoryEngine implements HistoryService {
     }
     if (draft.isNew) {
       this.keys.writeTo(rows);
-      rows.insertRun({ namespaceKey: namespace.key, workflowId: info.workflowId, runId: info.runId, key });
-      for (const s of info.segments) rows.forks.push({ parentBranch: s.branch, childBranch: info.branch, endEventId: s.endEventId });
+      rows.insertRun({ namespaceKey: space, workflowId: info.workflowId, runId: info.runId, key });
+      for (const s of draft.history?.segments ?? [])
+        rows.forks.push({ parentBranch: s.branch, childBranch: draft.history?.branch ?? 0, endEventId: s.endEventId });
     }
     for (const b of draft.batches) {
       rows.appendHistory(b.branch, b.firstEventId, b.data, b.events.length, beginsBatch(b.events[0]?.eventType));
@@ -697,17 +706,18 @@ export class HistoryEngine implements HistoryService {
     for (const r of draft.requestIds) if (r.id !== info.startRequestId) rows.writeComponent(key, Kind.REQUEST_ID, r.id, { op: "put", value: ONE });
     for (const id of draft.doneTransfers) this.deleteTransferRow(id);
     if (draft.visibility !== undefined) rows.putVisibility(draft.visibility, draft.isNew);
-    const hasEvents = draft.batches.length > 0;
-    const oldStateBytes = draft.base.stateSizeBytes;
+    const lastEventId = draft.batches.length > 0 ? draft.history?.lastEventId : undefined;
+    const { base } = draft;
+    const oldRun = base instanceof RunState ? base.info : undefined;
+    const oldStateBytes = base instanceof RunState ? base.stateSizeBytes : 0;
     const state = draft.accept();
-    warnOfSizes(this.o.logger, this.o.config().limits, namespace.name, old, oldStateBytes, state);
+    if (oldRun !== undefined) warnOfSizes(this.o.logger, this.o.config().limits, namespace.name, oldRun, oldStateBytes, state as RunState);
     open.putRun(state, shardOf(info), draft.isNew);
     if (draft.isNew) {
       chain.began(state);
       this.cache.index(chain, state);
     }
-    if (hasEvents) {
-      const lastEventId = info.nextEventId - 1;
+    if (lastEventId !== undefined) {
       const isClosed = !state.isOpen;
       open.polls.push(() => this.notifier.notify(key, lastEventId, isClosed));
     }
@@ -777,13 +787,13 @@ export class HistoryEngine implements HistoryService {
   /** Carries the effect within the batch, if both sides are in memory and nobody waits before it. */
   private transferNow(id: number, record: TransferRecord, depth: number): boolean {
     if (record.kind === TransferKind.ARCHIVE) return false;
-    const source = this.cache.find(record.sourceNamespaceId, record.sourceWorkflowId);
+    const source = this.cache.find(record.sourceNamespaceId, record.sourceWorkflowId, record.sourceArchetype);
     if (source === undefined || source.isLoading || source.isBlocked) return false;
     const ask = transferInput(id, record, this.o.namespaces());
     let result: Input | "retry";
     if ("result" in ask) result = ask.result;
     else {
-      const target = this.cache.find(ask.address.namespaceId, ask.address.workflowId);
+      const target = this.cache.find(ask.address.namespaceId, ask.address.workflowId, ask.address.archetype);
       if (target === undefined || target.isLoading || target.isBlocked || target.queue.length > 0 || !target.isLoaded(ask.address)) return false;
       const outcome = this.applyInput(target, ask);
       if (outcome === "bug") this.quarantine(target, undefined);
@@ -794,7 +804,7 @@ export class HistoryEngine implements HistoryService {
       } else result = transferResult(id, record, outcome.outcome === "error" ? { error: outcome.error } : { reply: undefined });
     }
     if (result === "retry") return false;
-    const address: ExecutionAddress = { namespaceId: record.sourceNamespaceId, workflowId: record.sourceWorkflowId, runId: record.sourceRunId };
+    const address = sourceOf(record);
     // The target may have been this very chain, and have gone.
     if (source.isBlocked || !source.isLoaded(address)) return false;
     const outcome = this.applyInput(source, { address, input: result });
@@ -824,7 +834,7 @@ export class HistoryEngine implements HistoryService {
       }
     }
     if (result === "retry") return { retry: problem };
-    const address: ExecutionAddress = { namespaceId: record.sourceNamespaceId, workflowId: record.sourceWorkflowId, runId: record.sourceRunId };
+    const address = sourceOf(record);
     try {
       await this.submitInternal(address, result, InputClass.TRANSFER, id);
       return "done";
@@ -860,18 +870,18 @@ export class HistoryEngine implements HistoryService {
       const { info } = cached.state;
       // While a batch is unsettled the row may still come back.
       if ((info.due !== row.due || info.dueClock !== row.clock) && cached.chain.sequence <= this.commits.durable) return;
-      return this.submitDue(info, row);
+      return this.submitDue(addressOf(info, cached.state.archetype), row);
     }
     const rows = await this.o.store.loadExecution(row.key);
     if (rows === undefined) return;
-    const info = decode(ExecutionRecord, rows.record);
+    const info = decode(ExecutionHeader, rows.record);
     if (info.due !== row.due || info.dueClock !== row.clock) return;
-    return this.submitDue(info, row);
+    return this.submitDue(addressOf(info, info.archetype), row);
   }
 
-  private submitDue(info: ExecutionRecord, row: DueRow): Promise<void> {
+  private submitDue(address: ExecutionAddress, row: DueRow): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.internalInput({ namespaceId: info.namespaceId, workflowId: info.workflowId, runId: info.runId }, { kind: "due" }, InputClass.TIMER, {
+      this.internalInput(address, { kind: "due" }, InputClass.TIMER, {
         dueRow: row,
         resolve: () => resolve(),
         reject,
@@ -885,7 +895,10 @@ export class HistoryEngine implements HistoryService {
     this.counters.commits++;
     this.counters.rows += batch.rows.rowCount;
     this.keys.durable(batch.rows);
-    for (const chain of batch.chains) this.cache.trim(chain, this.commits.durable);
+    for (const chain of batch.chains) {
+      if (chain.archetype === Archetype.WORKFLOW) this.cache.trim(chain, this.commits.durable);
+      else this.cache.rest(chain, this.commits.durable);
+    }
     this.cache.shrink(this.commits.durable);
     if (this.hasReady || this.commits.hasOpenWork) this.scheduleTurn();
     else this.scheduleIdle();
@@ -937,7 +950,7 @@ export class HistoryEngine implements HistoryService {
       }
     const byChain = new Map<CachedChain, PendingInput[]>();
     for (const p of again) {
-      const chain = this.cache.get(p.address.namespaceId, p.address.workflowId);
+      const chain = this.cache.get(p.address.namespaceId, p.address.workflowId, p.address.archetype);
       const inputs = byChain.get(chain);
       if (inputs === undefined) byChain.set(chain, [p]);
       else inputs.push(p);
@@ -1005,8 +1018,8 @@ export class HistoryEngine implements HistoryService {
     if (!position.isOpen || position.range.endEventId - 1 > afterEventId) return;
     const waiting = this.notifier.wait(position.range.runKey, afterEventId, timeoutMs, onCancel);
     // Something may have come between the answer and the wait.
-    const cached = this.cache.byKey(position.range.runKey);
-    if (cached === undefined || cached.state.info.nextEventId - 1 > afterEventId || !cached.state.isOpen) waiting.wake();
+    const state = this.cache.byKey(position.range.runKey)?.state;
+    if (!(state instanceof RunState) || state.info.nextEventId - 1 > afterEventId || !state.isOpen) waiting.wake();
     await waiting.promise;
   }
 
@@ -1064,6 +1077,16 @@ class TurnEnv implements Env {
   get seed(): number {
     return (this.seedValue ??= this.runtime.randomSeed());
   }
+}
+
+function addressOf(info: { namespaceId: string; workflowId: string; runId: string }, archetype: Archetype): ExecutionAddress {
+  const { namespaceId, workflowId, runId } = info;
+  return archetype === Archetype.WORKFLOW ? { namespaceId, workflowId, runId } : { namespaceId, workflowId, runId, archetype };
+}
+
+function sourceOf(record: TransferRecord): ExecutionAddress {
+  const { sourceNamespaceId, sourceWorkflowId, sourceRunId, sourceArchetype } = record;
+  return addressOf({ namespaceId: sourceNamespaceId, workflowId: sourceWorkflowId, runId: sourceRunId }, sourceArchetype);
 }
 
 /** Shard of an execution, as the official server computes it: fixed at creation, a column here and the leading key on databases with many nodes. */

@@ -123,6 +123,11 @@ export class Batch {
     if (ids === undefined) kinds.set(kind, (ids = new Map()));
     apply(ids, id, write);
   }
+  /** Every component of the execution goes, those of this batch included. */
+  purgeComponents(key: number): void {
+    this.components.delete(key);
+    this.componentPurges.push(key);
+  }
   /**
    * A row of history. Events that follow the branch's last row of this batch join it, unless `begins` says that a row must begin
    * here (`eventCount` is how many they are; 0 never joins).

@@ -10,7 +10,7 @@ import type { Limits } from "../config/limits.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import { isReservedAttribute, PREDEFINED, SYSTEM, TYPE_NAME } from "../core/visibility/attributes.js";
 import type { Field } from "../core/visibility/query.js";
-import { resolveQuery } from "../core/visibility/resolve.js";
+import { type QueryScope, resolveQuery } from "../core/visibility/resolve.js";
 import type { AttributeValue, VisibilityRow } from "../core/visibility/row.js";
 import { checkSearchAttributeSizes, checkSearchAttributeValues, withTypeMetadata } from "../core/visibility/search-attributes.js";
 import type { VisibilityReader } from "../persistence/visibility.js";
@@ -39,8 +39,24 @@ export class VisibilityManager {
     return { executions: page.rows.map((r) => executionInfo(r, namespace)), nextPageToken: page.next ?? new Uint8Array(0) };
   }
 
-  async count(namespace: NamespaceView, query: string): Promise<Init<CountWorkflowExecutionsResponse>> {
-    const q = resolveQuery(query, namespace);
+  /** Rows of a division of the server's own. */
+  async listDivision(
+    namespace: NamespaceView,
+    query: string,
+    scope: QueryScope,
+    pageSize: number,
+    pageToken: Uint8Array,
+  ): Promise<{ rows: VisibilityRow[]; nextPageToken: Uint8Array }> {
+    const q = resolveQuery(query, namespace, scope);
+    const max = this.limits().visibilityPageRowsMax;
+    const size = pageSize <= 0 || pageSize > max ? max : pageSize;
+    const of = { namespaceKey: namespace.key, filter: q.filter, orderBy: q.orderBy };
+    const page = await this.reader.list(of, size, pageToken.length === 0 ? undefined : pageToken);
+    return { rows: page.rows, nextPageToken: page.next ?? new Uint8Array(0) };
+  }
+
+  async count(namespace: NamespaceView, query: string, scope?: QueryScope): Promise<Init<CountWorkflowExecutionsResponse>> {
+    const q = resolveQuery(query, namespace, scope);
     const of = { namespaceKey: namespace.key, filter: q.filter, orderBy: [] };
     if (q.groupBy.length === 0) return { count: await this.reader.count(of) };
     const groups = await this.reader.countGroups(

@@ -3,13 +3,14 @@
  *
  * The record of a namespace that was given up says so (`reclaim`), and that is all that has to be remembered: after a restart
  * every step is begun again, and finds the less to do the further the process before it came. The steps, each in slices:
- * runs (open ones are terminated), then what was left to delete of them and their effects on other runs, then task queues, then
+ * executions of every archetype (open workflows are terminated), then what was left to delete of them and their effects on other runs, then task queues, then
  * every other registry row that begins with the namespace's id, and after the delay the record.
  * Invariant: the record goes last, when no row of any table belongs to the namespace.
  */
 import { TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { Code, ServiceError } from "../api/service-error.js";
 import { decode } from "../api/wire.js";
+import { Archetype } from "../core/execution.js";
 import { Kind } from "../core/workflow/mutable-state.js";
 import { deleteRun } from "../history/delete-run.js";
 import type { HistoryEngine } from "../history/history-engine.js";
@@ -18,9 +19,11 @@ import type { MatchingService } from "../matching/contract.js";
 import type { NamespaceEntry } from "../namespace/record.js";
 import { type NamespaceRegistry, REGISTRY_KIND } from "../namespace/registry.js";
 import type { BacklogKey, ComponentId } from "../persistence/batch.js";
+import { runSpace } from "../persistence/run-space.js";
 import type { NamespaceRun, Store } from "../persistence/store.js";
 import type { NamespaceDeletionService } from "./contract.js";
 
+const ARCHETYPES = Object.values(Archetype).filter((a): a is Archetype => typeof a === "number");
 const SLICE_ROWS = 500;
 const RUNS_AT_ONCE = 16;
 const PAUSE_MS = 20;
@@ -104,22 +107,30 @@ export class NamespaceDeletion implements NamespaceDeletionService {
   /** Answers whether none is left. */
   private async deleteRuns({ view }: NamespaceEntry): Promise<boolean> {
     let isEmpty = true;
+    for (const archetype of ARCHETYPES) isEmpty = (await this.deleteExecutions(view, archetype)) && isEmpty;
+    return isEmpty;
+  }
+
+  private async deleteExecutions(view: NamespaceEntry["view"], archetype: Archetype): Promise<boolean> {
+    let isEmpty = true;
     let after: NamespaceRun | undefined;
     for (;;) {
-      const runs = await this.o.store.listNamespaceRuns(view.key, after, SLICE_ROWS);
+      const runs = await this.o.store.listNamespaceRuns(runSpace(view.key, archetype), after, SLICE_ROWS);
       after = runs.at(-1);
       if (after === undefined || this.isStopped) return isEmpty && !this.isStopped;
       const queue = [...runs];
       const work = async (): Promise<void> => {
-        for (let run = queue.shift(); run !== undefined && !this.isStopped; run = queue.shift()) if (!(await this.delete(view, run))) isEmpty = false;
+        for (let run = queue.shift(); run !== undefined && !this.isStopped; run = queue.shift())
+          if (!(await this.delete(view, archetype, run))) isEmpty = false;
       };
       await Promise.all(Array.from({ length: RUNS_AT_ONCE }, work));
     }
   }
 
-  private async delete(namespace: { id: string; name: string }, { workflowId, runId }: NamespaceRun): Promise<boolean> {
+  private async delete(namespace: { id: string; name: string }, archetype: Archetype, { workflowId, runId }: NamespaceRun): Promise<boolean> {
     try {
-      await deleteRun(this.o.history, namespace, workflowId, runId);
+      if (archetype === Archetype.WORKFLOW) await deleteRun(this.o.history, namespace, workflowId, runId);
+      else await this.o.history.submit({ namespaceId: namespace.id, workflowId, runId, archetype }, { kind: "delete" });
       return true;
     } catch (e) {
       if (e instanceof ServiceError && e.code === Code.NOT_FOUND) return true;

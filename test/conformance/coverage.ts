@@ -12,6 +12,9 @@ const USUAL = ["OK", "INVALID_ARGUMENT", "NOT_FOUND"];
 /** RPCs whose outcomes are not the usual ones. */
 const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
   DeleteNamespace: [...USUAL, "FAILED_PRECONDITION"],
+  CreateSchedule: [...USUAL, "ALREADY_EXISTS"],
+  DeleteSchedule: ["OK", "NOT_FOUND"],
+  UpdateSchedule: [...USUAL, "FAILED_PRECONDITION"],
   GetClusterInfo: ["OK"],
   GetSearchAttributes: ["OK"],
   GetSystemInfo: ["OK"],

@@ -44,6 +44,7 @@ const SCRIPTS = {
   "worker-registry": () => import("./scripts/worker-registry.js"),
   batches: () => import("./scripts/batches.js"),
   namespaces: () => import("./scripts/namespaces.js"),
+  schedules: () => import("./scripts/schedules.js"),
 } satisfies Record<string, () => Promise<ScriptFile>>;
 export const FILES = Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[];
 

@@ -2,4 +2,6 @@
 export const REFERENCE_SETTINGS: Readonly<Record<string, unknown>> = {
   "frontend.WorkflowPauseEnabled": true,
   "frontend.workflowRulesAPIsEnabled": true,
+  "history.enableCHASMSchedulerCreation": true,
+  "history.chasmSchedulerCreationRolloutPercent": 100,
 };

@@ -127,7 +127,7 @@ export class CoreWorld implements NamespaceDirectory {
       if (draft.visibility !== undefined) this.visibilityRows.push(draft.visibility);
       for (const { id, ...row } of draft.requestIds) if (id !== draft.info.startRequestId) this.requestIds.set(id, row);
       for (const t of draft.transfers) this.transfers.push({ id: ++this.transferIds, record: t.record });
-      const state = draft.accept();
+      const state = draft.accept() as RunState;
       const runs = this.states.get(address.workflowId) ?? new Map<string, RunState>();
       runs.set(state.info.runId, state);
       this.states.set(address.workflowId, runs);

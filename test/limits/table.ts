@@ -29,7 +29,6 @@ const NEXUS = "there are no Nexus operations yet";
 const CALLBACKS = "no callback address is configured yet: every callback is refused";
 const VERSIONS = "there are no deployments yet";
 const BATCHES = "on a clock of its own in src/worker/batch/job-run.test.ts";
-const SCHEDULES = "there are no schedules yet";
 const ARCHIVAL = "test/archival";
 const STANDALONE = "there are no standalone activities yet";
 const RATE = "rates are off by default, and not limited yet";
@@ -134,8 +133,10 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "frontend.MaxExecutionCountBatchOperationPerNamespace": "accepted; the official server does not read it",
   "worker.batcherRPS": BATCHES,
   "worker.batcherConcurrency": BATCHES,
+  "worker.schedulerNamespaceStartWorkflowRPS": RATE,
   "frontend.workflowRulesAPIsEnabled": "a switch, on here: the row of their number needs it",
-  "worker.schedulerNamespaceStartWorkflowRPS": SCHEDULES,
+  "schedule.maxCatchup": "ours: on a clock of its own in src/core/scheduler/scheduler.test.ts",
+  "scheduler.specMaxIterations": "counts steps that are longer here: src/core/scheduler/spec.test.ts",
   "system.namespaceMinRetentionGlobal": "there are no global namespaces",
   "frontend.keepAliveMinTime": CONNECTION,
   "frontend.keepAliveTime": CONNECTION,

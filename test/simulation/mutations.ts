@@ -2,7 +2,7 @@
  * Deliberate breakages of src, each of which the fixed seeds must catch: what a checker does not find here it would not find in a
  * real mistake either. A mutation puts another method in the place of one of src, or another core in the place of the real one.
  */
-import type { apply as Apply } from "../../src/core/engine.js";
+import type { apply as Apply, Chain } from "../../src/core/engine.js";
 import { apply } from "../../src/core/engine.js";
 import type { Env, Input } from "../../src/core/input.js";
 import { EventFactory } from "../../src/core/workflow/event-factory.js";
@@ -184,7 +184,7 @@ export const MUTATIONS: readonly Mutation[] = [
       core((input, _env, chain) => {
         if (input.kind !== "completeActivity" || input.activity.by !== "token") return {};
         const { token } = input.activity;
-        const now = chain.run(token.runId)?.activities.base.get(token.scheduledEventId);
+        const now = (chain as Chain).run(token.runId)?.activities.base.get(token.scheduledEventId);
         if (now === undefined) return {};
         return { input: { ...input, activity: { by: "token", token: { ...token, attempt: now.attempt, nonce: now.nonce } } } };
       }),

@@ -61,6 +61,14 @@ export const DIVISION = "TemporalNamespaceDivision";
 export const PREDEFINED: ReadonlyMap<string, SearchAttributeType> = new Map(PREDEFINED_ROWS.map(([name, id, type]) => [name, { id, type }]));
 const SETTABLE: ReadonlySet<string> = new Set(PREDEFINED_ROWS.filter((p) => p[3]).map((p) => p[0]));
 
+/** What schedules are listed by besides, in queries of their own only. */
+export const SCHEDULE_ATTRIBUTES: ReadonlyMap<string, SearchAttributeType> = new Map([
+  ["ScheduleNextActionTime", { id: -40, type: Type.DATETIME }],
+  ["ScheduleIdleCloseTime", { id: -41, type: Type.DATETIME }],
+  ["ScheduleRunningWorkflowCount", { id: -42, type: Type.INT }],
+  ["ScheduleBufferedStartsCount", { id: -43, type: Type.INT }],
+]);
+
 /** Names of fields of the official stores, which no attribute may take. */
 const RESERVED: ReadonlySet<string> = new Set(["NamespaceId", "MemoEncoding", "Memo", "VisibilityTaskKey"]);
 

@@ -2,7 +2,7 @@
 import { IndexedValueType as T } from "../../../gen/wire/temporal/api/enums/v1/common.js";
 import { WorkflowExecutionStatus as Status } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { invalidArgument } from "../../api/service-error.js";
-import type { NamespaceView } from "../namespace-view.js";
+import type { NamespaceView, SearchAttributeType } from "../namespace-view.js";
 import { attributeOf, DIVISION, PREDEFINED, SYSTEM, TYPE_NAME } from "./attributes.js";
 import { type Literal, type Node, parseQuery } from "./parser.js";
 import { type Field, type ResolvedQuery, type Scalar, tokens, type VisibilityFilter } from "./query.js";
@@ -10,12 +10,27 @@ import { parseDuration, parseTime } from "./time.js";
 
 const OPPOSITE = { "=": "!=", "!=": "=", ">": "<=", ">=": "<", "<": ">=", "<=": ">" } as const;
 
+/** Queries over a division of the server's own: schedules, say. */
+export interface QueryScope {
+  /** Value of TemporalNamespaceDivision. */
+  readonly division: string;
+  /** Attributes that only its rows have. */
+  readonly attributes: ReadonlyMap<string, SearchAttributeType>;
+  /** Why a name may not be asked for, as the official server says it. */
+  readonly refusal: (name: string) => string | undefined;
+}
+
 /** @throws ServiceError INVALID_ARGUMENT with the official server's texts. */
-export function resolveQuery(text: string, namespace: NamespaceView): ResolvedQuery {
+export function resolveQuery(text: string, namespace: NamespaceView, scope?: QueryScope): ResolvedQuery {
   const q = parseQuery(text);
   let mentionsDivision = false;
+  const refusals = new Set<string>();
   const field = (name: string): Field => {
+    const own = scope?.attributes.get(name);
+    if (own !== undefined && !namespace.searchAttributes.has(name)) return { kind: "attribute", ...own };
     const f = fieldOf(name, namespace);
+    const refusal = scope?.refusal(name);
+    if (refusal !== undefined) refusals.add(refusal);
     if (f.kind === "attribute" && f.id === PREDEFINED.get(DIVISION)?.id) mentionsDivision = true;
     return f;
   };
@@ -33,13 +48,15 @@ export function resolveQuery(text: string, namespace: NamespaceView): ResolvedQu
       throw refused(`operation is not supported: unable to sort by search attribute type ${TYPE_NAME[typeOf(f)]}`);
     return { field: f, descending: o.descending };
   });
+  // What is wrong with the query itself comes first.
+  for (const refusal of refusals) throw invalidArgument(refusal);
   // Rows of the server's own divisions are seen by those who ask for them.
-  const division: VisibilityFilter = {
-    op: "isNull",
-    field: { kind: "attribute", id: PREDEFINED.get(DIVISION)?.id ?? 0, type: T.KEYWORD },
-    negated: false,
-  };
-  const scoped = mentionsDivision ? where : where === undefined ? division : ({ op: "and", args: [division, where] } as const);
+  const divisionField: Field = { kind: "attribute", id: PREDEFINED.get(DIVISION)?.id ?? 0, type: T.KEYWORD };
+  const division: VisibilityFilter =
+    scope === undefined
+      ? { op: "isNull", field: divisionField, negated: false }
+      : { op: "compare", field: divisionField, comparison: "=", value: scope.division };
+  const scoped = mentionsDivision && scope === undefined ? where : where === undefined ? division : ({ op: "and", args: [division, where] } as const);
   return { filter: scoped, orderBy, groupBy };
 }
 

@@ -3,12 +3,13 @@
  * parent close policy of its children, queries that will never be answered, the visibility row, retention.
  */
 
+import { InternalCallbackRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { Payload, Payloads } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { WorkflowTaskFailedCause } from "../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import { ParentClosePolicy, type RetryState, WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
-import { encode, type Init } from "../../api/wire.js";
+import { decode, encode, type Init } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
 import type { Run } from "./context.js";
 import type { AttributesCase, AttributesOf } from "./event-factory.js";
@@ -48,6 +49,7 @@ export function closeRun<C extends AttributesCase>(
       event,
       firstRunId: info.firstRunId,
     });
+  if (info.completionCallbacks.length > 0 && info.newRunId === "" && !end.byReset) tellCallbacks(run, event);
   for (const child of end.keepsChildren ? [] : [...draft.children.values()]) {
     if (info.newRunId !== "" && info.status === WorkflowExecutionStatus.CONTINUED_AS_NEW && child.parentClosePolicy === ParentClosePolicy.ABANDON)
       continue;
@@ -68,6 +70,24 @@ export function closeRun<C extends AttributesCase>(
   info.deleteAt = run.now + ctx.env.namespace.retention;
   run.deadline(info.deleteAt);
   return event;
+}
+
+/** Those who asked, within this server, to be told of the end of the chain. */
+function tellCallbacks(run: Run, event: HistoryEvent): void {
+  for (const { variant } of run.info.completionCallbacks) {
+    if (variant.case !== "internal") continue;
+    const callback = decode(InternalCallbackRecord, variant.value.data);
+    run.transfer({
+      kind: TransferKind.INTERNAL_CALLBACK,
+      namespaceId: callback.namespaceId,
+      workflowId: callback.id,
+      runId: callback.runId,
+      archetype: callback.archetype,
+      requestId: callback.requestId,
+      firstRunId: run.info.firstRunId,
+      event,
+    });
+  }
 }
 
 /** Ends a run from outside: a running workflow task fails first, and what waited is written, so that the history says so. */

@@ -106,7 +106,7 @@ export class Run {
   }
 }
 
-const EMPTY_TRANSFER: TransferRecord = {
+export const EMPTY_TRANSFER: TransferRecord = {
   rowId: 0,
   kind: 0,
   initiatedEventId: 0,
@@ -131,6 +131,9 @@ const EMPTY_TRANSFER: TransferRecord = {
   rootWorkflowId: "",
   rootRunId: "",
   sourceNamespace: "",
+  sourceArchetype: 0,
+  archetype: 0,
+  startRequest: new Uint8Array(0),
 };
 
 /** Buffered events now have ids: records that refer to them follow. */

@@ -25,6 +25,7 @@ import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/mes
 import { decode, encode, type MessageType } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
 import { type DraftRows, Rows } from "../../lib/rows.js";
+import { Archetype, type ExecutionDraft, type ExecutionState } from "../execution.js";
 import type { VisibilityRow } from "../visibility/row.js";
 import { draftStateSize, EMPTY_STATE_BYTES, fullStateSize } from "./state-size.js";
 
@@ -68,7 +69,7 @@ export interface ComponentWrite {
   readonly value: Uint8Array;
 }
 
-export class RunState {
+export class RunState implements ExecutionState {
   readonly activities = new Rows<ActivityRecord>();
   readonly timers = new Rows<TimerRecord>();
   readonly children = new Rows<ChildRecord>();
@@ -92,8 +93,16 @@ export class RunState {
     public info: ExecutionRecord,
   ) {}
 
+  get archetype(): Archetype {
+    return Archetype.WORKFLOW;
+  }
+
   get isOpen(): boolean {
     return this.info.status === WorkflowExecutionStatus.RUNNING || this.info.status === WorkflowExecutionStatus.PAUSED;
+  }
+
+  encodeRecord(): Uint8Array {
+    return encode(ExecutionRecord, this.info);
   }
 
   /** Whether the state must stay in memory: it holds what no row has. */
@@ -155,7 +164,7 @@ export class RunState {
   }
 }
 
-export class RunDraft {
+export class RunDraft implements ExecutionDraft {
   /** The draft's own copy: may be changed. Records inside it are replaced, not changed. */
   readonly info: ExecutionRecord;
   readonly activities: DraftRows<ActivityRecord>;
@@ -208,6 +217,10 @@ export class RunDraft {
 
   get isOpen(): boolean {
     return this.info.status === WorkflowExecutionStatus.RUNNING || this.info.status === WorkflowExecutionStatus.PAUSED;
+  }
+
+  get history(): NonNullable<ExecutionDraft["history"]> {
+    return { branch: this.info.branch, lastEventId: this.info.nextEventId - 1, segments: this.info.segments };
   }
 
   get task(): WorkflowTaskRecord | undefined {

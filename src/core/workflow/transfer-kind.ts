@@ -11,4 +11,10 @@ export enum TransferKind {
   FIRST_TASK = 7,
   /** Has the closed run archived: no effect on another execution, but carried as reliably. */
   ARCHIVE = 8,
+  /** Starts the action of a schedule. */
+  START_SCHEDULED = 40,
+  CANCEL_SCHEDULED = 41,
+  TERMINATE_SCHEDULED = 42,
+  /** Tells the execution that an internal completion callback names how this workflow ended. */
+  INTERNAL_CALLBACK = 43,
 }

@@ -15,6 +15,7 @@ import {
   TerminateWorkflowExecutionRequest,
 } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { Code, type ServiceError } from "../../api/service-error.js";
+import { decode } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
 import type { ExecutionAddress, Input } from "../input.js";
 import type { NamespaceDirectory } from "../namespace-view.js";
@@ -167,6 +168,44 @@ export function transferInput(id: number, record: TransferRecord, directory: Nam
       };
     case TransferKind.FIRST_TASK:
       return { address, input: { kind: "scheduleFirstTask" } };
+    case TransferKind.START_SCHEDULED:
+      return { address, input: { kind: "start", request: decode(StartWorkflowExecutionRequest, record.startRequest), parent: undefined } };
+    case TransferKind.CANCEL_SCHEDULED:
+      return {
+        address,
+        input: {
+          kind: "requestCancel",
+          request: RequestCancelWorkflowExecutionRequest.create({
+            workflowExecution: execution,
+            identity: record.identity,
+            requestId: record.requestId,
+            reason: record.reason,
+            firstExecutionRunId: record.firstRunId,
+          }),
+          external: undefined,
+        },
+      };
+    case TransferKind.TERMINATE_SCHEDULED:
+      return {
+        address,
+        input: {
+          kind: "terminate",
+          request: TerminateWorkflowExecutionRequest.create({
+            workflowExecution: execution,
+            identity: record.identity,
+            reason: record.reason,
+            firstExecutionRunId: record.firstRunId,
+          }),
+          childWorkflowOnly: false,
+          parent: undefined,
+        },
+      };
+    case TransferKind.INTERNAL_CALLBACK:
+      assert(record.event !== undefined, "a completion callback carries the close event");
+      return {
+        address: { ...address, archetype: record.archetype },
+        input: { kind: "actionClosed", requestId: record.requestId, firstRunId: record.firstRunId, event: record.event },
+      };
     default:
       assert(false, `transfer kind ${record.kind} is not known`);
   }
@@ -180,6 +219,8 @@ function withoutTarget(transferId: number, record: TransferRecord): Input {
       return { kind: "externalSignaled", transferId, initiatedEventId: record.initiatedEventId, failure: SignalCause.NAMESPACE_NOT_FOUND };
     case TransferKind.CANCEL_EXTERNAL:
       return { kind: "externalCancelRequested", transferId, initiatedEventId: record.initiatedEventId, failure: CancelCause.NAMESPACE_NOT_FOUND };
+    case TransferKind.START_SCHEDULED:
+      return { kind: "actionStartFailed", transferId, requestId: record.requestId, reason: "the namespace is gone" };
     default:
       return { kind: "transferDone", transferId };
   }
@@ -234,6 +275,15 @@ export function transferResult(transferId: number, record: TransferRecord, answe
         initiatedEventId,
         failure: error === undefined ? undefined : CancelCause.EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND,
       };
+    case TransferKind.START_SCHEDULED:
+      return error === undefined
+        ? {
+            kind: "actionStarted",
+            transferId,
+            requestId: record.requestId,
+            runId: ("reply" in answer ? (answer.reply as Replies["start"]) : undefined)?.firstRunId ?? "",
+          }
+        : { kind: "actionStartFailed", transferId, requestId: record.requestId, reason: error.message };
     default:
       return { kind: "transferDone", transferId };
   }

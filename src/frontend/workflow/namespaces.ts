@@ -83,7 +83,7 @@ function description(s: Services, { record, view }: NamespaceEntry): Init<Descri
         memoSizeLimitError: limits.memoSizeError,
         workflowTaskCompletionSizeLimitError: limits.workflowTaskCompletionSizeMax,
       },
-      supportsSchedules: false,
+      supportsSchedules: true,
     },
     config: { ...record.config, customSearchAttributeAliases: Object.fromEntries(aliases) },
     replicationConfig: {

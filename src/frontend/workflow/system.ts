@@ -30,7 +30,7 @@ export const getSystemInfo =
       signalAndQueryHeader: true,
       internalErrorDifferentiation: true,
       activityFailureIncludeHeartbeat: true,
-      supportsSchedules: false,
+      supportsSchedules: true,
       encodedFailureAttributes: true,
       buildIdBasedVersioning: false,
       upsertMemo: true,

@@ -4,7 +4,7 @@ import { MemoryStore } from "../../persistence/memory/store.js";
 import { FakeRuntime, silent } from "../fake-engine.js";
 import { Retention } from "./retention.js";
 
-const RUN = { key: 5, namespaceKey: 1, workflowId: "w", runId: "r", branch: 5, lastEventId: 30, shard: 1 };
+const RUN = { key: 5, namespaceKey: 1, space: 1, workflowId: "w", runId: "r", history: { branch: 5, lastEventId: 30, segments: [] }, shard: 1 };
 
 async function storeWithHistory(size: number): Promise<MemoryStore> {
   const store = new MemoryStore();
@@ -94,9 +94,9 @@ it("lets the last run that shared a prefix take it along, when the run that wrot
   };
   await remove(RUN);
   expect(await left(store)).toEqual([1, 2, 3]);
-  await remove({ ...RUN, key: 6, branch: 6, runId: "r6", lastEventId: 4, segments: [{ branch: 5 }] });
+  await remove({ ...RUN, key: 6, runId: "r6", history: { branch: 6, lastEventId: 4, segments: [{ branch: 5, endEventId: 4 }] } });
   expect(await left(store)).toEqual([1, 2]);
-  await remove({ ...RUN, key: 7, branch: 7, runId: "r7", lastEventId: 3, segments: [{ branch: 5 }] });
+  await remove({ ...RUN, key: 7, runId: "r7", history: { branch: 7, lastEventId: 3, segments: [{ branch: 5, endEventId: 3 }] } });
   expect(await left(store)).toEqual([]);
   expect([await store.readForks(5), await store.readHistory(6, 1, 100, false, 1), await store.readHistory(7, 1, 100, false, 1)]).toEqual([
     [],
@@ -118,7 +118,7 @@ it("keeps what the run itself still has when one that shared it goes", async () 
     f(rows);
     await store.commit(rows);
   });
-  retention.remove(new Batch(), { ...RUN, key: 6, branch: 6, lastEventId: 4, segments: [{ branch: 5 }] })();
+  retention.remove(new Batch(), { ...RUN, key: 6, history: { branch: 6, lastEventId: 4, segments: [{ branch: 5, endEventId: 4 }] } })();
   await runtime.advance(1_000);
   expect((await left(store)).length).toBe(30);
   expect(await store.readForks(5)).toEqual([]);

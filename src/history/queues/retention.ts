@@ -4,6 +4,7 @@
  * made up for at the next start. A prefix that another run still shares stays.
  */
 
+import type { ExecutionDraft } from "../../core/execution.js";
 import { Kind } from "../../core/workflow/mutable-state.js";
 import type { Logger, Runtime } from "../../lib/runtime.js";
 import type { Batch } from "../../persistence/batch.js";
@@ -18,12 +19,12 @@ const RETRY_MS = 5_000;
 export interface RemovedRun {
   key: number;
   namespaceKey: number;
+  /** Its space in table `run`. */
+  space: number;
   workflowId: string;
   runId: string;
-  branch: number;
-  lastEventId: number;
-  /** Parts of other branches that it shares. */
-  segments?: readonly { branch: number }[];
+  /** Undefined: it has none, and nothing is left of it with the batch. */
+  history: ExecutionDraft["history"];
   shard: number;
 }
 
@@ -43,6 +44,7 @@ interface Tombstone {
 }
 
 const idOf = (t: Tombstone): string => (t.of === undefined ? String(t.key) : `${t.key}/${t.of}`);
+const NOTHING = (): void => undefined;
 
 export class Retention {
   private isStopped = false;
@@ -82,13 +84,20 @@ export class Retention {
   /** Visibility first, history last: nothing is listed that cannot be read. To be called when the batch is durable: the answer. */
   remove(rows: Batch, run: RemovedRun): () => void {
     rows.deleteVisibility(run.key, run.namespaceKey);
-    rows.deleteRun({ namespaceKey: run.namespaceKey, workflowId: run.workflowId, runId: run.runId, key: run.key });
+    rows.deleteRun({ namespaceKey: run.space, workflowId: run.workflowId, runId: run.runId, key: run.key });
     rows.deleteExecution(run.key, run.shard);
-    const parents = (run.segments ?? []).map((s) => s.branch);
+    const { history } = run;
+    if (history === undefined) {
+      rows.purgeComponents(run.key);
+      return () => {
+        this.removedRuns++;
+      };
+    }
+    const parents = history.segments.map((s) => s.branch);
     const tombstone: Tombstone = {
       key: run.key,
-      branch: run.branch,
-      lastEventId: run.lastEventId,
+      branch: history.branch,
+      lastEventId: history.lastEventId,
       namespaceKey: run.namespaceKey,
       ...(parents.length === 0 ? {} : { parents }),
     };

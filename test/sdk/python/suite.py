@@ -14,6 +14,7 @@ from datetime import timedelta
 
 import activities as a
 import workflows as w
+from schedules import Schedules
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowFailureError, WorkflowQueryFailedError, WorkflowQueryRejectedError
@@ -101,8 +102,14 @@ class Suite:
             print(f"FAILED {name}: {type(e).__name__} {e}", flush=True)
 
     async def check_all(self) -> None:
-        for part in (self.activities, self.messages, self.children, self.runs, self.replays):
+        for part in (self.activities, self.messages, self.children, self.runs, self.schedules, self.replays):
             await part()
+
+    async def schedules(self) -> None:
+        schedules = Schedules(self.client, QUEUE)
+        await schedules.check_all()
+        self.ran += schedules.ran
+        self.bad += schedules.bad
 
     async def activities(self) -> None:
         check, simple = self.check, self.simple
