@@ -67,6 +67,12 @@ export const SETTINGS = {
   inFlightUpdateBytesMax: bytes("history.maxInFlightUpdatePayloads", 20 * MIB, "N", "RESOURCE_EXHAUSTED"),
   totalUpdatesMax: count("history.maxTotalUpdates", 2000, "N", "FAILED_PRECONDITION"),
   totalUpdatesSuggestContinueAsNewRatio: ratio("history.maxTotalUpdates.suggestContinueAsNewThreshold", 0.9, "N", "flag on WorkflowTaskStarted"),
+  discardedTaskEventsMax: count(
+    "history.discardSpeculativeWorkflowTaskMaximumEventsCount",
+    10,
+    "G",
+    "a workflow task that only rejects updates is written after all",
+  ),
   bufferedEventsMax: count("history.maximumBufferedEventsBatch", 100, "G", "the running workflow task fails", { simulation: [3, 100] }),
   bufferedEventsSizeBytesMax: bytes("history.maximumBufferedEventsSizeInBytes", 2 * MIB, "G", "the running workflow task fails"),
   bufferedQueriesMax: count("history.MaxBufferedQueryCount", 1, "G", "RESOURCE_EXHAUSTED"),
@@ -214,6 +220,8 @@ export const SETTINGS = {
   workflowRules: bool("frontend.workflowRulesAPIsEnabled", true, "N", "off: calls about workflow rules are UNIMPLEMENTED; official default off"),
   workflowRulesMax: count("frontend.maxWorkflowRulesPerNamespace", 10, "N", "INVALID_ARGUMENT"),
   eagerActivities: bool("system.enableActivityEagerExecution", true, "N", "activities started with the completion that schedules them"),
+  updates: bool("frontend.enableUpdateWorkflowExecution", true, "N", "PERMISSION_DENIED when off"),
+  updatesAsyncAccepted: bool("frontend.enableUpdateWorkflowExecutionAsyncAccepted", true, "N", "PERMISSION_DENIED when off"),
   eagerWorkflowStart: bool("system.enableEagerWorkflowStart", true, "N", "first workflow task with the start"),
 } as const satisfies Record<string, Setting>;
 
@@ -228,9 +236,11 @@ export type Limits = { readonly [K in SettingName]: (typeof SETTINGS)[K]["kind"]
  */
 export const ACCEPTED_KEYS: Readonly<Record<string, string>> = {
   "frontend.enableServerVersionCheck": "this server never asks for newer versions",
-  "frontend.enableUpdateWorkflowExecution": "comes with updates",
-  "frontend.enableUpdateWorkflowExecutionAsyncAccepted": "comes with updates",
-  "frontend.enableExecuteMultiOperation": "comes with updates",
+  "frontend.enableExecuteMultiOperation": "always on",
+  "history.enableUpdateWithStartRetryOnClosedWorkflowAbort": "always on",
+  "history.enableUpdateWithStartRetryableErrorOnClosedWorkflowAbort": "always on",
+  "history.sendTransientOrSpeculativeWorkflowTaskEvents": "always on",
+  "history.enableUpdateCallbacks": "comes with callbacks",
   "frontend.enableActivityEagerExecution": "always on",
   "frontend.workerVersioningWorkflowAPIs": "comes with versioning",
   "frontend.enableWorkerVersioningDataAPIs": "comes with versioning",

@@ -35,6 +35,8 @@ export interface RequestLimits {
   readonly reachabilityTaskQueuesMax: number;
   /** Microseconds. */
   readonly reachabilityDefaultAge: number;
+  readonly areUpdatesEnabled: boolean;
+  readonly areUpdatesAcceptedEnabled: boolean;
 }
 
 /** From the settings: to be made once per version of the configuration, not per request. */
@@ -69,5 +71,7 @@ export function requestLimits(limits: Limits): RequestLimits {
     isWorkflowPauseEnabled: limits.workflowPause,
     areWorkflowRulesEnabled: limits.workflowRules,
     workflowRulesMax: limits.workflowRulesMax,
+    areUpdatesEnabled: limits.updates,
+    areUpdatesAcceptedEnabled: limits.updatesAsyncAccepted,
   };
 }

@@ -52,7 +52,7 @@ export class OpenBatch {
 
   /** Writes the records. Nothing is applied to the batch afterwards. */
   seal(): void {
-    for (const [state, { shard, isNew }] of this.runs) this.rows.putExecution(state.key, shard, encode(ExecutionRecord, state.info), isNew);
+    for (const [state, { shard, isNew }] of this.runs) this.rows.putExecution(state.key, shard, encode(ExecutionRecord, state.stored), isNew);
   }
 
   /** What waits here waits for `next` instead. */

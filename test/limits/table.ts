@@ -5,10 +5,10 @@ import { names } from "./rows/names.js";
 import { queues } from "./rows/queues.js";
 import { history, pendings, state, transaction } from "./rows/runs.js";
 import { sizes } from "./rows/sizes.js";
+import { updates } from "./rows/updates.js";
 
-export const GROUPS: readonly Group[] = [sizes, names, history, state, transaction, pendings, times, pages, polls, texts, fixed, queues];
+export const GROUPS: readonly Group[] = [sizes, names, history, state, transaction, pendings, times, pages, polls, texts, fixed, queues, updates];
 
-const UPDATES = "there are no updates yet";
 const NEXUS = "there are no Nexus operations yet";
 const CALLBACKS = "no callback address is configured yet: every callback is refused";
 const VERSIONS = "there are no deployments yet";
@@ -23,10 +23,7 @@ const CONNECTION = "a connection's matter, not a call's: accepted";
 const MEMORY = "of no effect that a caller sees";
 
 export const WITHOUT_ROW: Readonly<Record<string, string>> = {
-  "history.maxInFlightUpdates": UPDATES,
-  "history.maxInFlightUpdatePayloads": UPDATES,
-  "history.maxTotalUpdates": UPDATES,
-  "history.maxTotalUpdates.suggestContinueAsNewThreshold": UPDATES,
+  "history.discardSpeculativeWorkflowTaskMaximumEventsCount": "its default is passed in the conformance scripts of updates",
   "history.maximumRequestIDsPerExecution": "of requests that no event holds: there are none (the official server never forgets the others)",
   "history.requestIDMaxAge": "of requests that no event holds: there are none (the official server never forgets the others)",
   "limit.userMetadataSummarySize": "the official server checks it for standalone activities and Nexus operations only",
