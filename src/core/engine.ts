@@ -19,7 +19,7 @@ import { completeWorkflowTask, failWorkflowTask } from "./workflow/complete-work
 import { Context, Need, type Run, Stale } from "./workflow/context.js";
 import { describe, historyPosition } from "./workflow/describe.js";
 import { endOversized, refuseLargeTransaction } from "./workflow/execution-limits.js";
-import type { RunState } from "./workflow/mutable-state.js";
+import { type RunState, TASK_SPECULATIVE } from "./workflow/mutable-state.js";
 import { updateOptions } from "./workflow/options.js";
 import { pauseWorkflow, unpauseWorkflow } from "./workflow/pause.js";
 import { directReply, dropQuery, query } from "./workflow/query.js";
@@ -27,8 +27,20 @@ import { reset } from "./workflow/reset.js";
 import { addressed, addressedOpen, requestCancel, signal, terminate } from "./workflow/signal.js";
 import { scheduleFirstTask, signalWithStart, start } from "./workflow/start.js";
 import { fireDue, settleDue } from "./workflow/timers.js";
+import { updateWithStart } from "./workflow/update/multi-operation.js";
+import { settleUpdates } from "./workflow/update/registry.js";
+import { endUpdateWait, pollUpdate, update } from "./workflow/update/update.js";
 import { visibilityRow } from "./workflow/visibility.js";
-import { clearSticky, failTask, isTaskRunning, scheduleWorkflowTask, startWorkflowTask, timeOutTask } from "./workflow/workflow-task.js";
+import {
+  clearSticky,
+  failTask,
+  isTaskRunning,
+  offerAgain,
+  scheduleWorkflowTask,
+  settleSpeculative,
+  startWorkflowTask,
+  timeOutTask,
+} from "./workflow/workflow-task.js";
 
 /** The runs of one workflow id that are in memory. */
 export interface Chain extends ExecutionChain {
@@ -69,6 +81,10 @@ const HANDLERS: Handlers = {
   historyPosition,
   query,
   dropQuery,
+  update,
+  pollUpdate,
+  endUpdateWait,
+  updateWithStart,
   resetSticky: (ctx, address) => {
     const state = addressed(ctx, address);
     if (!state.isOpen) throw notFound("workflow execution already completed");
@@ -103,6 +119,10 @@ const HANDLERS: Handlers = {
     const task = run.info.workflowTask;
     if (task === undefined || task.startedEventId === 0 || task.scheduledEventId !== input.scheduledEventId || task.nonce !== input.nonce)
       throw new Stale();
+    if (task.type === TASK_SPECULATIVE) {
+      offerAgain(run);
+      return undefined;
+    }
     timeOutTask(run);
     scheduleWorkflowTask(run);
     return undefined;
@@ -150,8 +170,10 @@ const RETENTION_RETRY_MICROS = 10_000_000;
 function finish(run: Run, input: Input): void {
   const { draft } = run;
   if (draft.removed) return;
+  if (draft.updates.length > 0) settleUpdates(run);
   const fired = input.kind === "due" && draft.base.info.due > 0 && draft.base.info.due <= run.now;
   if (!draft.dirty && !fired) return;
+  if (draft.info.workflowTask?.type === TASK_SPECULATIVE) settleSpeculative(run);
   const wasRunning = isTaskRunning(draft);
   if (!wasRunning) run.flushBuffered();
   enforceBufferLimits(run);
@@ -223,7 +245,7 @@ export function apply<K extends InputKind>(
   } catch (e) {
     if (e instanceof ServiceError) return { outcome: "error", error: e };
     if (e instanceof Stale) return { outcome: "stale" };
-    if (e instanceof Need) return { outcome: "need", events: e.events, requestIds: e.requestIds, ...e.more };
+    if (e instanceof Need) return e.need;
     throw e;
   }
 }

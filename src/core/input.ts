@@ -9,6 +9,7 @@ import type {
   SignalExternalWorkflowExecutionFailedCause,
   StartChildWorkflowExecutionFailedCause,
 } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+import type { UpdateWorkflowExecutionLifecycleStage } from "../../gen/wire/temporal/api/enums/v1/update.js";
 import type { Failure } from "../../gen/wire/temporal/api/failure/v1/message.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import type { WorkflowRuleSpec } from "../../gen/wire/temporal/api/rules/v1/message.js";
@@ -35,6 +36,7 @@ import type {
   UpdateActivityOptionsRequest,
   UpdateScheduleRequest,
   UpdateWorkflowExecutionOptionsRequest,
+  UpdateWorkflowExecutionRequest,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { TaskToken } from "../api/task-token.js";
 import type { Config } from "../config/dynamic-config.js";
@@ -121,6 +123,11 @@ export type Input =
   | { kind: "query"; request: QueryWorkflowRequest; waiter: number }
   /** The caller of a buffered query has gone or its time is up. */
   | { kind: "dropQuery"; waiter: number }
+  | { kind: "update"; request: UpdateWorkflowExecutionRequest; waiter: number }
+  | { kind: "pollUpdate"; updateId: string; stage: UpdateWorkflowExecutionLifecycleStage; waiter: number }
+  /** The caller waits no longer; it is told how far the update has come. */
+  | { kind: "endUpdateWait"; updateId: string; waiter: number }
+  | { kind: "updateWithStart"; start: StartWorkflowExecutionRequest; update: UpdateWorkflowExecutionRequest; waiter: number }
   | { kind: "resetSticky" }
   | { kind: "startWorkflowTask"; scheduledEventId: number; attempt: number; stamp: number; poller: Poller }
   | { kind: "completeWorkflowTask"; token: TaskToken; request: RespondWorkflowTaskCompletedRequest }

@@ -4,8 +4,10 @@
  */
 
 import type { TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import type { UpdateWorkflowExecutionLifecycleStage } from "../../gen/wire/temporal/api/enums/v1/update.js";
 import type { WorkflowExecutionStatus } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+import type { Outcome as UpdateOutcome } from "../../gen/wire/temporal/api/update/v1/message.js";
 import type {
   DescribeScheduleResponse,
   DescribeWorkflowExecutionResponse,
@@ -73,6 +75,10 @@ export interface Replies {
   historyPosition: HistoryPosition;
   /** Direct: to be asked of a worker of that queue now. Deferred queries are answered through `answers`. */
   query: QueryReply;
+  update: UpdateReply;
+  pollUpdate: UpdateReply;
+  endUpdateWait: UpdateReply | undefined;
+  updateWithStart: UpdateReply;
   dropQuery: undefined;
   resetSticky: undefined;
   startWorkflowTask: StartedWorkflowTask;
@@ -118,6 +124,29 @@ export interface Replies {
   actionStartFailed: undefined;
   actionClosed: undefined;
 }
+
+/** What has become of an update. */
+export interface UpdateReply {
+  readonly runId: string;
+  readonly updateId: string;
+  /** The most advanced stage that it is known to have reached. */
+  readonly stage: UpdateWorkflowExecutionLifecycleStage;
+  readonly outcome: Init<UpdateOutcome> | undefined;
+  /** Of an update with start: what became of the start. */
+  readonly start: UpdateStart | undefined;
+}
+
+export interface UpdateStart {
+  readonly runId: string;
+  readonly firstRunId: string;
+  readonly started: boolean;
+  readonly status: WorkflowExecutionStatus;
+  /** The update had its result already: nothing was done. */
+  readonly isRepeated: boolean;
+}
+
+/** To a deferred input. */
+export type Answer = QueryReply | UpdateReply | ServiceError;
 
 export interface HistoryPosition {
   readonly runId: string;
@@ -166,6 +195,8 @@ export interface DispatchTask {
   readonly createTime: number;
   /** Microseconds; 0 never expires. */
   readonly expireTime: number;
+  /** Nothing is written for it. */
+  readonly isSpeculative?: boolean;
 }
 
 /** An effect on another execution. The row is durable with the transition; the shell runs it after (or with) the commit. */
@@ -184,7 +215,7 @@ export interface Transition<K extends InputKind = InputKind> {
   /** True: the reply comes later, in the `answers` of another input. */
   readonly deferred: boolean;
   /** Replies to earlier deferred inputs. */
-  readonly answers: readonly { waiter: number; result: Replies["query"] | ServiceError }[];
+  readonly answers: readonly { waiter: number; result: Answer }[];
   readonly dispatch: readonly DispatchTask[];
   readonly transfers: readonly TransferTask[];
   /** What the log is told. */
@@ -211,6 +242,8 @@ export type Outcome<K extends InputKind = InputKind> =
       /** Run ids of the same workflow id; empty is the current run. */
       readonly runs?: readonly string[];
       readonly histories?: readonly HistoryRange[];
+      /** Updates that may have been completed. */
+      readonly updateIds?: readonly string[] | undefined;
     };
 
 /** Rows that an earlier `need` asked for. */
@@ -220,4 +253,6 @@ export interface Loaded {
   requestId(id: string): { eventType: number; eventId: number } | null | undefined;
   /** Every event of the range. */
   history?(range: HistoryRange): readonly HistoryEvent[] | undefined;
+  /** Event that completed the update, `null` when none has, undefined when not loaded. */
+  update?(id: string): number | null | undefined;
 }

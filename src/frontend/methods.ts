@@ -43,6 +43,7 @@ import {
 import { refusedDeployment } from "./workflow/deployments.js";
 import { describeWorkflowExecution } from "./workflow/describe.js";
 import { getWorkflowExecutionHistory, getWorkflowExecutionHistoryReverse } from "./workflow/history.js";
+import { executeMultiOperation } from "./workflow/multi-operation.js";
 import { deprecateNamespace, describeNamespace, listNamespaces, registerNamespace, updateNamespace } from "./workflow/namespaces.js";
 import { updateWorkflowExecutionOptions } from "./workflow/options.js";
 import { pauseWorkflowExecution, unpauseWorkflowExecution } from "./workflow/pause.js";
@@ -63,6 +64,7 @@ import { signalWorkflowExecution } from "./workflow/signal.js";
 import { signalWithStartWorkflowExecution, startWorkflowExecution } from "./workflow/start.js";
 import { getClusterInfo, getSystemInfo } from "./workflow/system.js";
 import { describeTaskQueue, listTaskQueuePartitions, updateTaskQueueConfig } from "./workflow/task-queues.js";
+import { pollWorkflowExecutionUpdate, updateWorkflowExecution } from "./workflow/updates.js";
 import {
   countWorkflowExecutions,
   getSearchAttributes,
@@ -120,10 +122,10 @@ const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => (
   // Workflows
   StartWorkflowExecution: row("workflow.start", 1, startWorkflowExecution(s)),
   SignalWithStartWorkflowExecution: row("workflow.start", 1, signalWithStartWorkflowExecution(s)),
-  ExecuteMultiOperation: row("workflow.start", 1),
+  ExecuteMultiOperation: poll("workflow.start", 1, executeMultiOperation(s)),
   SignalWorkflowExecution: row("workflow.signal", 1, signalWorkflowExecution(s)),
-  UpdateWorkflowExecution: poll("workflow.signal", 1),
-  PollWorkflowExecutionUpdate: poll("workflow.read", 4),
+  UpdateWorkflowExecution: poll("workflow.signal", 1, updateWorkflowExecution(s)),
+  PollWorkflowExecutionUpdate: poll("workflow.read", 4, pollWorkflowExecutionUpdate(s)),
   QueryWorkflow: poll("workflow.query", 3, queryWorkflow(s)),
   RequestCancelWorkflowExecution: row("workflow.cancel", 2, requestCancelWorkflowExecution(s)),
   TerminateWorkflowExecution: row("workflow.terminate", 2, terminateWorkflowExecution(s)),

@@ -42,6 +42,8 @@ export interface RequestLimits {
   readonly isBatchOfActivitiesEnabled: boolean;
   readonly batchOperationsMax: number;
   readonly archivedPageSizeMax: number;
+  readonly areUpdatesEnabled: boolean;
+  readonly areUpdatesAcceptedEnabled: boolean;
 }
 
 /** From the settings: to be made once per version of the configuration, not per request. */
@@ -82,5 +84,7 @@ export function requestLimits(limits: Limits): RequestLimits {
     isBatchOfActivitiesEnabled: limits.batchActivitiesEnabled,
     batchOperationsMax: limits.batchOperationsMax,
     archivedPageSizeMax: limits.archivedPageRowsMax,
+    areUpdatesEnabled: limits.updates,
+    areUpdatesAcceptedEnabled: limits.updatesAsyncAccepted,
   };
 }

@@ -37,6 +37,8 @@ export interface TaskDispatcher {
   reserve(task: DispatchTask): Reservation | undefined;
   /** No poller: the task becomes a backlog row of the batch. */
   store(task: DispatchTask, batch: Batch): void;
+  /** No poller for a task that nothing is written for: it waits in memory. */
+  keep(task: DispatchTask): void;
   /** The batch that held stored tasks has settled. */
   settled(batch: Batch, durable: boolean): void;
 }

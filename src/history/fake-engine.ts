@@ -92,6 +92,7 @@ export class FakeRuntime implements Runtime {
 
 /** A poller or none: what matching would say. */
 export class FakeDispatcher implements TaskDispatcher {
+  readonly kept: DispatchTask[] = [];
   isPolled = false;
   isGone = false;
   readonly stored: DispatchTask[] = [];
@@ -120,6 +121,9 @@ export class FakeDispatcher implements TaskDispatcher {
   store(task: DispatchTask, batch: Batch): void {
     this.stored.push(task);
     batch.writeBacklog({ queue: 1, priority: task.priority, pass: 0, id: this.stored.length }, { op: "insert", value: new Uint8Array(1) });
+  }
+  keep(task: DispatchTask): void {
+    this.kept.push(task);
   }
   settled(_batch: Batch, durable: boolean): void {
     this.settledBatches.push(durable);

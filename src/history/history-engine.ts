@@ -7,7 +7,7 @@
  * order; a reply leaves after every change that it was computed from is durable; nothing of a workflow id is loaded while a batch
  * holds rows of it.
  */
-import { ExecutionHeader, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import { CompletedUpdateRecord, ExecutionHeader, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { ResourceExhaustedCause, ResourceExhaustedScope } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import { Code, internal, namespaceNotFound, resourceExhausted, ServiceError, unavailable } from "../api/service-error.js";
@@ -20,7 +20,7 @@ import { loadState } from "../core/load-state.js";
 import type { NamespaceDirectory } from "../core/namespace-view.js";
 import type { DispatchTask, EventReference, HistoryRange, Loaded, Outcome, Replies, Transition } from "../core/transition.js";
 import { beginsBatch } from "../core/workflow/event-factory.js";
-import { type EventBatch, Kind, RunState } from "../core/workflow/mutable-state.js";
+import { type EventBatch, Kind, RunDraft, RunState, TASK_SPECULATIVE } from "../core/workflow/mutable-state.js";
 import { transferInput, transferResult } from "../core/workflow/transfer.js";
 import { TransferKind } from "../core/workflow/transfer-kind.js";
 import { assert } from "../lib/assert.js";
@@ -41,6 +41,7 @@ import { eventKey, historyKey, InputClass, type PendingInput } from "./pending-i
 import { Retention } from "./queues/retention.js";
 import { type DueRow, TimerQueue } from "./queues/timer-queue.js";
 import { type TransferOutcome, TransferQueue } from "./queues/transfer-queue.js";
+import { SpeculativeTimers } from "./speculative-timers.js";
 
 export interface HistoryEngineOptions {
   readonly store: Store;
@@ -76,7 +77,15 @@ const ROOT_CLOCK = 0;
 /** Runs of a chain, behind the addressed one, that are asked whether they have taken a request. */
 const RUNS_BEFORE_MAX = 3;
 /** They need no room on a full disk. */
-const GOES_ON_WHEN_FULL: ReadonlySet<InputKind> = new Set(["delete", "describe", "historyPosition", "query", "dropQuery"]);
+const GOES_ON_WHEN_FULL: ReadonlySet<InputKind> = new Set([
+  "delete",
+  "describe",
+  "historyPosition",
+  "query",
+  "dropQuery",
+  "pollUpdate",
+  "endUpdateWait",
+]);
 export const SHARD_COUNT = 1024;
 
 const NOTHING = (): void => undefined;
@@ -92,6 +101,7 @@ export class HistoryEngine implements HistoryService {
   readonly timers: TimerQueue;
   readonly transfers: TransferQueue;
   private readonly retention: Retention;
+  private readonly speculative: SpeculativeTimers;
   /** Chains whose first input can be taken, by its class. */
   private readonly ready: CachedChain[][] = [[], [], []];
   private taken = 0;
@@ -130,6 +140,13 @@ export class HistoryEngine implements HistoryService {
       run: (id, record) => this.runTransfer(id, record),
       save: (id, record) => this.saveTransfer(id, record),
     });
+    this.speculative = new SpeculativeTimers(
+      o.runtime,
+      (key) => this.cache.byKey(key)?.state,
+      ({ info }) => {
+        this.internalInput({ namespaceId: info.namespaceId, workflowId: info.workflowId, runId: info.runId }, { kind: "due" }, InputClass.TIMER);
+      },
+    );
     this.retention = new Retention(o.store, o.runtime, o.logger, (f) => this.withBatch(f));
   }
 
@@ -162,6 +179,7 @@ export class HistoryEngine implements HistoryService {
         transferRow: undefined,
         loadedEvents: undefined,
         loadedRequestIds: undefined,
+        loadedUpdates: undefined,
         isAlone: false,
       });
     });
@@ -327,6 +345,7 @@ export class HistoryEngine implements HistoryService {
       event: (r) => p.loadedEvents?.get(eventKey(r)) ?? this.recentEvent(r) ?? this.reader.cachedEvent(r),
       requestId: (id) => p.loadedRequestIds?.get(id),
       history: (range) => p.loadedHistories?.get(historyKey(range)),
+      update: (id) => p.loadedUpdates?.get(id),
     };
     this.counters.inputs++;
     try {
@@ -363,7 +382,7 @@ export class HistoryEngine implements HistoryService {
   }
 
   private process(chain: CachedChain, p: PendingInput): void {
-    if (p.input.kind === "dropQuery") this.waiters.delete(p.input.waiter);
+    if (p.input.kind === "dropQuery" || p.input.kind === "endUpdateWait") this.waiters.delete(p.input.waiter);
     const outcome = this.applyInput(chain, p);
     if (outcome === "bug") {
       this.quarantine(chain, p);
@@ -461,6 +480,7 @@ export class HistoryEngine implements HistoryService {
       transferRow: extra.transferRow,
       loadedEvents: undefined,
       loadedRequestIds: undefined,
+      loadedUpdates: undefined,
       isAlone: false,
     };
     if (this.isStopped) p.reject(unavailable("server is shutting down"));
@@ -509,16 +529,19 @@ export class HistoryEngine implements HistoryService {
     );
   }
 
-  /** Queries that wait in memory only are asked again when the memory goes. */
+  /** Queries and updates that wait in memory only are asked again when the memory goes. */
   private takeWaiting(chain: CachedChain): PendingInput[] {
     const out: PendingInput[] = [];
-    for (const state of chain.runs.values())
-      for (const q of state.queries) {
-        const waiting = this.waiters.get(q.waiter);
-        if (waiting === undefined) continue;
-        this.waiters.delete(q.waiter);
-        out.push(waiting);
-      }
+    const take = ({ waiter }: { waiter: number }): void => {
+      const waiting = this.waiters.get(waiter);
+      if (waiting === undefined) return;
+      this.waiters.delete(waiter);
+      out.push(waiting);
+    };
+    for (const state of chain.runs.values()) {
+      state.queries.forEach(take);
+      for (const u of state.updates) u.waiters.forEach(take);
+    }
     return out;
   }
 
@@ -532,13 +555,14 @@ export class HistoryEngine implements HistoryService {
   }
 
   private loadNeeded(chain: CachedChain, p: PendingInput, need: Extract<Outcome, { outcome: "need" }>): void {
-    const { loadedEvents, loadedRequestIds, loadedHistories } = p;
-    const { runs = [], histories = [] } = need;
+    const { loadedEvents, loadedRequestIds, loadedHistories, loadedUpdates } = p;
+    const { runs = [], histories = [], updateIds = [] } = need;
     if (
       runs.length === 0 &&
       need.events.every((r) => loadedEvents?.has(eventKey(r)) === true) &&
       need.requestIds.every((id) => loadedRequestIds?.has(id) === true) &&
-      histories.every((r) => loadedHistories?.has(historyKey(r)) === true)
+      histories.every((r) => loadedHistories?.has(historyKey(r)) === true) &&
+      updateIds.every((id) => loadedUpdates?.has(id) === true)
     ) {
       this.o.logger.error(
         { kind: p.input.kind, workflowId: chain.workflowId, events: need.events.map((r) => r.eventId) },
@@ -563,6 +587,11 @@ export class HistoryEngine implements HistoryService {
       for (const range of histories) {
         p.loadedHistories ??= new Map();
         p.loadedHistories.set(historyKey(range), await this.reader.all(range));
+      }
+      for (const id of updateIds) {
+        const row = state === undefined ? undefined : await this.o.store.loadComponent(state.key, Kind.COMPLETED_UPDATE, id);
+        p.loadedUpdates ??= new Map();
+        p.loadedUpdates.set(id, row === undefined ? null : decode(CompletedUpdateRecord, row).completedEventId);
       }
     };
     const read = (): void => {
@@ -609,12 +638,12 @@ export class HistoryEngine implements HistoryService {
     const open = this.commits.open;
     chain.sequence = Math.max(chain.sequence, t.runs.some((r) => r.dirty) ? open.sequence : 0);
     for (const draft of t.runs) {
-      if (!draft.dirty && !draft.isNew) {
-        draft.accept();
-        continue;
+      if (!draft.dirty && !draft.isNew) draft.accept();
+      else {
+        open.chains.add(chain);
+        this.writeExecution(chain, draft, open);
       }
-      open.chains.add(chain);
-      this.writeExecution(chain, draft, open);
+      if (draft instanceof RunDraft && draft.info.workflowTask?.type === TASK_SPECULATIVE) this.speculative.watch(draft.base);
     }
     this.cache.count(chain);
     if (t.notices !== undefined) for (const n of t.notices) this.o.logger[n.level]({ workflowId: chain.workflowId, ...n.fields }, n.text);
@@ -759,6 +788,10 @@ export class HistoryEngine implements HistoryService {
   }
 
   private storeTask(task: DispatchTask, open: OpenBatch): void {
+    if (task.isSpeculative === true) {
+      this.o.dispatcher.keep(task);
+      return;
+    }
     this.o.dispatcher.store(task, open.rows);
     if (this.storing.has(open)) return;
     this.storing.add(open);
@@ -946,7 +979,14 @@ export class HistoryEngine implements HistoryService {
           this.o.logger.error({ kind: p.input.kind, workflowId: p.address.workflowId }, "an input makes rows that the store does not take");
           p.reject(internal("the input could not be stored"));
         } else
-          again.push({ ...p, isAlone: b === failed || p.isAlone, loadedEvents: undefined, loadedRequestIds: undefined, loadedHistories: undefined });
+          again.push({
+            ...p,
+            isAlone: b === failed || p.isAlone,
+            loadedEvents: undefined,
+            loadedRequestIds: undefined,
+            loadedHistories: undefined,
+            loadedUpdates: undefined,
+          });
       }
     const byChain = new Map<CachedChain, PendingInput[]>();
     for (const p of again) {
@@ -1030,6 +1070,7 @@ export class HistoryEngine implements HistoryService {
     this.timers.stop();
     this.transfers.stop();
     this.retention.stop();
+    this.speculative.stop();
     this.notifier.wakeAll();
     for (const p of this.waiters.values()) p.reject(unavailable("server is shutting down"));
     this.waiters.clear();

@@ -29,6 +29,7 @@ export interface PendingInput {
   loadedEvents: Map<string, HistoryEvent | undefined> | undefined;
   loadedRequestIds: Map<string, { eventType: number; eventId: number } | null> | undefined;
   loadedHistories?: Map<string, readonly HistoryEvent[]> | undefined;
+  loadedUpdates: Map<string, number | null> | undefined;
   /** Its batch was refused: it runs alone now, to find the one that cannot be written. */
   isAlone: boolean;
 }

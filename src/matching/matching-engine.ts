@@ -87,7 +87,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   reserve(task: DispatchTask): Reservation | undefined {
     if (this.isDraining) return undefined;
     const q = this.queues.find(queueId(this.route(task)));
-    if (q === undefined) return undefined;
+    if (q === undefined || q.kept.size > 0) return undefined;
     const priority = q.priorityOf(task);
     if (!q.line.canStartDirectly(priority)) return undefined;
     const now = this.now();
@@ -138,6 +138,16 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     if (queues === undefined) this.storing.set(batch, (queues = new Set()));
     queues.add(q);
     // There may be a poller: it was not allowed to take the task directly. Later, because the engine is in the middle of a batch.
+    if (q.line.pollerCount > 0) this.pumpSoon(q);
+  }
+
+  keep(task: DispatchTask): void {
+    const q = this.queues.open(this.route(task));
+    const now = this.now();
+    q.lastUsed = now;
+    if (q.name.isSticky && task.normalTaskQueue !== undefined) q.normalName = task.normalTaskQueue;
+    q.ratesOf(q.priorityOf(task), now).added.add(now);
+    q.kept.add(task);
     if (q.line.pollerCount > 0) this.pumpSoon(q);
   }
 
@@ -328,6 +338,12 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
         continue;
       }
       const next = q.line.nextTask();
+      const kept = q.kept.size === 0 ? undefined : q.kept.takeBefore(next?.task, now);
+      if (kept !== undefined) {
+        this.hold(q, waiter, now);
+        void this.startKept(q, kept, waiter);
+        continue;
+      }
       if (next === undefined) break;
       if (next.isVoid || hasExpired(next, now)) {
         q.line.takeTask();
@@ -397,6 +413,22 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     this.pump(q);
   }
 
+  /** A task without a row. It is not tried again: history schedules another when its time is up. */
+  private async startKept(q: QueueState, task: DispatchTask, waiter: PollWaiter): Promise<void> {
+    const { starter } = this;
+    assert(starter !== undefined, "matching has its task starter before the first poll");
+    q.startingCount++;
+    try {
+      this.give(q, waiter, await starter.startWorkflowTask(task, waiter.poller, undefined, () => waiter.isGone()));
+      q.ratesOf(q.priorityOf(task), this.now()).dispatched.add(this.now());
+    } catch {
+      this.returnWaiter(q, waiter);
+    }
+    q.startingCount--;
+    q.lastUsed = this.now();
+    this.pump(q);
+  }
+
   /** Deletes the row of a task that no longer concerns anything. */
   private async drop(stored: StoredTask): Promise<void> {
     try {
@@ -443,7 +475,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   private moveToNormal(q: QueueState): void {
     if (q.normalName !== "") {
       const normal = this.queues.open({ ...q.name, name: q.normalName, isSticky: false });
-      let moved = 0;
+      let moved = q.kept.moveTo(normal.kept);
       for (let stored = q.line.takeTask(); stored !== undefined; stored = q.line.takeTask()) {
         stored.home.take(stored);
         normal.line.addMoved(stored);

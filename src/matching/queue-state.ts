@@ -13,6 +13,7 @@ import type { DispatchTask } from "../core/transition.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { Store } from "../persistence/store.js";
 import { Backlog, type StoredTask } from "./backlog.js";
+import { KeptTasks } from "./kept-tasks.js";
 import { type MatchingLimits, STICKY_POLLER_UNAVAILABLE_MS } from "./limits.js";
 import type { PendingQuery } from "./pending-query.js";
 import type { PollWaiter } from "./poll-waiter.js";
@@ -35,6 +36,7 @@ export class QueueState implements QueueLoad {
   readonly limits: DispatchLimits;
   readonly scaling = new PollerScaling();
   readonly pollers = new PollerHistory<PollerVersion>();
+  readonly kept = new KeptTasks();
   readonly rates = new Map<number, PriorityRates>();
   /** Tasks that had to wait for the rate limit. */
   readonly limited: TaskRate;
@@ -140,6 +142,7 @@ export class QueueState implements QueueLoad {
       line.movedCount === 0 &&
       this.startingCount === 0 &&
       this.resting.size === 0 &&
+      this.kept.size === 0 &&
       !this.backlog.isBusy
     );
   }

@@ -103,6 +103,7 @@ export class CoreSubject implements Subject {
           e.code,
           e.message,
           e.details.map((d) => d.typeName),
+          e.details.map((d) => d.value),
         );
       throw e;
     } finally {

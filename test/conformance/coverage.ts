@@ -15,6 +15,7 @@ const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
   CreateSchedule: [...USUAL, "ALREADY_EXISTS"],
   DeleteSchedule: ["OK", "NOT_FOUND"],
   UpdateSchedule: [...USUAL, "FAILED_PRECONDITION"],
+  ExecuteMultiOperation: [...USUAL, "ALREADY_EXISTS", "FAILED_PRECONDITION", "PERMISSION_DENIED"],
   GetClusterInfo: ["OK"],
   GetSearchAttributes: ["OK"],
   GetSystemInfo: ["OK"],
@@ -48,6 +49,7 @@ const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
   SignalWithStartWorkflowExecution: [...USUAL, "ALREADY_EXISTS"],
   StartBatchOperation: [...USUAL, "ALREADY_EXISTS"],
   StartWorkflowExecution: [...USUAL, "ALREADY_EXISTS"],
+  UpdateWorkflowExecution: [...USUAL, "FAILED_PRECONDITION", "PERMISSION_DENIED"],
 };
 const EXEMPT: ReadonlySet<string> = new Set([
   // Served only to wait: an SDK that polls for Nexus tasks gets an empty answer until there are some.
@@ -58,9 +60,6 @@ const EXEMPT: ReadonlySet<string> = new Set([
   "TriggerWorkflowRule",
 ]);
 
-/** No update has ever been accepted: its messages are refused. */
-const REFUSED_ONLY: ReadonlySet<string> = new Set(["PROTOCOL_MESSAGE"]);
-
 /** Subject ("rpc X", "command Y", "event Z") to the outcomes that scripts must show. */
 export function required(commands: readonly string[], events: readonly string[]): Map<string, readonly string[]> {
   const out = new Map<string, readonly string[]>();
@@ -68,7 +67,7 @@ export function required(commands: readonly string[], events: readonly string[])
   for (const service of [WorkflowService, OperatorService])
     for (const { name, path } of Object.values(service.methods))
       if (table.get(path)?.handler !== undefined && !EXEMPT.has(name)) out.set(`rpc ${name}`, OUTCOMES[name] ?? USUAL);
-  for (const name of commands) out.set(`command ${name}`, REFUSED_ONLY.has(name) ? ["refused"] : ["OK", "refused"]);
+  for (const name of commands) out.set(`command ${name}`, ["OK", "refused"]);
   for (const name of events) out.set(`event ${name}`, ["OK"]);
   return out;
 }

@@ -26,9 +26,10 @@ export class GrpcSubject implements Subject {
             return;
           }
           const bin = error.metadata?.get("grpc-status-details-bin")[0];
-          const details =
-            bin === undefined ? [] : decode(Status, Buffer.from(bin)).details.map((d) => d.typeUrl.slice(d.typeUrl.lastIndexOf("/") + 1));
-          reject(new CallError(error.code, error.details, details));
+          const details = bin === undefined ? [] : decode(Status, Buffer.from(bin)).details;
+          const names = details.map((d) => d.typeUrl.slice(d.typeUrl.lastIndexOf("/") + 1));
+          const values = details.map((d) => d.value);
+          reject(new CallError(error.code, error.details, names, values));
         },
       );
     });

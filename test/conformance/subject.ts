@@ -19,6 +19,8 @@ export class CallError extends Error {
     readonly code: number,
     message: string,
     readonly details: string[],
+    /** The encoded details, in the same order. */
+    readonly values: readonly Uint8Array[] = [],
   ) {
     super(message);
   }

@@ -3,8 +3,12 @@ import type { Command as CommandType } from "../../gen/wire/temporal/api/command
 import { Command } from "../../gen/wire/temporal/api/command/v1/message.js";
 import { Payload, Payloads } from "../../gen/wire/temporal/api/common/v1/message.js";
 import { CommandType as Type } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
+import { UpdateWorkflowExecutionLifecycleStage } from "../../gen/wire/temporal/api/enums/v1/update.js";
 import { Failure } from "../../gen/wire/temporal/api/failure/v1/message.js";
-import { decode, encode, type Init } from "../../src/api/wire.js";
+import type { Message } from "../../gen/wire/temporal/api/protocol/v1/message.js";
+import { Acceptance, Rejection, Response } from "../../gen/wire/temporal/api/update/v1/message.js";
+import { UpdateWorkflowExecutionRequest } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import { decode, encode, type Init, type MessageType } from "../../src/api/wire.js";
 import type { Attributes, CommandAttributes } from "../../src/core/workflow/commands/command.js";
 
 export const QUEUE = "q";
@@ -91,3 +95,30 @@ export const bare = (commandType: Type) => Command.create({ commandType });
 function encoded(fields: Record<string, unknown>): Record<string, Uint8Array> {
   return Object.fromEntries(Object.entries(fields).map(([k, v]) => [k, payload(v)]));
 }
+
+// What clients ask of updates, and what workers say of them.
+
+export const update = (updateId: string, more: Init<UpdateWorkflowExecutionRequest> = {}): UpdateWorkflowExecutionRequest =>
+  UpdateWorkflowExecutionRequest.create({
+    waitPolicy: { lifecycleStage: UpdateWorkflowExecutionLifecycleStage.COMPLETED },
+    request: { meta: { updateId, identity: "client" }, input: { name: "u", args: payloads(updateId) } },
+    ...more,
+  });
+
+function messageOf<T>(type: MessageType<T>, updateId: string, id: string, body: Init<T>): Init<Message> {
+  return { id, protocolInstanceId: updateId, body: { typeUrl: `type.googleapis.com/${type.typeName}`, value: encode(type, body) } };
+}
+
+export const accepted = (updateId: string, more: Init<Acceptance> = {}) =>
+  messageOf(Acceptance, updateId, `${updateId}/accept`, {
+    acceptedRequestMessageId: `${updateId}/request`,
+    acceptedRequestSequencingEventId: 1,
+    ...more,
+  } as Init<Acceptance>);
+export const rejected = (updateId: string, more: Init<Rejection> = {}) =>
+  messageOf(Rejection, updateId, `${updateId}/reject`, { failure: { message: "no" }, ...more } as Init<Rejection>);
+export const responded = (updateId: string, result: unknown = "done") =>
+  messageOf(Response, updateId, `${updateId}/respond`, {
+    meta: { updateId },
+    outcome: { value: { case: "success", value: payloads(result) } },
+  } as Init<Response>);

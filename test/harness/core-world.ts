@@ -137,7 +137,10 @@ export class CoreWorld implements NamespaceDirectory {
       if (draft.removed) runs.delete(state.info.runId);
     }
     this.tasks.push(...outcome.dispatch);
-    for (const a of outcome.answers) this.answers.set(a.waiter, a.result);
+    for (const a of outcome.answers) {
+      if (this.answers.has(a.waiter)) throw new Error(`waiter ${a.waiter} is answered twice`);
+      this.answers.set(a.waiter, a.result);
+    }
     if (outcome.refused !== undefined) throw outcome.refused;
     return outcome.reply;
   }
@@ -379,6 +382,9 @@ export class CoreWorld implements NamespaceDirectory {
       memo: state.memo,
       searchAttributes: state.searchAttributes,
       queries: state.queries,
+      updates: state.updates,
+      updateRecords: [...(state.updateRecords?.base ?? [])],
+      completedUpdates: [...(state.completedUpdates ?? [])],
     });
     return structuredClone({
       states: [...this.states].map(([id, runs]) => [id, [...runs.values()].map(rows)]),

@@ -6,6 +6,7 @@ import { batches, operations } from "./rows/operations.js";
 import { queues } from "./rows/queues.js";
 import { history, pendings, state, transaction } from "./rows/runs.js";
 import { sizes } from "./rows/sizes.js";
+import { updates } from "./rows/updates.js";
 
 export const GROUPS: readonly Group[] = [
   sizes,
@@ -20,11 +21,11 @@ export const GROUPS: readonly Group[] = [
   texts,
   fixed,
   queues,
+  updates,
   operations,
   batches,
 ];
 
-const UPDATES = "there are no updates yet";
 const NEXUS = "there are no Nexus operations yet";
 const CALLBACKS = "no callback address is configured yet: every callback is refused";
 const VERSIONS = "there are no deployments yet";
@@ -40,10 +41,7 @@ const CONNECTION = "a connection's matter, not a call's: accepted";
 const MEMORY = "of no effect that a caller sees";
 
 export const WITHOUT_ROW: Readonly<Record<string, string>> = {
-  "history.maxInFlightUpdates": UPDATES,
-  "history.maxInFlightUpdatePayloads": UPDATES,
-  "history.maxTotalUpdates": UPDATES,
-  "history.maxTotalUpdates.suggestContinueAsNewThreshold": UPDATES,
+  "history.discardSpeculativeWorkflowTaskMaximumEventsCount": "its default is passed in the conformance scripts of updates",
   "history.maximumRequestIDsPerExecution": "of requests that no event holds: there are none (the official server never forgets the others)",
   "history.requestIDMaxAge": "of requests that no event holds: there are none (the official server never forgets the others)",
   "limit.userMetadataSummarySize": "the official server checks it for standalone activities and Nexus operations only",

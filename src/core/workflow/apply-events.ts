@@ -9,6 +9,7 @@ import {
   ExternalRecord,
   PauseRecord,
   TimerRecord,
+  UpdateRecord,
   WorkflowTaskRecord,
 } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { Memo, SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
@@ -25,6 +26,7 @@ import type { RunDraft } from "./mutable-state.js";
 /** Workflow task types of WorkflowTaskRecord. */
 export const TASK_NORMAL = 1;
 export const TASK_TRANSIENT = 2;
+/** 3 is speculative: see mutable-state.ts. */
 
 export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
   const info = draft.info;
@@ -256,6 +258,25 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
       applyVersioningOverride(draft, a.value.versioningOverride, a.value.unsetVersioningOverride);
       info.completionCallbacks = [...info.completionCallbacks, ...a.value.attachedCompletionCallbacks];
       if (a.value.priority !== undefined) info.priority = a.value.priority;
+      return;
+
+    case "workflowExecutionUpdateAdmittedEventAttributes": {
+      // While it waits for its id, the record stands under one that no event has (context.ts: followIds).
+      let id = event.eventId;
+      while (draft.updateRecords.has(id)) id--;
+      draft.updateRecords.set(id, UpdateRecord.create({ updateId: a.value.request?.meta?.updateId ?? "", admittedEventId: id }));
+      info.totalUpdateCount++;
+      return;
+    }
+    case "workflowExecutionUpdateAcceptedEventAttributes": {
+      const admitted = draft.updateRecordOf(a.value.protocolInstanceId);
+      if (admitted === undefined) info.totalUpdateCount++;
+      const record = admitted ?? UpdateRecord.create({ updateId: a.value.protocolInstanceId });
+      draft.updateRecords.set(record.admittedEventId || event.eventId, UpdateRecord.copy(record, { acceptedEventId: event.eventId }));
+      return;
+    }
+    case "workflowExecutionUpdateCompletedEventAttributes":
+      draft.completeUpdate(a.value.meta?.updateId ?? "", event.eventId);
       return;
 
     case "workflowExecutionCompletedEventAttributes":

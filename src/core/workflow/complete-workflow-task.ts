@@ -7,6 +7,7 @@ import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js
 import { WorkflowTaskFailedCause as Cause } from "../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import { QueryResultType } from "../../../gen/wire/temporal/api/enums/v1/query.js";
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
+import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
 import type { RespondWorkflowTaskCompletedRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { failedPrecondition, invalidArgument, notFound, queryFailed } from "../../api/service-error.js";
 import { durationMicros } from "../../api/time.js";
@@ -18,14 +19,19 @@ import { Completion, TaskFailure } from "./commands/command.js";
 import { COMMANDS, checkSequence } from "./commands/table.js";
 import type { Context, Run } from "./context.js";
 import { enumName } from "./enum-name.js";
+import { TASK_SPECULATIVE } from "./mutable-state.js";
 import { beginNextRun } from "./next-run.js";
 import { addResetPoint } from "./reset-points.js";
 import { addressed, addressedOpen } from "./signal.js";
+import { handleMessage, isRejection, Messages } from "./update/messages.js";
+import { failSent, outgoing, rejectUnprocessed } from "./update/registry.js";
 import {
-  clearSticky,
   completeTask,
+  discardTask,
   failTask,
+  forgetSticky,
   recordStarted,
+  scheduleSpeculativeTask,
   scheduleWorkflowTask,
   startedWorkflowTask,
   taskByToken,
@@ -47,6 +53,7 @@ export function completeWorkflowTask(
   checkSequence(request.commands);
   const limits = ctx.env.config.limits;
 
+  const isDiscarded = task.type === TASK_SPECULATIVE && isDiscardable(run, request);
   // A heartbeat that brings nothing keeps the workflow task alive, but not for ever.
   const isHeartbeat = request.forceCreateNewWorkflowTask && request.commands.length === 0 && request.messages.length === 0;
   const heartbeatsSince = task.originalScheduledTime || task.scheduledTime;
@@ -59,36 +66,31 @@ export function completeWorkflowTask(
     heartbeatTimedOut = true;
   } else {
     const hasBuffered = run.events.hasBuffered;
-    const event = completeTask(run, {
-      identity: request.identity,
-      binaryChecksum: request.binaryChecksum,
-      workerVersion: request.workerVersionStamp,
-      sdkMetadata: request.sdkMetadata,
-      meteringMetadata: request.meteringMetadata,
-      versioningBehavior: request.versioningBehavior,
-      workerDeploymentName: request.deploymentOptions?.deploymentName ?? "",
-      deploymentVersion: undefined,
-      deployment: undefined,
-    });
-    addResetPoint(run, event);
-    run.info.mostRecentWorkerVersionStamp = request.workerVersionStamp ?? run.info.mostRecentWorkerVersionStamp;
+    const completedEventId = isDiscarded ? discard(run) : complete(run, request);
     setSticky(run, request);
-    completion = new Completion(run, event.eventId, request.identity, hasBuffered);
+    completion = new Completion(run, completedEventId, request.identity, hasBuffered);
+    if (request.messages.length > 0) completion.messages = new Messages(request.messages);
     try {
       for (const command of request.commands) {
         if (!run.isOpen) break;
         COMMANDS[command.commandType]?.handle(completion, command);
       }
+      if (completion.messages !== undefined) for (const message of completion.messages.rest()) handleMessage(completion, message);
     } catch (e) {
       if (!(e instanceof TaskFailure)) throw e;
       failure = e;
     }
+    if (failure === undefined && run.isOpen && !request.forceCreateNewWorkflowTask) rejectUnprocessed(run.draft);
   }
 
   if (failure !== undefined) {
-    if (task.attempt > 1 && failure.failedCause !== Cause.UNHANDLED_COMMAND) throw invalidArgument(failureText(failure));
+    // It goes on until its time is up, which slows the worker down.
+    const goesOn = task.attempt > 1 && failure.failedCause !== Cause.UNHANDLED_COMMAND;
+    if (goesOn && state.updates.length === 0) throw invalidArgument(failureText(failure));
     ctx.reset();
     run = ctx.open(state);
+    failSent(run.draft);
+    if (goesOn) return { ...NOTHING, refused: invalidArgument(failureText(failure)) };
     failTask(
       run,
       failure.failedCause,
@@ -108,6 +110,7 @@ export function completeWorkflowTask(
   }
 
   if (completion?.nextRun !== undefined) beginNextRun(run, completion.nextRun);
+  const resetHistoryEventId = isDiscarded ? run.info.lastCompletedTaskStartedEventId : 0;
   if (!run.isOpen) {
     answerQueries(run, request);
     return NOTHING;
@@ -128,7 +131,7 @@ export function completeWorkflowTask(
     (request.forceCreateNewWorkflowTask ||
       heartbeatTimedOut ||
       completion?.hasBuffered === true ||
-      run.events.hasBuffered ||
+      (run.events.hasBuffered && run.events.hasBufferedWhere(isNews)) ||
       completion?.activityCanceledUnstarted === true ||
       run.draft.queries.length > 0)
   ) {
@@ -137,14 +140,61 @@ export function completeWorkflowTask(
       bypassDispatch: isReturned,
       originalScheduledTime: isHeartbeat && !heartbeatTimedOut ? heartbeatsSince : run.now,
     });
-    if (isReturned) {
-      recordStarted(run, "request-from-RespondWorkflowTaskCompleted", request.identity, undefined);
-      newTask = startedWorkflowTask(run, { holdsWorkflow: true });
-    }
+    if (isReturned) newTask = startReturned(run, request);
+  } else {
+    const updates = outgoing(run.draft);
+    if (updates === "messages" && request.returnNewWorkflowTask) {
+      scheduleSpeculativeTask(run, { bypassDispatch: true });
+      newTask = startReturned(run, request);
+    } else if (updates !== undefined) scheduleWorkflowTask(run);
   }
   // What the worker does not learn from its next task, it learns here: it has to give the workflow up.
   const refused = heartbeatTimedOut ? notFound("workflow task heartbeat timeout") : undefined;
-  return { ...NOTHING, refused, newTask, activityTasks };
+  return { refused, newTask, activityTasks, resetHistoryEventId };
+}
+
+/** Callbacks that were attached to an update with its acceptance are nothing that the workflow must see. */
+const isNews = (e: HistoryEvent): boolean => e.eventType !== EventType.WORKFLOW_EXECUTION_OPTIONS_UPDATED;
+
+/** The task enters history. Answers the id of the completed event. */
+function complete(run: Run, request: RespondWorkflowTaskCompletedRequest): number {
+  const event = completeTask(run, {
+    identity: request.identity,
+    binaryChecksum: request.binaryChecksum,
+    workerVersion: request.workerVersionStamp,
+    sdkMetadata: request.sdkMetadata,
+    meteringMetadata: request.meteringMetadata,
+    versioningBehavior: request.versioningBehavior,
+    workerDeploymentName: request.deploymentOptions?.deploymentName ?? "",
+    deploymentVersion: undefined,
+    deployment: undefined,
+  });
+  addResetPoint(run, event);
+  run.info.mostRecentWorkerVersionStamp = request.workerVersionStamp ?? run.info.mostRecentWorkerVersionStamp;
+  return event.eventId;
+}
+
+function discard(run: Run): number {
+  discardTask(run);
+  return 0;
+}
+
+/**
+ * Whether a speculative task may vanish: the worker brings nothing but rejections, and either has seen no other event with it, or can
+ * forget those that it has seen. Too many are not sent again and again.
+ */
+function isDiscardable(run: Run, request: RespondWorkflowTaskCompletedRequest): boolean {
+  if (request.commands.length > 0 || request.forceCreateNewWorkflowTask) return false;
+  const { nextEventId, lastCompletedTaskStartedEventId } = run.info;
+  const canForget = request.capabilities?.discardSpeculativeWorkflowTaskWithEvents === true;
+  const max = canForget ? run.ctx.env.config.limits.discardedTaskEventsMax : 0;
+  return nextEventId <= lastCompletedTaskStartedEventId + 2 + max && request.messages.every(isRejection);
+}
+
+/** The next task, for the worker that has just completed one. */
+function startReturned(run: Run, request: RespondWorkflowTaskCompletedRequest): Replies["completeWorkflowTask"]["newTask"] {
+  recordStarted(run, "request-from-RespondWorkflowTaskCompleted", request.identity, undefined);
+  return startedWorkflowTask(run, { holdsWorkflow: true, isHeartbeat: request.forceCreateNewWorkflowTask });
 }
 
 const NOTHING: Replies["completeWorkflowTask"] = { refused: undefined, newTask: undefined, activityTasks: [], resetHistoryEventId: 0 };
@@ -157,7 +207,7 @@ function failureText(failure: TaskFailure): string {
 function setSticky(run: Run, request: RespondWorkflowTaskCompletedRequest): void {
   const sticky = request.stickyAttributes;
   if (sticky?.workerTaskQueue === undefined || sticky.workerTaskQueue.name === "") {
-    clearSticky(run.draft);
+    forgetSticky(run.draft);
     return;
   }
   const info = run.info;

@@ -3,7 +3,7 @@
  * drafts through `Run` and leave by returning a reply, or by throwing a ServiceError, Stale or Need, which drops everything.
  */
 
-import { ChildRecord, type TransferRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import { ChildRecord, type TransferRecord, UpdateRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
 import type { ServiceError } from "../../api/service-error.js";
@@ -12,7 +12,7 @@ import { assert } from "../../lib/assert.js";
 import { Random } from "../../lib/random.js";
 import type { Chain } from "../engine.js";
 import type { Env } from "../input.js";
-import type { DispatchTask, EventReference, HistoryRange, Loaded, Replies } from "../transition.js";
+import type { Answer, DispatchTask, EventReference, HistoryRange, Loaded, Outcome } from "../transition.js";
 import { applyEvent } from "./apply-events.js";
 import { type AttributesCase, type AttributesOf, type EventExtra, EventFactory } from "./event-factory.js";
 import { RunDraft, RunState } from "./mutable-state.js";
@@ -25,10 +25,14 @@ export class Need extends Error {
   constructor(
     readonly events: readonly EventReference[],
     readonly requestIds: readonly string[],
-    /** Further runs of the workflow id (empty: the current one), and whole histories. */
-    readonly more?: { readonly runs: readonly string[]; readonly histories: readonly HistoryRange[] },
+    /** Further runs of the workflow id (empty: the current one), whole histories, and updates that may have been completed. */
+    readonly more: { readonly runs?: readonly string[]; readonly histories?: readonly HistoryRange[]; readonly updateIds?: readonly string[] } = {},
   ) {
     super("rows needed");
+  }
+
+  get need(): Extract<Outcome, { outcome: "need" }> {
+    return { outcome: "need", events: this.events, requestIds: this.requestIds, ...this.more };
   }
 }
 
@@ -37,6 +41,8 @@ export class Run {
   readonly events: EventFactory;
   /** Whether the visibility row must be written at the end. */
   visibilityChanged = false;
+  /** The speculative task was scheduled by this transition: what it writes does not concern it. */
+  hasNewSpeculative = false;
   /** Lower bound of the earliest deadline that this transition made; 0 is none. */
   private earliest = 0;
 
@@ -145,6 +151,13 @@ export function followIds(draft: RunDraft, flushed: readonly HistoryEvent[]): vo
         r.requestId === attachedRequestId ? { ...r, eventId: event.eventId } : r,
       );
     }
+    if (event.attributes.case === "workflowExecutionUpdateAdmittedEventAttributes") {
+      const record = draft.updateRecordOf(event.attributes.value.request?.meta?.updateId ?? "");
+      if (record === undefined) continue;
+      draft.updateRecords.delete(record.admittedEventId);
+      draft.updateRecords.set(event.eventId, UpdateRecord.copy(record, { admittedEventId: event.eventId }));
+      continue;
+    }
     if (event.attributes.case !== "childWorkflowExecutionStartedEventAttributes") continue;
     const child = draft.children.get(event.attributes.value.initiatedEventId);
     if (child !== undefined) draft.children.set(child.initiatedEventId, ChildRecord.copy(child, { startedEventId: event.eventId }));
@@ -155,7 +168,7 @@ export class Context {
   readonly random: Random;
   runs: Run[] = [];
   dispatch: DispatchTask[] = [];
-  answers: { waiter: number; result: Replies["query"] | ServiceError }[] = [];
+  answers: { waiter: number; result: Answer }[] = [];
   deferred = false;
   /** What the input was to do is not done; what changed instead stands. */
   refused: ServiceError | undefined;

@@ -11,12 +11,14 @@ import {
   ActivityRecord,
   BufferedEventRecord,
   ChildRecord,
+  CompletedUpdateRecord,
   ExecutionRecord,
   ExternalRecord,
   MemoRecord,
   SearchAttributesRecord,
   TimerRecord,
   type TransferRecord,
+  UpdateRecord,
   type WorkflowTaskRecord,
 } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { Memo, SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
@@ -28,6 +30,7 @@ import { type DraftRows, Rows } from "../../lib/rows.js";
 import { Archetype, type ExecutionDraft, type ExecutionState } from "../execution.js";
 import type { VisibilityRow } from "../visibility/row.js";
 import { draftStateSize, EMPTY_STATE_BYTES, fullStateSize } from "./state-size.js";
+import type { PendingUpdate } from "./update/registry.js";
 
 /** Component kinds of the store (records.proto). */
 export enum Kind {
@@ -39,9 +42,15 @@ export enum Kind {
   BUFFERED_EVENT = 6,
   MEMO = 7,
   SEARCH_ATTRIBUTES = 8,
+  UPDATE = 9,
   REQUEST_ID = 64,
   TRANSFER = 65,
+  COMPLETED_UPDATE = 66,
 }
+
+/** Type of a WorkflowTaskRecord that is in memory only (workflow/workflow-task.ts). */
+export const TASK_SPECULATIVE = 3;
+const NO_UPDATES: readonly PendingUpdate[] = [];
 
 /** A buffered query: it waits for the workflow task in progress. Ephemeral. */
 export interface PendingQuery {
@@ -83,6 +92,12 @@ export class RunState implements ExecutionState {
   searchAttributes: SearchAttributes | undefined;
   /** Ephemeral: never stored. */
   queries: readonly PendingQuery[] = [];
+  /** Updates that are not in history yet, and those that somebody waits for. Ephemeral: never stored. */
+  updates: readonly PendingUpdate[] = NO_UPDATES;
+  /** Updates in history that are not completed. Undefined: there has been none. */
+  updateRecords: Rows<UpdateRecord> | undefined;
+  /** Completed updates and the events that hold their results. It knows all of them when it is as large as they are many. */
+  completedUpdates: Map<string, number> | undefined;
   /** Every request id applied to the run and those that it continues, when that is known without asking the store: from its start in this process on. */
   knownRequestIds: Set<string> | undefined;
   /** Estimate that limit.mutableStateSize is compared with. */
@@ -102,12 +117,17 @@ export class RunState implements ExecutionState {
   }
 
   encodeRecord(): Uint8Array {
-    return encode(ExecutionRecord, this.info);
+    return encode(ExecutionRecord, this.stored);
   }
 
   /** Whether the state must stay in memory: it holds what no row has. */
   get isPinned(): boolean {
-    return this.queries.length > 0;
+    return this.queries.length > 0 || this.updates.length > 0 || this.info.workflowTask?.type === TASK_SPECULATIVE;
+  }
+
+  /** The record as the store gets it. */
+  get stored(): ExecutionRecord {
+    return this.info.workflowTask?.type === TASK_SPECULATIVE ? ExecutionRecord.copy(this.info, { workflowTask: undefined }) : this.info;
   }
 
   /** From the rows of the store. */
@@ -146,6 +166,10 @@ export class RunState implements ExecutionState {
         case Kind.SEARCH_ATTRIBUTES:
           state.searchAttributes = decode(SearchAttributesRecord, row.value).searchAttributes;
           break;
+        case Kind.UPDATE:
+          state.updateRecords ??= new Rows();
+          state.updateRecords.base.set(id, decode(UpdateRecord, row.value));
+          break;
         default:
           assert(false, `live component kind ${row.kind} is not known`);
       }
@@ -159,7 +183,9 @@ export class RunState implements ExecutionState {
     return (
       1500 +
       600 * (this.activities.base.size + this.buffered.base.size) +
-      250 * (this.timers.base.size + this.children.base.size + this.externalSignals.base.size + this.externalCancels.base.size)
+      250 * (this.timers.base.size + this.children.base.size + this.externalSignals.base.size + this.externalCancels.base.size) +
+      (this.updates.length === 0 ? 0 : this.updates.reduce((sum, u) => sum + 300 + u.sizeBytes, 0)) +
+      150 * ((this.updateRecords?.base.size ?? 0) + (this.completedUpdates?.size ?? 0))
     );
   }
 }
@@ -175,9 +201,13 @@ export class RunDraft implements ExecutionDraft {
   readonly buffered: DraftRows<BufferedEventRecord>;
   private activityIdChanges: Map<string, number | undefined> | undefined;
   private timerIdChanges: Map<string, number | undefined> | undefined;
+  private updateRows: DraftRows<UpdateRecord> | undefined;
+  /** Updates that this transition completes: id and event. */
+  private completed: Map<string, number> | undefined;
   memo: Memo | undefined;
   searchAttributes: SearchAttributes | undefined;
   queries: readonly PendingQuery[];
+  updates: readonly PendingUpdate[];
 
   /** Batches of this transition; the last one may still be open (`pending`). */
   readonly batches: EventBatch[] = [];
@@ -209,6 +239,7 @@ export class RunDraft implements ExecutionDraft {
     this.memo = base.memo;
     this.searchAttributes = base.searchAttributes;
     this.queries = base.queries;
+    this.updates = base.updates;
   }
 
   get key(): number {
@@ -229,6 +260,41 @@ export class RunDraft implements ExecutionDraft {
 
   get stateSizeBytes(): number {
     return draftStateSize(this);
+  }
+
+  /** Updates in history that are not completed, by the event that began them. */
+  get updateRecords(): DraftRows<UpdateRecord> {
+    this.updateRows ??= (this.base.updateRecords ??= new Rows()).draft();
+    return this.updateRows;
+  }
+
+  get updateRecordCount(): number {
+    return this.updateRows?.size ?? this.base.updateRecords?.base.size ?? 0;
+  }
+
+  get changedUpdateRecords(): DraftRows<UpdateRecord> | undefined {
+    return this.updateRows;
+  }
+
+  updateRecordOf(updateId: string): UpdateRecord | undefined {
+    if (this.updateRecordCount === 0) return undefined;
+    for (const record of this.updateRecords.values()) if (record.updateId === updateId) return record;
+    return undefined;
+  }
+
+  completeUpdate(updateId: string, eventId: number): void {
+    const record = this.updateRecordOf(updateId);
+    if (record !== undefined) this.updateRecords.delete(record.admittedEventId || record.acceptedEventId);
+    this.completed ??= new Map();
+    this.completed.set(updateId, eventId);
+  }
+
+  /** The event that completed the update; null when none has, undefined when only the store knows. */
+  completedUpdate(updateId: string): number | null | undefined {
+    const here = this.completed?.get(updateId) ?? this.base.completedUpdates?.get(updateId);
+    if (here !== undefined) return here;
+    const known = (this.completed?.size ?? 0) + (this.base.completedUpdates?.size ?? 0);
+    return known === this.info.totalUpdateCount - this.updateRecordCount ? null : undefined;
   }
 
   activityByName(activityId: string): ActivityRecord | undefined {
@@ -296,6 +362,10 @@ export class RunDraft implements ExecutionDraft {
     put(Kind.EXTERNAL_SIGNAL, ExternalRecord, this.externalSignals);
     put(Kind.EXTERNAL_CANCEL, ExternalRecord, this.externalCancels);
     put(Kind.BUFFERED_EVENT, BufferedEventRecord, this.buffered);
+    if (this.updateRows !== undefined) put(Kind.UPDATE, UpdateRecord, this.updateRows);
+    if (this.completed !== undefined)
+      for (const [id, completedEventId] of this.completed)
+        out.push({ kind: Kind.COMPLETED_UPDATE, id, op: "put", value: encode(CompletedUpdateRecord, { completedEventId }) });
     if (this.memo !== this.base.memo || (this.isNew && this.memo !== undefined))
       out.push({ kind: Kind.MEMO, id: 0, op: this.isNew ? "insert" : "put", value: encode(MemoRecord, { memo: this.memo }) });
     if (this.searchAttributes !== this.base.searchAttributes || (this.isNew && this.searchAttributes !== undefined))
@@ -324,6 +394,12 @@ export class RunDraft implements ExecutionDraft {
     s.memo = this.memo;
     s.searchAttributes = this.searchAttributes;
     s.queries = this.queries;
+    s.updates = this.updates;
+    this.updateRows?.accept();
+    if (this.completed !== undefined) {
+      s.completedUpdates ??= new Map();
+      for (const [id, eventId] of this.completed) s.completedUpdates.set(id, eventId);
+    }
     if (this.isNew) {
       // A caller that asks again may find the next run: what the one before has taken is taken.
       const before = this.predecessor === undefined ? new Set<string>() : this.predecessor.knownRequestIds;

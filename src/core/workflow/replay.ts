@@ -3,11 +3,11 @@
  * here. Reset starts from the projection, and the simulator checks the equality after every commit.
  */
 
-import type { ActivityRecord, ChildRecord, ExternalRecord, TimerRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import type { ActivityRecord, ChildRecord, ExternalRecord, TimerRecord, UpdateRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { ExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
-import { applyEvent, beginAgain, TASK_TRANSIENT } from "./apply-events.js";
+import { applyEvent, beginAgain, TASK_NORMAL } from "./apply-events.js";
 import { DERIVED_ATTRIBUTES } from "./derived-attributes.js";
 import { RunDraft, RunState } from "./mutable-state.js";
 
@@ -84,6 +84,7 @@ export interface Projection {
   children: Partial<ChildRecord>[];
   externalSignals: Partial<ExternalRecord>[];
   externalCancels: Partial<ExternalRecord>[];
+  updates: UpdateRecord[];
   memo: unknown;
   searchAttributes: unknown;
 }
@@ -99,9 +100,7 @@ export function project(state: RunState): Projection {
   return {
     info,
     task:
-      task === undefined || task.type === TASK_TRANSIENT
-        ? undefined
-        : { scheduledEventId: task.scheduledEventId, startedEventId: task.startedEventId },
+      task === undefined || task.type !== TASK_NORMAL ? undefined : { scheduledEventId: task.scheduledEventId, startedEventId: task.startedEventId },
     activities: [...state.activities.base.values()]
       .sort((a, b) => a.scheduledEventId - b.scheduledEventId)
       .map((a) => Object.fromEntries(historyFields(a).map((k) => [k, a[k]])) as Partial<ActivityRecord>),
@@ -112,6 +111,10 @@ export function project(state: RunState): Projection {
     })),
     externalSignals: byId(state.externalSignals.base),
     externalCancels: byId(state.externalCancels.base),
+    // One that is only admitted goes without an event when it is rejected.
+    updates: [...(state.updateRecords?.base.values() ?? [])]
+      .filter((u) => u.acceptedEventId !== 0)
+      .sort((a, b) => a.acceptedEventId - b.acceptedEventId),
     memo: state.memo,
     searchAttributes: withoutDerived(state.searchAttributes),
   };

@@ -22,6 +22,7 @@ const ACTIVITY_BYTES = 200;
 const TIMER_BYTES = 40;
 const CHILD_BYTES = 200;
 const EXTERNAL_BYTES = 120;
+const UPDATE_BYTES = 40;
 /** A request id that was attached to the run: part of the record. */
 const REQUEST_BYTES = 60;
 
@@ -76,6 +77,7 @@ export function fullStateSize(state: RunState): number {
     sum(state.externalSignals, externalSize) +
     sum(state.externalCancels, externalSize) +
     sum(state.buffered, bufferedSize) +
+    UPDATE_BYTES * state.info.totalUpdateCount +
     memoSize(state.memo) +
     searchAttributesSize(state.searchAttributes)
   );
@@ -98,6 +100,7 @@ export function draftStateSize(draft: RunDraft): number {
   add(draft.externalSignals, base.externalSignals, externalSize);
   add(draft.externalCancels, base.externalCancels, externalSize);
   add(draft.buffered, base.buffered, bufferedSize);
+  total += UPDATE_BYTES * (draft.info.totalUpdateCount - base.info.totalUpdateCount);
   total += REQUEST_BYTES * (draft.info.attachedRequests.length - base.info.attachedRequests.length);
   if (draft.memo !== base.memo) total += memoSize(draft.memo) - memoSize(base.memo);
   if (draft.searchAttributes !== base.searchAttributes)

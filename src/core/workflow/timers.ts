@@ -13,7 +13,7 @@ import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import { activityDeadlines, endBackoff, timeOut } from "../activity/statemachine.js";
 import { timeOutRun } from "./close.js";
 import type { Run } from "./context.js";
-import type { RunDraft } from "./mutable-state.js";
+import { type RunDraft, TASK_SPECULATIVE } from "./mutable-state.js";
 import { beginNextRun, cronDelay, nextRunOf } from "./next-run.js";
 import { workflowRetry } from "./retry-and-cron.js";
 import { wakeWorkflow } from "./signal.js";
@@ -33,7 +33,9 @@ export function earliestDeadline(draft: RunDraft): number {
   at(info.runDeadline);
   at(info.firstTaskBackoffUntil);
   const task = info.workflowTask;
-  if (task !== undefined) at(task.startedEventId === 0 ? task.scheduleToStartDeadline : task.startedTime + task.timeout);
+  // A speculative one has a timer in memory.
+  if (task !== undefined && task.type !== TASK_SPECULATIVE)
+    at(task.startedEventId === 0 ? task.scheduleToStartDeadline : task.startedTime + task.timeout);
   for (const t of draft.timers.values()) at(t.fireTime);
   for (const a of draft.activities.values()) for (const d of activityDeadlines(a)) at(d.time);
   return Number.isFinite(earliest) ? earliest : 0;

@@ -1,6 +1,8 @@
 /**
  * The workflow task: scheduled, started, completed, failed, timed out; sticky queue and attempts. A task of attempt 1 is in
- * history; later attempts are transient: their scheduled and started events enter history only with the completion.
+ * history; later attempts are transient: their scheduled and started events enter history only with the completion. A speculative
+ * task delivers updates: it is in memory only, and gone without a trace when every update is rejected; whatever is written while it
+ * is pending makes it a normal one (docs/internals/updates.md).
  * Behaviour: service/history/workflow/workflow_task_state_machine.go of the official server.
  */
 import { WorkflowTaskRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
@@ -19,14 +21,17 @@ import { decode } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
 import type { Poller } from "../input.js";
 import type { StartedWorkflowTask } from "../transition.js";
-import { TASK_NORMAL, TASK_TRANSIENT } from "./apply-events.js";
+import { applyEvent, TASK_NORMAL, TASK_TRANSIENT } from "./apply-events.js";
 import { type Run, Stale, segmentsOf } from "./context.js";
 import { BUFFERED_EVENT_ID, frame } from "./event-factory.js";
-import type { PendingQuery, RunDraft } from "./mutable-state.js";
+import { type PendingQuery, type RunDraft, TASK_SPECULATIVE } from "./mutable-state.js";
+import { hasManyUpdates, send } from "./update/registry.js";
 
 /** Attempts up to this one use the plain timeout; later ones add a growing delay, which slows a failing worker down. */
 const PLAIN_ATTEMPTS_MAX = 3;
 const RETRY_INITIAL_MICROS = 5 * MICROS_PER_SECOND;
+/** How long a speculative task waits in a normal queue before it becomes a normal task. */
+const SPECULATIVE_WAIT_MICROS = 5 * MICROS_PER_SECOND;
 
 export function isTaskRunning(draft: RunDraft): boolean {
   return draft.task !== undefined && draft.task.startedEventId !== 0;
@@ -40,13 +45,17 @@ function taskQueueOf(draft: RunDraft): { name: string; kind: TaskQueueKind; norm
 }
 
 export function clearSticky(draft: RunDraft): void {
-  const info = draft.info;
-  if (info.stickyTaskQueue === "" && info.clientLibraryName === "") return;
+  if (forgetSticky(draft)) draft.dirty = true;
+}
+
+/** In memory: with the next write it is so in the store. */
+export function forgetSticky({ info }: RunDraft): boolean {
+  if (info.stickyTaskQueue === "" && info.clientLibraryName === "") return false;
   info.stickyTaskQueue = "";
   info.stickyScheduleToStartTimeout = 0;
   info.clientLibraryName = "";
   info.clientLibraryVersion = "";
-  draft.dirty = true;
+  return true;
 }
 
 function timeoutOf(run: Run, attempt: number): number {
@@ -106,12 +115,70 @@ export function scheduleWorkflowTask(run: Run, options: ScheduleOptions = {}): v
   dispatchWorkflowTask(run);
 }
 
+/**
+ * Schedules a task that nothing is written for. It has a time limit in any queue: what it is offered to is memory, which may be lost.
+ */
+export function scheduleSpeculativeTask(run: Run, options: { bypassDispatch?: boolean } = {}): void {
+  const { draft, now } = run;
+  const info = draft.info;
+  assert(info.workflowTask === undefined && !run.events.hasBuffered, "a speculative task is scheduled when nothing is pending");
+  const attempt = Math.max(1, info.nextTaskAttempt);
+  const wait = info.stickyTaskQueue === "" ? SPECULATIVE_WAIT_MICROS : info.stickyScheduleToStartTimeout || SPECULATIVE_WAIT_MICROS;
+  info.workflowTask = WorkflowTaskRecord.create({
+    type: TASK_SPECULATIVE,
+    scheduledEventId: info.nextEventId,
+    attempt,
+    scheduledTime: now,
+    originalScheduledTime: now,
+    timeout: timeoutOf(run, attempt),
+    stickyTaskQueue: info.stickyTaskQueue,
+    scheduleToStartDeadline: options.bypassDispatch === true ? 0 : now + wait,
+    stamp: info.taskStamp,
+  });
+  run.hasNewSpeculative = true;
+  if (options.bypassDispatch !== true) dispatchWorkflowTask(run);
+}
+
+/** When the speculative task's time is up; 0 when there is none. */
+export function speculativeDeadline(task: WorkflowTaskRecord | undefined): number {
+  if (task?.type !== TASK_SPECULATIVE) return 0;
+  return task.startedEventId === 0 ? task.scheduleToStartDeadline : task.startedTime + task.timeout;
+}
+
+/** Something is written: the speculative task that was pending enters history as the normal one that it has become. */
+export function settleSpeculative(run: Run): void {
+  const { draft } = run;
+  const task = draft.info.workflowTask;
+  if (task?.type !== TASK_SPECULATIVE || run.hasNewSpeculative || !draft.isOpen) return;
+  const { scheduledEventId, startedEventId } = materialize(run, "", task.startedEventId !== 0);
+  assert(scheduledEventId === task.scheduledEventId && startedEventId === task.startedEventId, "a speculative task keeps its event ids");
+  draft.info.workflowTask = WorkflowTaskRecord.copy(task, { type: TASK_NORMAL });
+  draft.dirty = true;
+  run.deadline(task.startedEventId === 0 ? task.scheduleToStartDeadline : task.startedTime + task.timeout);
+}
+
+/** The poller had gone: the task is offered again, as if it had not been started. */
+export function offerAgain(run: Run): void {
+  const { draft, now } = run;
+  const task = draft.info.workflowTask;
+  assert(task?.type === TASK_SPECULATIVE, "only what history does not hold can be taken back");
+  draft.info.workflowTask = WorkflowTaskRecord.copy(task, {
+    startedEventId: 0,
+    startedTime: 0,
+    requestId: "",
+    identity: "",
+    nonce: 0,
+    scheduleToStartDeadline: now + SPECULATIVE_WAIT_MICROS,
+  });
+  dispatchWorkflowTask(run);
+}
+
 /** Offers the pending workflow task to the pollers of its queue. */
 export function dispatchWorkflowTask(run: Run): void {
   const { draft } = run;
   const task = draft.info.workflowTask;
   assert(task !== undefined && task.startedEventId === 0, "only a pending workflow task is dispatched");
-  run.deadline(task.scheduleToStartDeadline);
+  if (task.type !== TASK_SPECULATIVE) run.deadline(task.scheduleToStartDeadline);
   const isSticky = task.stickyTaskQueue !== "";
   run.ctx.dispatch.push({
     type: "workflow",
@@ -130,6 +197,7 @@ export function dispatchWorkflowTask(run: Run): void {
     fairnessWeight: draft.info.priority?.fairnessWeight ?? 0,
     createTime: task.scheduledTime,
     expireTime: task.scheduleToStartDeadline,
+    isSpeculative: task.type === TASK_SPECULATIVE,
   });
 }
 
@@ -145,24 +213,26 @@ export function startWorkflowTask(run: Run, scheduledEventId: number, attempt: n
     return startedWorkflowTask(run);
   }
   const polledSticky = poller.taskQueueKind === TaskQueueKind.STICKY;
-  if (info.stickyTaskQueue !== "" && info.stickyTaskQueue !== poller.taskQueue) clearSticky(draft);
-  else if (info.stickyTaskQueue === "" && polledSticky) throw new Stale();
+  if (info.stickyTaskQueue !== "" && info.stickyTaskQueue !== poller.taskQueue) {
+    if (forgetSticky(draft) && task.type !== TASK_SPECULATIVE) draft.dirty = true;
+  } else if (info.stickyTaskQueue === "" && polledSticky) throw new Stale();
   recordStarted(run, poller.requestId, poller.identity, poller.versionStamp);
   return startedWorkflowTask(run);
 }
 
 /** Why the workflow should continue as new, as a task that starts says it. */
-function continueAsNewReasons(run: Run, historySizeBytes: number, nextEventId: number): SuggestContinueAsNewReason[] {
+function continueAsNewReasons(run: Run, historySizeBytes: number, nextEventId: number, tooManyUpdates: boolean): SuggestContinueAsNewReason[] {
   const limits = run.ctx.env.config.limits;
   const reasons: SuggestContinueAsNewReason[] = [];
   if (historySizeBytes >= limits.historySizeBytesSuggestContinueAsNew) reasons.push(SuggestContinueAsNewReason.HISTORY_SIZE_TOO_LARGE);
   if (nextEventId >= limits.historyEventsSuggestContinueAsNew) reasons.push(SuggestContinueAsNewReason.TOO_MANY_HISTORY_EVENTS);
+  if (tooManyUpdates) reasons.push(SuggestContinueAsNewReason.TOO_MANY_UPDATES);
   return reasons;
 }
 
 /** The same of a transient task, which was started when nothing but itself was to come. */
 function transientReasons(run: Run, task: WorkflowTaskRecord): SuggestContinueAsNewReason[] {
-  return task.suggestContinueAsNew ? continueAsNewReasons(run, task.historySizeAtStart, task.scheduledEventId) : [];
+  return task.suggestContinueAsNew ? continueAsNewReasons(run, task.historySizeAtStart, task.scheduledEventId, task.tooManyUpdates) : [];
 }
 
 /** The pending task is started: for a poller, or within the completion of the one before. */
@@ -171,7 +241,8 @@ export function recordStarted(run: Run, requestId: string, identity: string, ver
   const info = draft.info;
   let task = info.workflowTask;
   assert(task !== undefined && task.startedEventId === 0, "only a pending workflow task is started");
-  const reasons = continueAsNewReasons(run, info.historySizeBytes, info.nextEventId);
+  const tooManyUpdates = hasManyUpdates(run);
+  const reasons = continueAsNewReasons(run, info.historySizeBytes, info.nextEventId, tooManyUpdates);
   const historySizeBytes = info.historySizeBytes;
   const nonce = run.ctx.random.nonce();
   if (task.type === TASK_TRANSIENT && task.scheduledEventId !== info.nextEventId) {
@@ -204,10 +275,12 @@ export function recordStarted(run: Run, requestId: string, identity: string, ver
       requestId,
       identity,
       suggestContinueAsNew: reasons.length > 0,
+      tooManyUpdates,
       historySizeAtStart: historySizeBytes,
       nonce,
       scheduleToStartDeadline: 0,
     });
+    if (task.type === TASK_SPECULATIVE) return;
     draft.dirty = true;
   }
   run.deadline(now + (info.workflowTask as WorkflowTaskRecord).timeout);
@@ -232,12 +305,15 @@ export function taskTokenOf(draft: RunDraft): Uint8Array {
  * The started task as a poll answers it. A worker that still holds the workflow gets only what it has not seen: the one of the
  * sticky queue, and the one that has just completed the task before.
  */
-export function startedWorkflowTask(run: Run, options: { holdsWorkflow: boolean } = { holdsWorkflow: false }): StartedWorkflowTask {
+export function startedWorkflowTask(run: Run, options: { holdsWorkflow?: boolean; isHeartbeat?: boolean } = {}): StartedWorkflowTask {
   const { draft } = run;
   const info = draft.info;
   const task = info.workflowTask;
   assert(task !== undefined && task.startedEventId !== 0, "only a started workflow task is answered");
-  const isSticky = info.stickyTaskQueue !== "" || options.holdsWorkflow;
+  const isSticky = info.stickyTaskQueue !== "" || options.holdsWorkflow === true;
+  const messages = send(draft, options.isHeartbeat !== true, task.startedEventId);
+  // Without an update to deliver there is no reason for it.
+  if (task.type === TASK_SPECULATIVE && messages.length === 0) throw new Stale();
   const queries: Record<string, WorkflowQuery> = {};
   if (draft.queries.length > 0) {
     draft.queries = draft.queries.map((q): PendingQuery => ({ ...q, sent: true }));
@@ -255,6 +331,7 @@ export function startedWorkflowTask(run: Run, options: { holdsWorkflow: boolean 
       scheduledTime: timestamp(task.scheduledTime),
       startedTime: timestamp(task.startedTime),
       queries,
+      messages,
     },
     history: {
       runKey: draft.key,
@@ -268,11 +345,11 @@ export function startedWorkflowTask(run: Run, options: { holdsWorkflow: boolean 
   };
 }
 
-/** Framed events of a transient task, which history does not hold yet. `identity`: of the worker, which only the worker is shown. */
+/** Framed events of a transient or speculative task, which history does not hold yet. `identity`: of the worker, which only the worker is shown. */
 export function transientEvents(run: Run, identity: string): Uint8Array | undefined {
   const { draft } = run;
   const task = draft.info.workflowTask;
-  if (task === undefined || task.type !== TASK_TRANSIENT) return undefined;
+  if (task === undefined || task.type === TASK_NORMAL) return undefined;
   const events = [
     HistoryEvent.create({
       eventId: task.scheduledEventId,
@@ -322,10 +399,10 @@ export function taskByToken(run: Run, token: TaskToken): WorkflowTaskRecord {
   return task;
 }
 
-/** Scheduled and started events of a transient task enter history. */
-function materialize(run: Run, identity: string): WorkflowTaskRecord {
+/** Scheduled and started events of a transient or speculative task enter history. */
+function materialize(run: Run, identity: string, started = true): WorkflowTaskRecord {
   const task = run.info.workflowTask as WorkflowTaskRecord;
-  if (task.type !== TASK_TRANSIENT) return task;
+  if (task.type === TASK_NORMAL) return task;
   run.info.workflowTask = undefined;
   const scheduled = run.events.add(
     EventType.WORKFLOW_TASK_SCHEDULED,
@@ -333,7 +410,11 @@ function materialize(run: Run, identity: string): WorkflowTaskRecord {
     { taskQueue: taskQueueOf(run.draft), startToCloseTimeout: duration(task.timeout), attempt: task.attempt },
     task.scheduledTime,
   );
-  const started = run.events.add(
+  // What follows from the first task of a run; the task itself is the caller's.
+  if (!run.info.firstTaskScheduled) applyEvent(run.draft, scheduled);
+  run.info.workflowTask = undefined;
+  if (!started) return WorkflowTaskRecord.copy(task, { scheduledEventId: scheduled.eventId });
+  const startedEvent = run.events.add(
     EventType.WORKFLOW_TASK_STARTED,
     "workflowTaskStartedEventAttributes",
     {
@@ -347,7 +428,16 @@ function materialize(run: Run, identity: string): WorkflowTaskRecord {
     task.startedTime,
   );
   run.events.endBatch();
-  return WorkflowTaskRecord.copy(task, { scheduledEventId: scheduled.eventId, startedEventId: started.eventId });
+  return WorkflowTaskRecord.copy(task, { scheduledEventId: scheduled.eventId, startedEventId: startedEvent.eventId });
+}
+
+/** A speculative task that has brought nothing to keep: it has never been. */
+export function discardTask(run: Run): void {
+  const { info } = run;
+  assert(info.workflowTask?.type === TASK_SPECULATIVE, "only a speculative task is discarded");
+  info.workflowTask = undefined;
+  info.nextTaskAttempt = 0;
+  info.closeAttempted = false;
 }
 
 /** The running task is completed. Answers the completed event. */
@@ -392,6 +482,12 @@ function endAttempt(run: Run, task: WorkflowTaskRecord, countsAsAttempt: boolean
   run.draft.dirty = true;
 }
 
+/** The task that ends without a completion: of a speculative one history then has everything. */
+function settled(run: Run, identity: string): WorkflowTaskRecord {
+  const task = run.info.workflowTask as WorkflowTaskRecord;
+  return task.type === TASK_SPECULATIVE ? materialize(run, identity, task.startedEventId !== 0) : task;
+}
+
 export function failTask(
   run: Run,
   cause: WorkflowTaskFailedCause,
@@ -399,9 +495,9 @@ export function failTask(
   identity: string,
   extra: { binaryChecksum?: string; baseRunId?: string; newRunId?: string } = {},
 ): void {
-  const task = run.info.workflowTask;
-  assert(task !== undefined && task.startedEventId !== 0, "only a running workflow task fails");
-  if (task.type === TASK_NORMAL)
+  assert(isTaskRunning(run.draft), "only a running workflow task fails");
+  const task = settled(run, identity);
+  if (task.type !== TASK_TRANSIENT)
     run.add(EventType.WORKFLOW_TASK_FAILED, "workflowTaskFailedEventAttributes", {
       scheduledEventId: task.scheduledEventId,
       startedEventId: task.startedEventId,
@@ -432,9 +528,9 @@ export function failPendingTask(run: Run, cause: WorkflowTaskFailedCause, identi
 
 /** The worker did not answer in time. */
 export function timeOutTask(run: Run): void {
-  const task = run.info.workflowTask;
-  assert(task !== undefined && task.startedEventId !== 0, "only a running workflow task times out");
-  if (task.type === TASK_NORMAL)
+  assert(isTaskRunning(run.draft), "only a running workflow task times out");
+  const task = settled(run, "");
+  if (task.type !== TASK_TRANSIENT)
     run.add(EventType.WORKFLOW_TASK_TIMED_OUT, "workflowTaskTimedOutEventAttributes", {
       scheduledEventId: task.scheduledEventId,
       startedEventId: task.startedEventId,
@@ -445,9 +541,9 @@ export function timeOutTask(run: Run): void {
 
 /** No sticky worker took the task: the next one goes to the normal queue. */
 export function timeOutStickySchedule(run: Run): void {
-  const task = run.info.workflowTask;
-  assert(task !== undefined && task.startedEventId === 0, "only a pending workflow task waits for a start");
-  if (task.type === TASK_NORMAL)
+  assert(run.info.workflowTask !== undefined && !isTaskRunning(run.draft), "only a pending workflow task waits for a start");
+  const task = settled(run, "");
+  if (task.type !== TASK_TRANSIENT)
     run.add(EventType.WORKFLOW_TASK_TIMED_OUT, "workflowTaskTimedOutEventAttributes", {
       scheduledEventId: task.scheduledEventId,
       startedEventId: 0,

@@ -24,6 +24,8 @@ import type { Services } from "../services.js";
 /** True once the thing works here; what is left out is false. */
 const capabilities = (limits: RequestLimits) => ({
   eagerWorkflowStart: true,
+  syncUpdate: limits.areUpdatesEnabled,
+  asyncUpdate: limits.areUpdatesAcceptedEnabled,
   pollerAutoscaling: true,
   workerHeartbeats: limits.areWorkerHeartbeatsKept,
   workerPollCompleteOnShutdown: limits.doPollsEndOnShutdown,

@@ -176,7 +176,7 @@ function sizeContext(s: Services, request: { namespace: string; workflowId: stri
   return { logger: s.logger, limits: s.limits(namespace), operation, namespace, workflowId, runId: "" };
 }
 
-function startedLink(namespace: string, workflowId: string, runId: string): Init<Link> {
+export function startedLink(namespace: string, workflowId: string, runId: string): Init<Link> {
   const reference = { case: "eventRef" as const, value: { eventId: 1, eventType: EventType.WORKFLOW_EXECUTION_STARTED } };
   return { variant: { case: "workflowEvent", value: { namespace, workflowId, runId, reference } } };
 }

@@ -42,8 +42,24 @@ export const times: Group = {
     'history.workflowIdReuseMinimalInterval="0s"',
     "system.enableActivityEagerExecution=false",
     "system.enableEagerWorkflowStart=false",
+    "frontend.enableUpdateWorkflowExecution=false",
   ],
   rows: [
+    {
+      keys: ["frontend.enableUpdateWorkflowExecution"],
+      breach: "an update, and a poll for one",
+      play: async (s) => {
+        const request = { meta: { updateId: "u" }, input: { name: "u" } };
+        return [
+          await refusal(s, "UpdateWorkflowExecution", { ...target(s), request } as never),
+          await refusal(s, "PollWorkflowExecutionUpdate", { updateRef: { ...target(s), updateId: "u" } } as never),
+        ];
+      },
+      answer: [
+        ["PERMISSION_DENIED", "UpdateWorkflowExecution operation is disabled on this namespace."],
+        ["PERMISSION_DENIED", "UpdateWorkflowExecution operation is disabled on this namespace."],
+      ],
+    },
     {
       keys: ["history.longPollExpirationInterval"],
       breach: "a reader that waits for events that do not come",

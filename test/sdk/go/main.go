@@ -194,7 +194,7 @@ func (t test) check(e *env) error {
 
 func newWorker(c client.Client, taskQueue string, o worker.Options) worker.Worker {
 	w := worker.New(c, taskQueue, o)
-	for _, f := range slices.Concat(activityWorkflows, messageWorkflows, runWorkflows, workerWorkflows) {
+	for _, f := range slices.Concat(activityWorkflows, messageWorkflows, runWorkflows, workerWorkflows, updateWorkflows) {
 		w.RegisterWorkflow(f)
 	}
 	for _, f := range slices.Concat(activities, workerActivities) {
@@ -229,7 +229,7 @@ func main() {
 	}
 	defer w.Stop()
 	bad, ran := 0, 0
-	for i, t := range slices.Concat(activityTests, messageTests, runTests, workerTests) {
+	for i, t := range slices.Concat(activityTests, messageTests, runTests, workerTests, updateTests) {
 		if !strings.Contains(t.name, *only) {
 			continue
 		}

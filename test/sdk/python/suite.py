@@ -17,7 +17,15 @@ import workflows as w
 from schedules import Schedules
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
-from temporalio.client import Client, WorkflowFailureError, WorkflowQueryFailedError, WorkflowQueryRejectedError
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowFailureError,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateStage,
+)
 from temporalio.common import (
     Priority,
     QueryRejectCondition,
@@ -102,7 +110,7 @@ class Suite:
             print(f"FAILED {name}: {type(e).__name__} {e}", flush=True)
 
     async def check_all(self) -> None:
-        for part in (self.activities, self.messages, self.children, self.runs, self.schedules, self.replays):
+        for part in (self.activities, self.messages, self.updates, self.children, self.runs, self.schedules, self.replays):
             await part()
 
     async def schedules(self) -> None:
@@ -404,6 +412,60 @@ class Suite:
             described,
             ["RUNNING", {"k": "v"}, "short", "long", 2],
             [STARTED, "WORKFLOW_EXECUTION_TERMINATED"],
+        )
+
+    async def updates(self) -> None:
+        update = ["WORKFLOW_EXECUTION_UPDATE_ACCEPTED", "WORKFLOW_EXECUTION_UPDATE_COMPLETED"]
+
+        async def answered(workflow_id):
+            h = await self.start(w.Sums.run, workflow_id)
+            said = [await h.execute_update(w.Sums.add, 1)]
+            for n in (-1, 101):
+                try:
+                    await h.execute_update(w.Sums.add, n)
+                except WorkflowUpdateFailedError as e:
+                    said.append(e.cause.message)
+            await h.signal(w.Sums.end)
+            return [*said, await h.result()]
+
+        await self.check(
+            "updates are answered, rejected and failed", answered, [1, "only up", "too much", 1], [STARTED, *update, *update, SIGNALED, COMPLETED]
+        )
+
+        async def accepted(workflow_id):
+            h = await self.start(w.Sums.run, workflow_id)
+            u = await h.start_update(w.Sums.add, 11, wait_for_stage=WorkflowUpdateStage.ACCEPTED, id="mine")
+            first = await u.result()
+            again = await h.execute_update(w.Sums.add, 50, id="mine")
+            await h.signal(w.Sums.end)
+            result = await h.result()
+            return [first, again, result, await h.get_update_handle_for(w.Sums.add, "mine").result()]
+
+        await self.check(
+            "an update is accepted first, and done once",
+            accepted,
+            [11, 11, 11, 11],
+            [STARTED, update[0], TIMER_STARTED, TIMER_FIRED, update[1], SIGNALED, COMPLETED],
+        )
+
+        async def with_start(workflow_id):
+            said = []
+            for n in (1, 2):
+                operation = WithStartWorkflowOperation(
+                    w.Sums.run, id=workflow_id, task_queue=QUEUE, id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING
+                )
+                said.append(await self.client.execute_update_with_start_workflow(w.Sums.add, n, start_workflow_operation=operation))
+            h = await operation.workflow_handle()
+            refused = WithStartWorkflowOperation(w.Sums.run, id=workflow_id, task_queue=QUEUE, id_conflict_policy=WorkflowIDConflictPolicy.FAIL)
+            try:
+                await self.client.execute_update_with_start_workflow(w.Sums.add, 3, start_workflow_operation=refused)
+            except WorkflowAlreadyStartedError as e:
+                said.append(type(e).__name__)
+            await h.signal(w.Sums.end)
+            return [*said, await h.result()]
+
+        await self.check(
+            "an update with start starts once", with_start, [1, 3, "WorkflowAlreadyStartedError", 3], [STARTED, *update, *update, SIGNALED, COMPLETED]
         )
 
     async def result_of(self, run) -> tuple[int, str]:

@@ -344,4 +344,36 @@ class Mistaken:
         return "mended"
 
 
+@workflow.defn
+class Sums:
+    """Adds what it is told to, positive numbers only, until it is told to end."""
+
+    def __init__(self) -> None:
+        self.sum = 0
+        self.over = False
+
+    @workflow.run
+    async def run(self) -> int:
+        await workflow.wait_condition(lambda: self.over and workflow.all_handlers_finished())
+        return self.sum
+
+    @workflow.signal
+    def end(self) -> None:
+        self.over = True
+
+    @workflow.update
+    async def add(self, n: int) -> int:
+        if n > 100:
+            raise ApplicationError("too much", type="TooMuch")
+        if n > 10:
+            await asyncio.sleep(0.05)
+        self.sum += n
+        return self.sum
+
+    @add.validator
+    def check(self, n: int) -> None:
+        if n <= 0:
+            raise ApplicationError("only up")
+
+
 ALL = [v for v in list(globals().values()) if isinstance(v, type) and hasattr(v, "__temporal_workflow_definition")]

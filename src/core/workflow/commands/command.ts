@@ -7,6 +7,7 @@ import type { NamespaceView } from "../../namespace-view.js";
 import type { Run } from "../context.js";
 import type { EventExtra } from "../event-factory.js";
 import type { NewRun } from "../start.js";
+import type { Messages } from "../update/messages.js";
 
 /**
  * Thrown by a command that is not accepted: nothing of the completion stands, the workflow task fails with this cause. With
@@ -36,6 +37,8 @@ export class Completion {
   activityCanceledUnstarted = false;
   /** Set by continue-as-new, retry and cron: the next run of the chain. */
   nextRun: NewRun | undefined;
+  /** What the worker says of updates. Undefined: nothing. */
+  messages: Messages | undefined;
   /** Workflow ids of the children initiated by this completion. */
   readonly childrenInitiated = new Set<string>();
   /** Scheduled event ids of activities that the worker takes at once. */
