@@ -34,8 +34,8 @@ export interface ExecutionState {
   readonly isOpen: boolean;
   /** Whether it must stay in memory: it holds what no row has. */
   readonly isPinned: boolean;
-  /** Inputs that wait in memory for the answer of another. */
-  readonly queries: readonly { readonly waiter: number }[];
+  /** Inputs that wait in memory for the answer of another: queries and updates. */
+  readonly waiters: readonly number[];
   /** Rough size in memory, for the cache's bound. */
   readonly sizeBytes: number;
   /** The row of table `execution`. */

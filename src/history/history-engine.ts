@@ -142,7 +142,10 @@ export class HistoryEngine implements HistoryService {
     });
     this.speculative = new SpeculativeTimers(
       o.runtime,
-      (key) => this.cache.byKey(key)?.state,
+      (key) => {
+        const state = this.cache.byKey(key)?.state;
+        return state instanceof RunState ? state : undefined;
+      },
       ({ info }) => {
         this.internalInput({ namespaceId: info.namespaceId, workflowId: info.workflowId, runId: info.runId }, { kind: "due" }, InputClass.TIMER);
       },
@@ -532,16 +535,13 @@ export class HistoryEngine implements HistoryService {
   /** Queries and updates that wait in memory only are asked again when the memory goes. */
   private takeWaiting(chain: CachedChain): PendingInput[] {
     const out: PendingInput[] = [];
-    const take = ({ waiter }: { waiter: number }): void => {
-      const waiting = this.waiters.get(waiter);
-      if (waiting === undefined) return;
-      this.waiters.delete(waiter);
-      out.push(waiting);
-    };
-    for (const state of chain.runs.values()) {
-      state.queries.forEach(take);
-      for (const u of state.updates) u.waiters.forEach(take);
-    }
+    for (const state of chain.runs.values())
+      for (const waiter of state.waiters) {
+        const waiting = this.waiters.get(waiter);
+        if (waiting === undefined) continue;
+        this.waiters.delete(waiter);
+        out.push(waiting);
+      }
     return out;
   }
 

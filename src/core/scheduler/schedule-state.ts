@@ -68,7 +68,7 @@ export class ScheduleState implements ExecutionState {
     return false;
   }
 
-  get queries(): readonly { readonly waiter: number }[] {
+  get waiters(): readonly number[] {
     return [];
   }
 

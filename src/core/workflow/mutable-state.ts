@@ -125,6 +125,11 @@ export class RunState implements ExecutionState {
     return this.queries.length > 0 || this.updates.length > 0 || this.info.workflowTask?.type === TASK_SPECULATIVE;
   }
 
+  get waiters(): readonly number[] {
+    if (this.queries.length === 0 && this.updates.length === 0) return NOBODY;
+    return [...this.queries, ...this.updates.flatMap((u) => u.waiters)].map((w) => w.waiter);
+  }
+
   /** The record as the store gets it. */
   get stored(): ExecutionRecord {
     return this.info.workflowTask?.type === TASK_SPECULATIVE ? ExecutionRecord.copy(this.info, { workflowTask: undefined }) : this.info;
@@ -417,6 +422,7 @@ export class RunDraft implements ExecutionDraft {
 const KNOWN_REQUEST_IDS_MAX = 2000;
 
 const NOTHING = new Uint8Array(0);
+const NOBODY: readonly number[] = [];
 
 function fold(base: Map<string, number>, changes: Map<string, number | undefined>): void {
   for (const [name, id] of changes) {
