@@ -44,7 +44,6 @@ interface Tombstone {
 }
 
 const idOf = (t: Tombstone): string => (t.of === undefined ? String(t.key) : `${t.key}/${t.of}`);
-const NOTHING = (): void => undefined;
 
 export class Retention {
   private isStopped = false;
