@@ -97,8 +97,9 @@ heading("npm run bench:flat");
   let n = 0;
   const signalsTo = (ids: readonly string[]) => () =>
     concurrently(SIGNALS, 20, async () => {
-      const workflowId = ids[n++ % ids.length] as string;
-      await rpc.call("SignalWorkflowExecution", { workflowExecution: { workflowId }, signalName: "s", requestId: `s-${n++}` });
+      const signal = n++;
+      const workflowId = ids[signal % ids.length] as string;
+      await rpc.call("SignalWorkflowExecution", { workflowExecution: { workflowId }, signalName: "s", requestId: `s-${signal}` });
     });
   const short: string[] = [];
   const long: string[] = [];

@@ -9,7 +9,7 @@ import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-const root = join(import.meta.dirname, "../..");
+const root = join(import.meta.dirname, "..");
 const cache = join(root, ".setup/bench");
 
 interface Load {
@@ -27,6 +27,7 @@ const LOADS: readonly Load[] = [
   { name: "10 sequential activities", load: "Activities", n: 10, c: 20, figure: "server_cpu_ms_each", goal: 8 },
   { name: "50 parallel activities", load: "FanOut", n: 50, c: 5, figure: "server_cpu_ms_each", goal: 20 },
   { name: "10 signals", load: "Signals", n: 10, c: 20, figure: "server_cpu_ms_each", goal: 4 },
+  { name: "10 updates", load: "Updates", n: 10, c: 20, figure: "server_cpu_ms_each", goal: 6 },
   { name: "5 timers of 1 ms, wall", load: "Timers", n: 5, c: 20, figure: "p50_ms", goal: 25 },
   { name: "1 activity, one at a time, latency", load: "Activities", n: 1, c: 1, figure: "p50_ms", goal: 8 },
 ];

@@ -4,8 +4,8 @@
  */
 import type { Socket } from "node:net";
 import type { Runtime } from "../lib/runtime.js";
+import { PREFACE } from "./http2/frames.js";
 
-const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const PRI = PREFACE.subarray(0, 4);
 const DECIDE_MS_MAX = 30_000;
 

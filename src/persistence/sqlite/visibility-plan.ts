@@ -4,9 +4,10 @@
  * conditions that have an index are counted first, up to a bound: one that few rows meet leads, and its rows are sorted; when all are
  * common, a page is soon full in the list's own order. Either way the work is bounded by the bound, not by the namespace.
  */
+import type { Scalar } from "../../core/visibility/query.js";
 import type { VisibilityQuery } from "../visibility.js";
 import { DIVISION_ID } from "./visibility.js";
-import { ANY_STATUS, COLUMN, Compiler, type Condition, conjuncts, isPositive, onlyOpen } from "./visibility-filter.js";
+import { ANY_STATUS, type Attribute, COLUMN, Compiler, type Condition, conjuncts, isPositive, onlyOpen } from "./visibility-filter.js";
 
 /** A statement that gives the keys of all rows that may match. */
 export interface Lead {
@@ -72,9 +73,9 @@ export async function leadOf(query: VisibilityQuery, run: (sql: string, params: 
 }
 
 /** The only condition, when it is that an attribute has a value: the value's own index has the order of lists. */
-export function onlyValue(query: VisibilityQuery): Extract<Condition, { op: "compare" }> | undefined {
+export function onlyValue(query: VisibilityQuery): { readonly field: Attribute; readonly value: Scalar } | undefined {
   const conditions = conjuncts(query.filter).filter((f) => !(f.op === "isNull" && f.field.kind === "attribute" && f.field.id === DIVISION_ID));
   const [f] = conditions;
   if (conditions.length !== 1 || f?.op !== "compare" || f.comparison !== "=" || f.field.kind !== "attribute") return undefined;
-  return f;
+  return { field: f.field, value: f.value };
 }

@@ -144,10 +144,8 @@ function byTime(isClosed: boolean, lead: Lead | undefined, c: Compiler): Source 
 }
 
 /** The range of an attribute's value, which has the order behind it. */
-function byValue(isClosed: boolean, f: NonNullable<ReturnType<typeof onlyValue>>, namespace: number, c: Compiler): Source {
-  const { field } = f;
-  if (field.kind !== "attribute") throw new Error("not an attribute");
-  c.params.push(namespace, field.id, typeof f.value === "boolean" ? Number(f.value) : f.value);
+function byValue(isClosed: boolean, { field, value }: NonNullable<ReturnType<typeof onlyValue>>, namespace: number, c: Compiler): Source {
+  c.params.push(namespace, field.id, typeof value === "boolean" ? Number(value) : value);
   const on = `o.namespace = ? AND o.attribute = ? AND o.value = ? AND o.close_time ${isClosed ? "> 0" : "= 0"}`;
   return {
     from: `(SELECT o.close_time, o.start_time, o.key FROM ${tableOf(field.type)} o WHERE ${on}) o CROSS JOIN visibility v ON v.key = o.key`,
