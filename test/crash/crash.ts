@@ -4,7 +4,7 @@
  * each kill cut through. Other kills hit a server that is still making its file.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, rmSync } from "node:fs";
+import { rmSync, watch } from "node:fs";
 import { join } from "node:path";
 import { Client, Connection } from "@temporalio/client";
 import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
@@ -66,6 +66,7 @@ export async function crashTest({ kills, schemaKills, clients, meanMs }: CrashOp
     server = spawn(BINARY, ["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", port, "--db-filename", db], { stdio: "ignore" });
     if (!(await until(listening, 60_000))) throw new Error("the server did not come back");
   };
+  let done = 0;
   const native = await NativeConnection.connect({ address: first.address });
   const worker = await Worker.create({
     connection: native,
@@ -73,7 +74,8 @@ export async function crashTest({ kills, schemaKills, clients, meanMs }: CrashOp
     workflowsPath: join(import.meta.dirname, "workflows.ts"),
     activities: {
       echo: async (v: string) => {
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await new Promise((resolve) => setTimeout(resolve, ACTIVITY_MS));
+        done++;
         return v;
       },
     },
@@ -116,6 +118,9 @@ export async function crashTest({ kills, schemaKills, clients, meanMs }: CrashOp
   };
   const drivers = Array.from({ length: clients }, (_, i) => drive(i));
   for (let i = 0; i < kills; i++) {
+    // A kill should cut through work: the worker must have found the new server first.
+    const before = done;
+    await until(() => done > before, 30_000);
     await new Promise((resolve) => setTimeout(resolve, meanMs / 2 + Math.random() * meanMs));
     await restart();
   }
@@ -123,7 +128,7 @@ export async function crashTest({ kills, schemaKills, clients, meanMs }: CrashOp
   await Promise.all(drivers);
 
   const report: CrashReport = {
-    kills: kills + schemaKills,
+    kills,
     starts: acked.size,
     signals: 0,
     lostStarts: 0,
@@ -159,11 +164,17 @@ export async function crashTest({ kills, schemaKills, clients, meanMs }: CrashOp
   const ended = new Promise<void>((resolve) => server.once("exit", () => resolve()));
   server.kill("SIGTERM");
   await ended;
-  for (let i = 0; i < schemaKills; i++) await killWhileMaking(report);
+  for (let i = 0; report.during.schema < schemaKills && i < schemaKills * ATTEMPTS_A_SCHEMA_KILL; i++) await killWhileMaking(report);
   return report;
 }
 
+/** Long enough for every second kill or so to cut through an activity. */
+const ACTIVITY_MS = 60;
+
 const AT_A_TIME = 200;
+
+/** A file is made in some 20 ms: a kill may well come too late, is then a kill of an idle server, and another one is tried. */
+const ATTEMPTS_A_SCHEMA_KILL = 25;
 
 /** Thousands of calls at once would be a test of something else. */
 async function someAtATime<T>(items: readonly T[], f: (item: T) => Promise<unknown>): Promise<void> {
@@ -223,6 +234,8 @@ async function firstRun(client: Client, workflowId: string): Promise<string | un
 async function killWhileMaking(report: CrashReport): Promise<void> {
   const directory = temporaryDirectory();
   const db = join(directory, "making.db");
+  const watcher = watch(directory);
+  const made = new Promise<void>((resolve) => watcher.once("change", () => resolve()));
   const child = spawn(BINARY, ["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", "0", "--db-filename", db], {
     stdio: ["ignore", "pipe", "ignore"],
   });
@@ -231,9 +244,10 @@ async function killWhileMaking(report: CrashReport): Promise<void> {
   child.stdout.on("data", (d: Buffer) => {
     if (d.includes("{")) isReady = true;
   });
-  await until(() => existsSync(db), 20_000);
-  await new Promise((resolve) => setTimeout(resolve, Math.random() * 25));
+  await made;
+  await new Promise((resolve) => setTimeout(resolve, Math.random() * 15));
   if (!isReady) report.during.schema++;
+  report.kills++;
   child.kill("SIGKILL");
   await exited;
   try {
@@ -247,6 +261,7 @@ async function killWhileMaking(report: CrashReport): Promise<void> {
   } catch {
     report.unusable++;
   } finally {
+    watcher.close();
     rmSync(directory, { recursive: true, force: true });
   }
 }

@@ -17,7 +17,7 @@ export async function collect(got: string[] = [], queue: string[] = []): Promise
     const v = queue.shift() as string;
     if (v === "end") return got;
     got.push(n === 1 ? await wf.executeChild(pass, { args: [v], workflowId: `${wf.workflowInfo().workflowId}/${v}` }) : await echo(v));
-    await wf.sleep(20);
+    await wf.sleep(60);
   }
 }
 
