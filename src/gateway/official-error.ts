@@ -7,7 +7,7 @@ export function plainError(error: Pick<ServiceError, "code" | "message">): HttpA
   return {
     status: httpStatusOf(error.code),
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ code: error.code, message: error.message, details: [] }),
+    body: JSON.stringify({ code: error.code, message: error.message }),
   };
 }
 
