@@ -205,7 +205,7 @@ describe.each([1, 2] as const)("the gateway on HTTP/%i", (version) => {
     );
     const answer = server.ask({ path: "/" });
     await isCalled;
-    server.runtime.advance(500);
+    await server.runtime.advance(500);
     expect((await answer).status).toBe(504);
     expect(server.runtime.timers.size).toBe(0);
   });
