@@ -183,6 +183,8 @@ export const SETTINGS = {
   workflowRules: bool("frontend.workflowRulesAPIsEnabled", true, "N", "off: calls about workflow rules are UNIMPLEMENTED; official default off"),
   workflowRulesMax: count("frontend.maxWorkflowRulesPerNamespace", 10, "N", "INVALID_ARGUMENT"),
   eagerActivities: bool("system.enableActivityEagerExecution", true, "N", "activities started with the completion that schedules them"),
+  workflowTimeSkipping: bool("frontend.WorkflowTimeSkippingEnabled", true, "N", "off: UNIMPLEMENTED (official: off)"),
+  timeSkipsPerSessionMax: count("frontend.WorkflowTimeSkippingMaxSkipPerSession", 200, "N", "when a config names none; then time skipping ends"),
   eagerWorkflowStart: bool("system.enableEagerWorkflowStart", true, "N", "first workflow task with the start"),
 } as const satisfies Record<string, Setting>;
 
@@ -214,7 +216,6 @@ export const ACCEPTED_KEYS: Readonly<Record<string, string>> = {
   "frontend.WorkerHeartbeatsEnabled": "heartbeats are accepted",
   "frontend.ListWorkersEnabled": "comes with worker listing",
   "frontend.enableCancelWorkerPollsOnShutdown": "always on",
-  "frontend.WorkflowTimeSkippingEnabled": "comes with time skipping",
   "frontend.namespaceRPS.visibility.burst": "see frontend.namespaceRPS.visibility",
   "system.forceSearchAttributesCacheRefreshOnRead": "search attributes are never stale here",
   "system.forceNexusEndpointRefreshOnRead": "endpoints are never stale here",

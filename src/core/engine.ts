@@ -16,6 +16,7 @@ import { HISTORY_SERVICE_IDENTITY } from "./workflow/close.js";
 import { completeWorkflowTask, failWorkflowTask } from "./workflow/complete-workflow-task.js";
 import { Context, Need, type Run, Stale } from "./workflow/context.js";
 import { describe, historyPosition } from "./workflow/describe.js";
+import { dueClockOf, dueNow, realNow } from "./workflow/execution-clock.js";
 import { endOversized, refuseLargeTransaction } from "./workflow/execution-limits.js";
 import type { RunState } from "./workflow/mutable-state.js";
 import { updateOptions } from "./workflow/options.js";
@@ -24,6 +25,7 @@ import { directReply, dropQuery, query } from "./workflow/query.js";
 import { reset } from "./workflow/reset.js";
 import { addressed, addressedOpen, requestCancel, signal, terminate } from "./workflow/signal.js";
 import { scheduleFirstTask, signalWithStart, start } from "./workflow/start.js";
+import { skipTime, timeSkippingState } from "./workflow/time-skipping.js";
 import { fireDue, settleDue } from "./workflow/timers.js";
 import { visibilityRow } from "./workflow/visibility.js";
 import { clearSticky, failTask, isTaskRunning, scheduleWorkflowTask, startWorkflowTask, timeOutTask } from "./workflow/workflow-task.js";
@@ -67,6 +69,7 @@ const HANDLERS: Handlers = {
   describe,
   historyPosition,
   query,
+  timeSkippingState,
   dropQuery,
   resetSticky: (ctx, address) => {
     const state = addressed(ctx, address);
@@ -111,7 +114,7 @@ const HANDLERS: Handlers = {
     if (state === undefined) throw new Stale();
     const run = ctx.open(state);
     // A closed run's only deadline is the end of its retention.
-    if (!state.isOpen && state.info.deleteAt > 0 && state.info.deleteAt <= ctx.env.now && state.info.pendingTransfers === 0) {
+    if (!state.isOpen && state.info.deleteAt > 0 && state.info.deleteAt <= realNow(ctx.env) && state.info.pendingTransfers === 0) {
       run.draft.removed = true;
       run.draft.dirty = true;
       return undefined;
@@ -149,11 +152,16 @@ const RETENTION_RETRY_MICROS = 10_000_000;
 function finish(run: Run, input: Input): void {
   const { draft } = run;
   if (draft.removed) return;
-  const fired = input.kind === "due" && draft.base.info.due > 0 && draft.base.info.due <= run.now;
+  const { due, dueClock } = draft.base.info;
+  const { env } = run.ctx;
+  // A row of another clock, or one that is asked to be exact, moves even if nothing is due.
+  const fired =
+    input.kind === "due" && due > 0 && (due <= dueNow(env, dueClock) || dueClock !== dueClockOf(env, draft) || input.settle === true);
   if (!draft.dirty && !fired) return;
   const wasRunning = isTaskRunning(draft);
   if (!wasRunning) run.flushBuffered();
   enforceBufferLimits(run);
+  if (draft.timeSkipping !== undefined) skipTime(run);
   run.events.finish(isTaskRunning(draft));
   const info = draft.info;
   // The end of a transfer is bookkeeping: nobody outside sees it.
@@ -167,8 +175,8 @@ function finish(run: Run, input: Input): void {
     draft.queries = [];
   }
   settleDue(run, fired);
-  if (!draft.isOpen && info.due > 0 && info.due <= run.now) info.due = run.now + RETENTION_RETRY_MICROS;
-  if (info.due !== draft.base.info.due) draft.dirty = true;
+  if (!draft.isOpen && info.due > 0 && info.due <= realNow(env)) info.due = realNow(env) + RETENTION_RETRY_MICROS;
+  if (info.due !== due || info.dueClock !== dueClock) draft.dirty = true;
   if (run.visibilityChanged) draft.visibility = visibilityRow(run);
   assert(info.workflowTask === undefined || draft.isOpen, "a closed run has no workflow task");
   assert(info.nextEventId > 1, "a run has its start event");

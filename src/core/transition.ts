@@ -4,6 +4,7 @@
  */
 
 import type { TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import type { TimeSkippingFastForwardInfo } from "../../gen/wire/temporal/api/common/v1/message.js";
 import type { WorkflowExecutionStatus } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import type {
@@ -72,6 +73,15 @@ export interface Replies {
   historyPosition: HistoryPosition;
   /** Direct: to be asked of a worker of that queue now. Deferred queries are answered through `answers`. */
   query: QueryReply;
+  timeSkippingState: {
+    runId: string;
+    /** The run that continues this one; empty when none. */
+    newRunId: string;
+    isOpen: boolean;
+    lastEventId: number;
+    isEnabled: boolean;
+    fastForward: Init<TimeSkippingFastForwardInfo> | undefined;
+  };
   dropQuery: undefined;
   resetSticky: undefined;
   startWorkflowTask: StartedWorkflowTask;

@@ -25,6 +25,9 @@ export interface RequestLimits {
   readonly isWorkflowPauseEnabled: boolean;
   readonly areWorkflowRulesEnabled: boolean;
   readonly workflowRulesMax: number;
+  readonly isTimeSkippingEnabled: boolean;
+  /** Skips of a session whose config does not say. */
+  readonly timeSkipsPerSession: number;
 }
 
 /** From the settings: to be made once per version of the configuration, not per request. */
@@ -51,5 +54,7 @@ export function requestLimits(limits: Limits): RequestLimits {
     isWorkflowPauseEnabled: limits.workflowPause,
     areWorkflowRulesEnabled: limits.workflowRules,
     workflowRulesMax: limits.workflowRulesMax,
+    isTimeSkippingEnabled: limits.workflowTimeSkipping,
+    timeSkipsPerSession: limits.timeSkipsPerSessionMax,
   };
 }

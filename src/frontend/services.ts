@@ -6,7 +6,7 @@ import type { WorkflowExecutionInfo } from "../../gen/wire/temporal/api/workflow
 import type { CountWorkflowExecutionsResponse } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Init } from "../api/wire.js";
 import type { NamespaceView } from "../core/namespace-view.js";
-import type { HistoryService } from "../history/contract.js";
+import type { HistoryService, TestClockService } from "../history/contract.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { MatchingService } from "../matching/contract.js";
 import type { NamespaceRegistry } from "../namespace/registry.js";
@@ -41,10 +41,13 @@ export interface ServerIdentity {
   readonly address: string;
   readonly persistenceStore: string;
   readonly historyShardCount: number;
+  /** Whether TestService may move time. */
+  readonly hasTestClocks: boolean;
 }
 
 export interface Services {
   readonly history: HistoryService;
+  readonly clocks: TestClockService;
   readonly matching: MatchingService;
   readonly namespaces: NamespaceRegistry;
   readonly visibility: VisibilityService;

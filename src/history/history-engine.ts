@@ -15,10 +15,12 @@ import { decode, encode } from "../api/wire.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { apply as Apply } from "../core/engine.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
-import type { NamespaceDirectory } from "../core/namespace-view.js";
+import type { NamespaceDirectory, NamespaceView } from "../core/namespace-view.js";
 import type { DispatchTask, EventReference, HistoryRange, Loaded, Outcome, Replies, Transition } from "../core/transition.js";
 import { beginsBatch } from "../core/workflow/event-factory.js";
-import { type EventBatch, Kind, type RunDraft, RunState } from "../core/workflow/mutable-state.js";
+import { type EventBatch, Kind, RunDraft, RunState } from "../core/workflow/mutable-state.js";
+import { REAL_CLOCK } from "../core/workflow/execution-clock.js";
+import { deadlineName, dueOf } from "../core/workflow/timers.js";
 import { transferInput, transferResult } from "../core/workflow/transfer.js";
 import { assert } from "../lib/assert.js";
 import { fingerprint32 } from "../lib/fingerprint32.js";
@@ -30,9 +32,11 @@ import { EventsCache } from "./events-cache.js";
 import { EventsNotifier } from "./events-notifier.js";
 import { type CachedChain, ExecutionCache } from "./execution-cache.js";
 import { type FailureKind, GroupCommit, type OpenBatch } from "./group-commit.js";
+import { type ClockHost, Clocks, type NamespaceClock } from "./clocks.js";
 import { branchOf, HistoryReader, type PageLimits } from "./history-reader.js";
 import { KeyAllocator, RunIds } from "./ids.js";
 import { warnOfSizes } from "./limit-warnings.js";
+import { openRuns, transferSources } from "./open-runs.js";
 import { eventKey, historyKey, InputClass, type PendingInput } from "./pending-input.js";
 import { Retention } from "./queues/retention.js";
 import { type DueRow, TimerQueue } from "./queues/timer-queue.js";
@@ -48,6 +52,10 @@ export interface HistoryEngineOptions {
   readonly apply: typeof Apply;
   /** Record of kind "keys" of the registry. */
   readonly keysRecord: Uint8Array | undefined;
+  /** Every namespace, for clocks that have to find their executions. */
+  readonly allNamespaces?: () => readonly NamespaceView[];
+  /** Locks of a test clock at the start; 0: time may skip at once. */
+  readonly initialTimeLocks?: number;
   /** Effects on executions in memory may join the batch that causes them. Off: each waits for durability. */
   readonly sameBatchTransfers: boolean;
   /** A bug of the core, with what is needed to see it again. Answers where it was put. */
@@ -66,7 +74,6 @@ const ROWS_RETRY_MS = 1_000;
 const CHAINS_MAX = 20_000;
 const CHAINS_BYTES_MAX = 64 * 1024 * 1024;
 const EVENTS_BYTES_MAX = 32 * 1024 * 1024;
-const ROOT_CLOCK = 0;
 /** Runs of a chain, behind the addressed one, that are asked whether they have taken a request. */
 const RUNS_BEFORE_MAX = 3;
 /** They need no room on a full disk. */
@@ -85,6 +92,7 @@ export class HistoryEngine implements HistoryService {
   private readonly keys: KeyAllocator;
   readonly timers: TimerQueue;
   readonly transfers: TransferQueue;
+  readonly clocks: Clocks;
   private readonly retention: Retention;
   /** Chains whose first input can be taken, by its class. */
   private readonly ready: CachedChain[][] = [[], [], []];
@@ -115,7 +123,7 @@ export class HistoryEngine implements HistoryService {
     this.runIds = new RunIds(o.runtime, KeyAllocator.floorMs(o.keysRecord));
     this.lastNow = KeyAllocator.floorMs(o.keysRecord) * 1000;
     this.keys = new KeyAllocator(o.keysRecord, o.runtime);
-    this.timers = new TimerQueue(o.store, o.runtime, o.logger, ROOT_CLOCK, (row) => this.fireDue(row));
+    this.timers = new TimerQueue(o.store, o.runtime, o.logger, REAL_CLOCK, (row) => this.fireDue(row));
     this.transfers = new TransferQueue({
       store: o.store,
       runtime: o.runtime,
@@ -124,11 +132,20 @@ export class HistoryEngine implements HistoryService {
       run: (id, record) => this.runTransfer(id, record),
       save: (id, record) => this.saveTransfer(id, record),
     });
+    this.clocks = new Clocks({
+      store: o.store,
+      runtime: o.runtime,
+      logger: o.logger,
+      host: this.clockHost(),
+      namespaces: o.allNamespaces ?? (() => []),
+      initialLocks: o.initialTimeLocks ?? 1,
+    });
     this.retention = new Retention(o.store, o.runtime, o.logger, (f) => this.withBatch(f));
   }
 
   /** Resumes what an earlier process left: timers, transfer tasks, deletions. */
   async start(registry: readonly { kind: string; id: string; value: Uint8Array }[]): Promise<void> {
+    await this.clocks.start(registry);
     await this.timers.start();
     await this.transfers.start();
     this.retention.start(registry);
@@ -229,6 +246,7 @@ export class HistoryEngine implements HistoryService {
     }
     this.commits.flush();
     if (this.hasReady && this.commits.canTakeMore) this.scheduleTurn();
+    if (this.clocks.isActive) this.clocks.look();
     this.checkDrained();
   }
 
@@ -298,8 +316,10 @@ export class HistoryEngine implements HistoryService {
     const namespace = namespaces.byId(address.namespaceId);
     if (namespace === undefined) return undefined;
     this.lastNow = Math.max(this.lastNow, this.o.runtime.nowMicros());
+    const clock = this.clocks.viewOf(address.namespaceId);
     return new TurnEnv(
-      this.lastNow,
+      clock === undefined ? this.lastNow : this.lastNow + clock.offset,
+      clock,
       this.o.config(),
       namespace,
       namespaces,
@@ -357,7 +377,14 @@ export class HistoryEngine implements HistoryService {
 
   private process(chain: CachedChain, p: PendingInput): void {
     if (p.input.kind === "dropQuery") this.waiters.delete(p.input.waiter);
-    const outcome = this.applyInput(chain, p);
+    const { skip } = p;
+    if (skip !== undefined && !this.clocks.maySkip(skip.clock)) {
+      p.resolve(undefined as never);
+      return;
+    }
+    const skipped = skip === undefined ? undefined : this.advance(chain, skip);
+    const outcome = this.applyInput(chain, skip === undefined || skipped !== undefined ? p : { ...p, input: { kind: "due", settle: true } });
+    if (skipped !== undefined && (outcome === "bug" || outcome.outcome !== "accepted")) skipped.undo();
     if (outcome === "bug") {
       this.quarantine(chain, p);
       return;
@@ -386,6 +413,7 @@ export class HistoryEngine implements HistoryService {
         return;
       case "accepted": {
         this.consume(p, chain);
+        skipped?.write();
         this.accept(chain, outcome, 0);
         if (outcome.refused !== undefined) {
           this.refuse(chain, p, outcome.refused);
@@ -440,7 +468,7 @@ export class HistoryEngine implements HistoryService {
     address: ExecutionAddress,
     input: Input,
     inputClass: InputClass,
-    extra: Partial<Pick<PendingInput, "dueRow" | "transferRow" | "resolve" | "reject">> = {},
+    extra: Partial<Pick<PendingInput, "dueRow" | "transferRow" | "skip" | "resolve" | "reject">> = {},
   ): void {
     const p: PendingInput = {
       address,
@@ -452,6 +480,7 @@ export class HistoryEngine implements HistoryService {
       reject: extra.reject ?? NOTHING,
       dueRow: extra.dueRow,
       transferRow: extra.transferRow,
+      skip: extra.skip,
       loadedEvents: undefined,
       loadedRequestIds: undefined,
       isAlone: false,
@@ -600,14 +629,18 @@ export class HistoryEngine implements HistoryService {
   /** Takes a transition into the state and the open batch, offers its tasks and carries its effects. */
   private accept(chain: CachedChain, t: Transition, depth: number): void {
     const open = this.commits.open;
+    if (this.clocks.isActive) this.tieToClock(chain, open);
     chain.sequence = Math.max(chain.sequence, t.runs.some((r) => r.dirty) ? open.sequence : 0);
     for (const draft of t.runs) {
-      if (!draft.dirty && !draft.isNew) {
-        draft.accept();
-        continue;
+      if (!draft.dirty && !draft.isNew) draft.accept();
+      else {
+        open.chains.add(chain);
+        this.writeRun(chain, draft, open);
       }
-      open.chains.add(chain);
-      this.writeRun(chain, draft, open);
+      if (this.clocks.isCounting) {
+        if (draft.removed) this.clocks.forget(draft.key);
+        else this.clocks.note(draft.base);
+      }
     }
     this.cache.count(chain);
     for (const a of t.answers) {
@@ -674,7 +707,7 @@ export class HistoryEngine implements HistoryService {
       if (due > 0) {
         rows.insertDue(info.dueClock, due, key);
         const clock = info.dueClock;
-        open.timers.push(() => this.timers.add({ clock, due, key }));
+        open.timers.push(() => (clock === REAL_CLOCK ? this.timers : this.clocks.queueOf(clock))?.add({ clock, due, key }));
       }
     }
     if (draft.isNew) {
@@ -703,6 +736,8 @@ export class HistoryEngine implements HistoryService {
       chain.began(state);
       this.cache.index(chain, state);
     }
+    const { skip } = draft;
+    if (skip !== undefined) open.replies.push(() => this.clocks.logSkip(info, skip));
     if (hasEvents) {
       const lastEventId = info.nextEventId - 1;
       const isClosed = !state.isOpen;
@@ -874,6 +909,84 @@ export class HistoryEngine implements HistoryService {
     });
   }
 
+  // --- Clocks
+
+  private clockHost(): ClockHost {
+    return {
+      realNow: () => Math.max(this.lastNow, this.o.runtime.nowMicros()),
+      isQuiet: (follows) => {
+        const { durable } = this.commits;
+        for (const c of this.cache.all())
+          if ((c.queue.length > 0 || c.isLoading || c.isBlocked || c.sequence > durable) && follows(c.namespaceId)) return false;
+        return true;
+      },
+      fire: (row) => this.fireDue(row),
+      skip: (clock, row) => this.skip(clock, row),
+      commitClock: (clock, adopted) => {
+        const { open } = this.commits;
+        open.chains.add(clock.tie);
+        clock.tie.sequence = open.sequence;
+        return this.commitRows((rows) => clock.write(rows, adopted));
+      },
+      settle: async (namespaceId, workflowId, runId) => {
+        await this.submitInternal({ namespaceId, workflowId, runId }, { kind: "due", settle: true }, InputClass.TIMER);
+      },
+      transferSources: () => transferSources(this.o.store),
+      openRuns: (namespace) => openRuns(this.o.store, namespace),
+    };
+  }
+
+  /** A batch that was computed from an offset which is not durable goes no further than the batch that holds it. */
+  private tieToClock(chain: CachedChain, open: OpenBatch): void {
+    const { tie } = this.clocks.clockOf(chain.namespaceId);
+    if (tie.sequence > this.commits.durable) open.chains.add(tie);
+  }
+
+  /** Lets the clock go on to a row's time together with what is due then. A row that its run has left behind is forgotten. */
+  private async skip(clock: NamespaceClock, row: DueRow): Promise<void> {
+    const cached = this.cache.byKey(row.key)?.state.info;
+    const rows = cached === undefined ? await this.o.store.loadExecution(row.key) : undefined;
+    const info = cached ?? (rows === undefined ? undefined : decode(ExecutionRecord, rows.record));
+    if (info === undefined || info.due !== row.due || info.dueClock !== row.clock) {
+      clock.queue?.discard(row);
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      this.internalInput({ namespaceId: info.namespaceId, workflowId: info.workflowId, runId: info.runId }, { kind: "due" }, InputClass.TIMER, {
+        skip: { clock, row },
+        resolve: () => resolve(),
+        reject,
+      });
+    });
+  }
+
+  /** Moves the clock to the row's time, if that is the run's exact deadline. `write` makes it part of the open batch. */
+  private advance(chain: CachedChain, { clock, row }: NonNullable<PendingInput["skip"]>): { undo(): void; write(): void } | undefined {
+    const state = this.cache.byKey(row.key)?.state;
+    if (state === undefined || state.info.due !== row.due || state.info.dueClock !== row.clock) return undefined;
+    const draft = new RunDraft(state, false);
+    if (dueOf(draft) !== row.due) return undefined;
+    this.lastNow = Math.max(this.lastNow, this.o.runtime.nowMicros());
+    const before = clock.offset;
+    const from = this.lastNow + before;
+    if (from >= row.due) return undefined;
+    clock.moveTo(before + row.due - from);
+    const undo = (): void => clock.moveTo(before);
+    const { runId } = state.info;
+    const reason = deadlineName(draft);
+    return {
+      undo,
+      write: () => {
+        const { open } = this.commits;
+        clock.write(open.rows, true);
+        open.chains.add(clock.tie);
+        clock.tie.sequence = open.sequence;
+        open.undo.push(undo);
+        open.replies.push(() => this.clocks.log(clock, from, row.due, reason, { workflowId: chain.workflowId, runId }));
+      },
+    };
+  }
+
   // --- Commit
 
   private settled(batch: OpenBatch): void {
@@ -884,6 +997,7 @@ export class HistoryEngine implements HistoryService {
     this.cache.shrink(this.commits.durable);
     if (this.hasReady || this.commits.hasOpenWork) this.scheduleTurn();
     else this.scheduleIdle();
+    if (this.clocks.isActive) this.clocks.look();
     if (this.drained !== undefined) this.scheduleTurn();
   }
 
@@ -919,6 +1033,7 @@ export class HistoryEngine implements HistoryService {
       c.sequence = this.commits.durable;
       this.cache.evict(c);
     }
+    if (this.clocks.isCounting) this.clocks.recount();
     const failed = lost[0];
     for (const b of lost)
       for (const p of b.inputs) {
@@ -1000,6 +1115,7 @@ export class HistoryEngine implements HistoryService {
   drain(): Promise<void> {
     this.isDraining = true;
     this.timers.stop();
+    this.clocks.stop();
     this.transfers.stop();
     this.retention.stop();
     this.notifier.wakeAll();
@@ -1031,6 +1147,7 @@ class TurnEnv implements Env {
 
   constructor(
     readonly now: number,
+    readonly clock: Env["clock"],
     readonly config: Config,
     readonly namespace: Env["namespace"],
     readonly namespaces: NamespaceDirectory,

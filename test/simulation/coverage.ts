@@ -14,6 +14,7 @@ const INPUTS: Readonly<Record<InputKind, boolean>> = {
   delete: true,
   describe: true,
   historyPosition: true,
+  timeSkippingState: true,
   query: true,
   dropQuery: true,
   resetSticky: true,

@@ -12,6 +12,7 @@ import { encode, type Init } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
 import type { Run } from "./context.js";
 import type { AttributesCase, AttributesOf } from "./event-factory.js";
+import { realNow } from "./execution-clock.js";
 import { TransferKind } from "./transfer-kind.js";
 import { failTask, isTaskRunning } from "./workflow-task.js";
 
@@ -62,8 +63,8 @@ export function closeRun<C extends AttributesCase>(
       childWorkflowOnly: true,
     });
   }
-  info.deleteAt = run.now + ctx.env.namespace.retention;
-  run.deadline(info.deleteAt);
+  // Time that is skipped keeps nothing from being read afterwards: retention is real.
+  info.deleteAt = realNow(ctx.env) + ctx.env.namespace.retention;
   return event;
 }
 

@@ -16,6 +16,7 @@ import {
   MemoRecord,
   SearchAttributesRecord,
   TimerRecord,
+  TimeSkippingRecord,
   type TransferRecord,
   type WorkflowTaskRecord,
 } from "../../../gen/wire/perdure/persistence/v1/records.js";
@@ -38,6 +39,7 @@ export enum Kind {
   BUFFERED_EVENT = 6,
   MEMO = 7,
   SEARCH_ATTRIBUTES = 8,
+  TIME_SKIPPING = 13,
   REQUEST_ID = 64,
   TRANSFER = 65,
 }
@@ -80,6 +82,8 @@ export class RunState {
   readonly timerIds = new Map<string, number>();
   memo: Memo | undefined;
   searchAttributes: SearchAttributes | undefined;
+  /** The run's own clock; undefined when it follows its namespace's. */
+  timeSkipping: TimeSkippingRecord | undefined;
   /** Ephemeral: never stored. */
   queries: readonly PendingQuery[] = [];
   /** Every request id applied to the run and those that it continues, when that is known without asking the store: from its start in this process on. */
@@ -137,6 +141,9 @@ export class RunState {
         case Kind.SEARCH_ATTRIBUTES:
           state.searchAttributes = decode(SearchAttributesRecord, row.value).searchAttributes;
           break;
+        case Kind.TIME_SKIPPING:
+          state.timeSkipping = decode(TimeSkippingRecord, row.value);
+          break;
         default:
           assert(false, `live component kind ${row.kind} is not known`);
       }
@@ -168,7 +175,10 @@ export class RunDraft {
   private timerIdChanges: Map<string, number | undefined> | undefined;
   memo: Memo | undefined;
   searchAttributes: SearchAttributes | undefined;
+  timeSkipping: TimeSkippingRecord | undefined;
   queries: readonly PendingQuery[];
+  /** The run's clock skipped at the end of this transition: for the log. */
+  skip: { from: number; to: number; reason: string } | undefined;
 
   /** Batches of this transition; the last one may still be open (`pending`). */
   readonly batches: EventBatch[] = [];
@@ -199,6 +209,7 @@ export class RunDraft {
     this.buffered = base.buffered.draft();
     this.memo = base.memo;
     this.searchAttributes = base.searchAttributes;
+    this.timeSkipping = base.timeSkipping;
     this.queries = base.queries;
   }
 
@@ -292,6 +303,8 @@ export class RunDraft {
         op: this.isNew ? "insert" : "put",
         value: encode(SearchAttributesRecord, { searchAttributes: this.searchAttributes }),
       });
+    if (this.timeSkipping !== undefined && (this.isNew || this.timeSkipping !== this.base.timeSkipping))
+      out.push({ kind: Kind.TIME_SKIPPING, id: 0, op: this.isNew ? "insert" : "put", value: encode(TimeSkippingRecord, this.timeSkipping) });
     return out;
   }
 
@@ -310,6 +323,7 @@ export class RunDraft {
     if (this.timerIdChanges !== undefined) fold(s.timerIds, this.timerIdChanges);
     s.memo = this.memo;
     s.searchAttributes = this.searchAttributes;
+    s.timeSkipping = this.timeSkipping;
     s.queries = this.queries;
     if (this.isNew) {
       // A caller that asks again may find the next run: what the one before has taken is taken.

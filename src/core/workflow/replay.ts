@@ -3,7 +3,7 @@
  * here. Reset starts from the projection, and the simulator checks the equality after every commit.
  */
 
-import type { ActivityRecord, ChildRecord, ExternalRecord, TimerRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import type { ActivityRecord, ChildRecord, ExternalRecord, TimerRecord, TimeSkippingRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { ExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
@@ -86,6 +86,7 @@ export interface Projection {
   externalCancels: Partial<ExternalRecord>[];
   memo: unknown;
   searchAttributes: unknown;
+  timeSkipping: Partial<TimeSkippingRecord> | undefined;
 }
 
 /** The history fields of a state. */
@@ -114,6 +115,8 @@ export function project(state: RunState): Projection {
     externalCancels: byId(state.externalCancels.base),
     memo: state.memo,
     searchAttributes: withoutDerived(state.searchAttributes),
+    // What the namespace's clock was ahead is in no event.
+    timeSkipping: state.timeSkipping === undefined ? undefined : { ...state.timeSkipping, base: 0 },
   };
 }
 
