@@ -155,8 +155,7 @@ function finish(run: Run, input: Input): void {
   const { due, dueClock } = draft.base.info;
   const { env } = run.ctx;
   // A row of another clock, or one that is asked to be exact, moves even if nothing is due.
-  const fired =
-    input.kind === "due" && due > 0 && (due <= dueNow(env, dueClock) || dueClock !== dueClockOf(env, draft) || input.settle === true);
+  const fired = input.kind === "due" && due > 0 && (due <= dueNow(env, dueClock) || dueClock !== dueClockOf(env, draft) || input.settle === true);
   if (!draft.dirty && !fired) return;
   const wasRunning = isTaskRunning(draft);
   if (!wasRunning) run.flushBuffered();

@@ -78,7 +78,8 @@ export interface Replies {
     /** The run that continues this one; empty when none. */
     newRunId: string;
     isOpen: boolean;
-    lastEventId: number;
+    runKey: number;
+    transitions: number;
     isEnabled: boolean;
     fastForward: Init<TimeSkippingFastForwardInfo> | undefined;
   };

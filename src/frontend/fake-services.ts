@@ -164,6 +164,7 @@ class FakeClocks implements TestClockService {
   sleep = () => Promise.resolve();
   sleepUntil = () => Promise.resolve();
   currentTime = () => 0;
+  waitForExecution = () => Promise.resolve();
   hold = () => () => undefined;
 }
 

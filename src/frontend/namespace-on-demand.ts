@@ -8,8 +8,9 @@ import type { NamespaceRegistry } from "../namespace/registry.js";
 const OWN_BUSINESS: ReadonlySet<string> = new Set(["RegisterNamespace", "UpdateNamespace", "DeprecateNamespace", "DeleteNamespace"]);
 
 export function namespaceOnDemand(namespaces: NamespaceRegistry): Interceptor {
-  return async (method, request, _call, next) => {
-    const { namespace } = request as { namespace?: unknown };
+  return async (method, request, call, next) => {
+    // Calls of TestService name it in their metadata.
+    const { namespace = call.metadata("temporal-namespace") } = request as { namespace?: unknown };
     if (typeof namespace === "string" && namespace !== "" && !OWN_BUSINESS.has(method.name) && namespaces.directory.byName(namespace) === undefined)
       await namespaces.ensure([namespace]);
     return next();

@@ -16,7 +16,7 @@ const start = { ...D, workflowId: "w", ...type, taskQueue: { name: "q" } };
 const long = "x".repeat(1001);
 const blob = new Uint8Array(2_097_153);
 const signal = { ...D, workflowExecution: { workflowId: "w" }, signalName: "s" };
-const { INVALID_ARGUMENT: BAD, NOT_FOUND, FAILED_PRECONDITION, UNIMPLEMENTED } = Code;
+const { INVALID_ARGUMENT: BAD, NOT_FOUND, FAILED_PRECONDITION } = Code;
 
 async function answer(name: string, request: object, timeoutMs = 30_000): Promise<unknown> {
   const { s, runtime } = await fakeServices();

@@ -7,8 +7,11 @@
  * make progress: no execution of it has work in flight, no input of it waits or is unsettled, and one turn of the loop has passed
  * without a change of it. The offset is written in the batch of the input that is due then.
  *
- * Invariants: a clock never goes back; which executions have work in flight is known for all of them before the first skip, and
- * kept with every transition; locks are counted in memory and start as at the start of the server.
+ * Locks and work in flight are one count, as in the official test server: an activity that sleeps with the lock of its own work
+ * given back lets time skip while it runs.
+ *
+ * Invariants: a clock never goes back; how much work is in flight is known for all executions before the first skip, and kept with
+ * every transition; locks are counted in memory and start as at the start of the server.
  */
 import { ClockRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { Code, ServiceError, unavailable } from "../api/service-error.js";
@@ -23,6 +26,7 @@ import type { Logger, Runtime } from "../lib/runtime.js";
 import type { Batch } from "../persistence/batch.js";
 import type { Store } from "../persistence/store.js";
 import type { TestClockService } from "./contract.js";
+import { EventsNotifier } from "./events-notifier.js";
 import { CachedChain } from "./execution-cache.js";
 import { type DueRow, TimerQueue } from "./queues/timer-queue.js";
 
@@ -47,8 +51,10 @@ export class NamespaceClock {
   view: { readonly id: number; readonly offset: number } | undefined;
   locks: number;
   queue: TimerQueue | undefined;
-  /** Executions with work in flight, with their namespaces. */
-  readonly busy = new Map<number, string>();
+  /** Executions with work in flight: how much of it, and their namespaces. */
+  private readonly busy = new Map<number, { namespaceId: string; work: number }>();
+  /** All of `busy`. */
+  work = 0;
   /** Whether `busy` holds all of them. */
   counted: "no" | "running" | "yes" = "no";
   /** Counts up when what was counted is lost. */
@@ -71,6 +77,17 @@ export class NamespaceClock {
   ) {
     this.locks = locks;
     this.tie = new CachedChain(`clock/${registryId}`, "", "");
+  }
+
+  setBusy(key: number, namespaceId: string, work: number): void {
+    const before = this.busy.get(key)?.work ?? 0;
+    if (work > 0) this.busy.set(key, { namespaceId, work });
+    else this.busy.delete(key);
+    this.work += work - before;
+  }
+
+  clearBusy(namespaceId?: string): void {
+    for (const [key, of] of this.busy) if (namespaceId === undefined || of.namespaceId === namespaceId) this.setBusy(key, "", 0);
   }
 
   moveTo(offset: number): void {
@@ -100,6 +117,8 @@ export interface ClockHost {
   transferSources(): Promise<{ namespaceId: string; workflowId: string; runId: string }[]>;
   openRuns(namespace: NamespaceView): AsyncIterable<{ workflowId: string; runId: string }>;
   realNow(): number;
+  /** State transitions of a run in memory. */
+  transitionsOf(key: number): number | undefined;
 }
 
 export interface ClocksOptions {
@@ -120,10 +139,13 @@ export class Clocks implements TestClockService {
   isActive = false;
   /** Whether transitions have to be told. */
   isCounting = false;
+  /** Calls that wait for a change of an execution with a clock of its own. */
+  private readonly watchers: EventsNotifier;
   private isLookDue = false;
   private isStopped = false;
 
   constructor(private readonly o: ClocksOptions) {
+    this.watchers = new EventsNotifier(o.runtime);
     this.server = this.make(SERVER, SERVER_CLOCK_ID);
   }
 
@@ -164,25 +186,27 @@ export class Clocks implements TestClockService {
     return this.byId.get(clockId)?.queue;
   }
 
-  /** A transition has been accepted (or undone): whether the execution has work in flight may have changed. */
-  note(state: RunState): void {
+  /** An input has been applied: how much work the execution has in flight may have changed. Reading alone is no change of a clock. */
+  note(state: RunState, isChanged: boolean): void {
     const { namespaceId } = state.info;
     const clock = this.clockOf(namespaceId);
     const shares = (id: string): boolean => this.clockOf(id) === clock;
-    const isBusy = blocksClock(new RunDraft(state, false), this.now(clock), shares);
-    if (isBusy) clock.busy.set(state.key, namespaceId);
-    else clock.busy.delete(state.key);
-    this.touch(clock);
+    const before = clock.work;
+    clock.setBusy(state.key, namespaceId, blocksClock(new RunDraft(state, false), this.now(clock), shares));
+    if (isChanged || clock.work !== before) this.touch(clock);
   }
 
   forget(key: number): void {
-    for (const clock of this.clocks.values()) if (clock.busy.delete(key)) this.touch(clock);
+    for (const clock of this.clocks.values()) {
+      clock.setBusy(key, "", 0);
+      this.touch(clock);
+    }
   }
 
   /** Memory went back to what the store has: nothing that was counted can be trusted. */
   recount(): void {
     for (const clock of this.clocks.values()) {
-      clock.busy.clear();
+      clock.clearBusy();
       clock.countEpoch++;
       if (clock.counted === "yes") clock.counted = "no";
       this.touch(clock);
@@ -213,7 +237,7 @@ export class Clocks implements TestClockService {
 
   /** Whether the clock may go on, apart from what waits in the engine. */
   maySkip(clock: NamespaceClock): boolean {
-    return clock.locks === 0 && clock.counted === "yes" && clock.busy.size === 0 && clock.holds.size === 0 && !this.isStopped;
+    return clock.counted === "yes" && clock.locks + clock.work + clock.holds.size <= 0 && !this.isStopped;
   }
 
   /** While the result is not called, the clock of the namespace does not skip: something outside of executions is at work. */
@@ -241,24 +265,23 @@ export class Clocks implements TestClockService {
     const sleeper = this.nearestSleeper(clock);
     const now = this.now(clock);
     if (row !== undefined && (sleeper === undefined || row.due <= sleeper.due)) {
-      if (row.due > now) this.moving(clock, this.o.host.skip(clock, row));
+      if (row.due > now) void this.moving(clock, this.o.host.skip(clock, row));
       return;
     }
-    if (sleeper !== undefined && sleeper.due > now) this.moving(clock, this.skipToSleeper(clock, sleeper.due));
+    if (sleeper !== undefined && sleeper.due > now) void this.moving(clock, this.skipToSleeper(clock, sleeper.due));
   }
 
-  private moving(clock: NamespaceClock, done: Promise<void>): void {
+  private async moving(clock: NamespaceClock, done: Promise<void>): Promise<void> {
     clock.isMoving = true;
-    done
-      .catch((e: unknown) => {
-        this.o.logger.warn({ err: e, clock: clock.registryId }, "time could not be skipped");
-        return new Promise<void>((resolve) => void this.o.runtime.setTimer(RETRY_MS, resolve));
-      })
-      .then(() => {
-        clock.isMoving = false;
-        this.moved(clock);
-        this.touch(clock);
-      });
+    try {
+      await done;
+    } catch (e) {
+      this.o.logger.warn({ err: e, clock: clock.registryId }, "time could not be skipped");
+      await new Promise<void>((resolve) => void this.o.runtime.setTimer(RETRY_MS, resolve));
+    }
+    clock.isMoving = false;
+    this.moved(clock);
+    this.touch(clock);
   }
 
   private async skipToSleeper(clock: NamespaceClock, to: number): Promise<void> {
@@ -339,6 +362,20 @@ export class Clocks implements TestClockService {
     });
   }
 
+  // --- Executions with a clock of their own
+
+  /** Not every change of such a clock has an event at once: one that waits for a workflow task has none. */
+  executionChanged(key: number): void {
+    this.watchers.notify(key, 0, true);
+  }
+
+  async waitForExecution(runKey: number, transitions: number, timeoutMs: number, onCancel: (f: () => void) => () => void): Promise<void> {
+    const waiting = this.watchers.wait(runKey, transitions, timeoutMs, onCancel);
+    // Something may have come between the answer and the wait.
+    if (this.o.host.transitionsOf(runKey) !== transitions) waiting.wake();
+    await waiting.promise;
+  }
+
   // --- TestService
 
   async lock(namespace: NamespaceView | undefined): Promise<void> {
@@ -373,10 +410,11 @@ export class Clocks implements TestClockService {
   }
 
   private async release(clock: NamespaceClock): Promise<void> {
-    if (clock.locks === 0) throw new ServiceError(Code.UNKNOWN, "Unbalanced lock and unlock calls: time skipping is not locked");
+    if (clock.locks <= 1) await this.activate(clock);
+    if (clock.locks <= 0 && clock.counted === "no") await this.count(clock);
+    if (clock.locks <= 0 && clock.locks + clock.work <= 0)
+      throw new ServiceError(Code.UNKNOWN, "Unbalanced lock and unlock calls: time skipping is not locked");
     clock.locks--;
-    if (clock.locks > 0) return;
-    await this.activate(clock);
     this.touch(clock);
   }
 
@@ -415,7 +453,7 @@ export class Clocks implements TestClockService {
     await clock.queue.start();
     clock.view = { id: clock.id, offset: clock.offset };
     this.isActive = true;
-    for (const [key, namespaceId] of this.server.busy) if (namespaceId === clock.registryId) this.server.busy.delete(key);
+    if (clock !== this.server) this.server.clearBusy(clock.registryId);
   }
 
   private async adopt(clock: NamespaceClock): Promise<void> {
@@ -456,6 +494,7 @@ export class Clocks implements TestClockService {
 
   stop(): void {
     this.isStopped = true;
+    this.watchers.wakeAll();
     for (const clock of this.clocks.values()) {
       clock.queue?.stop();
       clock.stopAlarm?.();

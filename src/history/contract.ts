@@ -38,14 +38,11 @@ export interface TestClockService {
   /** @throws ServiceError when no lock is held. */
   unlock(namespace: NamespaceView | undefined): Promise<void>;
   /** `unlocked`: a lock is given back for as long. */
-  sleep(
-    namespace: NamespaceView | undefined,
-    micros: number,
-    onCancel: (f: () => void) => () => void,
-    options: { unlocked: boolean },
-  ): Promise<void>;
+  sleep(namespace: NamespaceView | undefined, micros: number, onCancel: (f: () => void) => () => void, options: { unlocked: boolean }): Promise<void>;
   sleepUntil(namespace: NamespaceView | undefined, time: number, onCancel: (f: () => void) => () => void): Promise<void>;
   currentTime(namespace: NamespaceView | undefined): number;
+  /** Resolves when a run with a clock of its own has made more than `transitions` state transitions, at the time limit, or when cancelled. */
+  waitForExecution(runKey: number, transitions: number, timeoutMs: number, onCancel: (f: () => void) => () => void): Promise<void>;
   /** Until the result is called, the clock of the namespace does not skip. */
   hold(namespaceId: string): () => void;
 }

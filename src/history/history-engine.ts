@@ -18,8 +18,8 @@ import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "../core/i
 import type { NamespaceDirectory, NamespaceView } from "../core/namespace-view.js";
 import type { DispatchTask, EventReference, HistoryRange, Loaded, Outcome, Replies, Transition } from "../core/transition.js";
 import { beginsBatch } from "../core/workflow/event-factory.js";
-import { type EventBatch, Kind, RunDraft, RunState } from "../core/workflow/mutable-state.js";
 import { REAL_CLOCK } from "../core/workflow/execution-clock.js";
+import { type EventBatch, Kind, RunDraft, RunState } from "../core/workflow/mutable-state.js";
 import { deadlineName, dueOf } from "../core/workflow/timers.js";
 import { transferInput, transferResult } from "../core/workflow/transfer.js";
 import { assert } from "../lib/assert.js";
@@ -27,12 +27,12 @@ import { fingerprint32 } from "../lib/fingerprint32.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { BacklogKey } from "../persistence/batch.js";
 import type { Store } from "../persistence/store.js";
+import { type ClockHost, Clocks, type NamespaceClock } from "./clocks.js";
 import type { HistoryService, Reservation, TaskDispatcher } from "./contract.js";
 import { EventsCache } from "./events-cache.js";
 import { EventsNotifier } from "./events-notifier.js";
 import { type CachedChain, ExecutionCache } from "./execution-cache.js";
 import { type FailureKind, GroupCommit, type OpenBatch } from "./group-commit.js";
-import { type ClockHost, Clocks, type NamespaceClock } from "./clocks.js";
 import { branchOf, HistoryReader, type PageLimits } from "./history-reader.js";
 import { KeyAllocator, RunIds } from "./ids.js";
 import { warnOfSizes } from "./limit-warnings.js";
@@ -78,6 +78,8 @@ const EVENTS_BYTES_MAX = 32 * 1024 * 1024;
 const RUNS_BEFORE_MAX = 3;
 /** They need no room on a full disk. */
 const GOES_ON_WHEN_FULL: ReadonlySet<InputKind> = new Set(["delete", "describe", "historyPosition", "query", "dropQuery"]);
+/** They change nothing: a clock does not wait for them. */
+const READING: ReadonlySet<InputKind> = new Set(["describe", "historyPosition", "timeSkippingState"]);
 export const SHARD_COUNT = 1024;
 
 const NOTHING = (): void => undefined;
@@ -639,7 +641,7 @@ export class HistoryEngine implements HistoryService {
       }
       if (this.clocks.isCounting) {
         if (draft.removed) this.clocks.forget(draft.key);
-        else this.clocks.note(draft.base);
+        else this.clocks.note(draft.base, draft.dirty || draft.isNew);
       }
     }
     this.cache.count(chain);
@@ -738,6 +740,7 @@ export class HistoryEngine implements HistoryService {
     }
     const { skip } = draft;
     if (skip !== undefined) open.replies.push(() => this.clocks.logSkip(info, skip));
+    if (state.timeSkipping !== undefined) open.polls.push(() => this.clocks.executionChanged(key));
     if (hasEvents) {
       const lastEventId = info.nextEventId - 1;
       const isClosed = !state.isOpen;
@@ -916,8 +919,10 @@ export class HistoryEngine implements HistoryService {
       realNow: () => Math.max(this.lastNow, this.o.runtime.nowMicros()),
       isQuiet: (follows) => {
         const { durable } = this.commits;
-        for (const c of this.cache.all())
-          if ((c.queue.length > 0 || c.isLoading || c.isBlocked || c.sequence > durable) && follows(c.namespaceId)) return false;
+        for (const c of this.cache.all()) {
+          const isAtRest = !c.isBlocked && c.sequence <= durable && c.queue.every((p) => READING.has(p.input.kind));
+          if (!isAtRest && follows(c.namespaceId)) return false;
+        }
         return true;
       },
       fire: (row) => this.fireDue(row),
@@ -932,6 +937,7 @@ export class HistoryEngine implements HistoryService {
         await this.submitInternal({ namespaceId, workflowId, runId }, { kind: "due", settle: true }, InputClass.TIMER);
       },
       transferSources: () => transferSources(this.o.store),
+      transitionsOf: (key) => this.cache.byKey(key)?.state.info.stateTransitionCount,
       openRuns: (namespace) => openRuns(this.o.store, namespace),
     };
   }

@@ -102,7 +102,14 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   await engine.start(registry);
   const visibility = new VisibilityManager(store.visibility, () => limits);
   const requestLimitsNow = requestLimits(limits);
-  const identity = { version: VERSION, clusterId, address: parts.address, persistenceStore: "sqlite", historyShardCount: 1024, hasTestClocks: testClocks.state !== "real" };
+  const identity = {
+    version: VERSION,
+    clusterId,
+    address: parts.address,
+    persistenceStore: "sqlite",
+    historyShardCount: 1024,
+    hasTestClocks: testClocks.state !== "real",
+  };
   const services: Services = {
     history: engine,
     clocks: engine.clocks,

@@ -31,7 +31,11 @@ export class CoreSubject implements Subject {
     private readonly chain: Chain,
   ) {}
 
-  static async open(store: Store = new MemoryStore(), seed = 1, o: { testClocks?: TestClocks; now?: number; logger?: Logger } = {}): Promise<CoreSubject> {
+  static async open(
+    store: Store = new MemoryStore(),
+    seed = 1,
+    o: { testClocks?: TestClocks; now?: number; logger?: Logger } = {},
+  ): Promise<CoreSubject> {
     const runtime = new SimRuntime(seed);
     if (o.now !== undefined) runtime.now = o.now;
     const bugs: unknown[] = [];
@@ -128,6 +132,11 @@ export class CoreSubject implements Subject {
         resolve();
       });
     });
+  }
+
+  /** The server ends as a process does; the store keeps what it has. */
+  drain(): Promise<void> {
+    return this.api.drain();
   }
 
   close(): void {

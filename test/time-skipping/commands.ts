@@ -10,7 +10,8 @@ const make = (commandType: CommandType, attributes: string, value: object): Init
 });
 
 export const commands = {
-  timer: (timerId: string, micros: number) => make(CommandType.START_TIMER, "startTimerCommandAttributes", { timerId, startToFireTimeout: span(micros) }),
+  timer: (timerId: string, micros: number) =>
+    make(CommandType.START_TIMER, "startTimerCommandAttributes", { timerId, startToFireTimeout: span(micros) }),
   cancelTimer: (timerId: string) => make(CommandType.CANCEL_TIMER, "cancelTimerCommandAttributes", { timerId }),
   activity: (activityId: string, extra: object = {}) =>
     make(CommandType.SCHEDULE_ACTIVITY_TASK, "scheduleActivityTaskCommandAttributes", {
@@ -28,9 +29,15 @@ export const commands = {
       ...extra,
     }),
   signalExternal: (workflowId: string, signalName: string) =>
-    make(CommandType.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION, "signalExternalWorkflowExecutionCommandAttributes", { execution: { workflowId }, signalName }),
+    make(CommandType.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION, "signalExternalWorkflowExecutionCommandAttributes", {
+      execution: { workflowId },
+      signalName,
+    }),
   continueAsNew: (extra: object = {}) =>
-    make(CommandType.CONTINUE_AS_NEW_WORKFLOW_EXECUTION, "continueAsNewWorkflowExecutionCommandAttributes", { workflowType: { name: "T" }, ...extra }),
+    make(CommandType.CONTINUE_AS_NEW_WORKFLOW_EXECUTION, "continueAsNewWorkflowExecutionCommandAttributes", {
+      workflowType: { name: "T" },
+      ...extra,
+    }),
   complete: () => make(CommandType.COMPLETE_WORKFLOW_EXECUTION, "completeWorkflowExecutionCommandAttributes", {}),
   fail: (message: string) =>
     make(CommandType.FAIL_WORKFLOW_EXECUTION, "failWorkflowExecutionCommandAttributes", {

@@ -32,6 +32,8 @@ export type Activity = (attempt: number) => { failure: string } | { takes: numbe
 
 export interface WorldOptions {
   readonly unlocked?: boolean;
+  /** Namespaces have to be registered. */
+  readonly strict?: boolean;
   readonly store?: Store;
   /** Real time at the start. */
   readonly now?: number;
@@ -61,7 +63,7 @@ export class World {
       throw new Error(`${message}: ${JSON.stringify(fields)}`);
     };
     const subject = await CoreSubject.open(o.store ?? new MemoryStore(), 1, {
-      testClocks: { state: o.unlocked === true ? "unlocked" : "locked", anyNamespace: true },
+      testClocks: { state: o.unlocked === true ? "unlocked" : "locked", anyNamespace: o.strict !== true },
       ...(o.now === undefined ? {} : { now: o.now }),
       logger: { debug: ignore, info, warn: ignore, error: fail },
     });
@@ -73,14 +75,10 @@ export class World {
     return this.subject.now - this.begin;
   }
 
-  async call<M extends keyof Methods>(
-    name: M,
-    request: Input<M>,
-    o: { timeoutMs?: number; clock?: string } = {},
-  ): Promise<Output<M>> {
+  async call<M extends keyof Methods>(name: M, request: Input<M>, o: { timeoutMs?: number; clock?: string } = {}): Promise<Output<M>> {
     const method = METHODS[name] as { path: string; input: MessageType<unknown>; output: MessageType<unknown> };
     const body = encode(method.input, { namespace: "default", ...(request as object) } as never);
-    const metadata = o.clock === undefined ? {} : { "temporal-namespace": o.clock };
+    const metadata: Record<string, string> = o.clock === undefined ? {} : { "temporal-namespace": o.clock };
     return decode(method.output, await this.subject.unary(method, body, o.timeoutMs ?? 10_000, metadata)) as Output<M>;
   }
 
@@ -165,6 +163,18 @@ export class World {
     }
   }
 
+  describe(workflowId: string, runId = ""): Promise<Output<"DescribeWorkflowExecution">> {
+    return this.call("DescribeWorkflowExecution", { execution: { workflowId, runId } });
+  }
+
+  /** Asks every millisecond of real time until it is so. */
+  async until(isSo: () => Promise<boolean>): Promise<void> {
+    for (let n = 0; !(await isSo()); n++) {
+      if (n > 10_000) throw new Error("it never was so");
+      await this.subject.sleep(1);
+    }
+  }
+
   async history(workflowId: string, runId = "", namespace = "default"): Promise<HistoryEvent[]> {
     const r = await this.call("GetWorkflowExecutionHistory", { namespace, execution: { workflowId, runId } });
     return r.history === undefined ? [] : decode(History, r.history).events;
@@ -172,6 +182,12 @@ export class World {
 
   async types(workflowId: string, runId = ""): Promise<string[]> {
     return (await this.history(workflowId, runId)).map((e) => EventType[e.eventType] ?? "");
+  }
+
+  /** The server ends, its store stays. */
+  async stop(): Promise<void> {
+    this.isOpen = false;
+    await this.subject.drain();
   }
 
   close(): void {

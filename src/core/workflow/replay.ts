@@ -3,7 +3,13 @@
  * here. Reset starts from the projection, and the simulator checks the equality after every commit.
  */
 
-import type { ActivityRecord, ChildRecord, ExternalRecord, TimerRecord, TimeSkippingRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import type {
+  ActivityRecord,
+  ChildRecord,
+  ExternalRecord,
+  TimerRecord,
+  TimeSkippingRecord,
+} from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { ExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";

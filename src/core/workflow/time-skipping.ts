@@ -72,22 +72,23 @@ export function pendingFastForward(own: TimeSkippingRecord | undefined): number 
   return own !== undefined && isEnabled(own) && !own.fastForwardReached ? own.fastForwardTarget : 0;
 }
 
-/** Work whose end is not a matter of time: while there is any, a clock may not skip. An activity in backoff waits for time only. */
-export function hasWorkInFlight(draft: Pick<RunDraft, "info" | "activities" | "externalSignals" | "externalCancels">, now: number): boolean {
-  if (draft.info.workflowTask !== undefined) return true;
-  if (draft.externalSignals.size > 0 || draft.externalCancels.size > 0) return true;
-  for (const a of draft.activities.values()) if (!a.waitsForRetry || a.attemptScheduledTime <= now) return true;
-  return false;
+/** Pieces of work whose end is not a matter of time: while there is any, a clock may not skip. An activity in backoff waits for time only. */
+export function workInFlight(draft: RunDraft, now: number): number {
+  let n = draft.externalSignals.size + draft.externalCancels.size;
+  if (draft.info.workflowTask !== undefined) n++;
+  for (const a of draft.activities.values()) if (!a.waitsForRetry || a.attemptScheduledTime <= now) n++;
+  return n;
 }
 
-/** Whether the clock that the execution follows with others has to wait for it. */
-export function blocksClock(draft: RunDraft, now: number, sharesClock: (namespaceId: string) => boolean): boolean {
-  if (draft.info.pendingTransfers > 0) return true;
-  if (!draft.isOpen || draft.timeSkipping !== undefined) return false;
-  if (draft.info.status === WorkflowExecutionStatus.PAUSED || draft.queries.length > 0 || hasWorkInFlight(draft, now)) return true;
+/** For how much of it the clock that the execution follows with others has to wait. */
+export function blocksClock(draft: RunDraft, now: number, sharesClock: (namespaceId: string) => boolean): number {
+  const transfers = draft.info.pendingTransfers;
+  if (!draft.isOpen || draft.timeSkipping !== undefined) return transfers;
+  let n = transfers + draft.queries.length + workInFlight(draft, now);
+  if (draft.info.status === WorkflowExecutionStatus.PAUSED) n++;
   // A child on the same clock waits for time as its parent does.
-  for (const c of draft.children.values()) if (c.startedEventId === 0 || !sharesClock(c.namespaceId)) return true;
-  return false;
+  for (const c of draft.children.values()) if (c.startedEventId === 0 || !sharesClock(c.namespaceId)) n++;
+  return n;
 }
 
 /** Where the execution's clock may go now; undefined when it has to stay. */
@@ -95,7 +96,7 @@ function nextSkip(run: Run): { target: number; endsFastForward: boolean; reason:
   const { draft, now } = run;
   const { info } = draft;
   if (!isEnabled(draft.timeSkipping) || info.status !== WorkflowExecutionStatus.RUNNING) return undefined;
-  if (hasWorkInFlight(draft, now) || draft.children.size > 0) return undefined;
+  if (workInFlight(draft, now) > 0 || draft.children.size > 0) return undefined;
   let target = Number.POSITIVE_INFINITY;
   let reason = "";
   const at = (time: number, what: string): void => {
@@ -198,7 +199,8 @@ export function timeSkippingState(ctx: Context, address: ExecutionAddress): Repl
     runId: state.info.runId,
     newRunId: state.info.newRunId,
     isOpen: state.isOpen,
-    lastEventId: state.info.nextEventId - 1,
+    runKey: state.key,
+    transitions: state.info.stateTransitionCount,
     isEnabled: isEnabled(own),
     fastForward:
       own === undefined || own.fastForwardTarget === 0

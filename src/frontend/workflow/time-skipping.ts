@@ -1,6 +1,6 @@
 /**
- * PollWorkflowExecutionTimeSkipping: waits for the end of a fast-forward, or for what makes it impossible. Whatever changes a
- * fast-forward leaves an event, so the wait is one for events; the fast-forward of a chain goes on with its next run.
+ * PollWorkflowExecutionTimeSkipping: waits for the end of a fast-forward, or for what makes it impossible. The fast-forward of a
+ * chain goes on with its next run.
  */
 import { FastForwardPollingResult as Result } from "../../../gen/wire/temporal/api/enums/v1/time_skipping.js";
 import type {
@@ -45,7 +45,7 @@ export const pollWorkflowExecutionTimeSkipping =
       if (!state.isOpen) continue;
       const left = until - s.runtime.nowMicros() / 1000;
       if (left <= 0 || call.cancelled) return { fastForwardPollingResult: Result.POLL_TIMEOUT, fastForwardInfo: state.fastForward };
-      await s.history.waitForEvents(address, state.lastEventId, left, (f) => call.onCancel(f));
+      await s.clocks.waitForExecution(state.runKey, state.transitions, left, (f) => call.onCancel(f));
     }
   };
 
