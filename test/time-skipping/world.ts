@@ -30,6 +30,12 @@ export type Workflow = (events: HistoryEvent[]) => Init<Command>[];
 /** Undefined: the activity completes. */
 export type Activity = (attempt: number) => { failure: string } | { takes: number } | undefined;
 
+/** A server: simulated, or a process. */
+export interface WorldSubject extends Pick<CoreSubject, "unary" | "sleep" | "close"> {
+  readonly now: number;
+  drain?(): Promise<void>;
+}
+
 export interface WorldOptions {
   readonly unlocked?: boolean;
   /** Namespaces have to be registered. */
@@ -45,9 +51,9 @@ export class World {
   private readonly begin: number;
   private requests = 0;
 
-  private constructor(
-    readonly subject: CoreSubject,
-    skips: World["skips"],
+  constructor(
+    readonly subject: WorldSubject,
+    skips: World["skips"] = [],
   ) {
     this.skips = skips;
     this.begin = subject.now;
@@ -113,6 +119,8 @@ export class World {
       const task = await this.call("PollWorkflowTaskQueue", { namespace, taskQueue: { name: queue, kind: 1 } }, { timeoutMs: 60_000 });
       if (task.taskToken.length === 0) return;
       const events = task.history === undefined ? [] : decode(History, task.history).events;
+      if (task.nextPageToken.length > 0 && task.workflowExecution !== undefined)
+        await this.pages(task.workflowExecution, namespace, events, task.nextPageToken);
       await this.call("RespondWorkflowTaskCompleted", { namespace, taskToken: task.taskToken, commands: workflow(events) }).catch(() => undefined);
     });
   }
@@ -137,8 +145,8 @@ export class World {
   private async polling(poll: () => Promise<void>): Promise<void> {
     while (this.isOpen)
       await poll().catch((e: unknown) => {
-        // A poll may end with its deadline, or with the world.
-        if (this.isOpen && !(e instanceof Error && /deadline|shutting/.test(e.message))) throw e;
+        // A poll may end with its deadline, or with the world; a killed server takes its polls with it.
+        if (this.isOpen && !(e instanceof Error && /deadline|shutting/i.test(e.message))) throw e;
       });
   }
 
@@ -176,8 +184,21 @@ export class World {
   }
 
   async history(workflowId: string, runId = "", namespace = "default"): Promise<HistoryEvent[]> {
-    const r = await this.call("GetWorkflowExecutionHistory", { namespace, execution: { workflowId, runId } });
-    return r.history === undefined ? [] : decode(History, r.history).events;
+    return this.pages({ workflowId, runId }, namespace, []);
+  }
+
+  private async pages(
+    execution: { workflowId: string; runId: string },
+    namespace: string,
+    events: HistoryEvent[],
+    from: Uint8Array = new Uint8Array(0),
+  ): Promise<HistoryEvent[]> {
+    for (let nextPageToken = from; ; ) {
+      const page = await this.call("GetWorkflowExecutionHistory", { namespace, execution, nextPageToken });
+      if (page.history !== undefined) events.push(...decode(History, page.history).events);
+      nextPageToken = page.nextPageToken;
+      if (nextPageToken.length === 0) return events;
+    }
   }
 
   async types(workflowId: string, runId = ""): Promise<string[]> {
@@ -187,7 +208,7 @@ export class World {
   /** The server ends, its store stays. */
   async stop(): Promise<void> {
     this.isOpen = false;
-    await this.subject.drain();
+    await this.subject.drain?.();
   }
 
   close(): void {
