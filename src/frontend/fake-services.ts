@@ -165,6 +165,7 @@ class FakeClocks implements TestClockService {
   sleepUntil = () => Promise.resolve();
   currentTime = () => 0;
   waitForExecution = () => Promise.resolve();
+  awaiting = () => () => undefined;
   hold = () => () => undefined;
 }
 

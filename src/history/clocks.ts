@@ -129,6 +129,8 @@ export interface ClocksOptions {
   readonly namespaces: () => readonly NamespaceView[];
   /** Locks that each clock starts with: 1, or 0 where time may skip from the start. */
   readonly initialLocks: number;
+  /** Whether calls that wait for a workflow give a lock back meanwhile. */
+  readonly skipsWhileAwaited: boolean;
 }
 
 export class Clocks implements TestClockService {
@@ -248,6 +250,29 @@ export class Clocks implements TestClockService {
     clock.holds.add(token);
     return () => {
       if (clock.holds.delete(token)) this.touch(clock);
+    };
+  }
+
+  awaiting(namespaceId: string): () => void {
+    if (!this.o.skipsWhileAwaited) return NOTHING;
+    const clock = this.clockOf(namespaceId);
+    let isReleased = false;
+    let hasEnded = false;
+    const end = (): void => {
+      if (isReleased && hasEnded) clock.locks++;
+    };
+    this.release(clock).then(
+      () => {
+        isReleased = true;
+        end();
+      },
+      // Nobody holds a lock: time skips anyway.
+      NOTHING,
+    );
+    return () => {
+      if (hasEnded) return;
+      hasEnded = true;
+      end();
     };
   }
 

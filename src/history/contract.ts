@@ -43,6 +43,11 @@ export interface TestClockService {
   currentTime(namespace: NamespaceView | undefined): number;
   /** Resolves when a run with a clock of its own has made more than `transitions` state transitions, at the time limit, or when cancelled. */
   waitForExecution(runKey: number, transitions: number, timeoutMs: number, onCancel: (f: () => void) => () => void): Promise<void>;
+  /**
+   * A caller waits for something that a workflow does in its own time, and its client gives no lock back for it. On a test server
+   * one is given back until the result is called.
+   */
+  awaiting(namespaceId: string): () => void;
   /** Until the result is called, the clock of the namespace does not skip. */
   hold(namespaceId: string): () => void;
 }

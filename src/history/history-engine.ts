@@ -56,6 +56,7 @@ export interface HistoryEngineOptions {
   readonly allNamespaces?: () => readonly NamespaceView[];
   /** Locks of a test clock at the start; 0: time may skip at once. */
   readonly initialTimeLocks?: number;
+  readonly skipsTimeWhileAwaited?: boolean;
   /** Effects on executions in memory may join the batch that causes them. Off: each waits for durability. */
   readonly sameBatchTransfers: boolean;
   /** A bug of the core, with what is needed to see it again. Answers where it was put. */
@@ -141,6 +142,7 @@ export class HistoryEngine implements HistoryService {
       host: this.clockHost(),
       namespaces: o.allNamespaces ?? (() => []),
       initialLocks: o.initialTimeLocks ?? 1,
+      skipsWhileAwaited: o.skipsTimeWhileAwaited ?? false,
     });
     this.retention = new Retention(o.store, o.runtime, o.logger, (f) => this.withBatch(f));
   }

@@ -93,6 +93,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     sameBatchTransfers: true,
     allNamespaces: () => namespaces.directory.entries().map((e) => e.view),
     initialTimeLocks: testClocks.state === "unlocked" ? 0 : 1,
+    skipsTimeWhileAwaited: testClocks.anyNamespace,
     onBug: parts.onBug,
     onFatal: parts.onFatal,
   });
