@@ -113,6 +113,8 @@ export interface ClockHost {
   commitClock(clock: NamespaceClock, adopted: boolean): Promise<void>;
   /** Brings the due row of an execution to the clock that it belongs to, and makes it exact. */
   settle(namespaceId: string, workflowId: string, runId: string): Promise<void>;
+  /** Resolves when everything that was applied before is durable. */
+  settled(): Promise<void>;
   /** Sources of transfer tasks that are not done. */
   transferSources(): Promise<{ namespaceId: string; workflowId: string; runId: string }[]>;
   openRuns(namespace: NamespaceView): AsyncIterable<{ workflowId: string; runId: string }>;
@@ -507,6 +509,8 @@ export class Clocks implements TestClockService {
     clock.counted = "running";
     const epoch = clock.countEpoch;
     const { host } = this.o;
+    // What was applied before it had to be told is in the store now, what comes is told.
+    await host.settled();
     for (const namespace of this.o.namespaces()) {
       if (this.clockOf(namespace.id) !== clock) continue;
       for await (const { workflowId, runId } of host.openRuns(namespace)) await host.settle(namespace.id, workflowId, runId);

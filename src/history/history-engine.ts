@@ -938,6 +938,7 @@ export class HistoryEngine implements HistoryService {
       settle: async (namespaceId, workflowId, runId) => {
         await this.submitInternal({ namespaceId, workflowId, runId }, { kind: "due", settle: true }, InputClass.TIMER);
       },
+      settled: () => this.commitRows(NOTHING),
       transferSources: () => transferSources(this.o.store),
       transitionsOf: (key) => this.cache.byKey(key)?.state.info.stateTransitionCount,
       openRuns: (namespace) => openRuns(this.o.store, namespace),
