@@ -35,11 +35,6 @@ export function configured(
   });
 }
 
-/** Before an update of the options gives the run a clock of its own: it goes on from the present one. */
-export function beginOwnClock(run: Run): void {
-  run.draft.timeSkipping ??= TimeSkippingRecord.create({ base: run.ctx.env.clock?.offset ?? 0 });
-}
-
 /** Whether a run that starts with these has a clock of its own. */
 export function hasOwnClock(config: TimeSkippingConfig | undefined, inherited: TimeSkippingStatePropagation | undefined): boolean {
   return config !== undefined || durationMicros(inherited?.initialSkippedDuration) > 0;
@@ -120,11 +115,15 @@ function nextSkip(run: Run): { target: number; endsFastForward: boolean; reason:
 
 /** At the end of a transition: lets the clock go on when nothing else can. */
 export function skipTime(run: Run): void {
+  const { draft } = run;
+  // An update of its options has given the run a clock of its own: it goes on from the one that it has followed.
+  if (draft.timeSkipping !== undefined && !draft.isNew && draft.base.timeSkipping === undefined)
+    draft.timeSkipping = TimeSkippingRecord.copy(draft.timeSkipping, { base: run.ctx.env.clock?.offset ?? 0 });
   const skip = nextSkip(run);
   if (skip === undefined) return;
   const from = run.now;
   addTransition(run, skip.target, skip.endsFastForward);
-  run.draft.skip = { from, to: run.now, reason: skip.reason };
+  draft.skip = { from, to: run.now, reason: skip.reason };
 }
 
 /** The fast-forward's time has come, whatever is in flight. */
