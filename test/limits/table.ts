@@ -4,8 +4,9 @@ import { fixed, pages, polls, texts, times } from "./rows/calls.js";
 import { names } from "./rows/names.js";
 import { history, pendings, state, transaction } from "./rows/runs.js";
 import { sizes } from "./rows/sizes.js";
+import { timeSkipping } from "./rows/time-skipping.js";
 
-export const GROUPS: readonly Group[] = [sizes, names, history, state, transaction, pendings, times, pages, polls, texts, fixed];
+export const GROUPS: readonly Group[] = [sizes, names, history, state, transaction, pendings, times, pages, polls, texts, timeSkipping, fixed];
 
 const UPDATES = "there are no updates yet";
 const NEXUS = "there are no Nexus operations yet";
