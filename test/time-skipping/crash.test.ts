@@ -3,12 +3,16 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { GrpcSubject } from "../conformance/grpc-subject.js";
-import { startTestServer, temporaryDirectory } from "../harness/server-process.js";
+import { type ServerProcess, startTestServer, temporaryDirectory } from "../harness/server-process.js";
 import { commands as c } from "./commands.js";
 import { count, DAY, EventType, MINUTE, SECOND, span, timeOf, type Workflow, World } from "./world.js";
 
 const folder = temporaryDirectory();
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+let server: ServerProcess | undefined;
+afterEach(() => {
+  server?.child.kill("SIGKILL");
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const SLEEPS = 80;
 const ROUNDS = 5;
@@ -32,7 +36,7 @@ describe("kill -9 in the middle of skipping", () => {
     let clock = 0;
     for (let round = 0; round < ROUNDS; round++) {
       const isLast = round === ROUNDS - 1;
-      const server = await startTestServer(["0", "--enable-time-skipping", "--db-filename", file]);
+      server = await startTestServer(["0", "--enable-time-skipping", "--db-filename", file]);
       const world = new World(new RealSubject(server.address));
       const now = await world.time();
       expect(now).toBeGreaterThanOrEqual(clock);
