@@ -13,8 +13,8 @@ import type { HistoryPosition, Replies } from "../transition.js";
 import { type Context, segmentsOf } from "./context.js";
 import { shownVersioning } from "./effective-version.js";
 import { BUFFERED_EVENT_ID } from "./event-factory.js";
-import type { RunState } from "./mutable-state.js";
 import { executionNow } from "./execution-clock.js";
+import type { RunState } from "./mutable-state.js";
 import { addressed } from "./signal.js";
 import { transientEvents } from "./workflow-task.js";
 
@@ -71,7 +71,7 @@ export function describe(ctx: Context, address: ExecutionAddress): Replies["desc
       requestIdInfos: requestIdInfos(info),
       timeSkippingInfo: own === undefined ? undefined : { currentTime: timestampOf(now), effectiveConfig: own.config },
     },
-    pendingActivities: [...state.activities.base.values()].map((a) => pendingActivity(ctx, a)),
+    pendingActivities: [...state.activities.base.values()].map((a) => pendingActivity(ctx, now, a)),
     pendingChildren: [...state.children.base.values()].map((c) => ({
       workflowId: c.workflowId,
       runId: c.runId,
@@ -129,8 +129,7 @@ function pauseInfo(ctx: Context, a: ActivityRecord): Init<PendingActivityInfo_Pa
   } as Init<PendingActivityInfo_PauseInfo>;
 }
 
-function pendingActivity(ctx: Context, a: ActivityRecord): NonNullable<Replies["describe"]["pendingActivities"]>[number] {
-  const { now } = ctx.env;
+function pendingActivity(ctx: Context, now: number, a: ActivityRecord): NonNullable<Replies["describe"]["pendingActivities"]>[number] {
   const state = stateOf(a);
   return {
     activityId: a.activityId,

@@ -221,6 +221,44 @@ export const scripts: Record<string, Script> = {
     await inherited(s, id);
     await effective(s, id);
   },
+  "an update of the options begins, forwards and ends skipping": async (s) => {
+    const update = (timeSkippingConfig: object | undefined) =>
+      s.shown(
+        "UpdateWorkflowExecutionOptions",
+        {
+          workflowExecution: execution(s),
+          updateMask: { paths: ["time_skipping_config"] },
+          workflowExecutionOptions: { timeSkippingConfig } as never,
+        },
+        (r) => r.workflowExecutionOptions?.timeSkippingConfig ?? "none",
+      );
+    await s.running([c.timer("a", HOUR), c.timer("b", 5 * HOUR), c.timer("c", 20 * HOUR)]);
+    await effective(s);
+    await update({ enabled: true, fastForwardConfig: { id: "f", duration: seconds(2 * HOUR) } });
+    await s.answer([]);
+    await poll(s, "f");
+    // A task in flight: what the update makes possible comes with the next transition.
+    await s.signal("wake");
+    await update({ enabled: true, fastForwardConfig: { id: "f", duration: seconds(2 * HOUR) } });
+    await s.answer([]);
+    await poll(s, "f");
+    await poll(s, "g");
+    await s.signal("wake");
+    await update({ enabled: true, maxSessionSkipCount: 1 });
+    await s.answer([]);
+    await s.answer([]);
+    await effective(s);
+    await update(undefined);
+    await effective(s);
+    await s.refused("UpdateWorkflowExecutionOptions", {
+      workflowExecution: execution(s),
+      updateMask: { paths: ["time_skipping_config.enabled"] },
+      workflowExecutionOptions: { timeSkippingConfig: { enabled: true } },
+    });
+    await s.signal("end");
+    await s.answer([c.complete()]);
+    await s.history();
+  },
   "a parent waits for its child, however far its own timer": async (s) => {
     const id = `${s.id}-child`;
     await s.running([c.child(id, OTHER(s)), c.timer("t", HOUR)], skipping());
