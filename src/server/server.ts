@@ -102,6 +102,7 @@ async function wire(
     runtime,
     logger: log,
     health,
+    gateway: api.gateway,
   });
   health.setServing(true);
   const text = (a: { host: string; port: number } | undefined): string => (a === undefined ? "" : `${a.host}:${a.port}`);
