@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: the loads of docs/ARCHITECTURE.md section 2, driven by the official Go SDK, on this server with a durable file
  * and side by side on the official server in memory. Needs Go; `--ours` leaves the official server out, `--load NAME` picks one.
+ * Commits (each one fsync of the log) and rows are what /metrics counts, per start.
  * CPU is that of the server's own processes, per finished workflow: it holds on a noisy machine, wall time does not.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
@@ -80,6 +81,17 @@ function drive(driver: string, port: number, pid: number, l: Load, seconds: numb
   return JSON.parse(out) as Result;
 }
 
+/** Starts, commits and rows so far. */
+async function counts(port: number): Promise<{ starts: number; commits: number; rows: number }> {
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const sum = (line: RegExp): number => [...text.matchAll(line)].reduce((total, m) => total + Number(m[1]), 0);
+  return {
+    starts: sum(/^service_requests\{.*operation="StartWorkflowExecution".*\} (\d+)$/gm),
+    commits: sum(/^perdure_commits_total (\d+)$/gm),
+    rows: sum(/^perdure_rows_total (\d+)$/gm),
+  };
+}
+
 const { values } = parseArgs({
   options: { ours: { type: "boolean", default: false }, load: { type: "string" }, seconds: { type: "string", default: "8" } },
 });
@@ -106,16 +118,19 @@ try {
     await new Promise((resolve) => setTimeout(resolve, 4000));
   }
   process.stdout.write(
-    "| load | ours | goal | official, memory | ratio | ours/s | official/s | failed |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n",
+    "| load | ours | goal | official, memory | ratio | ours/s | official/s | commits each | rows each | failed |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
   );
   for (const l of LOADS) {
     if (values.load !== undefined && values.load !== l.load) continue;
+    const before = await counts(ourPort);
     const a = drive(driver, ourPort, ours.pid ?? 0, l, Number(values.seconds));
+    const after = await counts(ourPort);
+    const each = (what: "commits" | "rows") => ((after[what] - before[what]) / (after.starts - before.starts)).toFixed(1);
     const b = reference === undefined ? undefined : drive(driver, refPort, reference.pid ?? 0, l, Number(values.seconds));
     const unit = "ms";
     const ratio = b === undefined ? "" : `${(b[l.figure] / a[l.figure]).toFixed(1)}x`;
     process.stdout.write(
-      `| ${l.name} | ${a[l.figure].toFixed(2)} ${unit} | ${l.goal} ${unit} | ${b === undefined ? "" : `${b[l.figure].toFixed(1)} ${unit}`} | ${ratio} | ${a.per_s.toFixed(0)} | ${b?.per_s.toFixed(0) ?? ""} | ${a.failed + (b?.failed ?? 0)} |\n`,
+      `| ${l.name} | ${a[l.figure].toFixed(2)} ${unit} | ${l.goal} ${unit} | ${b === undefined ? "" : `${b[l.figure].toFixed(1)} ${unit}`} | ${ratio} | ${a.per_s.toFixed(0)} | ${b?.per_s.toFixed(0) ?? ""} | ${each("commits")} | ${each("rows")} | ${a.failed + (b?.failed ?? 0)} |\n`,
     );
   }
 } finally {

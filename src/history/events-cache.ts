@@ -15,6 +15,10 @@ export class EventsCache {
 
   constructor(private readonly bytesMax: () => number) {}
 
+  get sizeBytes(): number {
+    return this.bytes;
+  }
+
   /** A batch that has become durable. A branch that is not known from its start has a beginning that only the store has. */
   append(batch: HistoryBatch): void {
     let entry = this.branches.get(batch.branch);

@@ -32,6 +32,7 @@ import type { BacklogKey } from "../persistence/batch.js";
 import { runSpace } from "../persistence/run-space.js";
 import type { Store } from "../persistence/store.js";
 import { type ClockHost, Clocks, type NamespaceClock } from "./clocks.js";
+import { CompletionTally } from "./completion-tally.js";
 import type { HistoryService, Reservation, TaskDispatcher } from "./contract.js";
 import { EventsCache } from "./events-cache.js";
 import { EventsNotifier } from "./events-notifier.js";
@@ -127,6 +128,7 @@ export class HistoryEngine implements HistoryService {
   private idleTurnScheduled = false;
   /** Counters for the bench and metrics. */
   readonly counters = { inputs: 0, commits: 0, rows: 0 };
+  readonly completions = new CompletionTally();
 
   constructor(private readonly o: HistoryEngineOptions) {
     this.cache = new ExecutionCache(() => Math.min(o.config().limits.executionCacheEntriesMax, CHAINS_MAX), CHAINS_BYTES_MAX);
@@ -172,6 +174,11 @@ export class HistoryEngine implements HistoryService {
       skipsWhileAwaited: o.skipsTimeWhileAwaited ?? false,
     });
     this.retention = new Retention(o.store, o.runtime, o.logger, (f) => this.withBatch(f));
+  }
+
+  /** What is in memory, as the caches count it. */
+  get cached(): { readonly executions: number; readonly executionBytes: number; readonly eventBytes: number } {
+    return { executions: this.cache.size, executionBytes: this.cache.sizeBytes, eventBytes: this.eventsCache.sizeBytes };
   }
 
   /** Resumes what an earlier process left: timers, transfer tasks, deletions. */
@@ -792,6 +799,7 @@ export class HistoryEngine implements HistoryService {
     }
     if (lastEventId !== undefined) {
       const isClosed = !state.isOpen;
+      if (isClosed && state instanceof RunState) open.replies.push(() => this.completions.note(state.info));
       open.polls.push(() => this.notifier.notify(key, lastEventId, isClosed));
     }
   }

@@ -55,6 +55,16 @@ export interface MatchingDependencies {
   readonly configs: TaskQueueConfigs;
 }
 
+export interface TaskQueueLoad {
+  readonly namespaceId: string;
+  readonly name: string;
+  readonly type: QueueName["type"];
+  readonly backlog: number;
+  /** When the oldest task that waits was made, microseconds. */
+  readonly oldest: number | undefined;
+  readonly pollers: number;
+}
+
 export class MatchingEngine implements MatchingService, TaskDispatcher {
   private readonly queues: Queues;
   private readonly queries: DirectQueries;
@@ -243,6 +253,17 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     for (const q of this.queues.forget(namespaceId))
       for (let query = q.line.nextQuery(); query !== undefined; query = q.line.nextQuery()) query.settle({ kind: "unanswered" });
     return this.deps.queueKeys.ofNamespace(namespaceId);
+  }
+
+  /** Of each ordinary queue in memory: what waits in it. */
+  async loads(): Promise<TaskQueueLoad[]> {
+    const out: TaskQueueLoad[] = [];
+    for (const q of [...this.queues]) {
+      const { namespaceId, name, type, isSticky } = q.name;
+      if (isSticky) continue;
+      out.push({ namespaceId, name, type, backlog: await q.backlog.count(), oldest: q.oldest(), pollers: q.line.pollerCount });
+    }
+    return out;
   }
 
   storedQueues(): number[] {

@@ -18,7 +18,7 @@ import { serveHttp1 } from "./http1.js";
 import { Connection } from "./http2/connection.js";
 import type { Stream, StreamHandler } from "./http2/stream.js";
 import { Tunnel } from "./http2/tunnel.js";
-import { Chain } from "./interceptor/chain.js";
+import { type CallObserver, Chain } from "./interceptor/chain.js";
 import { keepAlive } from "./keepalive.js";
 import { OtherProtocols } from "./other-protocols.js";
 
@@ -34,6 +34,7 @@ export interface ListenerOptions {
   readonly health: Health;
   /** What stands behind the HTTP doors; without it there are none. */
   readonly gateway?: GatewayServices;
+  readonly observer?: CallObserver;
 }
 
 export interface ListenerLimits {
@@ -65,7 +66,7 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
   const methods = new Map<string, Method>(o.methods);
   const check = o.health.method() as unknown as Method;
   methods.set(check.path, check);
-  const chain = new Chain(o.interceptors, o.logger, o.limits.errorMessageLengthMax);
+  const chain = new Chain(o.interceptors, o.logger, o.limits.errorMessageLengthMax, o.observer);
   const grpc = { methods, chain, runtime: o.runtime, receiveBytesMax: o.limits.receiveBytesMax, logger: o.logger, isDraining: () => isDraining };
   const others = new OtherProtocols({ ...grpc, health: o.health, gateway: o.gateway });
   const begin = (): void => {

@@ -31,6 +31,8 @@ import { DEFAULT_NAMESPACE, NamespaceRegistry } from "../namespace/registry.js";
 import { Batch } from "../persistence/batch.js";
 import type { Store } from "../persistence/store.js";
 import { historyJson } from "../rpc/history-json.js";
+import type { CallObserver } from "../rpc/interceptor/chain.js";
+import { RequestTally } from "../telemetry/metrics/request-tally.js";
 import { searchAttributeRules, VisibilityManager } from "../visibility/manager.js";
 import { Archiver } from "../worker/archival/archiver.js";
 import { BacklogScavenger } from "../worker/backlog-scavenger.js";
@@ -38,6 +40,7 @@ import { Batcher } from "../worker/batch/batcher.js";
 import { InternalClient } from "../worker/internal-client.js";
 import { NamespaceDeletion } from "../worker/namespace-deletion.js";
 import type { BugReport } from "./bug-report.js";
+import { serverMetrics } from "./metrics.js";
 import { VERSION } from "./version.js";
 
 const CLUSTER_REGISTRY_KIND = "cluster";
@@ -62,6 +65,7 @@ export interface Parts {
 export interface Assembled {
   readonly methods: MethodTable;
   readonly interceptors: readonly Interceptor[];
+  readonly observer: CallObserver;
   /** For the HTTP doors. */
   readonly gateway: GatewayServices;
   /** Answers polls, takes no new work; resolves when the last batch is durable. */
@@ -176,6 +180,9 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   };
   const methods: MethodTable = methodTable(services);
   const running = engine;
+  const requests = new RequestTally((name) => namespaces.directory.byName(name) !== undefined);
+  const nameOf = (namespaceId: string): string => namespaces.directory.byId(namespaceId)?.name ?? namespaceId;
+  const nowMicros = () => runtime.nowMicros();
   namespaceDeletion.start();
   batcher.resumeAll(registry);
   scavenger.start();
@@ -187,7 +194,8 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       namespaceStateValidator(namespaces),
       concurrentCallsLimiter(() => limits.longPollsPerNamespaceMax),
     ],
-    gateway: services,
+    observer: { nowMicros, record: (...call) => requests.record(...call) },
+    gateway: { ...services, metrics: [...requests.metrics, ...serverMetrics({ history: running, matching, nameOf, nowMicros })] },
     drain: () => {
       namespaceDeletion.stop();
       batcher.stop();

@@ -103,6 +103,7 @@ async function wire(
     logger: log,
     health,
     gateway: api.gateway,
+    observer: api.observer,
   });
   health.setServing(true);
   const text = (a: { host: string; port: number } | undefined): string => (a === undefined ? "" : `${a.host}:${a.port}`);

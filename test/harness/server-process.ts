@@ -8,6 +8,8 @@ export const BINARY = join(import.meta.dirname, "../../bin/perdure");
 
 export interface ServerProcess {
   readonly address: string;
+  /** The JSON that it printed when it was ready. */
+  readonly readyLine: Readonly<Record<string, unknown>>;
   readonly pid: number;
   readonly child: ChildProcess;
   readonly exited: Promise<number | null>;
@@ -43,13 +45,13 @@ async function launch(args: readonly string[], env: Readonly<Record<string, stri
     log += d.toString();
   });
   const exited = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
-  const address = await new Promise<string>((resolve, reject) => {
+  const readyLine = await new Promise<Record<string, unknown>>((resolve, reject) => {
     child.stdout?.on("data", (d: Buffer) => {
       out += d.toString();
       for (const line of out.split("\n")) {
         if (!line.startsWith("{")) continue;
         try {
-          resolve((JSON.parse(line) as { grpc: string }).grpc);
+          resolve(JSON.parse(line) as Record<string, unknown>);
         } catch {
           // The line is not whole yet.
         }
@@ -58,7 +60,8 @@ async function launch(args: readonly string[], env: Readonly<Record<string, stri
     void exited.then((code) => reject(new Error(`the server ended with ${code}: ${log}`)));
   });
   return {
-    address,
+    address: readyLine.grpc as string,
+    readyLine,
     pid: child.pid ?? 0,
     child,
     exited,

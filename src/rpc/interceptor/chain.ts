@@ -4,10 +4,17 @@
  */
 import type { Call, Interceptor, Method } from "../../api/call.js";
 import { truncateUtf8 } from "../../api/failure.js";
-import { fromUnknown, ServiceError, unimplemented } from "../../api/service-error.js";
+import { type Code, fromUnknown, ServiceError, unimplemented } from "../../api/service-error.js";
 import type { Logger } from "../../lib/runtime.js";
 
 const CUT = "... <truncated>";
+
+/** Is told of each call that has its answer. */
+export interface CallObserver {
+  nowMicros(): number;
+  /** `code`: 0 for success. */
+  record(method: Method, request: unknown, micros: number, code: Code | 0): void;
+}
 
 export class Chain {
   constructor(
@@ -15,14 +22,20 @@ export class Chain {
     private readonly logger: Logger,
     /** system.maxServiceErrorMessageLength: bytes. */
     private readonly messageLengthMax = 4000,
+    private readonly observer?: CallObserver,
   ) {}
 
   /** Rejects with ServiceError only. */
   async run(method: Method, request: unknown, call: Call): Promise<unknown> {
+    const begun = this.observer?.nowMicros() ?? 0;
     try {
-      return await this.step(0, method, request, call);
+      const reply = await this.step(0, method, request, call);
+      this.observer?.record(method, request, this.observer.nowMicros() - begun, 0);
+      return reply;
     } catch (e) {
-      throw this.mask(method, e);
+      const error = this.mask(method, e);
+      this.observer?.record(method, request, this.observer.nowMicros() - begun, error.code);
+      throw error;
     }
   }
 

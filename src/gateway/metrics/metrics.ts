@@ -1,0 +1,38 @@
+/**
+ * GET /metrics: Prometheus text. The library that writes it is loaded with the first scrape; what it writes is asked of the server
+ * each time, and of the process (CPU, memory, event loop, collector) by the library.
+ */
+import { collectDefaultMetrics, Registry } from "prom-client";
+import type { Metric } from "../../telemetry/metrics/metric.js";
+import { plainError } from "../official-error.js";
+import type { RouteModule } from "../route.js";
+
+function registryOf(metrics: readonly Metric[]): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  for (const { name, help, type, samples } of metrics) {
+    const values = async () =>
+      [...(await samples())].map(({ labels, value, part }) => ({ labels, value, metricName: part === undefined ? name : `${name}_${part}` }));
+    // The library takes any object that answers `get`; its types name only its own classes.
+    registry.registerMetric({ name, get: async () => ({ name, help, type, values: await values(), aggregator: "sum" }) } as never);
+  }
+  return registry;
+}
+
+export const METRICS: RouteModule = {
+  name: "metrics",
+  routes({ services }) {
+    let registry: Registry | undefined;
+    return [
+      {
+        method: "GET",
+        template: "/metrics",
+        async handler() {
+          registry ??= registryOf(services.metrics);
+          return { headers: { "content-type": registry.contentType }, body: await registry.metrics() };
+        },
+      },
+    ];
+  },
+  fail: (error) => plainError(error),
+};
