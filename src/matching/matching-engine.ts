@@ -240,8 +240,10 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   }
 
   isKnown(namespace: NamespaceView, taskQueue: string): boolean {
-    return (["workflow", "activity"] as const).some((type) => {
-      const id = queueId({ namespaceId: namespace.id, namespaceKey: namespace.key, name: taskQueue, type, isSticky: false });
+    return (["workflow", "activity", "sticky"] as const).some((kind) => {
+      const isSticky = kind === "sticky";
+      const type = isSticky ? "workflow" : kind;
+      const id = queueId({ namespaceId: namespace.id, namespaceKey: namespace.key, name: taskQueue, type, isSticky });
       return this.queues.sinceLastPoll(id) !== undefined || this.deps.queueKeys.find(id) !== undefined;
     });
   }

@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { Client, Connection } from "@temporalio/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fingerprint32 } from "../../src/lib/fingerprint32.js";
 import { type ServerProcess, startServer } from "../harness/server-process.js";
 import { type Ask, addKeywords, client } from "./http-client.js";
 
@@ -193,10 +194,11 @@ describe("workflows", () => {
 
   it("show their history by pages, by type and as it grows", async () => {
     const w = await start();
+    await complete(await pollWorkflow(w.queue));
     const first = (await ask(`GET ${w.at}/history?maximum_page_size=1`)).body;
-    expect([Object.keys(first), first.history.length, first.archived]).toEqual([["history", "next_page_token", "archived"], 1, false]);
+    expect([Object.keys(first), first.archived, first.next_page_token === ""]).toEqual([["history", "next_page_token", "archived"], false, false]);
     const second = (await ask(`GET ${w.at}/history?maximumPageSize=1&nextPageToken=${encodeURIComponent(first.next_page_token)}`)).body;
-    expect(second.history[0].event_type).toBe("EVENT_TYPE_WORKFLOW_TASK_SCHEDULED");
+    expect(Number(second.history[0].event_id)).toBe(first.history.length + 1);
     const waiting = awaitEvent(w, "EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED");
     await ask(`POST ${w.at}/signal`, { signal_name: "s" });
     await waiting;
@@ -308,8 +310,10 @@ describe("workers", () => {
   it("keep a workflow when they ask to, and let it go again", async () => {
     const w = await start();
     await complete(await pollWorkflow(w.queue), { sticky_attributes: true });
+    const polled = pollWorkflow(`${w.queue}:sticky:worker`);
+    await expect.poll(async () => (await ask(`GET ${NS}/task-queues/${w.queue}:sticky:worker`, undefined, V1)).status).toBe(200);
     await ask(`POST ${w.at}/signal`, { signal_name: "s" });
-    const sticky = await pollWorkflow(`${w.queue}:sticky:worker`);
+    const sticky = await polled;
     // Only what is new: the worker has the rest.
     expect([sticky.workflow_execution.run_id, sticky.history[0].event_id !== "1"]).toEqual([w.run, true]);
     await complete(sticky, { sticky_attributes: false });
@@ -407,13 +411,13 @@ describe("namespaces and the cluster", () => {
     const w = await start();
     const timer = { command_type: "COMMAND_TYPE_START_TIMER", start_timer_command_attributes: { timer_id: "t", start_to_fire_timeout: "2s" } };
     await complete(await pollWorkflow(w.queue), { commands: [timer] });
-    let before = 0;
-    for (let id = 1; id <= 1024; id++) {
-      before += (await ask(`GET /api/v1/shards/${id}`)).body.shard_info.executions_in_memory;
-      expect((await ask(`POST /api/v1/shards/${id}/close`, {})).status).toBe(200);
-    }
-    expect(before).toBeGreaterThan(0);
-    expect((await ask("GET /api/v1/shards/7")).body.shard_info.range_id).toBe("2");
+    const { id } = (await ask(`GET ${NS}`)).body.namespaceInfo;
+    const shard = (fingerprint32(Buffer.from(`${id}_${w.id}`)) % 1024) + 1;
+    const before = (await ask(`GET /api/v1/shards/${shard}`)).body.shard_info;
+    expect(before.executions_in_memory).toBeGreaterThan(0);
+    expect((await ask(`POST /api/v1/shards/${shard}/close`, {})).body).toEqual({});
+    const after = (await ask(`GET /api/v1/shards/${shard}`)).body.shard_info;
+    expect([after.executions_in_memory, Number(after.range_id)]).toEqual([0, Number(before.range_id) + 1]);
     await awaitEvent(w, "EVENT_TYPE_TIMER_FIRED");
     await complete(await pollWorkflow(w.queue), { commands: [finish] });
   });

@@ -112,25 +112,27 @@ export interface WriteOptions {
   readonly registry: Registry;
   /** snake_case. */
   readonly protoNames?: boolean;
+  /** Search attributes are their values, without their types. */
+  readonly plainAttributes?: boolean;
 }
 
 export function writeMessage(schema: DescMessage, value: Message, o: WriteOptions): Json {
   const json = toJson(schema, value, { registry: o.registry, useProtoFieldName: o.protoNames ?? false }) as Json;
-  return o.payloadShorthand ? shorten(schema, json) : json;
+  return o.payloadShorthand ? shorten(schema, json, o.plainAttributes ?? false) : json;
 }
 
 /** `json` is what protobuf-es wrote and nobody else has: it is changed in place. */
-function shorten(schema: DescMessage, json: Json): Json {
+function shorten(schema: DescMessage, json: Json, isTyped: boolean): Json {
   if (!isObject(json)) return json;
-  if (schema.typeName === PAYLOAD) return shortPayload(json) ?? json;
+  if (schema.typeName === PAYLOAD) return shortPayload(json, isTyped) ?? json;
   if (schema.typeName === PAYLOADS) return shortPayloads(json);
   for (const [key, value] of Object.entries(json)) {
     const field = fieldByName(schema, key);
     const inner = field?.message;
     if (inner === undefined) continue;
-    if (Array.isArray(value)) json[key] = value.map((v) => shorten(inner, v));
-    else if (field?.fieldKind === "map" && isObject(value)) for (const [k, v] of Object.entries(value)) setKey(value, k, shorten(inner, v));
-    else json[key] = shorten(inner, value);
+    if (Array.isArray(value)) json[key] = value.map((v) => shorten(inner, v, isTyped));
+    else if (field?.fieldKind === "map" && isObject(value)) for (const [k, v] of Object.entries(value)) setKey(value, k, shorten(inner, v, isTyped));
+    else json[key] = shorten(inner, value, isTyped);
   }
   return json;
 }

@@ -37,10 +37,10 @@ function isLong(value: JsonObject): boolean {
 
 export const isBase64 = (text: string): boolean => /^[A-Za-z0-9+/_-]*={0,2}$/.test(text);
 
-/** Undefined: there is no shorter form. `payload` is canonical. */
-export function shortPayload(payload: JsonObject): Json | undefined {
+/** Undefined: there is no shorter form. `payload` is canonical. `isTyped`: the type of a search attribute is no reason to have it long. */
+export function shortPayload(payload: JsonObject, isTyped = false): Json | undefined {
   const metadata = isObject(payload["metadata"]) ? payload["metadata"] : {};
-  const keys = Object.keys(metadata).length;
+  const keys = Object.keys(metadata).filter((k) => !isTyped || k !== "type").length;
   const { encoding } = metadata;
   if (encoding === BINARY_NULL) return keys === 1 && payload["data"] === undefined ? payload : undefined;
   const isPlain = encoding === JSON_PLAIN && keys === 1;

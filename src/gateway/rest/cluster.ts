@@ -4,6 +4,7 @@ import type { Method, Permission } from "../../api/call.js";
 import { Code, ServiceError } from "../../api/service-error.js";
 import type { JsonObject } from "../json/json-text.js";
 import type { GatewayContext } from "../route.js";
+import { queueOf } from "./queue-names.js";
 import { booleanOf, listOf, type RestCall, type RestRoute } from "./rest-call.js";
 import { RestError } from "./rest-error.js";
 
@@ -98,7 +99,7 @@ async function describeTaskQueue(call: RestCall): Promise<JsonObject> {
   await mustBeKnown(call);
   const reply = await call.rpc("DescribeTaskQueue", {
     namespace: call.namespace,
-    task_queue: { name: call.parameters["task_queue"] ?? "" },
+    task_queue: queueOf(call.parameters["task_queue"] ?? ""),
     task_queue_type: fields["task_queue_type"] ?? "WORKFLOW",
     include_task_queue_status: booleanOf("include_task_queue_status", fields["include_task_queue_status"] ?? true),
   });

@@ -9,7 +9,7 @@ import type { CallOptions, GatewayContext, HttpRequest } from "../route.js";
 import { relaxedForm } from "./relaxed-forms.js";
 
 const READ = { payloadShorthand: true, registry: TYPES, relax: relaxedForm } as const;
-const WRITE = { payloadShorthand: true, registry: TYPES, protoNames: true } as const;
+const WRITE = { payloadShorthand: true, registry: TYPES, protoNames: true, plainAttributes: true } as const;
 
 /** Fields in canonical form, by camelCase names. @throws ServiceError INVALID_ARGUMENT */
 export const canonical = (schema: DescMessage, json: Json): JsonObject => canonicalMessage(schema, json, READ);

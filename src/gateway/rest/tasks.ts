@@ -3,6 +3,7 @@ import { invalidArgument } from "../../api/service-error.js";
 import { decodeTaskToken } from "../../api/task-token.js";
 import { isObject, type Json, type JsonObject } from "../json/json-text.js";
 import type { TypeSchemas } from "../worker-registrations.js";
+import { queueOf, stickyQueueName } from "./queue-names.js";
 import { booleanOf, listOf, objectOf, type RestCall, type RestRoute, textOf } from "./rest-call.js";
 import { missingField } from "./rest-error.js";
 import { explained } from "./task-timeouts.js";
@@ -11,8 +12,6 @@ const NAMESPACE = "/namespaces/{namespace}";
 const QUEUE = `${NAMESPACE}/task-queues/{task_queue}`;
 /** Of a poll whose caller sets no deadline: a little more than the server itself waits. */
 const POLL_TIMEOUT_MS = 70_000;
-/** Between the name of a queue and the identity of the worker whose sticky queue it is. */
-const STICKY = ":sticky:";
 const STICKY_TIMEOUT = "10s";
 
 export const TASK_ROUTES: readonly RestRoute[] = [
@@ -51,12 +50,6 @@ async function pollWorkflowTask(call: RestCall): Promise<JsonObject> {
   if (known !== undefined) matching.limitWorkflowTasks(known, name, tasksPerSecond(metadata));
   const reply = await call.rpc("PollWorkflowTaskQueue", { ...fields, namespace, task_queue: queueOf(name) }, { timeoutMs: POLL_TIMEOUT_MS });
   return workflowTask(reply);
-}
-
-/** A sticky queue is known by its name. */
-function queueOf(name: string): JsonObject {
-  const at = name.indexOf(STICKY);
-  return at <= 0 ? { name } : { name, kind: "TASK_QUEUE_KIND_STICKY", normal_name: name.slice(0, at) };
 }
 
 /** @throws ServiceError */
@@ -139,7 +132,7 @@ async function stickyAttributes(call: RestCall): Promise<JsonObject> {
   const execution = { workflow_id: token?.workflowId ?? "", run_id: token?.runId ?? "" };
   const run = await call.rpc("DescribeWorkflowExecution", { namespace: call.namespace, execution });
   const normal = textOf(objectOf(objectOf(run["execution_config"])["task_queue"])["name"]);
-  return { worker_task_queue: queueOf(`${normal}${STICKY}${identity}`), schedule_to_start_timeout: STICKY_TIMEOUT };
+  return { worker_task_queue: queueOf(stickyQueueName(normal, identity)), schedule_to_start_timeout: STICKY_TIMEOUT };
 }
 
 async function failWorkflowTask(call: RestCall): Promise<JsonObject> {
