@@ -48,6 +48,7 @@ const SCRIPTS = {
   namespaces: () => import("./scripts/namespaces.js"),
   schedules: () => import("./scripts/schedules.js"),
   "time-skipping": () => import("./scripts/time-skipping.js"),
+  "completion-pages": () => import("./scripts/completion-pages.js"),
 } satisfies Record<string, () => Promise<ScriptFile>>;
 export const FILES = Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[];
 
