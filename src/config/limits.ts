@@ -281,7 +281,12 @@ export const SETTINGS = {
   completionBufferBytesMax: bytes("history.workflowTaskCompletionBufferSizeLimit", 40 * MIB, "N", "the workflow is terminated"),
   completionBufferTotalBytesMax: bytes("history.workflowTaskCompletionBufferTotalSizeLimit", 1024 * MIB, "G", "ABORTED: to be sent again"),
   completionBufferNamespaceShare: ratio("history.workflowTaskCompletionBufferNamespaceRatio", 0.5, "N", "ABORTED: to be sent again"),
-  completionPagination: bool("history.enableWorkflowTaskCompletionPagination", true, "N", "off: completions in pages are FAILED_PRECONDITION; official: off"),
+  completionPagination: bool(
+    "history.enableWorkflowTaskCompletionPagination",
+    true,
+    "N",
+    "off: completions in pages are FAILED_PRECONDITION; official: off",
+  ),
   receiveBytesMax: bytes("frontend.receiveMessageSize", 4 * MIB, "G", "ours (official: fixed): RESOURCE_EXHAUSTED"),
   resetWithPendingChildren: bool("history.allowResetWithPendingChildren", true, "N", "a workflow whose children are pending can be reset"),
   workflowPause: bool("frontend.WorkflowPauseEnabled", true, "N", "off: PauseWorkflowExecution is UNIMPLEMENTED; official default off"),
