@@ -212,7 +212,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       concurrentCallsLimiter(() => limits.longPollsPerNamespaceMax),
     ],
     observer: { nowMicros, record: (...call) => requests.record(...call) },
-    gateway: { ...services, metrics: [...requests.metrics, ...serverMetrics({ history: running, matching, nameOf, nowMicros })] },
+    gateway: { ...services, shards: running, metrics: [...requests.metrics, ...serverMetrics({ history: running, matching, nameOf, nowMicros })] },
     drain: () => {
       namespaceDeletion.stop();
       batcher.stop();

@@ -5,6 +5,8 @@ import type { MatchingEngine, TaskQueueLoad } from "../matching/matching-engine.
 import type { Metric, Sample } from "../telemetry/metrics/metric.js";
 
 const MICROS_PER_SECOND = 1_000_000;
+/** The official server's word. */
+const UNVERSIONED = "__unversioned__";
 const TASK_TYPES: Readonly<Record<TaskQueueLoad["type"], string>> = { workflow: "Workflow", activity: "Activity" };
 
 function one(name: string, type: Metric["type"], help: string, value: () => number): Metric {
@@ -23,7 +25,7 @@ export function serverMetrics({ history, matching, nameOf, nowMicros }: Measured
   const queues = async (value: (q: TaskQueueLoad) => number): Promise<Sample[]> =>
     (await matching.loads()).map((q) => {
       const task_type = TASK_TYPES[q.type];
-      return { labels: { namespace: nameOf(q.namespaceId), taskqueue: q.name, task_type }, value: value(q) };
+      return { labels: { namespace: nameOf(q.namespaceId), taskqueue: q.name, task_type, worker_version: q.version || UNVERSIONED }, value: value(q) };
     });
   return [
     one("perdure_inputs_total", "counter", "Inputs applied to executions.", () => history.counters.inputs),

@@ -63,7 +63,7 @@ it("counts requests, errors and the ends of workflows", async () => {
 
 it("tells how many tasks wait and for how long", async () => {
   await client.workflow.start("shopping", { taskQueue: "slow", workflowId: "waits" });
-  const labels = '{namespace="default",task_type="Workflow",taskqueue="slow"}';
+  const labels = '{namespace="default",task_type="Workflow",taskqueue="slow",worker_version="__unversioned__"}';
   const values = await scrape();
   expect(values.get(`approximate_backlog_count${labels}`)).toBe(1);
   expect(values.get(`perdure_pollers${labels}`)).toBe(0);
