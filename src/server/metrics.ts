@@ -25,7 +25,10 @@ export function serverMetrics({ history, matching, nameOf, nowMicros }: Measured
   const queues = async (value: (q: TaskQueueLoad) => number): Promise<Sample[]> =>
     (await matching.loads()).map((q) => {
       const task_type = TASK_TYPES[q.type];
-      return { labels: { namespace: nameOf(q.namespaceId), taskqueue: q.name, task_type, worker_version: q.version || UNVERSIONED }, value: value(q) };
+      return {
+        labels: { namespace: nameOf(q.namespaceId), taskqueue: q.name, task_type, worker_version: q.version || UNVERSIONED },
+        value: value(q),
+      };
     });
   return [
     one("perdure_inputs_total", "counter", "Inputs applied to executions.", () => history.counters.inputs),
