@@ -22,7 +22,8 @@ import { notePauses } from "../workflow/derived-attributes.js";
 import { inheritedPriority } from "../workflow/priority.js";
 import { isRetryable, nextBackoff, nextRetryDelay, timeoutName } from "../workflow/retry-and-cron.js";
 import { wakeWorkflow } from "../workflow/signal.js";
-import { activityTaskVersion, concernsVersions, mayStartActivity } from "../workflow/versioning.js";
+import { followBuildId, redirectCounter, withBuildId } from "../workflow/build-id.js";
+import { activityTaskVersion, concernsVersions, mayStartActivity, offerActivitiesAgain } from "../workflow/versioning.js";
 import { offerTaskAgain } from "../workflow/workflow-task.js";
 
 const NOT_FOUND = "invalid activityID or activity already timed out or invoking workflow is completed";
@@ -92,7 +93,12 @@ export function startActivity(run: Run, scheduledEventId: number, attempt: numbe
     run.ctx.refused = notFound("activity task is not started: its workflow moves to another worker version");
     return undefined;
   }
-  return startedActivity(run, markStarted(run, a, poller));
+  const { versionStamp } = poller;
+  if (versionStamp?.useVersioning === true && a.useWorkflowBuildId && followBuildId(run, versionStamp, redirectCounter(run, versionStamp))) {
+    offerTaskAgain(run);
+    offerActivitiesAgain(run, 0, (other) => other.useWorkflowBuildId && other.scheduledEventId !== scheduledEventId);
+  }
+  return startedActivity(run, markStarted(run, withBuildId(a, versionStamp), poller));
 }
 
 export function markStarted(
@@ -181,6 +187,7 @@ function writeStarted(run: Run, a: ActivityRecord): number {
       attempt: a.attempt,
       lastFailure: a.lastFailure,
       workerVersion: a.versionStamp,
+      buildIdRedirectCounter: a.useWorkflowBuildId && a.versionStamp?.useVersioning === true ? (run.info.versioning?.redirectCounter ?? 0) : 0,
     },
     a.startedTime,
   );
