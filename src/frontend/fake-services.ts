@@ -8,8 +8,8 @@ import { encode, type Init, Writer } from "../api/wire.js";
 import { defaultConfig } from "../config/dynamic-config.js";
 import type { ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
 import type { EventReference, HistoryPosition, HistoryRange, Replies } from "../core/transition.js";
-import type { HistoryService } from "../history/contract.js";
-import type { Runtime } from "../lib/runtime.js";
+import type { HistoryService, TestClockService } from "../history/contract.js";
+import { FakeRuntime } from "../lib/fake-runtime.js";
 import { BuildIds } from "../matching/build-ids.js";
 import type { MatchingService } from "../matching/contract.js";
 import { Deployments } from "../matching/deployments.js";
@@ -24,38 +24,6 @@ export const RUN_ID = "01890000-0000-7000-8000-000000000001";
 const LIMITS = requestLimits(defaultConfig().limits);
 
 /** Time that moves when the test says so. */
-export class FakeRuntime implements Runtime {
-  now = 1_700_000_000_000_000;
-  private seed = 0;
-  readonly timers = new Set<{ at: number; f: () => void }>();
-
-  nowMicros(): number {
-    return this.now;
-  }
-  setTimer(delayMs: number, f: () => void): () => void {
-    const timer = { at: this.now + delayMs * 1000, f };
-    this.timers.add(timer);
-    return () => this.timers.delete(timer);
-  }
-  advance(ms: number): void {
-    this.now += ms * 1000;
-    for (const t of [...this.timers])
-      if (t.at <= this.now) {
-        this.timers.delete(t);
-        t.f();
-      }
-  }
-  defer(f: () => void): void {
-    queueMicrotask(f);
-  }
-  randomBytes16(): Uint8Array {
-    return new Uint8Array(16).fill(++this.seed);
-  }
-  randomSeed(): number {
-    return ++this.seed;
-  }
-}
-
 export class FakeCall implements Call {
   readonly path = "";
   readonly peer = "";
@@ -162,6 +130,18 @@ export const started: Init<HistoryEvent> = { eventType: EventType.WORKFLOW_EXECU
 
 const NO_ARCHIVAL = { isConfigured: false, isReadEnabled: false, defaultState: 1, defaultUri: "" };
 
+/** Real time that nobody moves. */
+class FakeClocks implements TestClockService {
+  lock = () => Promise.resolve();
+  unlock = () => Promise.resolve();
+  sleep = () => Promise.resolve();
+  sleepUntil = () => Promise.resolve();
+  currentTime = () => 0;
+  waitForExecution = () => Promise.resolve();
+  awaiting = () => () => undefined;
+  hold = () => () => undefined;
+}
+
 export interface Fakes {
   readonly s: Services;
   readonly runtime: FakeRuntime;
@@ -171,7 +151,7 @@ export interface Fakes {
 }
 
 export async function fakeServices(matching: Partial<MatchingService> = {}): Promise<Fakes> {
-  const runtime = new FakeRuntime();
+  const runtime = new FakeRuntime("free");
   const history = new FakeHistory(runtime);
   const warnings: string[] = [];
   const ignore = () => undefined;
@@ -185,6 +165,7 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
   await namespaces.ensure(["default", "other"]);
   const s: Services = {
     history,
+    clocks: new FakeClocks(),
     matching: matching as MatchingService,
     buildIds: new BuildIds({ rows: [], commit: () => Promise.resolve(), now: () => runtime.now, limits: () => defaultConfig().limits }),
     deployments: new Deployments({ rows: [], commit: () => Promise.resolve(), now: () => runtime.now, limits: () => defaultConfig().limits }),
@@ -212,7 +193,7 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
     limits: () => LIMITS,
     runtime,
     logger: { debug: ignore, info: ignore, warn: (_f, message) => warnings.push(message), error: ignore },
-    server: { version: "1.0.0", clusterId: "c", address: "127.0.0.1:7233", persistenceStore: "sqlite", historyShardCount: 1024 },
+    server: { version: "1.0.0", clusterId: "c", address: "127.0.0.1:7233", persistenceStore: "sqlite", historyShardCount: 1024, hasTestClocks: true },
   };
   return { s, runtime, history, warnings, call: (timeoutMs = 30_000, metadata = {}) => new FakeCall(runtime.now / 1000 + timeoutMs, metadata) };
 }

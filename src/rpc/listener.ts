@@ -8,6 +8,7 @@
 import { createServer as createHttp2, type Http2Server, type Http2Session } from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Interceptor, Method, MethodTable } from "../api/call.js";
+import type { GatewayServices } from "../gateway/route.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { byFirstBytes } from "./first-bytes.js";
 import { Outbox } from "./grpc/outbox.js";
@@ -31,6 +32,8 @@ export interface ListenerOptions {
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly health: Health;
+  /** What stands behind the HTTP doors; without it there are none. */
+  readonly gateway?: GatewayServices;
 }
 
 export interface ListenerLimits {
@@ -64,7 +67,7 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
   methods.set(check.path, check);
   const chain = new Chain(o.interceptors, o.logger, o.limits.errorMessageLengthMax);
   const grpc = { methods, chain, runtime: o.runtime, receiveBytesMax: o.limits.receiveBytesMax, logger: o.logger, isDraining: () => isDraining };
-  const others = new OtherProtocols({ ...grpc, health: o.health });
+  const others = new OtherProtocols({ ...grpc, health: o.health, gateway: o.gateway });
   const begin = (): void => {
     calls++;
   };
@@ -171,6 +174,7 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
       // GOAWAY; a connection ends by itself when its last call has.
       for (const c of connections) c.close();
       o.health.endWatches();
+      others.drain();
       let giveUp = (): void => undefined;
       const graceIsOver = new Promise<void>((resolve) => {
         giveUp = o.runtime.setTimer(graceMs, resolve);

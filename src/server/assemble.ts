@@ -11,9 +11,11 @@ import type { VersionDirectory } from "../core/versioning/routing.js";
 import { terminalBuildId } from "../core/versioning/rules.js";
 import { concurrentCallsLimiter } from "../frontend/concurrent-calls.js";
 import { methodTable } from "../frontend/methods.js";
+import { namespaceOnDemand } from "../frontend/namespace-on-demand.js";
 import { namespaceNameValidator, namespaceStateValidator } from "../frontend/namespace-validator.js";
 import { requestLimits } from "../frontend/request-limits.js";
 import type { Services } from "../frontend/services.js";
+import type { GatewayServices } from "../gateway/route.js";
 import { HistoryEngine } from "../history/history-engine.js";
 import { KEYS_REGISTRY_KIND } from "../history/ids.js";
 import { EngineTaskStarter } from "../history/task-starter.js";
@@ -44,6 +46,7 @@ import type { BugReport } from "./bug-report.js";
 import { VERSION } from "./version.js";
 
 const CLUSTER_REGISTRY_KIND = "cluster";
+const REAL_TIME: ServerOptions["testClocks"] = { state: "real", anyNamespace: false };
 
 export interface Parts {
   readonly store: Store;
@@ -55,6 +58,8 @@ export interface Parts {
   readonly searchAttributes: ServerOptions["searchAttributes"];
   /** "host:port" as asked for. */
   readonly address: string;
+  /** Undefined: time is real. */
+  readonly testClocks?: ServerOptions["testClocks"];
   readonly onBug: (report: BugReport) => string;
   readonly onFatal: (error: Error) => void;
 }
@@ -62,12 +67,14 @@ export interface Parts {
 export interface Assembled {
   readonly methods: MethodTable;
   readonly interceptors: readonly Interceptor[];
+  /** For the HTTP doors. */
+  readonly gateway: GatewayServices;
   /** Answers polls, takes no new work; resolves when the last batch is durable. */
   drain(): Promise<void>;
 }
 
 export async function assemble(parts: Parts): Promise<Assembled> {
-  const { store, runtime, logger, config } = parts;
+  const { store, runtime, logger, config, testClocks = REAL_TIME } = parts;
   const registry = await store.loadRegistry();
   const { limits } = config;
   const rules = searchAttributeRules(() => limits);
@@ -128,6 +135,9 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     keysRecord: registry.find((r) => r.kind === KEYS_REGISTRY_KIND)?.value,
     archive: (record) => archiver.archive(record),
     sameBatchTransfers: true,
+    allNamespaces: () => namespaces.directory.entries().map((e) => e.view),
+    initialTimeLocks: testClocks.state === "unlocked" ? 0 : 1,
+    skipsTimeWhileAwaited: testClocks.anyNamespace,
     onBug: parts.onBug,
     onFatal: parts.onFatal,
   });
@@ -137,7 +147,6 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   await engine.start(registry);
   const visibility = new VisibilityManager(store.visibility, () => limits);
   const requestLimitsNow = requestLimits(limits);
-  const identity = { version: VERSION, clusterId, address: parts.address, persistenceStore: "sqlite", historyShardCount: 1024 };
   const workers = new Workers({
     rows: registry,
     commit,
@@ -161,8 +170,17 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     graceMs: () => limits.versionDrainageGraceMs,
     intervalMs: () => limits.versionDrainageRefreshMs,
   });
+  const identity = {
+    version: VERSION,
+    clusterId,
+    address: parts.address,
+    persistenceStore: "sqlite",
+    historyShardCount: 1024,
+    hasTestClocks: testClocks.state !== "real",
+  };
   const services: Services = {
     history: engine,
+    clocks: engine.clocks,
     matching,
     workers,
     buildIds,
@@ -188,9 +206,11 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     methods,
     interceptors: [
       namespaceNameValidator(namespaces, () => limits.idLengthMax),
+      ...(testClocks.anyNamespace ? [namespaceOnDemand(namespaces)] : []),
       namespaceStateValidator(namespaces),
       concurrentCallsLimiter(() => limits.longPollsPerNamespaceMax),
     ],
+    gateway: services,
     drain: () => {
       namespaceDeletion.stop();
       batcher.stop();

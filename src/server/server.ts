@@ -78,6 +78,7 @@ async function wire(
     namespaces: options.namespaces,
     searchAttributes: options.searchAttributes,
     address: `${options.ip}:${options.port}`,
+    testClocks: options.testClocks,
     onBug: (report) => writeBugReport(report, directory, log),
     onFatal,
   });
@@ -101,6 +102,7 @@ async function wire(
     runtime,
     logger: log,
     health,
+    gateway: api.gateway,
   });
   health.setServing(true);
   const text = (a: { host: string; port: number } | undefined): string => (a === undefined ? "" : `${a.host}:${a.port}`);

@@ -8,6 +8,7 @@ export const COMMON_SETTINGS: Readonly<Record<string, unknown>> = {
 export const REFERENCE_SETTINGS: Readonly<Record<string, unknown>> = {
   ...COMMON_SETTINGS,
   "frontend.WorkflowPauseEnabled": true,
+  "frontend.WorkflowTimeSkippingEnabled": true,
   "frontend.workflowRulesAPIsEnabled": true,
   "history.enableCHASMSchedulerCreation": true,
   "history.chasmSchedulerCreationRolloutPercent": 100,

@@ -75,6 +75,7 @@ export function transferInput(id: number, record: TransferRecord, directory: Nam
             priority: v.priority,
             userMetadata: record.event?.userMetadata,
             versioningOverride: v.versioningOverride,
+            timeSkippingConfig: v.timeSkippingConfig,
           }),
           parent: {
             namespace: record.sourceNamespace,
@@ -86,6 +87,7 @@ export function transferInput(id: number, record: TransferRecord, directory: Nam
             rootRunId: record.rootRunId,
             baseRunIds: record.baseRunIds,
             inheritedVersion: record.inheritedVersion,
+            timeSkipping: v.timeSkippingStatePropagation,
           },
         },
       };

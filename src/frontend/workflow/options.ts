@@ -11,6 +11,7 @@ import { OPTIONS_FIELDS } from "../../core/workflow/options.js";
 import type { Services } from "../services.js";
 import { validateAddress } from "../validation/execution.js";
 import { validatePriority } from "../validation/priority.js";
+import { validateTimeSkipping } from "../validation/time-skipping.js";
 import { reactivateVersion } from "./reactivation.js";
 
 export const updateWorkflowExecutionOptions =
@@ -26,6 +27,7 @@ export const updateWorkflowExecutionOptions =
       throw invalidArgument(`error parsing UpdateMask: ${(e as Error).message}`);
     }
     validatePriority(request.workflowExecutionOptions.priority);
+    validateTimeSkipping(request.workflowExecutionOptions.timeSkippingConfig, s.limits(request.namespace));
     validateAddress(workflowId, runId);
     const namespace = s.namespaces.view(request.namespace);
     const reply = await s.history.submit({ namespaceId: namespace.id, workflowId, runId }, { kind: "updateOptions", request });

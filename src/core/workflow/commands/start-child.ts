@@ -14,6 +14,7 @@ import { typed } from "../../visibility/search-attributes.js";
 import { newForm } from "../effective-version.js";
 import { inheritedPriority } from "../priority.js";
 import { retryPolicyProblem, withRetryDefaults } from "../retry-and-cron.js";
+import { clockOfChild } from "../time-skipping.js";
 import { TransferKind } from "../transfer-kind.js";
 import { inheritedByChild } from "../versioning.js";
 import { type Completion, TaskFailure, taskQueueText } from "./command.js";
@@ -109,6 +110,7 @@ export function startChild(c: Completion, command: Command): HistoryEvent | unde
       inheritBuildId: a.inheritBuildId,
       priority: a.priority,
       versioningOverride: a.versioningOverride === undefined ? undefined : newForm(a.versioningOverride),
+      ...clockOfChild(run),
     },
     c.extra(command),
   );
