@@ -152,7 +152,6 @@ export type Input =
       activity: ActivityReference;
       result: Uint8Array | undefined;
       identity: string;
-      version: WorkerVersionStamp | undefined;
     }
   | {
       kind: "failActivity";

@@ -330,7 +330,15 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     q.pollers.record(request.identity, rate, { capabilities: request.workerVersionCapabilities, deploymentOptions: request.deploymentOptions }, now);
     // The latest poll decides, also when it asks for no limit (official: InjectWorkerRPS).
     if (q.limits.setWorkerRate(rate, now)) q.forgetWake();
-    const waiter = new PollWaiter(request, call, kind, limits.longPollExpirationMs, this.deps.runtime, (w) => q.line.removePoller(w), isSticky || version?.startsWith("s:") === true);
+    const waiter = new PollWaiter(
+      request,
+      call,
+      kind,
+      limits.longPollExpirationMs,
+      this.deps.runtime,
+      (w) => q.line.removePoller(w),
+      isSticky || version?.startsWith("s:") === true,
+    );
     q.line.addPoller(waiter);
     if (q.base !== undefined) this.feed(q, q.base, now);
     this.pump(q);

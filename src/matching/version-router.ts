@@ -7,9 +7,9 @@
  */
 import { VersioningBehavior } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { DispatchTask } from "../core/transition.js";
-import { ofBuildId } from "../core/versioning/task-version.js";
 import { dispatchTarget, type QueueVersions, servesQueue } from "../core/versioning/routing.js";
 import { assignedBuildId, terminalBuildId, upstreamBuildIds } from "../core/versioning/rules.js";
+import { ofBuildId } from "../core/versioning/task-version.js";
 import { sameVersion, type Version, versionOfWorker } from "../core/versioning/version.js";
 import { findBuildId } from "../core/versioning/version-sets.js";
 import type { BuildIds } from "./build-ids.js";

@@ -5,7 +5,6 @@
  * official server.
  */
 import { ActivityControlRecord, ActivityRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
-import type { WorkerVersionStamp } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { RetryState, TimeoutType, WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
@@ -17,12 +16,12 @@ import { encode } from "../../api/wire.js";
 import type { ActivityReference, Poller } from "../input.js";
 import { applyRules } from "../rules/workflow-rules.js";
 import type { StartedActivity } from "../transition.js";
+import { followBuildId, redirectCounter, withBuildId } from "../workflow/build-id.js";
 import { eventReference, type Run, Stale } from "../workflow/context.js";
 import { notePauses } from "../workflow/derived-attributes.js";
 import { inheritedPriority } from "../workflow/priority.js";
 import { isRetryable, nextBackoff, nextRetryDelay, timeoutName } from "../workflow/retry-and-cron.js";
 import { wakeWorkflow } from "../workflow/signal.js";
-import { followBuildId, redirectCounter, withBuildId } from "../workflow/build-id.js";
 import { activityTaskVersion, concernsVersions, mayStartActivity, offerActivitiesAgain } from "../workflow/versioning.js";
 import { offerTaskAgain } from "../workflow/workflow-task.js";
 
@@ -205,13 +204,7 @@ export function heartbeat(
   return { cancelRequested: a.cancelRequested, activityPaused: a.paused, activityReset: a.control?.reset === true };
 }
 
-export function complete(
-  run: Run,
-  reference: ActivityReference,
-  result: Uint8Array | undefined,
-  identity: string,
-  version: WorkerVersionStamp | undefined,
-): void {
+export function complete(run: Run, reference: ActivityReference, result: Uint8Array | undefined, identity: string): void {
   let a = activityByReference(run, reference, { needsStart: false });
   if (a.startedTime === 0) a = ActivityRecord.copy(a, { startedTime: run.now, startedIdentity: identity, requestId: "" });
   const startedEventId = writeStarted(run, a);
@@ -220,7 +213,6 @@ export function complete(
     scheduledEventId: a.scheduledEventId,
     startedEventId,
     identity,
-    workerVersion: version,
   });
   endOf(run, a);
 }

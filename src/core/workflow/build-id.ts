@@ -3,11 +3,11 @@
  * activities follow where they asked to. Behaviour: mutable_state_impl.go of the official server (validateBuildIdRedirectInfo,
  * ApplyBuildIdRedirect).
  */
-import { type ActivityRecord, ActivityRecord as Activity, VersioningRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import { ActivityRecord as Activity, type ActivityRecord, VersioningRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { WorkerVersionStamp } from "../../../gen/wire/temporal/api/common/v1/message.js";
+import { WorkerVersioningMode } from "../../../gen/wire/temporal/api/enums/v1/deployment.js";
 import { VersioningBehavior } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { RespondWorkflowTaskCompletedRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
-import { WorkerVersioningMode } from "../../../gen/wire/temporal/api/enums/v1/deployment.js";
 import { invalidArgument, notFound } from "../../api/service-error.js";
 import { type Run, Stale } from "./context.js";
 import { noteVersioning } from "./derived-attributes.js";

@@ -178,7 +178,8 @@ function complete(run: Run, request: RespondWorkflowTaskCompletedRequest, versio
   });
   addResetPoint(run, event);
   run.info.mostRecentWorkerVersionStamp = request.workerVersionStamp;
-  const isVersioned = run.info.versioningInfo !== undefined || run.info.versioning !== undefined || request.workerVersionStamp?.useVersioning === true;
+  const isVersioned =
+    run.info.versioningInfo !== undefined || run.info.versioning !== undefined || request.workerVersionStamp?.useVersioning === true;
   if (before !== undefined || isVersioned) {
     if (hasMoved(before ?? run.draft.base.info, run.info)) offerActivitiesAgain(run, run.now - scheduledTime);
     noteVersioning(run, { stamp: request.workerVersionStamp, version: version.deploymentVersion });

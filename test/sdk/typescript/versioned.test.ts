@@ -25,13 +25,16 @@ function deployment() {
   const { workflowService } = s.client.connection as { workflowService: (typeof s.client)["connection"]["workflowService"] };
   const namespace = "default";
   const versions = async () => {
-    const { workerDeploymentInfo } = await workflowService.describeWorkerDeployment({ namespace, deploymentName }).catch(() => ({ workerDeploymentInfo: null }));
+    const { workerDeploymentInfo } = await workflowService
+      .describeWorkerDeployment({ namespace, deploymentName })
+      .catch(() => ({ workerDeploymentInfo: null }));
     return new Map((workerDeploymentInfo?.versionSummaries ?? []).map((v) => [v.deploymentVersion?.buildId ?? "", v.status]));
   };
   return {
     worker,
     versions,
-    current: (buildId: string) => workflowService.setWorkerDeploymentCurrentVersion({ namespace, deploymentName, buildId, ignoreMissingTaskQueues: true }),
+    current: (buildId: string) =>
+      workflowService.setWorkerDeploymentCurrentVersion({ namespace, deploymentName, buildId, ignoreMissingTaskQueues: true }),
     ramping: (buildId: string, percentage: number) =>
       workflowService.setWorkerDeploymentRampingVersion({ namespace, deploymentName, buildId, percentage, ignoreMissingTaskQueues: true }),
     start: (name: string, options: Record<string, unknown> = {}) => s.start(name, [], { taskQueue, ...options }),
@@ -95,4 +98,3 @@ describe("two versions of a deployment", () => {
     expect(await Promise.all(waiting.map((h) => h.result()))).toEqual([["2"], ["2"], ["2"]]);
   });
 });
-
