@@ -103,6 +103,8 @@ function normaliseText(text: string, id: string): string {
       .replace(/^20(?!30)\d\d-\d\d-\d\dT[\d:.]+Z$/, "<time>")
       // Where and how a body is wrong each tells in its own words.
       .replace(/^(temporalproto|proto|invalid character|unexpected (EOF|list|null)|duplicate field).*$/s, "<not a request>")
+      // Whoever sees first that the time is up.
+      .replace(/^(query timed out before a worker could process it|context deadline exceeded)$/, "<time is up>")
       .replace(/illegal base64 data.*$/, "illegal base64 data")
       .replace(/(parsing time "[^"]*").*$/, "$1")
   );
