@@ -20,7 +20,7 @@ describe("command line", () => {
     );
     expect(server).toMatchObject({ port: 1234, namespaces: ["default"], file: "x.db", logFormat: "pretty" });
     expect(server.dynamicConfig).toHaveLength(2);
-    expect(server.extraPorts).toEqual({});
+    expect(server.extraPorts).toEqual({ http: 7243 });
   });
 
   test("takes the official short forms, flags with an equals sign and switches with a value", () => {

@@ -55,7 +55,20 @@ export const FLAGS: readonly Flag[] = [
     default: { "start-dev": "7233", serve: "7233", "test-server": "7233" },
     about: "port of every protocol: gRPC, Connect, gRPC-Web, HTTP; 0 takes a free one",
   },
-  { name: "http-port", kind: "port", commands: ALL, about: "one more port for the HTTP API; 0 takes a free one" },
+  {
+    name: "http-port",
+    kind: "port",
+    commands: ALL,
+    default: { "start-dev": "7243" },
+    about: "one more port for the HTTP API; 0 takes a free one; the default is skipped where it is taken, and beside --port 0",
+  },
+  {
+    name: "cors-origin",
+    kind: "list",
+    value: "origin",
+    commands: ALL,
+    about: "origin whose pages may call by HTTP, Connect and gRPC-Web, such as http://localhost:3000, or * for any; repeatable",
+  },
   { name: "metrics-port", kind: "port", commands: ALL, about: "one more port for /metrics; 0 takes a free one" },
   {
     name: "ui-port",

@@ -39,6 +39,17 @@ describe("server options", () => {
     expect(resolveOptions("serve", {}).uiPortIsDefault).toBe(false);
   });
 
+  test.each([
+    ["start-dev", {}, 7243, true],
+    ["start-dev", { port: 7000 }, 7243, true],
+    ["start-dev", { port: 0 }, undefined, false],
+    ["start-dev", { httpPort: 9000 }, 9000, false],
+    ["serve", {}, undefined, false],
+  ] as const)("the HTTP API's port of %s with %j is %s", (command, flags, port, isDefault) => {
+    const { server } = resolveOptions(command, flags);
+    expect([server.extraPorts.http, server.httpPortIsDefault]).toEqual([port, isDefault]);
+  });
+
   test("flags win over the environment, the environment over the file", () => {
     const file = fromFile("serve", "x.json", '{"port": 1, "ip": "10.0.0.1", "logLevel": "debug"}');
     const environment = fromEnvironment("serve", { PERDURE_PORT: "2", PERDURE_IP: "10.0.0.2", PERDURE_UI_PORT: "" });

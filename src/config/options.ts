@@ -40,6 +40,10 @@ export interface ServerOptions {
   readonly port: number;
   /** Further listeners on the same server; 0 takes a free port, undefined opens none. */
   readonly extraPorts: { readonly http?: number; readonly metrics?: number; readonly ui?: number; readonly uiIp?: string };
+  /** Nobody asked for the HTTP port by number: where it is taken, the server does without. */
+  readonly httpPortIsDefault: boolean;
+  /** Origins whose pages may call; "*" is any. */
+  readonly corsOrigins: readonly string[];
   readonly ui: { readonly publicPath: string; readonly assetPath?: string; readonly codecEndpoint?: string };
   /** MEMORY_FILE: everything in memory. */
   readonly file: string;
@@ -63,6 +67,8 @@ export interface ServerOptions {
 }
 
 export const MEMORY_FILE = ":memory:";
+/** The official development server's for its HTTP API. */
+const DEFAULT_HTTP_PORT = 7243;
 
 /** What concerns the program around the server. */
 export interface StartOptions {
@@ -87,6 +93,7 @@ const RAW = strictObject({
   ip: text,
   port,
   httpPort: optional(port),
+  corsOrigin: list,
   metricsPort: optional(port),
   uiPort: optional(port),
   uiIp: optional(text),
@@ -110,7 +117,7 @@ const RAW = strictObject({
 });
 
 /** Defaults that are worked out below and not texts for the table. */
-const WORKED_OUT: ReadonlySet<string> = new Set(["ui-port", "ui-ip"]);
+const WORKED_OUT: ReadonlySet<string> = new Set(["http-port", "ui-port", "ui-ip"]);
 
 /** Pragmas that the store sets itself: another value would break what it promises. */
 const OWN_PRAGMAS: ReadonlySet<string> = new Set([
@@ -271,6 +278,7 @@ export function resolveOptions(command: Command, ...sources: readonly Raw[]): St
   // As the official CLI works it out; beside a free main port nobody could guess the UI's, so there is none unless it is asked for.
   const uiPortIsDefault = !raw.headless && raw.uiPort === undefined && command === "start-dev" && raw.port !== 0;
   const uiPort = raw.headless ? undefined : uiPortIsDefault ? Math.min(raw.port + 1000, 65_535) : raw.uiPort;
+  const httpPortIsDefault = raw.httpPort === undefined && command === "start-dev" && raw.port !== 0 && raw.port !== DEFAULT_HTTP_PORT;
   pairs("dynamic-config-value", raw.dynamicConfigValue);
   const optionals = <T extends object>(o: T): T => Object.fromEntries(Object.entries(o).filter(([, v]) => v !== undefined)) as T;
   return optionals({
@@ -278,11 +286,13 @@ export function resolveOptions(command: Command, ...sources: readonly Raw[]): St
       ip,
       port: raw.port,
       extraPorts: optionals({
-        http: raw.httpPort,
+        http: httpPortIsDefault ? DEFAULT_HTTP_PORT : raw.httpPort,
         metrics: raw.metricsPort,
         ui: uiPort,
         uiIp: raw.uiIp === undefined ? undefined : numeric(raw.uiIp),
       }),
+      httpPortIsDefault,
+      corsOrigins: raw.corsOrigin,
       ui: optionals({ publicPath: raw.uiPublicPath ?? "/", assetPath: raw.uiAssetPath, codecEndpoint: raw.uiCodecEndpoint }),
       file: raw.dbFilename ?? MEMORY_FILE,
       durability: raw.durability,

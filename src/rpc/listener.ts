@@ -25,7 +25,10 @@ import { OtherProtocols } from "./other-protocols.js";
 export interface ListenerOptions {
   readonly host: string;
   readonly port: number;
-  readonly extra: readonly { host: string; port: number }[];
+  /** `isOptional`: left out where the port is taken. */
+  readonly extra: readonly { host: string; port: number; isOptional?: boolean }[];
+  /** Origins whose pages may call; "*" is any. */
+  readonly corsOrigins?: readonly string[];
   readonly methods: MethodTable;
   readonly interceptors: readonly Interceptor[];
   readonly limits: ListenerLimits;
@@ -45,7 +48,7 @@ export interface ListenerLimits {
 }
 
 export interface Listener {
-  /** The main one, then the extra ones in their order. */
+  /** The main one, then the extra ones in their order; one that was left out has port 0. */
   readonly addresses: { host: string; port: number }[];
   /** Refuses new connections and calls, lets those in flight finish and be sent, at most `graceMs`. */
   drain(graceMs: number): Promise<void>;
@@ -68,7 +71,7 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
   methods.set(check.path, check);
   const chain = new Chain(o.interceptors, o.logger, o.limits.errorMessageLengthMax, o.observer);
   const grpc = { methods, chain, runtime: o.runtime, receiveBytesMax: o.limits.receiveBytesMax, logger: o.logger, isDraining: () => isDraining };
-  const others = new OtherProtocols({ ...grpc, health: o.health, gateway: o.gateway });
+  const others = new OtherProtocols({ ...grpc, health: o.health, gateway: o.gateway, corsOrigins: o.corsOrigins ?? [] });
   const begin = (): void => {
     calls++;
   };
@@ -150,15 +153,23 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
   const servers: Server[] = [];
   const addresses: { host: string; port: number }[] = [];
   try {
-    for (const { host, port } of [{ host: o.host, port: o.port }, ...o.extra]) {
+    for (const { host, port, isOptional = false } of [{ host: o.host, port: o.port }, ...o.extra] as ListenerOptions["extra"]) {
       const server = createServer(accept);
-      await new Promise<void>((resolve, reject) => {
-        server.once("error", reject);
+      const isOpen = await new Promise<boolean>((resolve, reject) => {
+        const fail = (e: NodeJS.ErrnoException): void => {
+          if (isOptional && e.code === "EADDRINUSE") resolve(false);
+          else reject(e);
+        };
+        server.once("error", fail);
         server.listen({ host, port, backlog: 1024 }, () => {
-          server.removeListener("error", reject);
-          resolve();
+          server.removeListener("error", fail);
+          resolve(true);
         });
       });
+      if (!isOpen) {
+        addresses.push({ host, port: 0 });
+        continue;
+      }
       servers.push(server);
       addresses.push({ host, port: (server.address() as AddressInfo).port });
     }

@@ -8,6 +8,7 @@ import type { MethodTable } from "../api/call.js";
 import type { Gateway } from "../gateway/gateway.js";
 import type { GatewayServices } from "../gateway/route.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
+import { answerCors } from "./cors.js";
 import { HEALTH_SERVICE, type Health } from "./health.js";
 import { tunnelPeer } from "./http2/tunnel.js";
 import type { Chain } from "./interceptor/chain.js";
@@ -22,6 +23,7 @@ export interface OtherProtocolsOptions {
   readonly isDraining: () => boolean;
   /** What stands behind the gateway; without it there is none. */
   readonly gateway?: GatewayServices;
+  readonly corsOrigins?: readonly string[];
 }
 
 const STREAMING: ReadonlySet<string> = new Set([
@@ -61,6 +63,7 @@ export class OtherProtocols {
       response.end();
       return;
     }
+    if (answerCors(request, response, this.o.corsOrigins ?? [])) return;
     const { gateway } = this.o;
     const served = gateway === undefined || isRpc(request) ? this.loadAdapter() : this.loadGateway(gateway);
     served.then(

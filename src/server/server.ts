@@ -83,14 +83,16 @@ async function wire(
     onFatal,
   });
   const health = new Health(new Set([...api.methods.values()].map((m) => m.service)));
-  const extra: { name: "http" | "ui" | "metrics"; host: string; port: number }[] = [];
-  if (options.extraPorts.http !== undefined) extra.push({ name: "http", host: options.ip, port: options.extraPorts.http });
+  const extra: { name: "http" | "ui" | "metrics"; host: string; port: number; isOptional?: boolean }[] = [];
+  if (options.extraPorts.http !== undefined)
+    extra.push({ name: "http", host: options.ip, port: options.extraPorts.http, isOptional: options.httpPortIsDefault });
   if (options.extraPorts.ui !== undefined) extra.push({ name: "ui", host: options.extraPorts.uiIp ?? options.ip, port: options.extraPorts.ui });
   if (options.extraPorts.metrics !== undefined) extra.push({ name: "metrics", host: options.ip, port: options.extraPorts.metrics });
   const listener = await openListener({
     host: options.ip,
     port: options.port,
-    extra: extra.map(({ host, port }) => ({ host, port })),
+    extra,
+    corsOrigins: options.corsOrigins,
     methods: api.methods,
     interceptors: api.interceptors,
     limits: {
@@ -106,13 +108,13 @@ async function wire(
     observer: api.observer,
   });
   health.setServing(true);
-  const text = (a: { host: string; port: number } | undefined): string => (a === undefined ? "" : `${a.host}:${a.port}`);
+  const text = (a: { host: string; port: number } | undefined): string => (a === undefined || a.port === 0 ? "" : `${a.host}:${a.port}`);
   const grpc = text(listener.addresses[0]);
   const named = new Map(extra.map((e, i) => [e.name, text(listener.addresses[i + 1])]));
   const ui = named.get("ui");
   const addresses: RunningServer["addresses"] = {
     grpc,
-    http: named.get("http") ?? grpc,
+    http: named.get("http") || grpc,
     metrics: named.get("metrics") ?? grpc,
     ...(ui === undefined ? {} : { ui }),
   };

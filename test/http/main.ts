@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { REFERENCE_SETTINGS } from "../conformance/reference-settings.js";
 import { SEQUENCES } from "./exchanges.js";
-import { type Answered, playSequence, recordExchanges } from "./play-exchanges.js";
+import { type Answered, operationsOf, playSequence, recordExchanges } from "./play-exchanges.js";
 
 const root = join(import.meta.dirname, "../..");
 const binary = join(root, ".setup/bench/reference");
@@ -29,7 +29,7 @@ try {
   const sequences: Record<string, Answered[]> = {};
   for (const [name, sequence] of Object.entries(SEQUENCES)) sequences[name] = await playSequence(base, sequence);
   mkdirSync(join(import.meta.dirname, "expected"), { recursive: true });
-  recordExchanges(sequences);
+  recordExchanges(await operationsOf(base), sequences);
 } finally {
   server.kill("SIGINT");
 }

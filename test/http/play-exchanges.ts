@@ -15,6 +15,8 @@ export interface Answered {
 export interface Recorded {
   readonly reference: string;
   readonly hash: string;
+  /** "GET /path" of every operation in the official server's /swagger.json. */
+  readonly operations: readonly string[];
   readonly sequences: Readonly<Record<string, readonly Answered[]>>;
 }
 
@@ -29,8 +31,19 @@ export function recordedExchanges(): Recorded | undefined {
   return existsSync(FILE) ? (JSON.parse(readFileSync(FILE, "utf8")) as Recorded) : undefined;
 }
 
-export function recordExchanges(sequences: Recorded["sequences"]): void {
-  writeFileSync(FILE, `${JSON.stringify({ reference: REFERENCE, hash: hashOfExchanges(), sequences } satisfies Recorded, null, 1)}\n`);
+export async function operationsOf(base: string): Promise<string[]> {
+  const { paths } = (await (await fetch(`${base}/swagger.json`)).json()) as { paths: Record<string, object> };
+  return Object.entries(paths)
+    .flatMap(([path, methods]) =>
+      Object.keys(methods).map((m) => `${m.toUpperCase()} ${path.replace(/\{([^}]*)\}/g, (_, name: string) => `{${camel(name)}}`)}`),
+    )
+    .sort();
+}
+
+const camel = (name: string): string => name.replace(/_([a-z])/g, (_, c: string) => c.toUpperCase());
+
+export function recordExchanges(operations: readonly string[], sequences: Recorded["sequences"]): void {
+  writeFileSync(FILE, `${JSON.stringify({ reference: REFERENCE, hash: hashOfExchanges(), operations, sequences } satisfies Recorded, null, 1)}\n`);
 }
 
 let counter = 0;
@@ -90,6 +103,8 @@ function normaliseText(text: string, id: string): string {
       .replace(/^20(?!30)\d\d-\d\d-\d\dT[\d:.]+Z$/, "<time>")
       // Where and how a body is wrong each tells in its own words.
       .replace(/^(temporalproto|proto|invalid character|unexpected (EOF|list|null)|duplicate field).*$/s, "<not a request>")
+      // Whoever sees first that the time is up.
+      .replace(/^(query timed out before a worker could process it|context deadline exceeded)$/, "<time is up>")
       .replace(/illegal base64 data.*$/, "illegal base64 data")
       .replace(/(parsing time "[^"]*").*$/, "$1")
   );
