@@ -10,10 +10,10 @@ const PAUSE_INFO = "TemporalPauseInfo";
 const VERSIONING_BEHAVIOR = "TemporalWorkflowVersioningBehavior";
 
 /** Not of the events: a replay does not give them. */
-export const DERIVED_ATTRIBUTES: readonly string[] = [PAUSE_INFO, VERSIONING_BEHAVIOR];
+export const DERIVED_ATTRIBUTES: readonly string[] = [PAUSE_INFO, VERSIONING_BEHAVIOR, "TemporalReportedProblems"];
 
 /** `value` undefined: the workflow does not have it. */
-function put(run: Run, name: string, type: string, value: unknown): void {
+export function putDerived(run: Run, name: string, type: string, value: unknown): void {
   const { draft } = run;
   const before = draft.searchAttributes?.indexedFields;
   const old = before?.[name];
@@ -40,10 +40,10 @@ export function notePauses(run: Run): void {
   const types = new Set<string>();
   for (const a of run.draft.activities.values()) if (a.paused) types.add(a.activityType);
   for (const type of types) entries.push(`property:activityType=${type}`);
-  put(run, PAUSE_INFO, "KeywordList", entries.length === 0 ? undefined : entries);
+  putDerived(run, PAUSE_INFO, "KeywordList", entries.length === 0 ? undefined : entries);
 }
 
 export function noteVersioning(run: Run): void {
   const { behavior } = effectiveVersion(run.info);
-  put(run, VERSIONING_BEHAVIOR, "Keyword", behavior === VersioningBehavior.UNSPECIFIED ? undefined : enumName(VersioningBehavior, behavior));
+  putDerived(run, VERSIONING_BEHAVIOR, "Keyword", behavior === VersioningBehavior.UNSPECIFIED ? undefined : enumName(VersioningBehavior, behavior));
 }
