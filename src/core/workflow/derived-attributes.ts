@@ -19,7 +19,15 @@ const ASSIGNED = "assigned:";
 const PINNED = "pinned:";
 
 /** Not of the events: a replay does not give them. */
-export const DERIVED_ATTRIBUTES: readonly string[] = [PAUSE_INFO, VERSIONING_BEHAVIOR, DEPLOYMENT, DEPLOYMENT_VERSION, USED_VERSIONS, BUILD_IDS, "TemporalReportedProblems"];
+export const DERIVED_ATTRIBUTES: readonly string[] = [
+  PAUSE_INFO,
+  VERSIONING_BEHAVIOR,
+  DEPLOYMENT,
+  DEPLOYMENT_VERSION,
+  USED_VERSIONS,
+  BUILD_IDS,
+  "TemporalReportedProblems",
+];
 
 /** `value` undefined: the workflow does not have it. */
 export function putDerived(run: Run, name: string, type: string, value: unknown): void {
