@@ -278,6 +278,12 @@ export const SETTINGS = {
   connectionAgeGraceMs: ms("frontend.keepAliveMaxConnectionAgeGrace", 70 * SECOND, "G", "accepted"),
   executionCacheEntriesMax: count("history.hostLevelCacheMaxSize", 128_000, "G", "runs in memory"),
   eventsCacheBytesMax: bytes("history.eventsHostLevelCacheMaxSizeBytes", 256 * MIB, "G", "history in memory"),
+  taskProblemsReportedAt: count(
+    "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute",
+    5,
+    "N",
+    "failed workflow tasks in a row, then TemporalReportedProblems; 0: never",
+  ),
   completionBufferBytesMax: bytes("history.workflowTaskCompletionBufferSizeLimit", 40 * MIB, "N", "the workflow is terminated"),
   completionBufferTotalBytesMax: bytes("history.workflowTaskCompletionBufferTotalSizeLimit", 1024 * MIB, "G", "ABORTED: to be sent again"),
   completionBufferNamespaceShare: ratio("history.workflowTaskCompletionBufferNamespaceRatio", 0.5, "N", "ABORTED: to be sent again"),

@@ -23,6 +23,7 @@ export interface RequestLimits {
   readonly defaultWorkflowTaskTimeout: number;
   readonly workflowTaskCompletionSizeMax: number;
   readonly areCompletionsPaged: boolean;
+  readonly areTaskProblemsReported: boolean;
   /** Bytes of the server; 0 is no limit. */
   readonly completionPagesTotalMax: number;
   /** Part of them that one namespace may take. */
@@ -87,6 +88,7 @@ export function requestLimits(limits: Limits): RequestLimits {
     defaultWorkflowTaskTimeout: limits.workflowTaskTimeoutMsDefault * 1000,
     workflowTaskCompletionSizeMax: limits.completionBufferBytesMax,
     areCompletionsPaged: limits.completionPagination,
+    areTaskProblemsReported: limits.taskProblemsReportedAt > 0,
     completionPagesTotalMax: limits.completionBufferTotalBytesMax,
     completionPagesNamespaceShare: limits.completionBufferNamespaceShare,
     isEagerWorkflowStartEnabled: limits.eagerWorkflowStart,

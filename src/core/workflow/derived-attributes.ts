@@ -19,10 +19,18 @@ const ASSIGNED = "assigned:";
 const PINNED = "pinned:";
 
 /** Not of the events: a replay does not give them. */
-export const DERIVED_ATTRIBUTES: readonly string[] = [PAUSE_INFO, VERSIONING_BEHAVIOR, DEPLOYMENT, DEPLOYMENT_VERSION, USED_VERSIONS, BUILD_IDS];
+export const DERIVED_ATTRIBUTES: readonly string[] = [
+  PAUSE_INFO,
+  VERSIONING_BEHAVIOR,
+  DEPLOYMENT,
+  DEPLOYMENT_VERSION,
+  USED_VERSIONS,
+  BUILD_IDS,
+  "TemporalReportedProblems",
+];
 
 /** `value` undefined: the workflow does not have it. */
-function put(run: Run, name: string, type: string, value: unknown): void {
+export function putDerived(run: Run, name: string, type: string, value: unknown): void {
   const { draft } = run;
   const before = draft.searchAttributes?.indexedFields;
   const old = before?.[name];
@@ -49,7 +57,7 @@ export function notePauses(run: Run): void {
   const types = new Set<string>();
   for (const a of run.draft.activities.values()) if (a.paused) types.add(a.activityType);
   for (const type of types) entries.push(`property:activityType=${type}`);
-  put(run, PAUSE_INFO, "KeywordList", entries.length === 0 ? undefined : entries);
+  putDerived(run, PAUSE_INFO, "KeywordList", entries.length === 0 ? undefined : entries);
 }
 
 /** `used`: what the worker that has just completed a task said of itself. */
@@ -63,15 +71,15 @@ export function noteVersioning(run: Run, used?: { stamp: WorkerVersionStamp | un
   const version = target ?? settled?.deploymentVersion;
   const deployment = version?.deploymentName ?? info.versioning?.workerDeploymentName ?? "";
   const max = run.ctx.env.config.limits.searchAttributeValueBytesMax;
-  put(run, BUILD_IDS, "KeywordList", bounded(buildIds(run, behavior, version, used?.stamp), max));
+  putDerived(run, BUILD_IDS, "KeywordList", bounded(buildIds(run, behavior, version, used?.stamp), max));
   if (used?.version !== undefined) {
     const known = listOf(run, USED_VERSIONS);
     const text = versionText(used.version);
-    if (!known.includes(text)) put(run, USED_VERSIONS, "KeywordList", bounded([...known, text], max));
+    if (!known.includes(text)) putDerived(run, USED_VERSIONS, "KeywordList", bounded([...known, text], max));
   }
-  put(run, DEPLOYMENT, "Keyword", deployment || undefined);
-  put(run, DEPLOYMENT_VERSION, "Keyword", versionText(version) || undefined);
-  put(run, VERSIONING_BEHAVIOR, "Keyword", behavior === VersioningBehavior.UNSPECIFIED ? undefined : enumName(VersioningBehavior, behavior));
+  putDerived(run, DEPLOYMENT, "Keyword", deployment || undefined);
+  putDerived(run, DEPLOYMENT_VERSION, "Keyword", versionText(version) || undefined);
+  putDerived(run, VERSIONING_BEHAVIOR, "Keyword", behavior === VersioningBehavior.UNSPECIFIED ? undefined : enumName(VersioningBehavior, behavior));
 }
 
 /** The oldest go when there are too many; the first says how the workflow runs now, where it says so. */

@@ -34,6 +34,7 @@ const SIDE_FIELDS: ReadonlySet<keyof ExecutionRecord> = new Set([
   "closeEventBatchFirstId",
   "deleteAt",
   "nextTaskAttempt",
+  "taskProblem",
   "taskOriginalScheduledTime",
   "taskStamp",
   "closeAttempted",

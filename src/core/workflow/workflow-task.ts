@@ -24,8 +24,10 @@ import type { StartedWorkflowTask } from "../transition.js";
 import { applyEvent, TASK_NORMAL, TASK_TRANSIENT } from "./apply-events.js";
 import { concernsBuildId, followBuildId, noteTaskBuildId, redirectCounter } from "./build-id.js";
 import { type Run, Stale, segmentsOf } from "./context.js";
+import { enumName } from "./enum-name.js";
 import { BUFFERED_EVENT_ID, frame } from "./event-factory.js";
 import { type PendingQuery, type RunDraft, TASK_SPECULATIVE } from "./mutable-state.js";
+import { countProblem, forgetProblems, noteProblem } from "./task-problems.js";
 import { hasManyUpdates, send } from "./update/registry.js";
 import { concernsVersions, isTargetChanged, noteTarget, noteWorkflowTaskPoller, offerActivitiesAgain, workflowTaskVersion } from "./versioning.js";
 
@@ -494,6 +496,7 @@ export function completeTask(run: Run, attributes: Parameters<typeof addComplete
   const task = materialize(run, attributes.identity ?? "");
   run.info.nextTaskAttempt = 0;
   run.info.closeAttempted = false;
+  forgetProblems(run);
   return addCompleted(run, task, attributes);
 }
 
@@ -527,6 +530,7 @@ function endAttempt(run: Run, task: WorkflowTaskRecord, countsAsAttempt: boolean
   clearSticky(run.draft);
   info.workflowTask = undefined;
   info.nextTaskAttempt = countsAsAttempt && !wasSticky ? task.attempt + 1 : 0;
+  if (countsAsAttempt && !wasSticky) countProblem(run);
   info.closeAttempted = false;
   run.draft.dirty = true;
 }
@@ -555,6 +559,7 @@ export function failTask(
       identity,
       ...extra,
     });
+  if (task.type !== TASK_TRANSIENT) noteProblem(run, "WorkflowTaskFailed", enumName(WorkflowTaskFailedCause, cause));
   endAttempt(run, task, true);
   if (cause === WorkflowTaskFailedCause.RESET_WORKFLOW) run.info.nextTaskAttempt = 0;
   if (cause === WorkflowTaskFailedCause.UNHANDLED_COMMAND) run.info.closeAttempted = true;
@@ -585,6 +590,7 @@ export function timeOutTask(run: Run): void {
       startedEventId: task.startedEventId,
       timeoutType: TimeoutType.START_TO_CLOSE,
     });
+  if (task.type !== TASK_TRANSIENT) noteProblem(run, "WorkflowTaskTimedOut", enumName(TimeoutType, TimeoutType.START_TO_CLOSE));
   endAttempt(run, task, true);
 }
 

@@ -26,6 +26,7 @@ const capabilities = (limits: RequestLimits) => ({
   eagerWorkflowStart: true,
   syncUpdate: limits.areUpdatesEnabled,
   asyncUpdate: limits.areUpdatesAcceptedEnabled,
+  reportedProblemsSearchAttribute: limits.areTaskProblemsReported,
   workflowPause: limits.isWorkflowPauseEnabled,
   pollerAutoscaling: true,
   workflowTaskCompletionPagination: limits.areCompletionsPaged,

@@ -1,4 +1,11 @@
+import { Payload } from "../../../gen/wire/temporal/api/common/v1/message.js";
+import { decode } from "../../../src/api/wire.js";
 import { command as c, type Script, seconds } from "../session.js";
+
+const shownAttributes = (a: { indexedFields: Record<string, Uint8Array> } | undefined) =>
+  Object.entries(a?.indexedFields ?? {}).flatMap(([name, value]) =>
+    name === "BuildIds" ? [] : [[name, Buffer.from(decode(Payload, value).data).toString()]],
+  );
 
 export const scripts: Record<string, Script> = {
   "a workflow that completes at once": async (s) => {
@@ -134,5 +141,23 @@ export const scripts: Record<string, Script> = {
     await s.history(s.id, first);
     await s.answer([c.fail("and again", { failureInfo: { case: "applicationFailureInfo", value: { type: "X" } } })]);
     await s.history();
+  },
+  "workflow tasks that fail again and again are reported, until one succeeds": async (s) => {
+    await s.start({ workflowTaskTimeout: seconds(60) });
+    const problems = async () =>
+      (await s.call("CountWorkflowExecutions", { query: `WorkflowId = '${s.id}' AND TemporalReportedProblems = 'category=WorkflowTaskFailed'` }))
+        .count;
+    for (let n = 1; n <= 5; n++) {
+      const t = await s.workflowTask();
+      if (n === 5) s.note("reported before", await problems());
+      await s.call("RespondWorkflowTaskFailed", { taskToken: t.taskToken, cause: n === 1 ? 24 : 6, identity: "worker" });
+    }
+    await s.until("it is reported", async () => (await problems()) === 1);
+    const attributes = async () =>
+      (await s.call("DescribeWorkflowExecution", { execution: { workflowId: s.id } })).workflowExecutionInfo?.searchAttributes;
+    s.note("attributes", shownAttributes(await attributes()));
+    await s.answer([c.timer("t", 60)]);
+    await s.until("it is no longer", async () => (await problems()) === 0);
+    s.note("attributes after", shownAttributes(await attributes()));
   },
 };

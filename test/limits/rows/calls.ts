@@ -57,8 +57,24 @@ export const times: Group = {
     "system.enableEagerWorkflowStart=false",
     "frontend.enableUpdateWorkflowExecution=false",
     "history.enableWorkflowTaskCompletionPagination=false",
+    "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=2",
   ],
   rows: [
+    {
+      keys: ["system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute"],
+      breach: "two workflow tasks that fail",
+      play: async (s) => {
+        const isReported = async () => {
+          const { workflowExecutionInfo } = await s.call("DescribeWorkflowExecution", execution(s));
+          return Object.keys(workflowExecutionInfo?.searchAttributes?.indexedFields ?? {}).includes("TemporalReportedProblems");
+        };
+        const { taskToken } = await attempt(s, 2);
+        const before = await isReported();
+        await s.call("RespondWorkflowTaskFailed", { taskToken, identity: "worker", cause: 24 });
+        return [before, await isReported()];
+      },
+      answer: [false, true],
+    },
     {
       keys: ["history.enableWorkflowTaskCompletionPagination"],
       breach: "the first page of a completion, and a last one",
