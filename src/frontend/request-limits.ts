@@ -44,6 +44,13 @@ export interface RequestLimits {
   readonly archivedPageSizeMax: number;
   readonly areUpdatesEnabled: boolean;
   readonly areUpdatesAcceptedEnabled: boolean;
+  readonly areStandaloneActivitiesEnabled: boolean;
+  readonly areActivityOperationsEnabled: boolean;
+  readonly isActivityStartDelayEnabled: boolean;
+  readonly activityLongPollMs: number;
+  readonly activityLongPollBufferMs: number;
+  readonly userMetadataSummaryMax: number;
+  readonly userMetadataDetailsMax: number;
 }
 
 /** From the settings: to be made once per version of the configuration, not per request. */
@@ -86,5 +93,12 @@ export function requestLimits(limits: Limits): RequestLimits {
     archivedPageSizeMax: limits.archivedPageRowsMax,
     areUpdatesEnabled: limits.updates,
     areUpdatesAcceptedEnabled: limits.updatesAsyncAccepted,
+    areStandaloneActivitiesEnabled: limits.standaloneActivities,
+    areActivityOperationsEnabled: limits.standaloneActivityOperations,
+    isActivityStartDelayEnabled: limits.activityStartDelay,
+    activityLongPollMs: limits.activityLongPollMs,
+    activityLongPollBufferMs: limits.activityLongPollBufferMs,
+    userMetadataSummaryMax: limits.userMetadataSummaryBytesMax,
+    userMetadataDetailsMax: limits.userMetadataDetailsBytesMax,
   };
 }

@@ -29,7 +29,7 @@ import type { Logger, Runtime } from "../lib/runtime.js";
 import type { BacklogKey } from "../persistence/batch.js";
 import { runSpace } from "../persistence/run-space.js";
 import type { Store } from "../persistence/store.js";
-import type { HistoryService, Reservation, TaskDispatcher } from "./contract.js";
+import type { ChangeWait, HistoryService, Reservation, TaskDispatcher } from "./contract.js";
 import { EventsCache } from "./events-cache.js";
 import { EventsNotifier } from "./events-notifier.js";
 import { type CachedChain, ExecutionCache } from "./execution-cache.js";
@@ -85,6 +85,8 @@ const GOES_ON_WHEN_FULL: ReadonlySet<InputKind> = new Set([
   "dropQuery",
   "pollUpdate",
   "endUpdateWait",
+  "describeActivityExecution",
+  "activityOutcome",
 ]);
 export const SHARD_COUNT = 1024;
 
@@ -700,6 +702,7 @@ export class HistoryEngine implements HistoryService {
       open.replies.push(unblock);
       open.undo.push(unblock);
       const { history } = draft;
+      if (draft.changes !== undefined) open.polls.push(() => this.notifier.notify(key, 0, true));
       if (history !== undefined)
         open.polls.push(() => {
           this.eventsCache.drop(history.branch);
@@ -735,7 +738,7 @@ export class HistoryEngine implements HistoryService {
     for (const r of draft.requestIds) if (r.id !== info.startRequestId) rows.writeComponent(key, Kind.REQUEST_ID, r.id, { op: "put", value: ONE });
     for (const id of draft.doneTransfers) this.deleteTransferRow(id);
     if (draft.visibility !== undefined) rows.putVisibility(draft.visibility, draft.isNew);
-    const lastEventId = draft.batches.length > 0 ? draft.history?.lastEventId : undefined;
+    const lastEventId = draft.batches.length > 0 ? draft.history?.lastEventId : draft.changes;
     const { base } = draft;
     const oldRun = base instanceof RunState ? base.info : undefined;
     const oldStateBytes = base instanceof RunState ? base.stateSizeBytes : 0;
@@ -759,7 +762,7 @@ export class HistoryEngine implements HistoryService {
       this.storeTask(task, open);
       return;
     }
-    const address: ExecutionAddress = { namespaceId: task.namespaceId, workflowId: task.workflowId, runId: task.runId };
+    const address = addressOf(task, task.archetype ?? Archetype.WORKFLOW);
     const outcome = this.applyInput(chain, { address, input: reservation.input });
     if (outcome === "bug" || outcome.outcome !== "accepted") {
       reservation.release();
@@ -929,7 +932,7 @@ export class HistoryEngine implements HistoryService {
     this.counters.rows += batch.rows.rowCount;
     this.keys.durable(batch.rows);
     for (const chain of batch.chains) {
-      if (chain.archetype === Archetype.WORKFLOW) this.cache.trim(chain, this.commits.durable);
+      if (chain.archetype !== Archetype.SCHEDULE) this.cache.trim(chain, this.commits.durable);
       else this.cache.rest(chain, this.commits.durable);
     }
     this.cache.shrink(this.commits.durable);
@@ -1061,6 +1064,11 @@ export class HistoryEngine implements HistoryService {
     const state = this.cache.byKey(position.range.runKey)?.state;
     if (!(state instanceof RunState) || state.info.nextEventId - 1 > afterEventId || !state.isOpen) waiting.wake();
     await waiting.promise;
+  }
+
+  waitForChange(key: number, after: number, timeoutMs: number, onCancel: (f: () => void) => () => void): ChangeWait {
+    const { promise, wake } = this.notifier.wait(key, after, timeoutMs, onCancel);
+    return { changed: promise, stop: wake };
   }
 
   // --- End

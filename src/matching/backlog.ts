@@ -207,6 +207,7 @@ export class Backlog {
       normalTaskQueue: queue.isSticky ? this.key?.normalName : undefined,
       workflowId: r.workflowId,
       runId: r.runId,
+      ...(r.archetype === 0 ? {} : { archetype: r.archetype }),
       executionKey: r.executionKey,
       scheduledEventId: r.scheduledEventId,
       attempt: r.attempt,
@@ -239,5 +240,6 @@ function recordOf(task: DispatchTask): TaskRecord {
     fairnessKey: task.fairnessKey,
     fairnessWeight: task.fairnessWeight,
     executionKey: task.executionKey,
+    archetype: task.archetype ?? 0,
   };
 }

@@ -53,6 +53,8 @@ export class PollWaiter implements WaitingPoller {
       taskQueue: request.taskQueue?.name ?? "",
       taskQueueKind: kind,
       workerInstanceKey: request.workerInstanceKey,
+      sdkName: call.metadata("client-name"),
+      sdkVersion: call.metadata("client-version"),
     };
     this.answer = new Promise((resolve, reject) => {
       this.resolve = resolve;

@@ -2,6 +2,7 @@
 export const REFERENCE_SETTINGS: Readonly<Record<string, unknown>> = {
   "frontend.WorkflowPauseEnabled": true,
   "frontend.workflowRulesAPIsEnabled": true,
+  "history.enableStandaloneActivityOperatorCommands": true,
   "history.enableCHASMSchedulerCreation": true,
   "history.chasmSchedulerCreationRolloutPercent": 100,
 };
