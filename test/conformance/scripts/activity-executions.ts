@@ -33,6 +33,8 @@ function shownInfo(answer: unknown): unknown {
   const plain = (v: unknown, key: string): unknown => {
     // The official server counts what its queues do with the activity too, whenever they do.
     if (key === "stateSizeBytes" || key === "stateTransitionCount" || key === "longPollToken") return undefined;
+    // The official server keeps those of each request together, and the requests in no order.
+    if (key === "links") return (v as unknown[]).map((x) => plain(x, "")).sort((x, y) => (JSON.stringify(x) < JSON.stringify(y) ? -1 : 1));
     if (key === "indexedFields")
       return Object.fromEntries(Object.entries(v as Record<string, Uint8Array>).map(([k, p]) => [k, decode(Payload, p).data]));
     if (v instanceof Uint8Array || v === null || typeof v !== "object") return v;
