@@ -3,7 +3,9 @@
  * addresses, and hands it to `apply` (core/engine.ts). RPCs, timers, effects of other executions and matching use the same door.
  */
 
-import type { Priority, WorkerVersionStamp } from "../../gen/wire/temporal/api/common/v1/message.js";
+import type { InheritedVersionRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import type { Priority, TimeSkippingStatePropagation, WorkerVersionStamp } from "../../gen/wire/temporal/api/common/v1/message.js";
+import type { WorkerDeploymentVersion } from "../../gen/wire/temporal/api/deployment/v1/message.js";
 import type {
   CancelExternalWorkflowExecutionFailedCause,
   SignalExternalWorkflowExecutionFailedCause,
@@ -49,11 +51,14 @@ import type { TaskToken } from "../api/task-token.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { Archetype } from "./execution.js";
 import type { NamespaceDirectory, NamespaceView } from "./namespace-view.js";
+import type { VersionDirectory } from "./versioning/routing.js";
 
 /** What the shell knows at the moment of the input, frozen. */
 export interface Env {
-  /** Microseconds, never below an earlier input's of the same shard. */
+  /** Microseconds in the clock of the namespace, never below an earlier input's of the same shard. */
   readonly now: number;
+  /** The clock that the namespace follows, when it is not real time: its number in table `due`, and how far it is ahead. */
+  readonly clock?: { readonly id: number; readonly offset: number } | undefined;
   /** A fresh UUIDv7, greater than every earlier one of this server: a new run's id. */
   readonly newRunId: string;
   /** Integer below 2^48: seed of everything random in the transition (jitter, nonces). */
@@ -63,6 +68,8 @@ export interface Env {
   readonly config: Config;
   readonly namespace: NamespaceView;
   readonly namespaces: NamespaceDirectory;
+  /** Which worker versions serve which queues. Unset: none serves any. */
+  readonly versions?: VersionDirectory | undefined;
 }
 
 export interface ExecutionAddress {
@@ -87,6 +94,8 @@ export interface Poller {
   /** Of its SDK, as its calls say. */
   readonly sdkName?: string | undefined;
   readonly sdkVersion?: string | undefined;
+  /** Version of the worker's deployment; unset for a worker of none. */
+  readonly deployment?: WorkerDeploymentVersion | undefined;
 }
 
 /** The execution that starts a child, as the child's start event names it. */
@@ -100,6 +109,10 @@ export interface ParentStart {
   readonly rootRunId: string;
   /** Runs that the parent was reset from: a child that one of them started is the parent's own. */
   readonly baseRunIds?: readonly string[];
+  /** What the child inherits of its parent's versions. */
+  readonly inheritedVersion?: InheritedVersionRecord | undefined;
+  /** What the parent's own clock had skipped. */
+  readonly timeSkipping?: TimeSkippingStatePropagation | undefined;
 }
 
 /** How an activity is named by a respond call: its task token, or workflow id, run id and activity id. */
@@ -140,7 +153,8 @@ export type Input =
   | { kind: "updateWithStart"; start: StartWorkflowExecutionRequest; update: UpdateWorkflowExecutionRequest; waiter: number }
   | { kind: "resetSticky" }
   | { kind: "startWorkflowTask"; scheduledEventId: number; attempt: number; stamp: number; poller: Poller }
-  | { kind: "completeWorkflowTask"; token: TaskToken; request: RespondWorkflowTaskCompletedRequest }
+  /** `page`: not the whole of it. Only the task is looked at, or ended because its pages are too large. */
+  | { kind: "completeWorkflowTask"; token: TaskToken; request: RespondWorkflowTaskCompletedRequest; page?: "look" | "too large" }
   | { kind: "failWorkflowTask"; token: TaskToken; request: RespondWorkflowTaskFailedRequest }
   | { kind: "startActivity"; scheduledEventId: number; attempt: number; stamp: number; poller: Poller; metadata: TaskQueueMetadata | undefined }
   | { kind: "heartbeatActivity"; activity: ActivityReference; details: Uint8Array | undefined; identity: string }
@@ -162,7 +176,9 @@ export type Input =
   /** The reply of a started task could not be delivered: its poller had gone. */
   | { kind: "undelivered"; task: "workflow" | "activity"; scheduledEventId: number; nonce: number }
   /** Some deadline of the run may have passed. */
-  | { kind: "due" }
+  /** `settle`: only the due row is to be made exact. */
+  | { kind: "due"; settle?: boolean }
+  | { kind: "timeSkippingState" }
 
   /** Results of transfer tasks, applied to their source. Each removes the transfer row `transferId`. */
   | { kind: "childStarted"; transferId: number; initiatedEventId: number; runId: string; clock: undefined }

@@ -5,6 +5,7 @@
 
 import type { TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import type { ActivityExecutionOutcome } from "../../gen/wire/temporal/api/activity/v1/message.js";
+import type { TimeSkippingFastForwardInfo } from "../../gen/wire/temporal/api/common/v1/message.js";
 import type { UpdateWorkflowExecutionLifecycleStage } from "../../gen/wire/temporal/api/enums/v1/update.js";
 import type { WorkflowExecutionStatus } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
@@ -25,6 +26,7 @@ import type { ServiceError } from "../api/service-error.js";
 import type { Init } from "../api/wire.js";
 import type { Archetype, ExecutionDraft } from "./execution.js";
 import type { InputKind } from "./input.js";
+import type { TaskVersion } from "./versioning/task-version.js";
 
 /** Part of a run's history that the shell reads from its rows when the reply is released. */
 export interface HistoryRange {
@@ -82,6 +84,16 @@ export interface Replies {
   pollUpdate: UpdateReply;
   endUpdateWait: UpdateReply | undefined;
   updateWithStart: UpdateReply;
+  timeSkippingState: {
+    runId: string;
+    /** The run that continues this one; empty when none. */
+    newRunId: string;
+    isOpen: boolean;
+    runKey: number;
+    transitions: number;
+    isEnabled: boolean;
+    fastForward: Init<TimeSkippingFastForwardInfo> | undefined;
+  };
   dropQuery: undefined;
   resetSticky: undefined;
   startWorkflowTask: StartedWorkflowTask;
@@ -91,6 +103,8 @@ export interface Replies {
     newTask: StartedWorkflowTask | undefined;
     activityTasks: StartedActivity[];
     resetHistoryEventId: number;
+    /** Microseconds that are left of the task, when it was only looked at. */
+    timeLeft?: number;
   };
   failWorkflowTask: undefined;
   startActivity: StartedActivity;
@@ -199,6 +213,9 @@ export type QueryReply =
       taskQueue: string;
       workflowType: string;
       priority: number;
+      /** Which workers are to answer, as of a workflow task. */
+      workflowId?: string;
+      version?: TaskVersion | undefined;
       previousStartedEventId: number;
       /** Whole history for a normal queue; none of it for a sticky one. */
       history: HistoryRange;
@@ -229,6 +246,8 @@ export interface DispatchTask {
   readonly expireTime: number;
   /** Nothing is written for it. */
   readonly isSpeculative?: boolean;
+  /** Which workers it is for; undefined: the queue's rules say. */
+  readonly version?: TaskVersion | undefined;
 }
 
 /** An effect on another execution. The row is durable with the transition; the shell runs it after (or with) the commit. */

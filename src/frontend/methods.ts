@@ -14,6 +14,7 @@ import { listClusters, removeRemoteCluster } from "./operator/clusters.js";
 import { deleteNamespace } from "./operator/delete-namespace.js";
 import { addSearchAttributes, listSearchAttributes, removeSearchAttributes } from "./operator/search-attributes.js";
 import type { Services } from "./services.js";
+import { getCurrentTime, lockTimeSkipping, sleep, sleepUntil, unlockTimeSkipping, unlockTimeSkippingWithSleep } from "./test/time-skipping.js";
 import {
   countActivityExecutions,
   deleteActivityExecution,
@@ -78,6 +79,7 @@ import { signalWorkflowExecution } from "./workflow/signal.js";
 import { signalWithStartWorkflowExecution, startWorkflowExecution } from "./workflow/start.js";
 import { getClusterInfo, getSystemInfo } from "./workflow/system.js";
 import { describeTaskQueue, listTaskQueuePartitions, updateTaskQueueConfig } from "./workflow/task-queues.js";
+import { pollWorkflowExecutionTimeSkipping } from "./workflow/time-skipping.js";
 import { pollWorkflowExecutionUpdate, updateWorkflowExecution } from "./workflow/updates.js";
 import {
   countWorkflowExecutions,
@@ -88,6 +90,21 @@ import {
   listWorkflowExecutions,
   scanWorkflowExecutions,
 } from "./workflow/visibility.js";
+import {
+  createWorkerDeployment,
+  createWorkerDeploymentVersion,
+  deleteWorkerDeployment,
+  deleteWorkerDeploymentVersion,
+  describeWorkerDeployment,
+  describeWorkerDeploymentVersion,
+  listWorkerDeployments,
+  setWorkerDeploymentCurrentVersion,
+  setWorkerDeploymentManager,
+  setWorkerDeploymentRampingVersion,
+  updateWorkerDeploymentVersionComputeConfig,
+  updateWorkerDeploymentVersionMetadata,
+  validateWorkerDeploymentVersionComputeConfig,
+} from "./workflow/worker-deployments.js";
 import {
   countWorkers,
   describeWorker,
@@ -151,7 +168,7 @@ const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => (
   DescribeWorkflowExecution: row("workflow.read", 3, describeWorkflowExecution(s)),
   GetWorkflowExecutionHistory: poll("workflow.read", 2, getWorkflowExecutionHistory(s)),
   GetWorkflowExecutionHistoryReverse: row("workflow.read", 4, getWorkflowExecutionHistoryReverse(s)),
-  PollWorkflowExecutionTimeSkipping: poll("workflow.read", 5),
+  PollWorkflowExecutionTimeSkipping: poll("workflow.read", 5, pollWorkflowExecutionTimeSkipping(s)),
 
   // Lists
   ListWorkflowExecutions: row("workflow.list", 1, listWorkflowExecutions(s)),
@@ -218,19 +235,19 @@ const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => (
   GetDeploymentReachability: row("workflow.read", 1, refusedDeployment()),
   GetCurrentDeployment: row("workflow.read", 3, refusedDeployment()),
   SetCurrentDeployment: row("namespace.update", 2, refusedDeployment()),
-  DescribeWorkerDeploymentVersion: row("workflow.read", 3),
-  SetWorkerDeploymentCurrentVersion: row("namespace.update", 2),
-  SetWorkerDeploymentRampingVersion: row("namespace.update", 2),
-  DescribeWorkerDeployment: row("workflow.read", 3),
-  ListWorkerDeployments: row("workflow.list", 1),
-  CreateWorkerDeployment: row("namespace.update", 2),
-  CreateWorkerDeploymentVersion: row("namespace.update", 2),
-  DeleteWorkerDeployment: row("namespace.update", 2),
-  DeleteWorkerDeploymentVersion: row("namespace.update", 2),
-  UpdateWorkerDeploymentVersionComputeConfig: row("namespace.update", 2),
-  ValidateWorkerDeploymentVersionComputeConfig: row("workflow.read", 3),
-  UpdateWorkerDeploymentVersionMetadata: row("namespace.update", 2),
-  SetWorkerDeploymentManager: row("namespace.update", 2),
+  DescribeWorkerDeploymentVersion: row("workflow.read", 3, describeWorkerDeploymentVersion(s)),
+  SetWorkerDeploymentCurrentVersion: row("namespace.update", 2, setWorkerDeploymentCurrentVersion(s)),
+  SetWorkerDeploymentRampingVersion: row("namespace.update", 2, setWorkerDeploymentRampingVersion(s)),
+  DescribeWorkerDeployment: row("workflow.read", 3, describeWorkerDeployment(s)),
+  ListWorkerDeployments: row("workflow.list", 1, listWorkerDeployments(s)),
+  CreateWorkerDeployment: row("namespace.update", 2, createWorkerDeployment(s)),
+  CreateWorkerDeploymentVersion: row("namespace.update", 2, createWorkerDeploymentVersion(s)),
+  DeleteWorkerDeployment: row("namespace.update", 2, deleteWorkerDeployment(s)),
+  DeleteWorkerDeploymentVersion: row("namespace.update", 2, deleteWorkerDeploymentVersion(s)),
+  UpdateWorkerDeploymentVersionComputeConfig: row("namespace.update", 2, updateWorkerDeploymentVersionComputeConfig(s)),
+  ValidateWorkerDeploymentVersionComputeConfig: row("workflow.read", 3, validateWorkerDeploymentVersionComputeConfig(s)),
+  UpdateWorkerDeploymentVersionMetadata: row("namespace.update", 2, updateWorkerDeploymentVersionMetadata(s)),
+  SetWorkerDeploymentManager: row("namespace.update", 2, setWorkerDeploymentManager(s)),
 
   // Batches and rules
   CreateWorkflowRule: row("namespace.update", 2, createWorkflowRule(s)),
@@ -289,20 +306,20 @@ const operatorService = (s: Services): Rows<typeof OperatorService.methods> => (
   ListNexusEndpoints: row("cluster.read", 3),
 });
 
-const testService = (): Rows<typeof TestService.methods> => ({
-  LockTimeSkipping: row("cluster.write", 2),
-  UnlockTimeSkipping: row("cluster.write", 2),
-  UnlockTimeSkippingWithSleep: poll("cluster.write", 2),
-  Sleep: poll("cluster.write", 2),
-  SleepUntil: poll("cluster.write", 2),
-  GetCurrentTime: row("cluster.read", 2),
+const testService = (s: Services): Rows<typeof TestService.methods> => ({
+  LockTimeSkipping: row("cluster.write", 2, lockTimeSkipping(s)),
+  UnlockTimeSkipping: row("cluster.write", 2, unlockTimeSkipping(s)),
+  UnlockTimeSkippingWithSleep: poll("cluster.write", 2, unlockTimeSkippingWithSleep(s)),
+  Sleep: poll("cluster.write", 2, sleep(s)),
+  SleepUntil: poll("cluster.write", 2, sleepUntil(s)),
+  GetCurrentTime: row("cluster.read", 2, getCurrentTime(s)),
 });
 
 export function methodTable(s: Services): MethodTable {
   const table = new Map<string, Method>();
   add(table, WorkflowService, workflowService(s));
   add(table, OperatorService, operatorService(s));
-  add(table, TestService, testService());
+  add(table, TestService, testService(s));
   return table;
 }
 

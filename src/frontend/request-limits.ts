@@ -22,6 +22,11 @@ export interface RequestLimits {
   /** Microseconds. */
   readonly defaultWorkflowTaskTimeout: number;
   readonly workflowTaskCompletionSizeMax: number;
+  readonly areCompletionsPaged: boolean;
+  /** Bytes of the server; 0 is no limit. */
+  readonly completionPagesTotalMax: number;
+  /** Part of them that one namespace may take. */
+  readonly completionPagesNamespaceShare: number;
   readonly isEagerWorkflowStartEnabled: boolean;
   readonly isWorkflowPauseEnabled: boolean;
   readonly areWorkflowRulesEnabled: boolean;
@@ -31,6 +36,8 @@ export interface RequestLimits {
   readonly fairnessWeightOverridesMax: number;
   readonly areVersionSetsServed: boolean;
   readonly areVersioningRulesServed: boolean;
+  readonly areDeploymentsServed: boolean;
+  readonly isVersionReactivated: boolean;
   readonly reachabilityBuildIdsMax: number;
   readonly reachabilityTaskQueuesMax: number;
   /** Microseconds. */
@@ -51,6 +58,9 @@ export interface RequestLimits {
   readonly activityLongPollBufferMs: number;
   readonly userMetadataSummaryMax: number;
   readonly userMetadataDetailsMax: number;
+  readonly isTimeSkippingEnabled: boolean;
+  /** Skips of a session whose config does not say. */
+  readonly timeSkipsPerSession: number;
 }
 
 /** From the settings: to be made once per version of the configuration, not per request. */
@@ -62,6 +72,8 @@ export function requestLimits(limits: Limits): RequestLimits {
     fairnessWeightOverridesMax: limits.fairnessWeightOverridesMax,
     areVersionSetsServed: limits.versionSetApis,
     areVersioningRulesServed: limits.versioningRuleApis,
+    areDeploymentsServed: limits.deploymentVersions,
+    isVersionReactivated: limits.versionReactivation,
     reachabilityBuildIdsMax: limits.reachabilityBuildIdsMax,
     reachabilityTaskQueuesMax: limits.reachabilityTaskQueuesMax,
     reachabilityDefaultAge: limits.reachabilityDefaultAgeMs * MICROS_PER_MS,
@@ -81,6 +93,9 @@ export function requestLimits(limits: Limits): RequestLimits {
     queryWithoutDeadlineMs: limits.queryWithoutDeadlineMs,
     defaultWorkflowTaskTimeout: limits.workflowTaskTimeoutMsDefault * 1000,
     workflowTaskCompletionSizeMax: limits.completionBufferBytesMax,
+    areCompletionsPaged: limits.completionPagination,
+    completionPagesTotalMax: limits.completionBufferTotalBytesMax,
+    completionPagesNamespaceShare: limits.completionBufferNamespaceShare,
     isEagerWorkflowStartEnabled: limits.eagerWorkflowStart,
     isWorkflowPauseEnabled: limits.workflowPause,
     areWorkflowRulesEnabled: limits.workflowRules,
@@ -100,5 +115,7 @@ export function requestLimits(limits: Limits): RequestLimits {
     activityLongPollBufferMs: limits.activityLongPollBufferMs,
     userMetadataSummaryMax: limits.userMetadataSummaryBytesMax,
     userMetadataDetailsMax: limits.userMetadataDetailsBytesMax,
+    isTimeSkippingEnabled: limits.workflowTimeSkipping,
+    timeSkipsPerSession: limits.timeSkipsPerSessionMax,
   };
 }

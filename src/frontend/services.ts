@@ -8,10 +8,11 @@ import type { Init } from "../api/wire.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import type { QueryScope } from "../core/visibility/resolve.js";
 import type { VisibilityRow } from "../core/visibility/row.js";
-import type { HistoryService } from "../history/contract.js";
+import type { HistoryService, TestClockService } from "../history/contract.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { BuildIds } from "../matching/build-ids.js";
 import type { MatchingService } from "../matching/contract.js";
+import type { Deployments } from "../matching/deployments.js";
 import type { Workers } from "../matching/workers.js";
 import type { NamespaceRegistry } from "../namespace/registry.js";
 import type { ArchivalService, BatchService, NamespaceDeletionService } from "../worker/contract.js";
@@ -54,13 +55,17 @@ export interface ServerIdentity {
   readonly address: string;
   readonly persistenceStore: string;
   readonly historyShardCount: number;
+  /** Whether TestService may move time. */
+  readonly hasTestClocks: boolean;
 }
 
 export interface Services {
   readonly history: HistoryService;
+  readonly clocks: TestClockService;
   readonly matching: MatchingService;
   readonly workers: Workers;
   readonly buildIds: BuildIds;
+  readonly deployments: Deployments;
   readonly namespaces: NamespaceRegistry;
   readonly visibility: VisibilityService;
   readonly searchAttributes: SearchAttributeRules;

@@ -9,6 +9,7 @@ import type { ServerOptions } from "../config/options.js";
 import { apply } from "../core/engine.js";
 import { concurrentCallsLimiter } from "../frontend/concurrent-calls.js";
 import { methodTable } from "../frontend/methods.js";
+import { namespaceOnDemand } from "../frontend/namespace-on-demand.js";
 import { namespaceNameValidator, namespaceStateValidator } from "../frontend/namespace-validator.js";
 import { requestLimits } from "../frontend/request-limits.js";
 import type { Services } from "../frontend/services.js";
@@ -20,10 +21,12 @@ import { assert } from "../lib/assert.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { uuidV4 } from "../lib/uuid.js";
 import { BuildIds } from "../matching/build-ids.js";
+import { Deployments } from "../matching/deployments.js";
 import type { MatchingLimits } from "../matching/limits.js";
 import { MatchingEngine } from "../matching/matching-engine.js";
 import { QUEUE_REGISTRY_KIND, QueueKeys } from "../matching/queue-keys.js";
 import { TaskQueueConfigs } from "../matching/task-queue-configs.js";
+import { VersionRouter } from "../matching/version-router.js";
 import { Workers } from "../matching/workers.js";
 import { namespaceLimits } from "../namespace/limits.js";
 import { DEFAULT_NAMESPACE, NamespaceRegistry } from "../namespace/registry.js";
@@ -36,10 +39,12 @@ import { BacklogScavenger } from "../worker/backlog-scavenger.js";
 import { Batcher } from "../worker/batch/batcher.js";
 import { InternalClient } from "../worker/internal-client.js";
 import { NamespaceDeletion } from "../worker/namespace-deletion.js";
+import { VersionDrainage } from "../worker/version-drainage.js";
 import type { BugReport } from "./bug-report.js";
 import { VERSION } from "./version.js";
 
 const CLUSTER_REGISTRY_KIND = "cluster";
+const REAL_TIME: ServerOptions["testClocks"] = { state: "real", anyNamespace: false };
 
 export interface Parts {
   readonly store: Store;
@@ -51,6 +56,8 @@ export interface Parts {
   readonly searchAttributes: ServerOptions["searchAttributes"];
   /** "host:port" as asked for. */
   readonly address: string;
+  /** Undefined: time is real. */
+  readonly testClocks?: ServerOptions["testClocks"];
   readonly onBug: (report: BugReport) => string;
   readonly onFatal: (error: Error) => void;
 }
@@ -65,7 +72,7 @@ export interface Assembled {
 }
 
 export async function assemble(parts: Parts): Promise<Assembled> {
-  const { store, runtime, logger, config } = parts;
+  const { store, runtime, logger, config, testClocks = REAL_TIME } = parts;
   const registry = await store.loadRegistry();
   const { limits } = config;
   const rules = searchAttributeRules(() => limits);
@@ -94,6 +101,8 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     longPollExpirationMs: limits.matchingLongPollMs,
     taskQueueDispatchPerSecondMax: limits.taskQueueToPartitionDispatchRate * limits.taskQueueReadPartitions,
   };
+  const buildIds = new BuildIds({ rows: registry, commit, now: () => runtime.nowMicros(), limits: () => limits });
+  const deployments = new Deployments({ rows: registry, commit, now: () => runtime.nowMicros(), limits: () => limits });
   const matching = new MatchingEngine({
     store,
     runtime,
@@ -106,6 +115,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       now: () => runtime.nowMicros(),
       weightOverridesMax: () => limits.fairnessWeightOverridesMax,
     }),
+    versions: new VersionRouter(deployments, buildIds),
   });
   engine = new HistoryEngine({
     store,
@@ -113,11 +123,15 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     logger,
     config: () => config,
     namespaces: () => namespaces.directory,
+    versions: () => deployments.directory,
     dispatcher: matching,
     apply,
     keysRecord: registry.find((r) => r.kind === KEYS_REGISTRY_KIND)?.value,
     archive: (record) => archiver.archive(record),
     sameBatchTransfers: true,
+    allNamespaces: () => namespaces.directory.entries().map((e) => e.view),
+    initialTimeLocks: testClocks.state === "unlocked" ? 0 : 1,
+    skipsTimeWhileAwaited: testClocks.anyNamespace,
     onBug: parts.onBug,
     onFatal: parts.onFatal,
   });
@@ -127,7 +141,6 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   await engine.start(registry);
   const visibility = new VisibilityManager(store.visibility, () => limits);
   const requestLimitsNow = requestLimits(limits);
-  const identity = { version: VERSION, clusterId, address: parts.address, persistenceStore: "sqlite", historyShardCount: 1024 };
   const workers = new Workers({
     rows: registry,
     commit,
@@ -138,16 +151,34 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       entriesMax: limits.workerEntriesMax,
     }),
   });
-  const buildIds = new BuildIds({ rows: registry, commit, now: () => runtime.nowMicros(), limits: () => limits });
   const client = new InternalClient(() => methods, runtime);
   const batcher = new Batcher({ runtime, logger, config: () => config, client, namespaces, history: engine });
   const namespaceDeletion = new NamespaceDeletion({ store, runtime, logger, namespaces, history: engine, matching });
   const scavenger = new BacklogScavenger({ store, runtime, logger, intervalMs: () => limits.backlogScavengeMs, history: engine, matching });
+  const drainage = new VersionDrainage({
+    runtime,
+    logger,
+    namespaces,
+    deployments,
+    visibility,
+    graceMs: () => limits.versionDrainageGraceMs,
+    intervalMs: () => limits.versionDrainageRefreshMs,
+  });
+  const identity = {
+    version: VERSION,
+    clusterId,
+    address: parts.address,
+    persistenceStore: "sqlite",
+    historyShardCount: 1024,
+    hasTestClocks: testClocks.state !== "real",
+  };
   const services: Services = {
     history: engine,
+    clocks: engine.clocks,
     matching,
     workers,
     buildIds,
+    deployments,
     namespaces,
     visibility,
     searchAttributes: rules,
@@ -164,10 +195,12 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   namespaceDeletion.start();
   batcher.resumeAll(registry);
   scavenger.start();
+  drainage.start();
   return {
     methods,
     interceptors: [
       namespaceNameValidator(namespaces, () => limits.idLengthMax),
+      ...(testClocks.anyNamespace ? [namespaceOnDemand(namespaces)] : []),
       namespaceStateValidator(namespaces),
       concurrentCallsLimiter(() => limits.longPollsPerNamespaceMax),
     ],
@@ -176,6 +209,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       namespaceDeletion.stop();
       batcher.stop();
       scavenger.stop();
+      drainage.stop();
       archiver.stop();
       matching.drain();
       return running.drain();

@@ -7,6 +7,7 @@ import { batches, operations } from "./rows/operations.js";
 import { queues } from "./rows/queues.js";
 import { history, pendings, state, transaction } from "./rows/runs.js";
 import { sizes } from "./rows/sizes.js";
+import { timeSkipping } from "./rows/time-skipping.js";
 import { updates } from "./rows/updates.js";
 
 export const GROUPS: readonly Group[] = [
@@ -20,6 +21,7 @@ export const GROUPS: readonly Group[] = [
   pages,
   polls,
   texts,
+  timeSkipping,
   fixed,
   queues,
   updates,
@@ -143,6 +145,4 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "frontend.keepAliveMaxConnectionIdle": CONNECTION,
   "frontend.keepAliveMaxConnectionAge": CONNECTION,
   "frontend.keepAliveMaxConnectionAgeGrace": CONNECTION,
-  "history.workflowTaskCompletionBufferTotalSizeLimit": "completions come in one piece: the feature is off by default",
-  "history.enableWorkflowTaskCompletionPagination": "completions come in one piece: the feature is off by default",
 };

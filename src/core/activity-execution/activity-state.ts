@@ -42,6 +42,10 @@ export const isClosed = (status: Status): boolean => status >= Status.COMPLETED;
 export const isWithWorker = (status: Status): boolean =>
   status === Status.STARTED || status === Status.CANCEL_REQUESTED || status === Status.PAUSE_REQUESTED || status === Status.RESET_REQUESTED;
 
+/** Whether an attempt is with a worker, or offered to one. */
+export const isAttemptOut = ({ info, activity }: ActivityState): boolean =>
+  isWithWorker(info.status) || (info.status === Status.SCHEDULED && !activity.waitsForRetry);
+
 /** Beside its payloads. */
 const STATE_BYTES = 2_000;
 

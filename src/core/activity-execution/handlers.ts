@@ -11,6 +11,7 @@ import { Archetype, type ExecutionChain } from "../execution.js";
 import type { Env, ExecutionAddress, InputKind, InputOf } from "../input.js";
 import type { Outcome, Replies } from "../transition.js";
 import { Stale } from "../workflow/context.js";
+import { clockIdOf, REAL_CLOCK } from "../workflow/execution-clock.js";
 import { ActivityDraft, ActivityState, Status } from "./activity-state.js";
 import { activityRow, describe, outcomeOf } from "./describe.js";
 import * as lifecycle from "./lifecycle.js";
@@ -18,8 +19,6 @@ import * as operator from "./operator.js";
 import { optionsOfStart, setOptions } from "./options.js";
 
 type Context = lifecycle.Context;
-
-const RETENTION_RETRY_MICROS = 10_000_000;
 
 function open(ctx: Context, state: ActivityState): ActivityDraft {
   const draft = new ActivityDraft(state, false);
@@ -203,11 +202,11 @@ function finish(ctx: Context, draft: ActivityDraft, kind: InputKind): void {
   if (!draft.dirty && !fired) return;
   if (draft.isChanged) info.stateTransitionCount++;
   const hasClosed = !draft.isOpen && (draft.isNew || base.isOpen);
-  const times = draft.isOpen ? lifecycle.deadlines(draft).map((d) => d.time) : [Math.max(info.deleteAt, fired ? now + RETENTION_RETRY_MICROS : 0)];
-  const earliest = times.length === 0 ? 0 : Math.min(...times);
+  const earliest = lifecycle.earliestDeadline(draft);
   // The row is a lower bound: one that is too early is moved when it fires.
   if (fired || hasClosed || (earliest > 0 && (info.due === 0 || earliest < info.due))) info.due = earliest;
-  if (info.due !== base.info.due) draft.dirty = true;
+  info.dueClock = info.due === 0 ? REAL_CLOCK : clockIdOf(ctx.env);
+  if (info.due !== base.info.due || info.dueClock !== base.info.dueClock) draft.dirty = true;
   if (draft.isShownChanged) draft.visibility = activityRow(draft, namespace);
 }
 

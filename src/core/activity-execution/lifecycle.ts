@@ -45,6 +45,13 @@ export function deadlines(draft: ActivityDraft): { time: number; type: TimeoutTy
   return activity.scheduleToCloseDeadline > 0 ? [{ time: activity.scheduleToCloseDeadline, type: TimeoutType.SCHEDULE_TO_CLOSE }] : [];
 }
 
+/** 0 when it waits for no time; of a closed one the end of its retention. */
+export function earliestDeadline(draft: ActivityDraft): number {
+  if (!draft.isOpen) return draft.info.deleteAt;
+  const times = deadlines(draft).map((d) => d.time);
+  return times.length === 0 ? 0 : Math.min(...times);
+}
+
 /** The attempt that is due is offered to the pollers of its queue. */
 function offer(ctx: Context, draft: ActivityDraft): void {
   const { info, activity: a } = draft;

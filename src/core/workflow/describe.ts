@@ -6,13 +6,15 @@ import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js
 import { TaskQueueKind } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import { PendingActivityState, PendingWorkflowTaskState, WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { PendingActivityInfo_PauseInfo, RequestIdInfo } from "../../../gen/wire/temporal/api/workflow/v1/message.js";
-import { duration, timestamp } from "../../api/time.js";
+import { duration, timestamp, timestampOf } from "../../api/time.js";
 import { type Init, setEntry } from "../../api/wire.js";
 import type { ExecutionAddress } from "../input.js";
 import type { HistoryPosition, Replies } from "../transition.js";
+import { oldVersionText } from "../versioning/version.js";
 import { type Context, segmentsOf } from "./context.js";
 import { shownVersioning } from "./effective-version.js";
 import { BUFFERED_EVENT_ID } from "./event-factory.js";
+import { executionNow } from "./execution-clock.js";
 import type { RunState } from "./mutable-state.js";
 import { addressed } from "./signal.js";
 import { transientEvents } from "./workflow-task.js";
@@ -25,6 +27,8 @@ export function describe(ctx: Context, address: ExecutionAddress): Replies["desc
   const { info } = state;
   const isOpen = state.isOpen;
   const task = info.workflowTask;
+  const own = state.timeSkipping;
+  const now = executionNow(ctx.env, own);
   return {
     executionConfig: {
       taskQueue: { name: info.taskQueue, kind: TaskQueueKind.NORMAL },
@@ -54,6 +58,9 @@ export function describe(ctx: Context, address: ExecutionAddress): Replies["desc
       rootExecution: { workflowId: info.rootWorkflowId, runId: info.rootRunId },
       firstRunId: info.firstRunId,
       versioningInfo: shownVersioning(info.versioningInfo),
+      workerDeploymentName: info.versioning?.workerDeploymentName ?? "",
+      assignedBuildId: info.assignedBuildId,
+      inheritedBuildId: info.inheritedBuildId,
       priority: info.priority ?? {},
     },
     workflowExtendedInfo: {
@@ -66,8 +73,9 @@ export function describe(ctx: Context, address: ExecutionAddress): Replies["desc
       pauseInfo:
         info.pause === undefined ? undefined : { identity: info.pause.identity, pausedTime: timestamp(info.pause.time), reason: info.pause.reason },
       requestIdInfos: requestIdInfos(info),
+      timeSkippingInfo: own === undefined ? undefined : { currentTime: timestampOf(now), effectiveConfig: own.config },
     },
-    pendingActivities: [...state.activities.base.values()].map((a) => pendingActivity(ctx, a)),
+    pendingActivities: [...state.activities.base.values()].map((a) => pendingActivity(ctx, now, a)),
     pendingChildren: [...state.children.base.values()].map((c) => ({
       workflowId: c.workflowId,
       runId: c.runId,
@@ -125,9 +133,9 @@ function pauseInfo(ctx: Context, a: ActivityRecord): Init<PendingActivityInfo_Pa
   } as Init<PendingActivityInfo_PauseInfo>;
 }
 
-function pendingActivity(ctx: Context, a: ActivityRecord): NonNullable<Replies["describe"]["pendingActivities"]>[number] {
-  const { now } = ctx.env;
+function pendingActivity(ctx: Context, now: number, a: ActivityRecord): NonNullable<Replies["describe"]["pendingActivities"]>[number] {
   const state = stateOf(a);
+  const lastVersion = a.workerBuildId === "" ? undefined : { deploymentName: a.workerDeploymentName, buildId: a.workerBuildId };
   return {
     activityId: a.activityId,
     activityType: { name: a.activityType },
@@ -148,6 +156,8 @@ function pendingActivity(ctx: Context, a: ActivityRecord): NonNullable<Replies["
     paused: a.paused,
     pauseInfo: pauseInfo(ctx, a),
     priority: a.priority,
+    lastDeploymentVersion: lastVersion,
+    lastWorkerDeploymentVersion: lastVersion === undefined ? "" : oldVersionText(lastVersion),
     activityOptions: {
       taskQueue: { name: a.taskQueue, normalName: a.taskQueue },
       scheduleToCloseTimeout: duration(a.scheduleToCloseTimeout),

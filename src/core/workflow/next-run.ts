@@ -13,6 +13,8 @@ import { uuidV4 } from "../../lib/uuid.js";
 import type { Run } from "./context.js";
 import { rollOverResetPoints } from "./reset-points.js";
 import { beginFirstTask, createRun, type NewRun } from "./start.js";
+import { clockOfNextRun } from "./time-skipping.js";
+import { inheritedByContinuation, inheritedByNextRun } from "./versioning.js";
 
 /** Microseconds until the next cron run; undefined when the workflow is no cron or its chain's time is over. */
 export function cronDelay(run: Run): number | undefined {
@@ -44,6 +46,7 @@ function inherited(run: Run): Init<WorkflowExecutionStartedEventAttributes> {
     cronSchedule: info.cronSchedule,
     prevAutoResetPoints: rollOverResetPoints(info.autoResetPoints, info.runId, run.now, run.ctx.env.namespace.retention),
     priority: info.priority,
+    ...clockOfNextRun(run),
   };
 }
 
@@ -79,6 +82,7 @@ export function nextRunOf(
       firstWorkflowTaskBackoff: duration(minimalBackoff(run, next.delay)),
       attempt: isRetry ? info.attempt + 1 : 1,
       completionCallbacks: isRetry ? info.completionCallbacks : [],
+      ...inheritedByNextRun(run, a, next.initiator),
     },
     workflowId: info.workflowId,
     requestId: "",
@@ -114,6 +118,7 @@ export function continueAsNewRun(
       firstWorkflowTaskBackoff: duration(minimalBackoff(run, cappedMicros(a.backoffStartInterval))),
       attempt: a.initiator === ContinueAsNewInitiator.RETRY ? info.attempt + 1 : 1,
       completionCallbacks: info.completionCallbacks,
+      ...inheritedByContinuation(run, resolved.queue, a.inheritBuildId, a.initialVersioningBehavior),
     },
     workflowId: info.workflowId,
     requestId: "",
@@ -126,7 +131,7 @@ export function continueAsNewRun(
 
 /** Opens the next run. The closed one keeps nothing that the new one goes on with. */
 export function beginNextRun(run: Run, next: NewRun): void {
-  const child = createRun(run.ctx, next);
+  const child = createRun(run.ctx, { ...next, clockBase: run.draft.timeSkipping?.base });
   child.draft.predecessor = run.draft.base;
   child.info.startRequestId = uuidV4(run.ctx.random.bytes16());
   beginFirstTask(child);

@@ -3,7 +3,7 @@
  * backoff, or when the parent has recorded the start), eager start. The same start again, by request id, gets the same answer.
  * Behaviour: service/history/api/startworkflow/api.go and workflow_id_dedup.go of the official server.
  */
-import { ExecutionRecord, RequestIdRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import { ExecutionRecord, RequestIdRecord, TimeSkippingRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { Link } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import {
@@ -17,7 +17,7 @@ import type { WorkflowExecutionStartedEventAttributes } from "../../../gen/wire/
 import type { UserMetadata } from "../../../gen/wire/temporal/api/sdk/v1/user_metadata.js";
 import { StartWorkflowExecutionRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { Code, detail, type ErrorDetail, internal, ServiceError } from "../../api/service-error.js";
-import { cappedMicros, duration, timestampOf } from "../../api/time.js";
+import { cappedMicros, duration, durationMicros, timestampOf } from "../../api/time.js";
 import type { Init } from "../../api/wire.js";
 import { cronBackoff } from "../../lib/cron.js";
 import type { ExecutionAddress, InputOf, ParentStart } from "../input.js";
@@ -25,8 +25,12 @@ import type { Replies } from "../transition.js";
 import { typed } from "../visibility/search-attributes.js";
 import { HISTORY_SERVICE_IDENTITY, stringPayloads, terminateRun } from "./close.js";
 import type { Context, Run } from "./context.js";
+import { noteVersioning } from "./derived-attributes.js";
+import { newForm } from "./effective-version.js";
 import type { RunState } from "./mutable-state.js";
+import { checkVersioningOverride } from "./options.js";
 import { addSignal } from "./signal.js";
+import { hasOwnClock, type InheritedClock } from "./time-skipping.js";
 import { recordStarted, scheduleWorkflowTask, startedWorkflowTask } from "./workflow-task.js";
 
 /** How the last run must have ended for ALLOW_DUPLICATE_FAILED_ONLY. */
@@ -49,6 +53,8 @@ export interface NewRun {
   links: Link[];
   /** The first workflow task waits until the parent has recorded the start. */
   awaitsParent: boolean;
+  /** Of a run that goes on with the clock of the one before it: what that was ahead of real time when it began. */
+  clockBase?: number | undefined;
 }
 
 /** Opens a run and writes its start event. */
@@ -68,6 +74,12 @@ export function createRun(ctx: Context, start: NewRun): Run {
       status: WorkflowExecutionStatus.RUNNING,
     }),
   );
+  const { timeSkippingConfig, timeSkippingStatePropagation } = start.attributes as InheritedClock;
+  if (hasOwnClock(timeSkippingConfig, timeSkippingStatePropagation))
+    run.draft.timeSkipping = TimeSkippingRecord.create({
+      base: start.clockBase ?? env.clock?.offset ?? 0,
+      skipped: durationMicros(timeSkippingStatePropagation?.initialSkippedDuration),
+    });
   run.add(
     EventType.WORKFLOW_EXECUTION_STARTED,
     "workflowExecutionStartedEventAttributes",
@@ -85,6 +97,7 @@ export function createRun(ctx: Context, start: NewRun): Run {
     info.rootWorkflowId = info.workflowId;
     info.rootRunId = info.runId;
   }
+  if (info.versioningInfo !== undefined) noteVersioning(run);
   if (start.requestId !== "") run.draft.requestIds.push({ id: start.requestId, eventType: EventType.WORKFLOW_EXECUTION_STARTED, eventId: 1 });
   run.visibilityChanged = true;
   run.deadline(info.runDeadline);
@@ -112,7 +125,8 @@ export function startAttributes(
   parent: ParentStart | undefined,
   eager: boolean,
 ): Init<WorkflowExecutionStartedEventAttributes> {
-  const now = ctx.env.now;
+  // A child goes on from its parent's time.
+  const now = ctx.env.now + durationMicros(parent?.timeSkipping?.initialSkippedDuration);
   const executionTimeout = cappedMicros(request.workflowExecutionTimeout);
   const startDelay = cappedMicros(request.workflowStartDelay);
   const cronDelay = request.cronSchedule === "" ? 0 : (cronBackoff(request.cronSchedule, now, now) ?? 0);
@@ -141,10 +155,29 @@ export function startAttributes(
     memo: request.memo,
     searchAttributes: request.searchAttributes,
     completionCallbacks: request.completionCallbacks,
-    versioningOverride: request.versioningOverride,
+    ...startedVersion(request, parent),
     priority: request.priority,
     eagerExecutionAccepted: eager,
+    timeSkippingConfig: request.timeSkippingConfig,
+    timeSkippingStatePropagation: parent?.timeSkipping,
   } as Init<WorkflowExecutionStartedEventAttributes>;
+}
+
+/** The override of the request, and what a child inherits. */
+function startedVersion(
+  { versioningOverride }: StartWorkflowExecutionRequest,
+  parent: ParentStart | undefined,
+): Partial<Init<WorkflowExecutionStartedEventAttributes>> {
+  const inherited = parent?.inheritedVersion;
+  const override = versioningOverride ?? inherited?.versioningOverride;
+  if (inherited === undefined) return override === undefined ? {} : { versioningOverride: newForm(override) };
+  return {
+    versioningOverride: override === undefined ? undefined : newForm(override),
+    inheritedPinnedVersion: inherited.pinnedVersion,
+    inheritedAutoUpgradeInfo: inherited.autoUpgrade,
+    inheritedBuildId: inherited.buildId,
+    sourceVersionStamp: inherited.sourceStamp,
+  };
 }
 
 export function alreadyStarted(
@@ -194,6 +227,7 @@ function policies(
 
 export function start(ctx: Context, _address: ExecutionAddress, input: InputOf<"start">): Replies["start"] {
   const { request, parent } = input;
+  if (request.versioningOverride !== undefined) checkVersioningOverride(ctx.env, request.versioningOverride, request.taskQueue?.name ?? "");
   const current = ctx.chain.current();
   const eager =
     request.requestEagerExecution && request.cronSchedule === "" && cappedMicros(request.workflowStartDelay) === 0 && parent === undefined;
@@ -285,7 +319,7 @@ function useExisting(ctx: Context, current: RunState, request: StartWorkflowExec
     { links: options.attachLinks ? request.links : [], workerMayIgnore: true },
   );
   if (options.attachRequestId) {
-    const attached = RequestIdRecord.create({ requestId: request.requestId, eventType: event.eventType, eventId: event.eventId, time: ctx.env.now });
+    const attached = RequestIdRecord.create({ requestId: request.requestId, eventType: event.eventType, eventId: event.eventId, time: run.now });
     run.info.attachedRequests = [...run.info.attachedRequests, attached];
   }
   return reply;
@@ -293,6 +327,7 @@ function useExisting(ctx: Context, current: RunState, request: StartWorkflowExec
 
 export function signalWithStart(ctx: Context, _address: ExecutionAddress, input: InputOf<"signalWithStart">): Replies["signalWithStart"] {
   const { request } = input;
+  if (request.versioningOverride !== undefined) checkVersioningOverride(ctx.env, request.versioningOverride, request.taskQueue?.name ?? "");
   const current = ctx.chain.current();
   const policy = policies(request.workflowIdReusePolicy, request.workflowIdConflictPolicy, WorkflowIdConflictPolicy.USE_EXISTING);
   const signal = {
@@ -344,6 +379,7 @@ export function signalWithStart(ctx: Context, _address: ExecutionAddress, input:
     links: request.links,
     versioningOverride: request.versioningOverride,
     priority: request.priority,
+    timeSkippingConfig: request.timeSkippingConfig,
   } as Init<StartWorkflowExecutionRequest>);
   const run = createRun(ctx, {
     attributes: startAttributes(ctx, startRequest, undefined, false),
