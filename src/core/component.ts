@@ -31,6 +31,10 @@ export abstract class ComponentDraft implements ExecutionDraft {
     return this.base.key;
   }
 
+  get changes(): number | undefined {
+    return undefined;
+  }
+
   get history(): undefined {
     return undefined;
   }

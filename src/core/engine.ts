@@ -8,6 +8,7 @@ import { notFound, ServiceError } from "../api/service-error.js";
 import { assert } from "../lib/assert.js";
 import * as operator from "./activity/operator.js";
 import * as activity from "./activity/statemachine.js";
+import { applyToActivity } from "./activity-execution/handlers.js";
 import { Archetype, type ExecutionChain } from "./execution.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf, WorkflowInputKind } from "./input.js";
 import { triggerRule } from "./rules/workflow-rules.js";
@@ -225,6 +226,7 @@ export function apply<K extends InputKind>(
   loaded: Loaded,
 ): Outcome<K> {
   if (address.archetype === Archetype.SCHEDULE) return applyToSchedule(chain, address, input, env);
+  if (address.archetype === Archetype.ACTIVITY) return applyToActivity(chain, address, input, env);
   const ctx = new Context(chain as Chain, env, loaded);
   try {
     const handler = HANDLERS[input.kind as WorkflowInputKind] as (

@@ -1,6 +1,6 @@
 /**
  * An execution as the shell sees it, whatever it is: a run of a workflow, or something that is no workflow and has no history (a
- * schedule). Each archetype has its own space of ids; within it one chain per id, with the same inputs, transitions, group commit,
+ * schedule, a standalone activity). Each archetype has its own space of ids; within it one chain per id, with the same inputs, transitions, group commit,
  * due row, visibility row, cache, transfer tasks and deletion. The shell loads, writes and evicts through these interfaces; the
  * door of the core (engine.ts) hands an input to the handlers of its archetype.
  *
@@ -14,6 +14,7 @@ import type { ComponentWrite, EventBatch } from "./workflow/mutable-state.js";
 export enum Archetype {
   WORKFLOW = 0,
   SCHEDULE = 1,
+  ACTIVITY = 2,
 }
 
 export interface ExecutionInfo {
@@ -36,6 +37,8 @@ export interface ExecutionState {
   readonly isPinned: boolean;
   /** Inputs that wait in memory for the answer of another: queries and updates. */
   readonly waiters: readonly number[];
+  /** How often it has changed, of what is waited for without a history; else undefined. */
+  readonly changes?: number | undefined;
   /** Rough size in memory, for the cache's bound. */
   readonly sizeBytes: number;
   /** The row of table `execution`. */
@@ -61,6 +64,8 @@ export interface ExecutionDraft {
         readonly segments: readonly { readonly branch: number; readonly endEventId: number }[];
       }
     | undefined;
+  /** How often it has changed, of what is waited for without a history; else undefined. */
+  readonly changes?: number | undefined;
   /** Keyed rows of requests that were applied. */
   readonly requestIds: readonly { readonly id: string; readonly eventType: number; readonly eventId: number }[];
   readonly transfers: readonly { readonly id: number; readonly record: TransferRecord }[];

@@ -2,6 +2,8 @@
  * What a clock asks of an execution that follows it with others (history/clocks.ts), by what the execution is: how much it has in
  * flight whose end is not a matter of time, and when exactly it waits for time.
  */
+import { ActivityDraft, type ActivityState, isAttemptOut } from "./activity-execution/activity-state.js";
+import { earliestDeadline } from "./activity-execution/lifecycle.js";
 import { Archetype, type ExecutionState } from "./execution.js";
 import type { ScheduleState } from "./scheduler/schedule-state.js";
 import { RunDraft, type RunState } from "./workflow/mutable-state.js";
@@ -16,6 +18,8 @@ export function workOf(state: ExecutionState, now: number, sharesClock: (namespa
     case Archetype.SCHEDULE:
       // Its actions are workflows, which wait for themselves.
       return (state as ScheduleState).info.pendingTransfers;
+    case Archetype.ACTIVITY:
+      return isAttemptOut(state as ActivityState) ? 1 : 0;
   }
 }
 
@@ -28,5 +32,7 @@ export function nextDeadline(state: ExecutionState): { readonly at: number; read
     }
     case Archetype.SCHEDULE:
       return { at: state.info.due, reason: "schedule" };
+    case Archetype.ACTIVITY:
+      return { at: earliestDeadline(new ActivityDraft(state as ActivityState, false)), reason: "activity" };
   }
 }

@@ -19,22 +19,29 @@ import type { UserMetadata } from "../../gen/wire/temporal/api/sdk/v1/user_metad
 import type { TaskQueueMetadata } from "../../gen/wire/temporal/api/taskqueue/v1/message.js";
 import type {
   CreateScheduleRequest,
+  DescribeActivityExecutionRequest,
   ListScheduleMatchingTimesRequest,
   PatchScheduleRequest,
+  PauseActivityExecutionRequest,
   PauseActivityRequest,
   PauseWorkflowExecutionRequest,
   QueryWorkflowRequest,
+  RequestCancelActivityExecutionRequest,
   RequestCancelWorkflowExecutionRequest,
+  ResetActivityExecutionRequest,
   ResetActivityRequest,
   ResetWorkflowExecutionRequest,
   RespondWorkflowTaskCompletedRequest,
   RespondWorkflowTaskFailedRequest,
   SignalWithStartWorkflowExecutionRequest,
   SignalWorkflowExecutionRequest,
+  StartActivityExecutionRequest,
   StartWorkflowExecutionRequest,
   TerminateWorkflowExecutionRequest,
+  UnpauseActivityExecutionRequest,
   UnpauseActivityRequest,
   UnpauseWorkflowExecutionRequest,
+  UpdateActivityExecutionOptionsRequest,
   UpdateActivityOptionsRequest,
   UpdateScheduleRequest,
   UpdateWorkflowExecutionOptionsRequest,
@@ -84,6 +91,9 @@ export interface Poller {
   /** temporal.api.enums.v1.TaskQueueKind of the queue that was polled. */
   readonly taskQueueKind: number;
   readonly workerInstanceKey: string;
+  /** Of its SDK, as its calls say. */
+  readonly sdkName?: string | undefined;
+  readonly sdkVersion?: string | undefined;
   /** Version of the worker's deployment; unset for a worker of none. */
   readonly deployment?: WorkerDeploymentVersion | undefined;
 }
@@ -209,7 +219,19 @@ export type Input =
   | { kind: "actionStarted"; transferId: number; requestId: string; runId: string }
   | { kind: "actionStartFailed"; transferId: number; requestId: string; reason: string }
   /** A workflow with an internal completion callback has ended; `event` is its close event. */
-  | { kind: "actionClosed"; requestId: string; firstRunId: string; event: HistoryEvent };
+  | { kind: "actionClosed"; requestId: string; firstRunId: string; event: HistoryEvent }
+
+  /** Standalone activities. Requests are checked, what they leave out is filled in. */
+  | { kind: "startActivityExecution"; request: StartActivityExecutionRequest }
+  /** `since`: how often the activity had changed when the caller last looked. */
+  | { kind: "describeActivityExecution"; request: DescribeActivityExecutionRequest; since: number | undefined }
+  | { kind: "activityOutcome" }
+  | { kind: "requestCancelActivityExecution"; request: RequestCancelActivityExecutionRequest }
+  | { kind: "terminateActivityExecution"; requestId: string; reason: string; identity: string }
+  | { kind: "pauseActivityExecution"; request: PauseActivityExecutionRequest }
+  | { kind: "unpauseActivityExecution"; request: UnpauseActivityExecutionRequest }
+  | { kind: "resetActivityExecution"; request: ResetActivityExecutionRequest }
+  | { kind: "updateActivityExecutionOptions"; request: UpdateActivityExecutionOptionsRequest };
 
 export type InputKind = Input["kind"];
 /** What a workflow does not take. */
@@ -223,6 +245,16 @@ export type ScheduleInputKind =
   | "actionStarted"
   | "actionStartFailed"
   | "actionClosed";
-export type WorkflowInputKind = Exclude<InputKind, ScheduleInputKind>;
+export type ActivityExecutionInputKind =
+  | "startActivityExecution"
+  | "describeActivityExecution"
+  | "activityOutcome"
+  | "requestCancelActivityExecution"
+  | "terminateActivityExecution"
+  | "pauseActivityExecution"
+  | "unpauseActivityExecution"
+  | "resetActivityExecution"
+  | "updateActivityExecutionOptions";
+export type WorkflowInputKind = Exclude<InputKind, ScheduleInputKind | ActivityExecutionInputKind>;
 export type InputOf<K extends InputKind> = Extract<Input, { kind: K }>;
 export type { Priority, UserMetadata };

@@ -4,24 +4,27 @@
  */
 
 import type { TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import type { ActivityExecutionOutcome } from "../../gen/wire/temporal/api/activity/v1/message.js";
 import type { TimeSkippingFastForwardInfo } from "../../gen/wire/temporal/api/common/v1/message.js";
 import type { UpdateWorkflowExecutionLifecycleStage } from "../../gen/wire/temporal/api/enums/v1/update.js";
 import type { WorkflowExecutionStatus } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import type { Outcome as UpdateOutcome } from "../../gen/wire/temporal/api/update/v1/message.js";
 import type {
+  DescribeActivityExecutionResponse,
   DescribeScheduleResponse,
   DescribeWorkflowExecutionResponse,
   PollActivityTaskQueueResponse,
   PollWorkflowTaskQueueResponse,
   QueryWorkflowResponse,
   RespondActivityTaskCompletedResponse,
+  UpdateActivityExecutionOptionsResponse,
   UpdateActivityOptionsResponse,
   UpdateWorkflowExecutionOptionsResponse,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { ServiceError } from "../api/service-error.js";
 import type { Init } from "../api/wire.js";
-import type { ExecutionDraft } from "./execution.js";
+import type { Archetype, ExecutionDraft } from "./execution.js";
 import type { InputKind } from "./input.js";
 import type { TaskVersion } from "./versioning/task-version.js";
 
@@ -50,10 +53,10 @@ export interface StartedWorkflowTask {
   readonly nonce: number;
 }
 
-/** An activity task as a poller gets it. Input, header and type come from `scheduled`, the ActivityTaskScheduled event. */
+/** An activity task as a poller gets it. Input, header and type come from `scheduled`, the ActivityTaskScheduled event, if there is one. */
 export interface StartedActivity {
   readonly response: Init<PollActivityTaskQueueResponse>;
-  readonly scheduled: EventReference;
+  readonly scheduled: EventReference | undefined;
   readonly scheduledEventId: number;
   readonly nonce: number;
 }
@@ -137,6 +140,33 @@ export interface Replies {
   actionStarted: undefined;
   actionStartFailed: undefined;
   actionClosed: undefined;
+  startActivityExecution: { runId: string; started: boolean };
+  describeActivityExecution: ActivityDescription;
+  activityOutcome: ActivityOutcome;
+  requestCancelActivityExecution: undefined;
+  terminateActivityExecution: { runId: string };
+  pauseActivityExecution: undefined;
+  unpauseActivityExecution: undefined;
+  resetActivityExecution: undefined;
+  updateActivityExecutionOptions: Init<UpdateActivityExecutionOptionsResponse>;
+}
+
+/** A standalone activity at one moment; `key` and `changes` are for those who wait for the next one. */
+export interface ActivityDescription {
+  readonly key: number;
+  readonly changes: number;
+  readonly isOpen: boolean;
+  readonly runId: string;
+  /** Undefined when nothing has changed since the moment that the caller knows. */
+  readonly response: Init<DescribeActivityExecutionResponse> | undefined;
+}
+
+export interface ActivityOutcome {
+  readonly key: number;
+  readonly changes: number;
+  readonly isOpen: boolean;
+  readonly runId: string;
+  readonly outcome: Init<ActivityExecutionOutcome> | undefined;
 }
 
 /** What has become of an update. */
@@ -201,6 +231,8 @@ export interface DispatchTask {
   readonly normalTaskQueue: string | undefined;
   readonly workflowId: string;
   readonly runId: string;
+  /** What the execution is; unset: a workflow. */
+  readonly archetype?: Archetype;
   readonly executionKey: number;
   readonly scheduledEventId: number;
   readonly attempt: number;

@@ -15,6 +15,20 @@ import { deleteNamespace } from "./operator/delete-namespace.js";
 import { addSearchAttributes, listSearchAttributes, removeSearchAttributes } from "./operator/search-attributes.js";
 import type { Services } from "./services.js";
 import { getCurrentTime, lockTimeSkipping, sleep, sleepUntil, unlockTimeSkipping, unlockTimeSkippingWithSleep } from "./test/time-skipping.js";
+import {
+  countActivityExecutions,
+  deleteActivityExecution,
+  describeActivityExecution,
+  listActivityExecutions,
+  pauseActivityExecution,
+  pollActivityExecution,
+  requestCancelActivityExecution,
+  resetActivityExecution,
+  startActivityExecution,
+  terminateActivityExecution,
+  unpauseActivityExecution,
+  updateActivityExecutionOptions,
+} from "./workflow/activity-executions.js";
 import { pauseActivity, resetActivity, unpauseActivity, updateActivityOptions } from "./workflow/activity-operations.js";
 import {
   pollActivityTaskQueue,
@@ -253,18 +267,18 @@ const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => (
   ResetActivity: row("workflow.signal", 2, resetActivity(s)),
 
   // Standalone activities
-  StartActivityExecution: row("workflow.start", 1),
-  DescribeActivityExecution: poll("workflow.read", 3),
-  PollActivityExecution: poll("workflow.read", 4),
-  ListActivityExecutions: row("workflow.list", 1),
-  CountActivityExecutions: row("workflow.list", 1),
-  RequestCancelActivityExecution: row("workflow.cancel", 2),
-  TerminateActivityExecution: row("workflow.terminate", 2),
-  DeleteActivityExecution: row("workflow.terminate", 2),
-  PauseActivityExecution: row("workflow.signal", 2),
-  UnpauseActivityExecution: row("workflow.signal", 2),
-  ResetActivityExecution: row("workflow.signal", 2),
-  UpdateActivityExecutionOptions: row("workflow.signal", 2),
+  StartActivityExecution: row("workflow.start", 1, startActivityExecution(s)),
+  DescribeActivityExecution: poll("workflow.read", 3, describeActivityExecution(s)),
+  PollActivityExecution: poll("workflow.read", 4, pollActivityExecution(s)),
+  ListActivityExecutions: row("workflow.list", 1, listActivityExecutions(s)),
+  CountActivityExecutions: row("workflow.list", 1, countActivityExecutions(s)),
+  RequestCancelActivityExecution: row("workflow.cancel", 2, requestCancelActivityExecution(s)),
+  TerminateActivityExecution: row("workflow.terminate", 2, terminateActivityExecution(s)),
+  DeleteActivityExecution: row("workflow.terminate", 2, deleteActivityExecution(s)),
+  PauseActivityExecution: row("workflow.signal", 2, pauseActivityExecution(s)),
+  UnpauseActivityExecution: row("workflow.signal", 2, unpauseActivityExecution(s)),
+  ResetActivityExecution: row("workflow.signal", 2, resetActivityExecution(s)),
+  UpdateActivityExecutionOptions: row("workflow.signal", 2, updateActivityExecutionOptions(s)),
 
   // Standalone Nexus operations
   StartNexusOperationExecution: row("workflow.start", 1),

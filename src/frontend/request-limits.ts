@@ -52,6 +52,13 @@ export interface RequestLimits {
   readonly archivedPageSizeMax: number;
   readonly areUpdatesEnabled: boolean;
   readonly areUpdatesAcceptedEnabled: boolean;
+  readonly areStandaloneActivitiesEnabled: boolean;
+  readonly areActivityOperationsEnabled: boolean;
+  readonly isActivityStartDelayEnabled: boolean;
+  readonly activityLongPollMs: number;
+  readonly activityLongPollBufferMs: number;
+  readonly userMetadataSummaryMax: number;
+  readonly userMetadataDetailsMax: number;
   readonly isTimeSkippingEnabled: boolean;
   /** Skips of a session whose config does not say. */
   readonly timeSkipsPerSession: number;
@@ -103,6 +110,13 @@ export function requestLimits(limits: Limits): RequestLimits {
     archivedPageSizeMax: limits.archivedPageRowsMax,
     areUpdatesEnabled: limits.updates,
     areUpdatesAcceptedEnabled: limits.updatesAsyncAccepted,
+    areStandaloneActivitiesEnabled: limits.standaloneActivities,
+    areActivityOperationsEnabled: limits.standaloneActivityOperations,
+    isActivityStartDelayEnabled: limits.activityStartDelay,
+    activityLongPollMs: limits.activityLongPollMs,
+    activityLongPollBufferMs: limits.activityLongPollBufferMs,
+    userMetadataSummaryMax: limits.userMetadataSummaryBytesMax,
+    userMetadataDetailsMax: limits.userMetadataDetailsBytesMax,
     isTimeSkippingEnabled: limits.workflowTimeSkipping,
     timeSkipsPerSession: limits.timeSkipsPerSessionMax,
   };

@@ -28,8 +28,19 @@ export interface HistoryService {
   readEvent(reference: EventReference): Promise<HistoryEvent | undefined>;
   /** Resolves when the run has an event beyond `afterEventId` or is closed, at the time limit, or when cancelled. */
   waitForEvents(address: ExecutionAddress, afterEventId: number, timeoutMs: number, onCancel: (f: () => void) => () => void): Promise<void>;
+  /**
+   * Of an execution without a history, by its key: resolves when it has durably changed more often than `after`, is closed or gone, at the
+   * time limit, or when cancelled. What came before the call is not seen: the caller looks again after it.
+   */
+  waitForChange(key: number, after: number, timeoutMs: number, onCancel: (f: () => void) => () => void): ChangeWait;
   /** Stops taking inputs, finishes the batch, resolves when all is durable. */
   drain(): Promise<void>;
+}
+
+export interface ChangeWait {
+  readonly changed: Promise<void>;
+  /** Ends the wait. */
+  stop(): void;
 }
 
 /** Shards, of which one process here owns all: what it has of them in memory. Ids are 1 to `count`. */

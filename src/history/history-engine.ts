@@ -34,7 +34,7 @@ import { runSpace } from "../persistence/run-space.js";
 import type { Store } from "../persistence/store.js";
 import { type ClockHost, Clocks, type NamespaceClock } from "./clocks.js";
 import { CompletionTally } from "./completion-tally.js";
-import type { HistoryService, Reservation, ShardService, TaskDispatcher } from "./contract.js";
+import type { ChangeWait, HistoryService, Reservation, ShardService, TaskDispatcher } from "./contract.js";
 import { EventsCache } from "./events-cache.js";
 import { EventsNotifier } from "./events-notifier.js";
 import { type CachedChain, ExecutionCache } from "./execution-cache.js";
@@ -97,9 +97,19 @@ const GOES_ON_WHEN_FULL: ReadonlySet<InputKind> = new Set([
   "dropQuery",
   "pollUpdate",
   "endUpdateWait",
+  "describeActivityExecution",
+  "activityOutcome",
 ]);
 /** They change nothing: a clock does not wait for them. */
-const READING: ReadonlySet<InputKind> = new Set(["describe", "historyPosition", "timeSkippingState", "describeSchedule", "scheduleMatchingTimes"]);
+const READING: ReadonlySet<InputKind> = new Set([
+  "describe",
+  "historyPosition",
+  "timeSkippingState",
+  "describeSchedule",
+  "scheduleMatchingTimes",
+  "describeActivityExecution",
+  "activityOutcome",
+]);
 export const SHARD_COUNT = 1024;
 
 const NOTHING = (): void => undefined;
@@ -762,6 +772,7 @@ export class HistoryEngine implements HistoryService, ShardService {
       open.replies.push(unblock);
       open.undo.push(unblock);
       const { history } = draft;
+      if (draft.changes !== undefined) open.polls.push(() => this.notifier.notify(key, 0, true));
       if (history !== undefined)
         open.polls.push(() => {
           this.eventsCache.drop(history.branch);
@@ -797,7 +808,7 @@ export class HistoryEngine implements HistoryService, ShardService {
     for (const r of draft.requestIds) if (r.id !== info.startRequestId) rows.writeComponent(key, Kind.REQUEST_ID, r.id, { op: "put", value: ONE });
     for (const id of draft.doneTransfers) this.deleteTransferRow(id);
     if (draft.visibility !== undefined) rows.putVisibility(draft.visibility, draft.isNew);
-    const lastEventId = draft.batches.length > 0 ? draft.history?.lastEventId : undefined;
+    const lastEventId = draft.batches.length > 0 ? draft.history?.lastEventId : draft.changes;
     const { base } = draft;
     const oldRun = base instanceof RunState ? base.info : undefined;
     const oldStateBytes = base instanceof RunState ? base.stateSizeBytes : 0;
@@ -827,7 +838,7 @@ export class HistoryEngine implements HistoryService, ShardService {
       this.storeTask(task, open);
       return;
     }
-    const address: ExecutionAddress = { namespaceId: task.namespaceId, workflowId: task.workflowId, runId: task.runId };
+    const address = addressOf(task, task.archetype ?? Archetype.WORKFLOW);
     const outcome = this.applyInput(chain, { address, input: reservation.input });
     if (outcome === "bug" || outcome.outcome !== "accepted") {
       reservation.release();
@@ -1089,7 +1100,7 @@ export class HistoryEngine implements HistoryService, ShardService {
     this.counters.rows += batch.rows.rowCount;
     this.keys.durable(batch.rows);
     for (const chain of batch.chains) {
-      if (chain.archetype === Archetype.WORKFLOW) this.cache.trim(chain, this.commits.durable);
+      if (chain.archetype !== Archetype.SCHEDULE) this.cache.trim(chain, this.commits.durable);
       else this.cache.rest(chain, this.commits.durable);
     }
     this.cache.shrink(this.commits.durable);
@@ -1223,6 +1234,11 @@ export class HistoryEngine implements HistoryService, ShardService {
     const state = this.cache.byKey(position.range.runKey)?.state;
     if (!(state instanceof RunState) || state.info.nextEventId - 1 > afterEventId || !state.isOpen) waiting.wake();
     await waiting.promise;
+  }
+
+  waitForChange(key: number, after: number, timeoutMs: number, onCancel: (f: () => void) => () => void): ChangeWait {
+    const { promise, wake } = this.notifier.wait(key, after, timeoutMs, onCancel);
+    return { changed: promise, stop: wake };
   }
 
   // --- End

@@ -1,12 +1,13 @@
 /** Starts tasks from the backlog for matching. */
 import type { PollActivityTaskQueueRequest } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
-import type { Poller } from "../core/input.js";
+import type { ExecutionAddress, Poller } from "../core/input.js";
 import type { DispatchTask, StartedActivity, StartedWorkflowTask } from "../core/transition.js";
 import type { TaskStarter } from "../matching/contract.js";
 import type { BacklogKey } from "../persistence/batch.js";
 import type { HistoryEngine } from "./history-engine.js";
 
-const addressOf = (task: DispatchTask) => ({ namespaceId: task.namespaceId, workflowId: task.workflowId, runId: task.runId });
+const addressOf = ({ namespaceId, workflowId, runId, archetype }: DispatchTask): ExecutionAddress =>
+  archetype === undefined ? { namespaceId, workflowId, runId } : { namespaceId, workflowId, runId, archetype };
 const options = (consumed: BacklogKey | undefined, isGone: () => boolean) => (consumed === undefined ? { isGone } : { consumed, isGone });
 
 export class EngineTaskStarter implements TaskStarter {

@@ -208,6 +208,7 @@ export class Backlog {
       normalTaskQueue: queue.isSticky ? this.key?.normalName : undefined,
       workflowId: r.workflowId,
       runId: r.runId,
+      ...(r.archetype === 0 ? {} : { archetype: r.archetype }),
       executionKey: r.executionKey,
       scheduledEventId: r.scheduledEventId,
       attempt: r.attempt,
@@ -241,6 +242,7 @@ function recordOf(task: DispatchTask): TaskRecord {
     fairnessKey: task.fairnessKey,
     fairnessWeight: task.fairnessWeight,
     executionKey: task.executionKey,
+    archetype: task.archetype ?? 0,
     version: taskVersionRecord(task.version),
   };
 }

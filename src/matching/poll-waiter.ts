@@ -56,6 +56,8 @@ export class PollWaiter implements WaitingPoller {
       taskQueue: request.taskQueue?.name ?? "",
       taskQueueKind: kind,
       workerInstanceKey: request.workerInstanceKey,
+      sdkName: call.metadata("client-name"),
+      sdkVersion: call.metadata("client-version"),
       deployment: versionOfWorker(request),
     };
     this.answer = new Promise((resolve, reject) => {

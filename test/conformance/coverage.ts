@@ -13,6 +13,13 @@ const USUAL = ["OK", "INVALID_ARGUMENT", "NOT_FOUND"];
 const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
   DeleteNamespace: [...USUAL, "FAILED_PRECONDITION"],
   CreateSchedule: [...USUAL, "ALREADY_EXISTS"],
+  StartActivityExecution: [...USUAL, "ALREADY_EXISTS"],
+  RequestCancelActivityExecution: [...USUAL, "FAILED_PRECONDITION"],
+  TerminateActivityExecution: [...USUAL, "FAILED_PRECONDITION"],
+  PauseActivityExecution: [...USUAL, "FAILED_PRECONDITION"],
+  UnpauseActivityExecution: [...USUAL, "FAILED_PRECONDITION"],
+  ResetActivityExecution: [...USUAL, "FAILED_PRECONDITION"],
+  UpdateActivityExecutionOptions: [...USUAL, "FAILED_PRECONDITION"],
   DeleteSchedule: ["OK", "NOT_FOUND"],
   UpdateSchedule: [...USUAL, "FAILED_PRECONDITION"],
   ExecuteMultiOperation: [...USUAL, "ALREADY_EXISTS", "FAILED_PRECONDITION", "PERMISSION_DENIED"],

@@ -24,6 +24,7 @@ export interface Recorded {
 type ScriptFile = { scripts: Record<string, Script> };
 const SCRIPTS = {
   "workflow-tasks": () => import("./scripts/workflow-tasks.js"),
+  "activity-executions": () => import("./scripts/activity-executions.js"),
   activities: () => import("./scripts/activities.js"),
   outside: () => import("./scripts/outside.js"),
   commands: () => import("./scripts/commands.js"),

@@ -10,6 +10,7 @@ export const REFERENCE_SETTINGS: Readonly<Record<string, unknown>> = {
   "frontend.WorkflowPauseEnabled": true,
   "frontend.WorkflowTimeSkippingEnabled": true,
   "frontend.workflowRulesAPIsEnabled": true,
+  "history.enableStandaloneActivityOperatorCommands": true,
   "history.enableCHASMSchedulerCreation": true,
   "history.enableWorkflowTaskCompletionPagination": true,
   "history.chasmSchedulerCreationRolloutPercent": 100,

@@ -1,5 +1,6 @@
 /** Every group of rows, and the settings that have none. */
 import type { Group } from "./row.js";
+import { activityExecutions, noActivityExecutions } from "./rows/activity-executions.js";
 import { fixed, pages, polls, texts, times } from "./rows/calls.js";
 import { names } from "./rows/names.js";
 import { batches, operations } from "./rows/operations.js";
@@ -26,6 +27,8 @@ export const GROUPS: readonly Group[] = [
   updates,
   operations,
   batches,
+  activityExecutions,
+  noActivityExecutions,
 ];
 
 const NEXUS = "there are no Nexus operations yet";
@@ -33,7 +36,7 @@ const CALLBACKS = "no callback address is configured yet: every callback is refu
 const VERSIONS = "there are no deployments yet";
 const BATCHES = "on a clock of its own in src/worker/batch/job-run.test.ts";
 const ARCHIVAL = "test/archival";
-const STANDALONE = "there are no standalone activities yet";
+const STANDALONE = "on a clock of its own: test/conformance/scripts/activity-executions.ts";
 const RATE = "rates are off by default, and not limited yet";
 const MATCHER = "a task queue here has one partition and one matcher: accepted, of no effect";
 const ADVICE = "advice on a clock of its own: src/core/matching/poller-scaling.test.ts";
@@ -46,8 +49,6 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "history.discardSpeculativeWorkflowTaskMaximumEventsCount": "its default is passed in the conformance scripts of updates",
   "history.maximumRequestIDsPerExecution": "of requests that no event holds: there are none (the official server never forgets the others)",
   "history.requestIDMaxAge": "of requests that no event holds: there are none (the official server never forgets the others)",
-  "limit.userMetadataSummarySize": "the official server checks it for standalone activities and Nexus operations only",
-  "limit.userMetadataDetailsSize": "the official server checks it for standalone activities and Nexus operations only",
   "frontend.callbackURLMaxLength": CALLBACKS,
   "frontend.callbackHeaderMaxLength": CALLBACKS,
   "system.maxCallbacksPerWorkflow": CALLBACKS,

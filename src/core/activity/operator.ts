@@ -6,11 +6,8 @@
  */
 import { ActivityControlRecord, ActivityRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { ActivityOptions } from "../../../gen/wire/temporal/api/activity/v1/message.js";
-import { ScheduleActivityTaskCommandAttributes } from "../../../gen/wire/temporal/api/command/v1/message.js";
-import { Priority, RetryPolicy } from "../../../gen/wire/temporal/api/common/v1/message.js";
-import { TaskQueueKind } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
+import { RetryPolicy } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import type { ActivityTaskScheduledEventAttributes } from "../../../gen/wire/temporal/api/history/v1/message.js";
-import { TaskQueue } from "../../../gen/wire/temporal/api/taskqueue/v1/message.js";
 import type {
   PauseActivityRequest,
   ResetActivityRequest,
@@ -25,10 +22,10 @@ import type { Context, Run } from "../workflow/context.js";
 import { notePauses } from "../workflow/derived-attributes.js";
 import { fieldPaths } from "../workflow/field-mask.js";
 import type { RunState } from "../workflow/mutable-state.js";
-import { retryPolicyProblem } from "../workflow/retry-and-cron.js";
+import { policyInterval } from "../workflow/retry-and-cron.js";
 import { WORKFLOW_COMPLETED } from "../workflow/signal.js";
+import { checkedOptions, mergeOptions } from "./options.js";
 import { dispatchActivity, noteDeadlines } from "./statemachine.js";
-import { normalizeActivity } from "./validator.js";
 
 const NOT_FOUND = "Can't find pending activity with such ID. Invalid activityID or activity already completed";
 
@@ -221,7 +218,10 @@ export function updateActivityOptions(state: RunState, ctx: Context, request: Up
         priority: o.priority,
         retryPolicy: o.retryPolicy,
       });
-    } else options = checked(run, a, merge(optionsOf(a), ActivityOptions.create(request.activityOptions ?? {}), mask), mask);
+    } else {
+      const merged = mergeOptions(optionsOf(a), ActivityOptions.create(request.activityOptions ?? {}), mask);
+      options = checkedOptions(a, merged, mask, run.info.taskQueue, run.ctx.env.config.limits.idLengthMax);
+    }
     const next = withOptions(a, options);
     if (isScheduled(next)) schedule(run, next, nextAttemptTime(next));
     else keep(run, next);
@@ -233,66 +233,6 @@ export function updateActivityOptions(state: RunState, ctx: Context, request: Up
 function nextAttemptTime(a: ActivityRecord): number {
   const policy = a.retryPolicy;
   if (a.attempt <= 1 || policy === undefined) return a.attemptScheduledTime;
-  const maximum = durationMicros(policy.maximumInterval);
-  let interval = durationMicros(policy.initialInterval) * policy.backoffCoefficient ** (a.attempt - 1);
-  if (maximum > 0 && (interval <= 0 || interval > maximum)) interval = maximum;
-  return interval > 0 ? a.lastAttemptCompleteTime + Math.round(interval) : a.attemptScheduledTime;
-}
-
-/** What is left out of timeouts is filled in, as when the activity was scheduled. */
-function checked(run: Run, a: ActivityRecord, o: ActivityOptions, mask: ReadonlySet<string>): ActivityOptions {
-  if ([...mask].some((path) => path.startsWith("retryPolicy."))) {
-    const problem = retryPolicyProblem(o.retryPolicy);
-    if (problem !== undefined) throw problem;
-  }
-  const normal = normalizeActivity(
-    ScheduleActivityTaskCommandAttributes.create({
-      activityId: a.activityId,
-      activityType: { name: a.activityType },
-      taskQueue: o.taskQueue,
-      scheduleToCloseTimeout: o.scheduleToCloseTimeout,
-      scheduleToStartTimeout: o.scheduleToStartTimeout,
-      startToCloseTimeout: o.startToCloseTimeout,
-      heartbeatTimeout: o.heartbeatTimeout,
-    }),
-    // The run's timeout does not bound them here.
-    0,
-    run.info.taskQueue,
-    run.ctx.env.config.limits.idLengthMax,
-  );
-  if (normal.error !== undefined) throw normal.error;
-  const n = normal.options;
-  return {
-    ...o,
-    taskQueue: TaskQueue.create({ name: n.taskQueue, kind: TaskQueueKind.NORMAL }),
-    scheduleToCloseTimeout: duration(n.scheduleToClose),
-    scheduleToStartTimeout: duration(n.scheduleToStart),
-    startToCloseTimeout: duration(n.startToClose),
-    heartbeatTimeout: duration(n.heartbeat),
-  };
-}
-
-function merge(into: ActivityOptions, from: ActivityOptions, mask: ReadonlySet<string>): ActivityOptions {
-  const out = { ...into };
-  if (mask.has("taskQueue.name")) {
-    if (from.taskQueue === undefined) throw invalidArgument("TaskQueue is not provided");
-    out.taskQueue = ActivityOptions.create({ taskQueue: { ...out.taskQueue, name: from.taskQueue.name } }).taskQueue;
-  }
-  for (const name of ["scheduleToCloseTimeout", "scheduleToStartTimeout", "startToCloseTimeout", "heartbeatTimeout", "priority"] as const)
-    if (mask.has(name)) Object.assign(out, { [name]: from[name] });
-  for (const name of ["priorityKey", "fairnessKey", "fairnessWeight"] as const)
-    if (mask.has(`priority.${name}`)) {
-      if (from.priority === undefined) throw invalidArgument("Priority is not provided");
-      out.priority = { ...Priority.create(out.priority ?? {}), [name]: from.priority[name] };
-    }
-  if (mask.has("retryPolicy")) {
-    if (from.retryPolicy === undefined) throw invalidArgument("RetryPolicy is not provided");
-    out.retryPolicy = from.retryPolicy;
-  }
-  for (const name of ["initialInterval", "backoffCoefficient", "maximumInterval", "maximumAttempts"] as const)
-    if (mask.has(`retryPolicy.${name}`)) {
-      if (from.retryPolicy === undefined) throw invalidArgument("RetryPolicy is not provided");
-      out.retryPolicy = { ...RetryPolicy.create(out.retryPolicy ?? {}), [name]: from.retryPolicy[name] };
-    }
-  return out;
+  const interval = policyInterval(policy, a.attempt);
+  return interval > 0 ? a.lastAttemptCompleteTime + interval : a.attemptScheduledTime;
 }

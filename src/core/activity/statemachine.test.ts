@@ -74,7 +74,7 @@ describe("an activity that is scheduled", () => {
       workflowNamespace: "default",
       startToCloseTimeout: c.seconds(10),
     });
-    expect(reference.eventId).toBe(5);
+    expect(reference?.eventId).toBe(5);
     expect(world.types().at(-1)).toBe("ACTIVITY_TASK_SCHEDULED");
   });
 

@@ -7,12 +7,10 @@
 import { ActivityControlRecord, ActivityRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { RetryState, TimeoutType, WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
-import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
-import { serverFailure, truncateFailure } from "../../api/failure.js";
+import type { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import { invalidArgument, notFound } from "../../api/service-error.js";
 import { encodeTaskToken } from "../../api/task-token.js";
 import { duration, durationMicros, timestamp } from "../../api/time.js";
-import { encode } from "../../api/wire.js";
 import type { ActivityReference, Poller } from "../input.js";
 import { applyRules } from "../rules/workflow-rules.js";
 import type { StartedActivity } from "../transition.js";
@@ -20,10 +18,11 @@ import { followBuildId, redirectCounter, withBuildId } from "../workflow/build-i
 import { eventReference, type Run, Stale } from "../workflow/context.js";
 import { notePauses } from "../workflow/derived-attributes.js";
 import { inheritedPriority } from "../workflow/priority.js";
-import { isRetryable, nextBackoff, nextRetryDelay, timeoutName } from "../workflow/retry-and-cron.js";
+import { isRetryable, nextBackoff, nextRetryDelay } from "../workflow/retry-and-cron.js";
 import { wakeWorkflow } from "../workflow/signal.js";
 import { activityTaskVersion, concernsVersions, mayStartActivity, offerActivitiesAgain } from "../workflow/versioning.js";
 import { offerTaskAgain } from "../workflow/workflow-task.js";
+import { keptFailure, NO_TIME_TO_RETRY, timeoutFailure, timeoutMessage } from "./failures.js";
 
 const NOT_FOUND = "invalid activityID or activity already timed out or invoking workflow is completed";
 
@@ -55,8 +54,12 @@ export function dispatchActivity(run: Run, a: ActivityRecord): void {
 
 /** Deadlines of the activity as it stands; the earliest first decides. Undefined type: the end of a backoff. A paused one has none. */
 export function activityDeadlines(a: ActivityRecord): { time: number; type: TimeoutType | undefined }[] {
+  return a.paused ? [] : attemptDeadlines(a);
+}
+
+/** Those of an activity that is not paused. */
+export function attemptDeadlines(a: ActivityRecord): { time: number; type: TimeoutType | undefined }[] {
   const out: { time: number; type: TimeoutType | undefined }[] = [];
-  if (a.paused) return out;
   if (a.scheduleToCloseDeadline > 0) out.push({ time: a.scheduleToCloseDeadline, type: TimeoutType.SCHEDULE_TO_CLOSE });
   if (a.startedTime === 0) {
     if (a.waitsForRetry) out.push({ time: a.attemptScheduledTime, type: undefined });
@@ -319,31 +322,13 @@ function nextAttempt(run: Run, a: ActivityRecord, failure: Failure | undefined):
   };
 }
 
-/** What the state keeps of a failure that is too large for it (limit.mutableStateActivityFailureSize.error). */
-function keptFailure(failure: Failure | undefined, sizeBytesMax: number): Failure | undefined {
-  if (failure === undefined || encode(Failure, failure).length <= sizeBytesMax) return failure;
-  return serverFailure("Failure exceeds size limit.", truncateFailure(failure, sizeBytesMax), false);
-}
-
-function timeoutFailure(message: string, timeoutType: TimeoutType, lastHeartbeatDetails?: Uint8Array, cause?: Failure): Failure {
-  return Failure.create({
-    message,
-    source: "Server",
-    cause,
-    failureInfo: { case: "timeoutFailureInfo", value: { timeoutType, lastHeartbeatDetails } },
-  });
-}
-
 /** A deadline of the activity has passed. */
 export function timeOut(run: Run, a: ActivityRecord, type: TimeoutType): void {
-  let failure = timeoutFailure(`activity ${timeoutName(type)} timeout`, type);
+  let failure = timeoutFailure(timeoutMessage(type), type);
   const state = retry(run, a, failure);
   if (state === RetryState.IN_PROGRESS) return;
   if (state === RetryState.TIMEOUT && type !== TimeoutType.SCHEDULE_TO_START)
-    failure = timeoutFailure(
-      "Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up retrying",
-      TimeoutType.SCHEDULE_TO_CLOSE,
-    );
+    failure = timeoutFailure(NO_TIME_TO_RETRY, TimeoutType.SCHEDULE_TO_CLOSE);
   if (failure.failureInfo.case === "timeoutFailureInfo") failure.failureInfo.value.lastHeartbeatDetails = a.lastHeartbeatDetails;
   // What made the attempts before fail is what the user needs to see.
   failure.cause = a.lastFailure;

@@ -11,6 +11,8 @@ export interface SystemColumn {
   /** Only closed runs have it. */
   readonly nullWhenOpen?: boolean;
   readonly emptyIsNull?: boolean;
+  /** Values that it cannot have are asked for in vain; else they are refused. */
+  readonly takesAny?: boolean;
 }
 
 const COLUMNS: readonly SystemColumn[] = [
@@ -60,6 +62,21 @@ export const DIVISION = "TemporalNamespaceDivision";
 
 export const PREDEFINED: ReadonlyMap<string, SearchAttributeType> = new Map(PREDEFINED_ROWS.map(([name, id, type]) => [name, { id, type }]));
 const SETTABLE: ReadonlySet<string> = new Set(PREDEFINED_ROWS.filter((p) => p[3]).map((p) => p[0]));
+
+/** The division of visibility that standalone activities are in: the official server's number of the archetype. */
+export const ACTIVITY_DIVISION = "3332429922";
+/** Their names for columns. */
+export const ACTIVITY_COLUMNS: ReadonlyMap<string, SystemColumn> = new Map(
+  COLUMNS.flatMap((c): [string, SystemColumn][] =>
+    c.name === "WorkflowId"
+      ? [["ActivityId", c]]
+      : c.name === "WorkflowType"
+        ? [["ActivityType", c]]
+        : c.name === "ExecutionStatus"
+          ? [[c.name, { ...c, takesAny: true }]]
+          : [],
+  ),
+);
 
 /** What schedules are listed by besides, in queries of their own only. */
 export const SCHEDULE_ATTRIBUTES: ReadonlyMap<string, SearchAttributeType> = new Map([

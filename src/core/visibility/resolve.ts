@@ -3,7 +3,7 @@ import { IndexedValueType as T } from "../../../gen/wire/temporal/api/enums/v1/c
 import { WorkflowExecutionStatus as Status } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { invalidArgument } from "../../api/service-error.js";
 import type { NamespaceView, SearchAttributeType } from "../namespace-view.js";
-import { attributeOf, DIVISION, PREDEFINED, SYSTEM, TYPE_NAME } from "./attributes.js";
+import { attributeOf, DIVISION, PREDEFINED, SYSTEM, type SystemColumn, TYPE_NAME } from "./attributes.js";
 import { type Literal, type Node, parseQuery } from "./parser.js";
 import { type Field, type ResolvedQuery, type Scalar, tokens, type VisibilityFilter } from "./query.js";
 import { parseDuration, parseTime } from "./time.js";
@@ -16,6 +16,8 @@ export interface QueryScope {
   readonly division: string;
   /** Attributes that only its rows have. */
   readonly attributes: ReadonlyMap<string, SearchAttributeType>;
+  /** Names of its own for columns. */
+  readonly columns?: ReadonlyMap<string, SystemColumn>;
   /** Why a name may not be asked for, as the official server says it. */
   readonly refusal: (name: string) => string | undefined;
 }
@@ -28,6 +30,8 @@ export function resolveQuery(text: string, namespace: NamespaceView, scope?: Que
   const field = (name: string): Field => {
     const own = scope?.attributes.get(name);
     if (own !== undefined && !namespace.searchAttributes.has(name)) return { kind: "attribute", ...own };
+    const column = scope?.columns?.get(name);
+    if (column !== undefined) return { kind: "system", column };
     const f = fieldOf(name, namespace);
     const refusal = scope?.refusal(name);
     if (refusal !== undefined) refusals.add(refusal);
@@ -60,6 +64,8 @@ export function resolveQuery(text: string, namespace: NamespaceView, scope?: Que
   return { filter: scoped, orderBy, groupBy };
 }
 
+/** No row has it. */
+const NO_STATUS = -1;
 const GROUPABLE: ReadonlySet<number> = new Set([T.KEYWORD, T.BOOL, T.INT]);
 const RANGED: ReadonlySet<number> = new Set([T.DATETIME, T.DOUBLE, T.INT, T.KEYWORD]);
 
@@ -196,6 +202,7 @@ function convert(name: string, f: Field, literal: Literal): Scalar {
   if (isStatus(f)) {
     if (type !== "int64" && type !== "string") throw unexpected("ExecutionStatus");
     const status = literal.kind === "number" ? literal.value : STATUS_BY_NAME.get(String(literal.value));
+    if (status === undefined && f.kind === "system" && f.column.takesAny === true) return NO_STATUS;
     if (status === undefined || Status[status] === undefined)
       throw refused(`invalid expression: invalid ExecutionStatus value ${type === "string" ? `'${literal.value}'` : literal.value}`);
     return status;

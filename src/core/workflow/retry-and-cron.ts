@@ -71,6 +71,13 @@ export function nextBackoff(
   return { state: RetryState.IN_PROGRESS, delay };
 }
 
+/** Microseconds that the policy puts before the attempt behind this one, counted from 1. */
+export function policyInterval(policy: RetryPolicy, attempt: number): number {
+  const maximum = durationMicros(policy.maximumInterval);
+  const interval = durationMicros(policy.initialInterval) * policy.backoffCoefficient ** (attempt - 1);
+  return Math.round(maximum > 0 && (interval <= 0 || interval > maximum) ? maximum : interval);
+}
+
 /** The workflow's own retry, decided by its retry policy. */
 export function workflowRetry(draft: RunDraft, now: number, failure: Failure | undefined): Backoff {
   const policy = draft.info.retryPolicy;

@@ -25,8 +25,9 @@ import type {
 } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Handler } from "../../api/call.js";
 import { serverFailure, truncateFailure } from "../../api/failure.js";
-import { invalidArgument, notFound } from "../../api/service-error.js";
+import { invalidArgument } from "../../api/service-error.js";
 import { encode } from "../../api/wire.js";
+import { Archetype } from "../../core/execution.js";
 import type { ActivityReference, ExecutionAddress } from "../../core/input.js";
 import { isUuid } from "../../lib/uuid.js";
 import { validateLongPollDeadline } from "../long-poll.js";
@@ -119,7 +120,7 @@ function byToken(s: Services, bytes: Uint8Array, identity: string | undefined, o
   if (identity !== undefined) validateIdentity(identity, limits.idLengthMax);
   const { workflowId, runId } = token;
   return {
-    address: { namespaceId, workflowId, runId },
+    address: token.archetype === 0 ? { namespaceId, workflowId, runId } : { namespaceId, workflowId, runId, archetype: token.archetype },
     activity: { by: "token", token },
     size: { logger: s.logger, limits, operation, namespace, workflowId, runId },
   };
@@ -136,13 +137,17 @@ function byId(
   const limits = s.limits(namespace);
   if (activityId === "") throw invalidArgument("ActivityId is not set on request.");
   if (identity !== undefined) validateIdentity(identity, limits.idLengthMax);
-  // Without a workflow id the activity is a standalone one: there are none yet.
-  if (workflowId === "") throw notFound(`activity not found for ID: ${activityId}`);
+  const size = { logger: s.logger, limits, operation, namespace, workflowId, runId };
+  // Without a workflow id the activity is a standalone one.
+  if (workflowId === "") {
+    if (!limits.areStandaloneActivitiesEnabled) throw invalidArgument("WorkflowId is not set on request.");
+    return { address: { namespaceId, workflowId: activityId, runId, archetype: Archetype.ACTIVITY }, activity: { by: "id", activityId }, size };
+  }
   if (runId !== "" && !isUuid(runId)) throw invalidArgument("RunId is not valid UUID.");
   return {
     address: { namespaceId, workflowId, runId },
     activity: { by: "id", activityId },
-    size: { logger: s.logger, limits, operation, namespace, workflowId, runId },
+    size,
   };
 }
 

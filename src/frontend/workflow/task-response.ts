@@ -33,6 +33,7 @@ export async function workflowTaskResponse(
 
 /** Undefined when the run has gone since: there is nothing to work on. */
 export async function activityTaskResponse(s: Services, task: StartedActivity): Promise<Init<PollActivityTaskQueueResponse> | undefined> {
+  if (task.scheduled === undefined) return task.response;
   const event = await s.history.readEvent(task.scheduled);
   const attributes = event?.attributes;
   if (attributes?.case !== "activityTaskScheduledEventAttributes") return undefined;

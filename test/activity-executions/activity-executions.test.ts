@@ -1,0 +1,109 @@
+/** Standalone activities on a real server and file: over a kill, in batches, and with the namespace that goes. */
+import { join } from "node:path";
+import { afterEach, expect, it } from "vitest";
+import { GrpcSubject } from "../conformance/grpc-subject.js";
+import { payloads, Session, seconds } from "../conformance/session.js";
+import { readTables } from "../harness/file-tables.js";
+import { type ServerProcess, startServer, temporaryDirectory } from "../harness/server-process.js";
+
+let open: { server: ServerProcess; subject: GrpcSubject } | undefined;
+const begin = async (file: string): Promise<Session> => {
+  const server = await startServer(["--db-filename", file]);
+  open = { server, subject: new GrpcSubject(server.address) };
+  return new Session(open.subject);
+};
+const stop = async (signal: NodeJS.Signals = "SIGTERM"): Promise<void> => {
+  const { server, subject } = open as NonNullable<typeof open>;
+  open = undefined;
+  subject.close();
+  const exited = new Promise((resolve) => server.child.once("exit", resolve));
+  server.child.kill(signal);
+  await exited;
+};
+afterEach(async () => {
+  if (open !== undefined) await stop("SIGKILL");
+});
+
+const fresh = () => join(temporaryDirectory(), "activities.db");
+const start = (s: Session, activityId: string, extra: object = {}) =>
+  s.call("StartActivityExecution", {
+    activityId,
+    activityType: { name: "A" },
+    taskQueue: { name: "q" },
+    startToCloseTimeout: seconds(60),
+    requestId: `start-${activityId}`,
+    input: payloads("in"),
+    ...extra,
+  } as never);
+const statusOf = async (s: Session, activityId: string) => (await s.call("DescribeActivityExecution", { activityId })).info?.status;
+
+it("what was acknowledged before a kill goes on after it: waiting, with a worker, in backoff, closed", async () => {
+  const file = fresh();
+  let s = await begin(file);
+  await start(s, "with-worker", { taskQueue: { name: "w" } });
+  const task = await s.activityTask("w");
+  await start(s, "in-backoff", { taskQueue: { name: "b" }, retryPolicy: { initialInterval: seconds(2) } });
+  const failed = await s.activityTask("b");
+  await s.call("RespondActivityTaskFailed", { taskToken: failed.taskToken });
+  await start(s, "closed");
+  await s.call("RespondActivityTaskCompletedById", { activityId: "closed", result: payloads("out") });
+  const { runId } = await start(s, "waiting");
+  await stop("SIGKILL");
+
+  s = await begin(file);
+  expect(await start(s, "waiting")).toMatchObject({ runId, started: false });
+  const waiting = await s.activityTask("q");
+  expect(waiting).toMatchObject({ activityId: "waiting", activityRunId: runId, attempt: 1 });
+  expect(Buffer.from(waiting.input ?? []).toString()).toContain('"in"');
+  await s.call("RespondActivityTaskCompleted", { taskToken: waiting.taskToken });
+  await s.call("RespondActivityTaskCompleted", { taskToken: task.taskToken });
+  const again = await s.activityTask("b");
+  expect(again).toMatchObject({ activityId: "in-backoff", attempt: 2 });
+  await s.call("RespondActivityTaskCompleted", { taskToken: again.taskToken });
+  for (const id of ["waiting", "with-worker", "in-backoff", "closed"]) expect([id, await statusOf(s, id)]).toEqual([id, 2]);
+  expect((await s.call("PollActivityExecution", { activityId: "closed" })).outcome?.value).toMatchObject({ case: "result" });
+  expect(Number((await s.call("CountActivityExecutions", { query: "ExecutionStatus = 'Completed'" })).count)).toBe(4);
+  expect(Number((await s.call("CountWorkflowExecutions", {})).count)).toBe(0);
+});
+
+it("batch operations terminate, cancel and delete the activities that a query finds", async () => {
+  const s = await begin(fresh());
+  const ids = Array.from({ length: 20 }, (_, i) => `a-${i}`);
+  await Promise.all(ids.map((id) => start(s, id)));
+  await start(s, "other", { activityType: { name: "B" } });
+  const batch = async (jobId: string, operation: object) => {
+    await s.call("StartBatchOperation", { jobId, reason: "r", visibilityQuery: "ActivityType = 'A'", operation } as never);
+    await s.until(`${jobId} is done`, async () => (await s.call("DescribeBatchOperation", { jobId })).state === 2);
+    const { completeOperationCount, failureOperationCount } = await s.call("DescribeBatchOperation", { jobId });
+    return [completeOperationCount, failureOperationCount].map(Number);
+  };
+  expect(await batch("cancels", { case: "cancelActivitiesOperation", value: { reason: "why", identity: "operator" } })).toEqual([20, 0]);
+  for (const id of ids) expect(await statusOf(s, id)).toBe(4);
+  expect(await batch("deletes", { case: "deleteActivitiesOperation", value: {} })).toEqual([20, 0]);
+  expect(Number((await s.call("CountActivityExecutions", { query: "ActivityType = 'A'" })).count)).toBe(0);
+  await Promise.all(ids.map((id) => start(s, id, { requestId: `again-${id}` })));
+  expect(await batch("terminates", { case: "terminateActivitiesOperation", value: { reason: "why", identity: "operator" } })).toEqual([20, 0]);
+  for (const id of ids) expect(await statusOf(s, id)).toBe(5);
+  expect(await statusOf(s, "other")).toBe(1);
+});
+
+it("a namespace that is deleted takes its activities with it, and a deleted activity its rows", async () => {
+  const file = fresh();
+  const s = await begin(file);
+  await s.call("RegisterNamespace", { namespace: "passing", workflowExecutionRetentionPeriod: seconds(86_400) });
+  const there = { namespace: "passing" };
+  await start(s, "gone-open", there);
+  await start(s, "gone-closed", there);
+  await s.call("RespondActivityTaskCompletedById", { ...there, activityId: "gone-closed" });
+  await start(s, "gone-alone", { taskQueue: { name: "alone" } });
+  const { taskToken } = await s.activityTask("alone");
+  await s.call("RespondActivityTaskCompleted", { taskToken });
+  await s.call("DeleteActivityExecution", { activityId: "gone-alone" });
+  const { deletedNamespace } = await s.call("DeleteNamespace", { namespace: "passing", namespaceDeleteDelay: seconds(0) });
+  await s.until("the namespace has gone", async () => {
+    const { namespaces } = await s.call("ListNamespaces", { namespaceFilter: { includeDeleted: true } });
+    return namespaces.every((n) => n.namespaceInfo?.name !== deletedNamespace);
+  });
+  await stop();
+  expect(readTables(file).holding(["gone-open", "gone-closed", "gone-alone"])).toEqual([]);
+}, 30_000);
