@@ -26,6 +26,8 @@ const DEV = ["start-dev"] as const;
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "never"] as const;
 export const LOG_FORMATS = ["text", "json", "pretty"] as const;
 export const DURABILITIES = ["full", "normal", "memory"] as const;
+/** `documented`: the rate limits of the API reference; `none`: none but those of the settings. */
+export const LIMIT_PROFILES = ["none", "documented"] as const;
 export const COMMIT_THREADS = ["auto", "engine", "writer"] as const;
 
 export const FLAGS: readonly Flag[] = [
@@ -126,6 +128,124 @@ export const FLAGS: readonly Flag[] = [
     value: "duration",
     commands: BOTH,
     about: "longest time that a schedule makes up for after the server was off or asleep, whatever its catch-up window, such as 1h",
+  },
+  {
+    name: "tls-cert",
+    kind: "text",
+    value: "path",
+    commands: BOTH,
+    about: "certificate (PEM, with its chain): every port speaks TLS; read again when it changes",
+  },
+  { name: "tls-key", kind: "text", value: "path", commands: BOTH, about: "its private key" },
+  {
+    name: "tls-client-ca",
+    kind: "text",
+    value: "path",
+    commands: BOTH,
+    about: "authorities (PEM) of client certificates: connections without one are refused",
+  },
+  {
+    name: "tls-dev",
+    kind: "switch",
+    commands: BOTH,
+    about: "TLS with a certificate that the server makes for this machine; the ready line says where it is",
+  },
+  { name: "auth", kind: "switch", commands: BOTH, about: "every call needs an API key, a JWT or a client certificate, and its permission" },
+  {
+    name: "auth-public",
+    kind: "list",
+    value: "subject",
+    commands: BOTH,
+    default: { "start-dev": "health,system-info", serve: "health,system-info" },
+    about: "what needs none: health, system-info, reflection; or none",
+  },
+  {
+    name: "auth-certificate",
+    kind: "list",
+    value: "subject=namespace:role",
+    commands: BOTH,
+    about: "what the holder of a client certificate may do, such as CN=worker=default:write; repeatable",
+  },
+  {
+    name: "auth-jwks",
+    kind: "text",
+    value: "url or path",
+    commands: BOTH,
+    about: "public keys that JWTs are signed with; a file is read again when it changes",
+  },
+  { name: "auth-hmac-secret-file", kind: "text", value: "path", commands: BOTH, about: "secret of JWTs with an HS algorithm" },
+  {
+    name: "auth-algorithms",
+    kind: "list",
+    value: "name",
+    commands: BOTH,
+    default: { "start-dev": "RS256,ES256", serve: "RS256,ES256" },
+    about: "signature algorithms of JWTs that are taken",
+  },
+  { name: "auth-issuer", kind: "text", value: "text", commands: BOTH, about: "issuer that JWTs must have" },
+  { name: "auth-audience", kind: "text", value: "text", commands: BOTH, about: "audience that JWTs must have" },
+  {
+    name: "auth-clock-skew",
+    kind: "text",
+    value: "duration",
+    commands: BOTH,
+    default: { "start-dev": "30s", serve: "30s" },
+    about: "how far the issuer's clock may be off",
+  },
+  {
+    name: "auth-permissions-claim",
+    kind: "text",
+    value: "name",
+    commands: BOTH,
+    default: { "start-dev": "permissions", serve: "permissions" },
+    about: "claim with the permissions",
+  },
+  {
+    name: "auth-namespace-claim",
+    kind: "text",
+    value: "name",
+    commands: BOTH,
+    default: { "start-dev": "namespace", serve: "namespace" },
+    about: "claim with the namespaces that temporal:... permissions hold in",
+  },
+  {
+    name: "auth-subject-claim",
+    kind: "text",
+    value: "name",
+    commands: BOTH,
+    default: { "start-dev": "sub", serve: "sub" },
+    about: "claim that says who it is",
+  },
+  {
+    name: "auth-permission-pattern",
+    kind: "text",
+    value: "regex",
+    commands: BOTH,
+    about: "form of permissions in place of namespace:role, with the groups (?<namespace>...) and (?<role>...)",
+  },
+  {
+    name: "audit-log",
+    kind: "text",
+    value: "path",
+    commands: BOTH,
+    about: "file for a line of JSON about each administrative and each refused call",
+  },
+  {
+    name: "allowed-host",
+    kind: "list",
+    value: "name",
+    commands: BOTH,
+    about:
+      "domain name that HTTP requests may be addressed to, beside addresses, localhost, names without a dot and those of the certificate; * for any",
+  },
+  {
+    name: "limits",
+    kind: "text",
+    value: "profile",
+    choices: LIMIT_PROFILES,
+    commands: BOTH,
+    default: { "start-dev": "none", serve: "none" },
+    about: "rate limits: none, or those of the API reference",
   },
   { name: "port-file", kind: "text", value: "path", commands: BOTH, about: "file that gets the ready line once the server listens" },
   {

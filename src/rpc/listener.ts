@@ -7,9 +7,9 @@
  */
 import { createServer as createHttp2, type Http2Server, type Http2Session } from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import type { Interceptor, Method, MethodTable } from "../api/call.js";
+import type { Call, Interceptor, Method, MethodTable } from "../api/call.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
-import { byFirstBytes } from "./first-bytes.js";
+import { byFirstBytes, type WireProtocol } from "./first-bytes.js";
 import { Outbox } from "./grpc/outbox.js";
 import { refuseContentType, serveUnary } from "./grpc/unary.js";
 import type { Health } from "./health.js";
@@ -20,6 +20,7 @@ import { Tunnel } from "./http2/tunnel.js";
 import { Chain } from "./interceptor/chain.js";
 import { keepAlive } from "./keepalive.js";
 import { OtherProtocols } from "./other-protocols.js";
+import { subjectOf, type TlsEndpoint } from "./tls.js";
 
 export interface ListenerOptions {
   readonly host: string;
@@ -31,7 +32,13 @@ export interface ListenerOptions {
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly health: Health;
+  /** Every port speaks TLS. */
+  readonly tls?: TlsEndpoint | undefined;
+  /** Lets a call to what is not in the table of methods in, or throws a ServiceError; without it everybody is. */
+  readonly admit?: Admit | undefined;
 }
+
+export type Admit = (subject: "health" | "reflection" | "page", call: Call) => Promise<void>;
 
 export interface ListenerLimits {
   readonly receiveBytesMax: number;
@@ -54,9 +61,12 @@ const KEEPALIVE_TIMEOUT_MS = 10_000;
 
 /** Rejects when an address cannot be bound; nothing stays open then. */
 export async function openListener(o: ListenerOptions): Promise<Listener> {
+  const { tls } = o;
   let isDraining = false;
   const connections = new Set<Connection>();
   const sockets = new Set<Socket>();
+  /** Beneath those of TLS, where the ones above are what is ended and waited for. */
+  const rawSockets = new Set<Socket>();
   let calls = 0;
   let onIdle: (() => void) | undefined;
   const methods = new Map<string, Method>(o.methods);
@@ -64,7 +74,7 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
   methods.set(check.path, check);
   const chain = new Chain(o.interceptors, o.logger, o.limits.errorMessageLengthMax);
   const grpc = { methods, chain, runtime: o.runtime, receiveBytesMax: o.limits.receiveBytesMax, logger: o.logger, isDraining: () => isDraining };
-  const others = new OtherProtocols({ ...grpc, health: o.health });
+  const others = new OtherProtocols({ ...grpc, health: o.health, admit: o.admit });
   const begin = (): void => {
     calls++;
   };
@@ -98,6 +108,7 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
     const outbox = new Outbox();
     const connection: Connection = new Connection(socket, {
       runtime: o.runtime,
+      ...(tls === undefined ? {} : { subjectOf: () => subjectOf(socket) }),
       onError: (text) => o.logger.debug({ peer: connection.peer }, `connection ended: ${text}`),
       onBug: (err) => o.logger.error({ err, peer: connection.peer }, "connection ended by a bug"),
       onStream: (stream) => {
@@ -126,16 +137,36 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
     others.handle(request, response);
   });
 
-  const accept = (socket: Socket): void => {
+  const watch = (socket: Socket): void => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => socket.destroy());
+  };
+  const acceptSecure = (socket: Socket, endpoint: TlsEndpoint): void => {
+    rawSockets.add(socket);
+    socket.on("close", () => rawSockets.delete(socket));
+    endpoint.accept(socket);
+  };
+  const accept = (socket: Socket): void => {
     socket.setNoDelay(true);
+    if (tls !== undefined) {
+      acceptSecure(socket, tls);
+      return;
+    }
+    watch(socket);
+    serveProtocol(socket, undefined);
+  };
+  const serveProtocol = (socket: Socket, agreed: WireProtocol | undefined): void =>
     byFirstBytes(socket, o.runtime, (protocol) => {
-      if (protocol === "http2") serveHttp2(socket);
+      // What was agreed on in the handshake is what a proxy on the way goes by: bytes of another protocol are an attempt to get past it.
+      if (agreed !== undefined && agreed !== protocol) socket.destroy();
+      else if (protocol === "http2") serveHttp2(socket);
       else http1(socket);
     });
-  };
+  tls?.serve((secure, agreed) => {
+    watch(secure);
+    serveProtocol(secure, agreed);
+  });
 
   const idle = (): Promise<void> =>
     new Promise((resolve) => {
@@ -184,7 +215,7 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
     },
     async close() {
       for (const c of [...connections]) c.destroy();
-      for (const s of sockets) s.destroy();
+      for (const s of [...sockets, ...rawSockets]) s.destroy();
     },
   };
 }

@@ -8,6 +8,7 @@ import type { MethodTable } from "../api/call.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { HEALTH_SERVICE, type Health } from "./health.js";
 import type { Chain } from "./interceptor/chain.js";
+import type { Admit } from "./listener.js";
 
 export interface OtherProtocolsOptions {
   readonly methods: MethodTable;
@@ -17,6 +18,7 @@ export interface OtherProtocolsOptions {
   readonly runtime: Runtime;
   readonly receiveBytesMax: number;
   readonly isDraining: () => boolean;
+  readonly admit: Admit | undefined;
 }
 
 const STREAMING: ReadonlySet<string> = new Set([

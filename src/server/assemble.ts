@@ -4,9 +4,14 @@
  */
 import type { Interceptor, MethodTable } from "../api/call.js";
 import { MICROS_PER_MS } from "../api/time.js";
+import { ApiKeys } from "../authorization/api-keys.js";
+import { AuditLog, type AuditRecord } from "../authorization/audit.js";
+import { Authenticator } from "../authorization/authenticator.js";
+import { Authorization } from "../authorization/interceptor.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { ServerOptions } from "../config/options.js";
 import { apply } from "../core/engine.js";
+import type { NamespaceDirectory } from "../core/namespace-view.js";
 import { concurrentCallsLimiter } from "../frontend/concurrent-calls.js";
 import { methodTable } from "../frontend/methods.js";
 import { namespaceNameValidator, namespaceStateValidator } from "../frontend/namespace-validator.js";
@@ -36,6 +41,7 @@ import { Batcher } from "../worker/batch/batcher.js";
 import { InternalClient } from "../worker/internal-client.js";
 import { NamespaceDeletion } from "../worker/namespace-deletion.js";
 import type { BugReport } from "./bug-report.js";
+import type { AuthParts } from "./security.js";
 import { VERSION } from "./version.js";
 
 const CLUSTER_REGISTRY_KIND = "cluster";
@@ -50,6 +56,9 @@ export interface Parts {
   readonly searchAttributes: ServerOptions["searchAttributes"];
   /** "host:port" as asked for. */
   readonly address: string;
+  /** Undefined: nobody is asked who they are. */
+  readonly auth?: AuthParts | undefined;
+  readonly writeAudit?: ((record: AuditRecord) => void) | undefined;
   readonly onBug: (report: BugReport) => string;
   readonly onFatal: (error: Error) => void;
 }
@@ -57,6 +66,8 @@ export interface Parts {
 export interface Assembled {
   readonly methods: MethodTable;
   readonly interceptors: readonly Interceptor[];
+  /** See ListenerOptions. */
+  readonly admit: Authorization["admit"] | undefined;
   /** Answers polls, takes no new work; resolves when the last batch is durable. */
   drain(): Promise<void>;
 }
@@ -136,6 +147,8 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     }),
   });
   const buildIds = new BuildIds({ rows: registry, commit, now: () => runtime.nowMicros(), limits: () => limits });
+  const apiKeys = new ApiKeys({ rows: registry, commit, runtime });
+  const authorization = parts.auth === undefined ? undefined : authorizationOf(parts, parts.auth, apiKeys, () => namespaces.directory);
   const client = new InternalClient(() => methods, runtime);
   const batcher = new Batcher({ runtime, logger, config: () => config, client, namespaces, history: engine });
   const namespaceDeletion = new NamespaceDeletion({ store, runtime, logger, namespaces, history: engine, matching });
@@ -151,6 +164,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     batches: batcher,
     namespaceDeletion,
     archival: archiver,
+    apiKeys,
     limits: () => requestLimitsNow,
     runtime,
     logger,
@@ -164,10 +178,13 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   return {
     methods,
     interceptors: [
+      ...(authorization === undefined ? [] : [authorization.identify]),
       namespaceNameValidator(namespaces, () => limits.idLengthMax),
+      ...(authorization === undefined ? [] : [authorization.authorize]),
       namespaceStateValidator(namespaces),
       concurrentCallsLimiter(() => limits.longPollsPerNamespaceMax),
     ],
+    admit: authorization?.admit.bind(authorization),
     drain: () => {
       namespaceDeletion.stop();
       batcher.stop();
@@ -177,6 +194,18 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       return running.drain();
     },
   };
+}
+
+function authorizationOf(parts: Parts, auth: AuthParts, keys: ApiKeys, namespaces: () => NamespaceDirectory): Authorization {
+  const { runtime, logger } = parts;
+  return new Authorization({
+    authenticator: new Authenticator(keys, auth.jwt, auth.certificates),
+    keys,
+    audit: new AuditLog(runtime, logger, parts.writeAudit),
+    publicSubjects: new Set(auth.publicSubjects),
+    namespaces,
+    runtime,
+  });
 }
 
 function copyRegistry(from: Batch, to: Batch): void {

@@ -15,6 +15,7 @@ import { type BugReport, describeBug } from "./bug-report.js";
 import { LockFile } from "./lock-file.js";
 import type { RunningServer, ServerOptions } from "./options.js";
 import { systemRuntime } from "./runtime.js";
+import { auditWriter, openAuth, openTls } from "./security.js";
 
 const DRAIN_MS = 1_500;
 
@@ -70,6 +71,8 @@ async function wire(
     process.exit(70);
   };
   setFatal(onFatal);
+  const tls = await openTls(options, directory, log);
+  const auth = await openAuth(options, runtime, log);
   const api = await assemble({
     store,
     runtime,
@@ -78,6 +81,8 @@ async function wire(
     namespaces: options.namespaces,
     searchAttributes: options.searchAttributes,
     address: `${options.ip}:${options.port}`,
+    auth,
+    writeAudit: auditWriter(options.auditLog, log),
     onBug: (report) => writeBugReport(report, directory, log),
     onFatal,
   });
@@ -101,6 +106,8 @@ async function wire(
     runtime,
     logger: log,
     health,
+    tls: tls?.endpoint,
+    admit: api.admit,
   });
   health.setServing(true);
   const text = (a: { host: string; port: number } | undefined): string => (a === undefined ? "" : `${a.host}:${a.port}`);
@@ -112,6 +119,7 @@ async function wire(
     http: named.get("http") ?? grpc,
     metrics: named.get("metrics") ?? grpc,
     ...(ui === undefined ? {} : { ui }),
+    ...(tls === undefined ? {} : { tls: { ca: tls.ca } }),
   };
   return {
     addresses,
@@ -121,6 +129,8 @@ async function wire(
       await listener.drain(DRAIN_MS);
       await drained;
       await listener.close();
+      tls?.endpoint.close();
+      auth?.close();
       await store.close();
     },
   };
