@@ -26,8 +26,6 @@ const DEV = ["start-dev"] as const;
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "never"] as const;
 export const LOG_FORMATS = ["text", "json", "pretty"] as const;
 export const DURABILITIES = ["full", "normal", "memory"] as const;
-/** `documented`: the rate limits of the API reference; `none`: none but those of the settings. */
-export const LIMIT_PROFILES = ["none", "documented"] as const;
 export const COMMIT_THREADS = ["auto", "engine", "writer"] as const;
 
 export const FLAGS: readonly Flag[] = [
@@ -237,15 +235,6 @@ export const FLAGS: readonly Flag[] = [
     commands: BOTH,
     about:
       "domain name that HTTP requests may be addressed to, beside addresses, localhost, names without a dot and those of the certificate; * for any",
-  },
-  {
-    name: "limits",
-    kind: "text",
-    value: "profile",
-    choices: LIMIT_PROFILES,
-    commands: BOTH,
-    default: { "start-dev": "none", serve: "none" },
-    about: "rate limits: none, or those of the API reference",
   },
   { name: "port-file", kind: "text", value: "path", commands: BOTH, about: "file that gets the ready line once the server listens" },
   {

@@ -8,6 +8,7 @@
 import { createServer as createHttp2, type Http2Server, type Http2Session } from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Call, Interceptor, Method, MethodTable } from "../api/call.js";
+import type { GatewayServices } from "../gateway/route.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { byFirstBytes, type WireProtocol } from "./first-bytes.js";
 import { Outbox } from "./grpc/outbox.js";
@@ -19,6 +20,7 @@ import type { Stream, StreamHandler } from "./http2/stream.js";
 import { Tunnel } from "./http2/tunnel.js";
 import { Chain } from "./interceptor/chain.js";
 import { keepAlive } from "./keepalive.js";
+import type { Origins } from "./origins.js";
 import { OtherProtocols } from "./other-protocols.js";
 import { subjectOf, type TlsEndpoint } from "./tls.js";
 
@@ -36,6 +38,10 @@ export interface ListenerOptions {
   readonly tls?: TlsEndpoint | undefined;
   /** Lets a call to what is not in the table of methods in, or throws a ServiceError; without it everybody is. */
   readonly admit?: Admit | undefined;
+  /** Which web pages may send requests; without it all may. */
+  readonly origins?: Origins | undefined;
+  /** What stands behind the HTTP doors; without it there are none. */
+  readonly gateway?: GatewayServices;
 }
 
 export type Admit = (subject: "health" | "reflection" | "page", call: Call) => Promise<void>;
@@ -74,7 +80,7 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
   methods.set(check.path, check);
   const chain = new Chain(o.interceptors, o.logger, o.limits.errorMessageLengthMax);
   const grpc = { methods, chain, runtime: o.runtime, receiveBytesMax: o.limits.receiveBytesMax, logger: o.logger, isDraining: () => isDraining };
-  const others = new OtherProtocols({ ...grpc, health: o.health, admit: o.admit });
+  const others = new OtherProtocols({ ...grpc, health: o.health, admit: o.admit, gateway: o.gateway, origins: o.origins });
   const begin = (): void => {
     calls++;
   };
@@ -202,6 +208,7 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
       // GOAWAY; a connection ends by itself when its last call has.
       for (const c of connections) c.close();
       o.health.endWatches();
+      others.drain();
       let giveUp = (): void => undefined;
       const graceIsOver = new Promise<void>((resolve) => {
         giveUp = o.runtime.setTimer(graceMs, resolve);

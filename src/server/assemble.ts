@@ -17,6 +17,7 @@ import { methodTable } from "../frontend/methods.js";
 import { namespaceNameValidator, namespaceStateValidator } from "../frontend/namespace-validator.js";
 import { requestLimits } from "../frontend/request-limits.js";
 import type { Services } from "../frontend/services.js";
+import type { GatewayServices } from "../gateway/route.js";
 import { HistoryEngine } from "../history/history-engine.js";
 import { KEYS_REGISTRY_KIND } from "../history/ids.js";
 import { EngineTaskStarter } from "../history/task-starter.js";
@@ -68,6 +69,8 @@ export interface Assembled {
   readonly interceptors: readonly Interceptor[];
   /** See ListenerOptions. */
   readonly admit: Authorization["admit"] | undefined;
+  /** For the HTTP doors. */
+  readonly gateway: GatewayServices;
   /** Answers polls, takes no new work; resolves when the last batch is durable. */
   drain(): Promise<void>;
 }
@@ -185,6 +188,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       concurrentCallsLimiter(() => limits.longPollsPerNamespaceMax),
     ],
     admit: authorization?.admit.bind(authorization),
+    gateway: services,
     drain: () => {
       namespaceDeletion.stop();
       batcher.stop();

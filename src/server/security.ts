@@ -14,6 +14,8 @@ export interface OpenedTls {
   readonly endpoint: TlsEndpoint;
   /** Of a certificate that the server has made itself: what clients are to trust. */
   readonly ca: string | undefined;
+  /** That the certificate is for. */
+  readonly names: readonly string[];
 }
 
 export interface AuthParts {
@@ -31,7 +33,7 @@ export async function openTls(options: ServerOptions, directory: string | undefi
   if (tls === undefined) return undefined;
   const made = tls.files === undefined ? await devCertificate(directory, ip) : undefined;
   const { cert, key } = tls.files ?? (made as { cert: string; key: string });
-  return { endpoint: new TlsEndpoint({ cert, key, clientCa: tls.clientCa }, log), ca: made?.ca };
+  return { endpoint: new TlsEndpoint({ cert, key, clientCa: tls.clientCa }, log), ca: made?.ca, names: namesOf(cert) };
 }
 
 /** @throws Error with a text for the user. */
@@ -122,7 +124,7 @@ export function auditWriter(path: string | undefined, log: Logger): ((record: Au
 }
 
 /** DNS names that a certificate is for. */
-export function namesOf(certificate: string): string[] {
+function namesOf(certificate: string): string[] {
   const { subjectAltName = "" } = new X509Certificate(readFileSync(certificate));
   return [...subjectAltName.matchAll(/DNS:([^,\s]+)/g)].map((m) => (m[1] as string).toLowerCase());
 }

@@ -10,6 +10,7 @@ import { SqliteStore } from "../persistence/sqlite/store.js";
 import type { Store } from "../persistence/store.js";
 import { Health } from "../rpc/health.js";
 import { openListener } from "../rpc/listener.js";
+import { Origins } from "../rpc/origins.js";
 import { assemble } from "./assemble.js";
 import { type BugReport, describeBug } from "./bug-report.js";
 import { LockFile } from "./lock-file.js";
@@ -108,6 +109,8 @@ async function wire(
     health,
     tls: tls?.endpoint,
     admit: api.admit,
+    origins: new Origins({ hosts: [...options.allowedHosts, ...(tls?.names ?? [])] }),
+    gateway: api.gateway,
   });
   health.setServing(true);
   const text = (a: { host: string; port: number } | undefined): string => (a === undefined ? "" : `${a.host}:${a.port}`);

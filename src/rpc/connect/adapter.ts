@@ -28,17 +28,14 @@ import type { RateLimit } from "../../api/rate-limit.js";
 import { ServiceError } from "../../api/service-error.js";
 import { decode, encode } from "../../api/wire.js";
 import { metadataValue } from "../grpc/metadata.js";
-import { tunnelled } from "../http2/tunnel.js";
-import type { OtherProtocolsOptions } from "../other-protocols.js";
+import { type Caller, callerOf, type OtherProtocolsOptions } from "../other-protocols.js";
 import { Reflection } from "../reflection/reflection.js";
-import { subjectOf } from "../tls.js";
 
 type Handle = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => void;
 
 const SERVICES: readonly DescService[] = [WorkflowService, OperatorService, TestService, KeyService, HealthDesc];
 const REFLECTION: readonly DescService[] = [ReflectionV1, ReflectionV1Alpha];
 /** Who is at the other end: of a request's socket, which Connect does not show. */
-type Caller = Pick<Call, "peer" | "clientSubject">;
 const CALLER = createContextKey<Caller>({ peer: "" });
 
 export function connectAdapter(o: OtherProtocolsOptions): Handle {
@@ -55,13 +52,6 @@ export function connectAdapter(o: OtherProtocolsOptions): Handle {
     },
   });
   return handler as unknown as Handle;
-}
-
-function callerOf(request: IncomingMessage | Http2ServerRequest): Caller {
-  const connection = tunnelled("stream" in request ? request.stream.session : undefined);
-  if (connection !== undefined) return connection;
-  const { remoteAddress, remotePort } = request.socket;
-  return { peer: `${remoteAddress}:${remotePort}`, clientSubject: subjectOf(request.socket) };
 }
 
 function implementation(o: OtherProtocolsOptions, service: DescService): never {
