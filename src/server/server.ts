@@ -84,6 +84,7 @@ async function wire(
     address: `${options.ip}:${options.port}`,
     auth,
     writeAudit: auditWriter(options.auditLog, log),
+    testClocks: options.testClocks,
     onBug: (report) => writeBugReport(report, directory, log),
     onFatal,
   });
