@@ -27,6 +27,8 @@ const DEV = ["start-dev"] as const;
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "never"] as const;
 export const LOG_FORMATS = ["text", "json", "pretty"] as const;
 export const DURABILITIES = ["full", "normal", "memory"] as const;
+/** `documented`: the rate limits of the API reference. */
+export const LIMIT_PROFILES = ["none", "documented"] as const;
 export const COMMIT_THREADS = ["auto", "engine", "writer"] as const;
 
 export const FLAGS: readonly Flag[] = [
@@ -236,6 +238,22 @@ export const FLAGS: readonly Flag[] = [
     commands: ALL,
     about:
       "domain name that HTTP requests may be addressed to, beside addresses, localhost, names without a dot and those of the certificate; * for any",
+  },
+  {
+    name: "limits",
+    kind: "text",
+    value: "profile",
+    choices: LIMIT_PROFILES,
+    commands: ALL,
+    default: { "start-dev": "none", serve: "none", "test-server": "none" },
+    about: "rate limits: none, or those of the API reference; settings of one's own count beside them",
+  },
+  {
+    name: "dynamic-config-file",
+    kind: "text",
+    value: "path",
+    commands: ALL,
+    about: "JSON object of settings under Temporal's dynamic-config keys; rate limits follow when it changes, the others at the next start",
   },
   { name: "port-file", kind: "text", value: "path", commands: ALL, about: "file that gets the ready line once the server listens" },
   {

@@ -20,7 +20,7 @@ import {
 } from "zod/mini";
 import { IndexedValueType } from "../../gen/wire/temporal/api/enums/v1/common.js";
 import { parseDurationMs } from "./dynamic-config.js";
-import { COMMIT_THREADS, type Command, camelCase, DURABILITIES, environmentName, flagsOf, LOG_FORMATS, LOG_LEVELS } from "./flags.js";
+import { COMMIT_THREADS, type Command, camelCase, DURABILITIES, environmentName, flagsOf, LIMIT_PROFILES, LOG_FORMATS, LOG_LEVELS } from "./flags.js";
 import { SETTINGS } from "./limits.js";
 import { OptionsError } from "./options-error.js";
 import { type AuthOptions, authOptions, type TlsOptions, tlsOptions } from "./security-options.js";
@@ -59,6 +59,9 @@ export interface ServerOptions {
   readonly auditLog?: string;
   /** Names with a dot that the Host header of a request may have; "*" for any. */
   readonly allowedHosts: readonly string[];
+  readonly limits: (typeof LIMIT_PROFILES)[number];
+  /** JSON object of settings, weaker than `dynamicConfig`. */
+  readonly dynamicConfigFile?: string;
   /** "key=json" for withSettings of dynamic-config.ts. */
   readonly dynamicConfig: readonly string[];
   /** "pragma=value", none of those that the store sets itself. */
@@ -125,6 +128,8 @@ const RAW = strictObject({
   authPermissionPattern: optional(text),
   auditLog: optional(text),
   allowedHost: list,
+  limits: choice(LIMIT_PROFILES),
+  dynamicConfigFile: optional(text),
   portFile: optional(text),
   logLevel: choice(LOG_LEVELS),
   logFormat: choice(LOG_FORMATS),
@@ -320,6 +325,8 @@ export function resolveOptions(command: Command, ...sources: readonly Raw[]): St
       auth: authOptions(raw),
       auditLog: raw.auditLog,
       allowedHosts: raw.allowedHost.map((h) => h.toLowerCase()),
+      limits: raw.limits,
+      dynamicConfigFile: raw.dynamicConfigFile,
       dynamicConfig: [...raw.dynamicConfigValue, ...maxCatchup(raw.scheduleMaxCatchup)],
       pragmas: sqlitePragmas(raw.sqlitePragma),
       logLevel: raw.logLevel,

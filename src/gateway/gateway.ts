@@ -8,6 +8,7 @@ import type { Call, Method, MethodTable } from "../api/call.js";
 import { canceled, deadlineExceeded, fromUnknown, ServiceError, unimplemented } from "../api/service-error.js";
 import type { Init } from "../api/wire.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
+import { rateLimitHeaders } from "../quotas/headers.js";
 import { HttpCall } from "./http-call.js";
 import { ROUTE_MODULES } from "./modules.js";
 import { GatewayRequest, type NodeRequest, type NodeResponse } from "./node-request.js";
@@ -41,6 +42,8 @@ export interface GatewayOptions {
 
 export type Gateway = (request: NodeRequest, response: NodeResponse, caller: HttpCaller) => void;
 
+const TOO_MANY_REQUESTS = 429;
+
 type OwnedRoute = Route & { readonly owner: RouteModule };
 
 export async function createGateway(o: GatewayOptions): Promise<Gateway> {
@@ -65,12 +68,17 @@ export async function createGateway(o: GatewayOptions): Promise<Gateway> {
   return (node, response, caller) => {
     const request = new GatewayRequest(node, response, caller, o.receiveBytesMax);
     answerTo(o, router, request)
-      .then((answer) => sendAnswer(response, answer, request.signal))
+      .then((answer) => sendAnswer(response, withLimits(answer, request), request.signal))
       .catch((e: unknown) => {
         if (!request.signal.aborted) o.logger.error({ err: e, path: request.path }, "an answer was cut off");
         response.destroy();
       });
   };
+}
+
+function withLimits(answer: HttpAnswer, { rateLimit }: HttpRequest): HttpAnswer {
+  if (rateLimit === undefined) return answer;
+  return { ...answer, headers: { ...answer.headers, ...rateLimitHeaders(rateLimit, answer.status === TOO_MANY_REQUESTS) } };
 }
 
 async function answerTo(o: GatewayOptions, router: Router<OwnedRoute>, request: HttpRequest): Promise<HttpAnswer> {
@@ -102,6 +110,7 @@ async function runCall(o: GatewayOptions, request: HttpRequest, method: Method, 
       o.run(method, message, call).then(resolve, reject);
     });
   } finally {
+    if (call.rateLimit !== undefined) request.rateLimit = call.rateLimit;
     call.end();
   }
 }

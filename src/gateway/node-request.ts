@@ -1,6 +1,7 @@
 /** A request of Node's, HTTP/1.1 or HTTP/2, as the gateway's. */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import type { RateLimit } from "../api/rate-limit.js";
 import { canceled, invalidArgument } from "../api/service-error.js";
 import type { HttpCaller, HttpRequest } from "./route.js";
 
@@ -10,6 +11,7 @@ export type NodeResponse = ServerResponse | Http2ServerResponse;
 export class GatewayRequest implements HttpRequest {
   readonly peer: string;
   readonly clientSubject: string | undefined;
+  rateLimit: RateLimit | undefined;
   readonly method: string;
   readonly path: string;
   readonly headers: IncomingHttpHeaders;

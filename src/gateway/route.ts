@@ -5,6 +5,7 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Call, Method, MethodTable } from "../api/call.js";
+import type { RateLimit } from "../api/rate-limit.js";
 import type { ServiceError } from "../api/service-error.js";
 import type { Init, MessageType } from "../api/wire.js";
 import type { HistoryService } from "../history/contract.js";
@@ -28,6 +29,8 @@ export interface HttpRequest {
   readonly peer: string;
   /** See Call. */
   readonly clientSubject: string | undefined;
+  /** How the last call of the request stands with the limits. */
+  rateLimit?: RateLimit | undefined;
   /** Aborted once the caller has gone, or has its whole answer. */
   readonly signal: AbortSignal;
   /**

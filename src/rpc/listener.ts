@@ -29,7 +29,7 @@ export interface ListenerOptions {
   readonly port: number;
   readonly extra: readonly { host: string; port: number }[];
   readonly methods: MethodTable;
-  readonly interceptors: readonly Interceptor[];
+  readonly interceptors: readonly Interceptor[] | (() => readonly Interceptor[]);
   readonly limits: ListenerLimits;
   readonly runtime: Runtime;
   readonly logger: Logger;
@@ -78,7 +78,8 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
   const methods = new Map<string, Method>(o.methods);
   const check = o.health.method() as unknown as Method;
   methods.set(check.path, check);
-  const chain = new Chain(o.interceptors, o.logger, o.limits.errorMessageLengthMax);
+  const { interceptors } = o;
+  const chain = new Chain(typeof interceptors === "function" ? interceptors : () => interceptors, o.logger, o.limits.errorMessageLengthMax);
   const grpc = { methods, chain, runtime: o.runtime, receiveBytesMax: o.limits.receiveBytesMax, logger: o.logger, isDraining: () => isDraining };
   const others = new OtherProtocols({ ...grpc, health: o.health, admit: o.admit, gateway: o.gateway, origins: o.origins });
   const begin = (): void => {

@@ -37,6 +37,7 @@ import { namespaceLimits } from "../namespace/limits.js";
 import { DEFAULT_NAMESPACE, NamespaceRegistry } from "../namespace/registry.js";
 import { Batch } from "../persistence/batch.js";
 import type { Store } from "../persistence/store.js";
+import { Quotas } from "../quotas/quotas.js";
 import { historyJson } from "../rpc/history-json.js";
 import { searchAttributeRules, VisibilityManager } from "../visibility/manager.js";
 import { Archiver } from "../worker/archival/archiver.js";
@@ -62,6 +63,8 @@ export interface Parts {
   readonly searchAttributes: ServerOptions["searchAttributes"];
   /** "host:port" as asked for. */
   readonly address: string;
+  /** What limits on calls go by, where the configuration changes while the server runs. */
+  readonly liveConfig?: () => Config;
   /** Undefined: nobody is asked who they are. */
   readonly auth?: AuthParts | undefined;
   readonly writeAudit?: ((record: AuditRecord) => void) | undefined;
@@ -73,7 +76,7 @@ export interface Parts {
 
 export interface Assembled {
   readonly methods: MethodTable;
-  readonly interceptors: readonly Interceptor[];
+  readonly interceptors: () => readonly Interceptor[];
   /** See ListenerOptions. */
   readonly admit: Authorization["admit"] | undefined;
   /** For the HTTP doors. */
@@ -85,6 +88,7 @@ export interface Assembled {
 export async function assemble(parts: Parts): Promise<Assembled> {
   const { store, runtime, logger, config, testClocks = REAL_TIME } = parts;
   const registry = await store.loadRegistry();
+  const quotas = new Quotas({ config: parts.liveConfig ?? (() => config), runtime, openExecutions: (namespace) => openExecutions(namespace) });
   const { limits } = config;
   const rules = searchAttributeRules(() => limits);
   let engine: HistoryEngine | undefined;
@@ -143,6 +147,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     allNamespaces: () => namespaces.directory.entries().map((e) => e.view),
     initialTimeLocks: testClocks.state === "unlocked" ? 0 : 1,
     skipsTimeWhileAwaited: testClocks.anyNamespace,
+    onEvents: (namespace, count) => quotas.charge(namespace, count),
     onBug: parts.onBug,
     onFatal: parts.onFatal,
   });
@@ -151,6 +156,10 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const clusterId = await clusterIdOf(store, registry, runtime);
   await engine.start(registry);
   const visibility = new VisibilityManager(store.visibility, () => limits);
+  const openExecutions = async (name: string): Promise<number> => {
+    const namespace = namespaces.directory.byName(name);
+    return namespace === undefined ? 0 : ((await visibility.count(namespace, 'ExecutionStatus = "Running"')).count ?? 0);
+  };
   const requestLimitsNow = requestLimits(limits);
   const workers = new Workers({
     rows: registry,
@@ -206,20 +215,24 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   };
   const methods: MethodTable = methodTable(services);
   const running = engine;
+  const identify = authorization === undefined ? [] : [authorization.identify];
+  const checks = [
+    namespaceNameValidator(namespaces, () => limits.idLengthMax),
+    ...(authorization === undefined ? [] : [authorization.authorize]),
+    ...(testClocks.anyNamespace ? [namespaceOnDemand(namespaces)] : []),
+    namespaceStateValidator(namespaces),
+    concurrentCallsLimiter(() => limits.longPollsPerNamespaceMax),
+  ];
+  // Limits by client come before authorization: whoever tries keys is counted too. Where none is set they cost nothing.
+  const unlimited = [...identify, ...checks];
+  const limited = [...identify, quotas.intercept, ...checks];
   namespaceDeletion.start();
   batcher.resumeAll(registry);
   scavenger.start();
   drainage.start();
   return {
     methods,
-    interceptors: [
-      ...(authorization === undefined ? [] : [authorization.identify]),
-      namespaceNameValidator(namespaces, () => limits.idLengthMax),
-      ...(authorization === undefined ? [] : [authorization.authorize]),
-      ...(testClocks.anyNamespace ? [namespaceOnDemand(namespaces)] : []),
-      namespaceStateValidator(namespaces),
-      concurrentCallsLimiter(() => limits.longPollsPerNamespaceMax),
-    ],
+    interceptors: () => (quotas.isOn ? limited : unlimited),
     admit: authorization?.admit.bind(authorization),
     gateway: services,
     drain: () => {

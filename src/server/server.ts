@@ -4,7 +4,6 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Config, defaultConfig, withSettings } from "../config/dynamic-config.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { SqliteStore } from "../persistence/sqlite/store.js";
 import type { Store } from "../persistence/store.js";
@@ -17,6 +16,7 @@ import { LockFile } from "./lock-file.js";
 import type { RunningServer, ServerOptions } from "./options.js";
 import { systemRuntime } from "./runtime.js";
 import { auditWriter, openAuth, openTls } from "./security.js";
+import { Settings } from "./settings.js";
 
 const DRAIN_MS = 1_500;
 
@@ -26,8 +26,9 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
   const isFile = options.file !== ":memory:";
   const lock = isFile ? LockFile.acquire(options.file) : undefined;
   let store: SqliteStore | undefined;
+  let settings: Settings | undefined;
   try {
-    const config = withSettings(defaultConfig(), options.dynamicConfig, (key) => log.warn({ key }, "dynamic config key is not known; it is ignored"));
+    settings = new Settings(options, log);
     let onFatal = (error: Error): void => {
       throw error;
     };
@@ -39,7 +40,7 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
       logger: log,
       onFatal: (e) => onFatal(e),
     });
-    const server = await wire(options, config, store, runtime, log, isFile ? dirname(options.file) : undefined, (f) => {
+    const server = await wire(options, settings, store, runtime, log, isFile ? dirname(options.file) : undefined, (f) => {
       onFatal = f;
     });
     lock?.setPort(Number(server.addresses.grpc.slice(server.addresses.grpc.lastIndexOf(":") + 1)));
@@ -47,10 +48,12 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
       addresses: server.addresses,
       stop: async () => {
         await server.stop();
+        settings?.close();
         lock?.release();
       },
     };
   } catch (e) {
+    settings?.close();
     await store?.close();
     lock?.release();
     throw e;
@@ -59,13 +62,14 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
 
 async function wire(
   options: ServerOptions,
-  config: Config,
+  settings: Settings,
   store: Store,
   runtime: Runtime,
   log: Logger,
   directory: string | undefined,
   setFatal: (f: (e: Error) => void) => void,
 ): Promise<RunningServer> {
+  const config = settings.current;
   const { limits } = config;
   const onFatal = (e: Error): void => {
     log.error({ err: e }, "the store cannot be trusted any more; the server ends");
@@ -82,6 +86,7 @@ async function wire(
     namespaces: options.namespaces,
     searchAttributes: options.searchAttributes,
     address: `${options.ip}:${options.port}`,
+    liveConfig: () => settings.current,
     auth,
     writeAudit: auditWriter(options.auditLog, log),
     testClocks: options.testClocks,

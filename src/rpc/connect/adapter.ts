@@ -25,8 +25,9 @@ import { WorkflowService } from "../../../gen/es/temporal/api/workflowservice/v1
 import type { Call, Method } from "../../api/call.js";
 import type { Identity } from "../../api/identity.js";
 import type { RateLimit } from "../../api/rate-limit.js";
-import { ServiceError } from "../../api/service-error.js";
+import { Code, ServiceError } from "../../api/service-error.js";
 import { decode, encode } from "../../api/wire.js";
+import { rateLimitHeaders } from "../../quotas/headers.js";
 import { metadataValue } from "../grpc/metadata.js";
 import { type Caller, callerOf, type OtherProtocolsOptions } from "../other-protocols.js";
 import { Reflection } from "../reflection/reflection.js";
@@ -83,12 +84,18 @@ async function admitted(o: OtherProtocolsOptions, subject: "health" | "reflectio
 async function unary(o: OtherProtocolsOptions, desc: DescMethod, method: Method, request: Message, context: HandlerContext): Promise<Message> {
   const call = new ConnectCall(o, method.path, context);
   try {
-    const reply = o.chain.run(method, decode(method.input, toBinary(desc.input, request)), call);
-    return fromBinary(desc.output, encode(method.output, (await Promise.race([reply, gone(context.signal), call.aborted])) as never));
+    const running = o.chain.run(method, decode(method.input, toBinary(desc.input, request)), call);
+    const reply = await Promise.race([running, gone(context.signal), call.aborted]);
+    for (const [name, value] of Object.entries(headersOf(call, false))) context.responseHeader.set(name, value);
+    return fromBinary(desc.output, encode(method.output, reply as never));
   } catch (e) {
     if (!(e instanceof ServiceError || e instanceof ConnectError)) o.logger.error({ err: e, method: method.path }, "reply cannot be converted");
-    throw toConnectError(e);
+    throw toConnectError(e, headersOf(call, e instanceof ServiceError && e.code === Code.RESOURCE_EXHAUSTED));
   }
+}
+
+function headersOf({ rateLimit }: Call, isRefused: boolean): Record<string, string> {
+  return rateLimitHeaders(rateLimit, isRefused);
 }
 
 /** Rejects when the caller has gone or its deadline has passed: a handler may be slow to notice, or not notice at all. */
@@ -99,10 +106,11 @@ function gone(signal: AbortSignal): Promise<never> {
   });
 }
 
-function toConnectError(e: unknown): ConnectError {
+/** `headers`: of the answer. */
+function toConnectError(e: unknown, headers: Record<string, string> = {}): ConnectError {
   if (e instanceof ConnectError) return e;
   if (!(e instanceof ServiceError)) return new ConnectError("internal error", ConnectCode.Internal);
-  const error = new ConnectError(e.message, e.code as number as ConnectCode);
+  const error = new ConnectError(e.message, e.code as number as ConnectCode, headers);
   error.details = e.details.map((d) => ({ type: d.typeName, value: d.value }));
   return error;
 }

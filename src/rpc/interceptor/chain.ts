@@ -11,7 +11,8 @@ const CUT = "... <truncated>";
 
 export class Chain {
   constructor(
-    private readonly interceptors: readonly Interceptor[],
+    /** Those of now: limits come and go while the server runs. */
+    private readonly interceptors: () => readonly Interceptor[],
     private readonly logger: Logger,
     /** system.maxServiceErrorMessageLength: bytes. */
     private readonly messageLengthMax = 4000,
@@ -20,15 +21,15 @@ export class Chain {
   /** Rejects with ServiceError only. */
   async run(method: Method, request: unknown, call: Call): Promise<unknown> {
     try {
-      return await this.step(0, method, request, call);
+      return await this.step(this.interceptors(), 0, method, request, call);
     } catch (e) {
       throw this.mask(method, e);
     }
   }
 
-  private step(i: number, method: Method, request: unknown, call: Call): Promise<unknown> {
-    const interceptor = this.interceptors[i];
-    if (interceptor !== undefined) return interceptor(method, request, call, () => this.step(i + 1, method, request, call));
+  private step(all: readonly Interceptor[], i: number, method: Method, request: unknown, call: Call): Promise<unknown> {
+    const interceptor = all[i];
+    if (interceptor !== undefined) return interceptor(method, request, call, () => this.step(all, i + 1, method, request, call));
     const { handler } = method;
     if (handler === undefined) return Promise.reject(unimplemented(`method ${method.name} is not implemented`));
     // Inside an async function: a handler may throw at once.
