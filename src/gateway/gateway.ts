@@ -27,6 +27,7 @@ import type {
 } from "./route.js";
 import { Router } from "./router.js";
 import { sendAnswer } from "./send-answer.js";
+import { WorkerRegistrations } from "./worker-registrations.js";
 
 export interface GatewayOptions {
   readonly methods: MethodTable;
@@ -50,6 +51,7 @@ export async function createGateway(o: GatewayOptions): Promise<Gateway> {
   const context: GatewayContext = {
     methods: o.methods,
     services: o.services,
+    registrations: new WorkerRegistrations(),
     runtime: o.runtime,
     logger: o.logger,
     receiveBytesMax: o.receiveBytesMax,

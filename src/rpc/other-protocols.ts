@@ -67,10 +67,13 @@ export class OtherProtocols {
       return;
     }
     const { gateway, origins } = this.o;
-    const refusal = origins?.refusal(request.headers, request.httpVersionMajor < 2);
+    const isHttp1 = request.httpVersionMajor < 2;
+    // Node takes the first of two hosts; whoever stands before it may have taken the second.
+    const refusal = isHttp1 && hosts(request.rawHeaders) > 1 ? TWO_HOSTS : origins?.refusal(request.headers, isHttp1);
     if (refusal !== undefined) {
       response.statusCode = refusal.status;
       response.setHeader("content-type", "text/plain; charset=utf-8");
+      if (isHttp1) response.setHeader("connection", "close");
       response.end(`${refusal.text}\n`);
       return;
     }
@@ -101,6 +104,14 @@ export class OtherProtocols {
     });
     return this.gateway;
   }
+}
+
+const TWO_HOSTS = { status: 400, text: "more than one host" };
+
+function hosts(rawHeaders: readonly string[]): number {
+  let count = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === "host") count++;
+  return count;
 }
 
 function isRpc(request: Request): boolean {

@@ -234,7 +234,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     methods,
     interceptors: () => (quotas.isOn ? limited : unlimited),
     admit: authorization?.admit.bind(authorization),
-    gateway: services,
+    gateway: { ...services, shards: running },
     drain: () => {
       namespaceDeletion.stop();
       batcher.stop();
