@@ -12,6 +12,22 @@ switch (commandLine.kind) {
     process.stderr.write(`perdure: ${commandLine.message}\n`);
     process.exitCode = 1;
     break;
+  case "key": {
+    const { runKeyCommand } = await import("./cli/keys.js");
+    const { createLogger } = await import("./telemetry/logger.js");
+    try {
+      await runKeyCommand(commandLine.command, {
+        openKeys: async (file, logger) => (await import("./server/key-file.js")).openKeys(file, logger),
+        logger: createLogger("warn", "text"),
+        out: (line) => process.stdout.write(`${line}\n`),
+        note: (line) => process.stderr.write(`${line}\n`),
+      });
+    } catch (error) {
+      process.stderr.write(`perdure: ${(error as Error).message.split("\n", 1)[0]}\n`);
+      process.exitCode = 1;
+    }
+    break;
+  }
   case "start":
     await runServer(commandLine.command, commandLine.options, { version: PERDURE_VERSION, loadServer: () => import("./server/server.js") });
     break;

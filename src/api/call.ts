@@ -2,6 +2,9 @@
  * The universal form of a call. Every protocol (gRPC, Connect, gRPC-Web, REST) turns its request into this, and the interceptors
  * and handlers know nothing else of the wire.
  */
+import type { Identity } from "./identity.js";
+import type { RateLimit } from "./rate-limit.js";
+import type { ServiceError } from "./service-error.js";
 import type { Init, MessageType } from "./wire.js";
 
 export interface Call {
@@ -17,14 +20,23 @@ export interface Call {
   onCancel(f: () => void): () => void;
   /** "ip:port" of the caller. */
   readonly peer: string;
+  /** Subject of the certificate by which the caller's end of TLS is known, such as "O=Example,CN=worker"; undefined without one. */
+  readonly clientSubject?: string | undefined;
+  /** Set by the interceptor that finds out; undefined: nobody is asked who they are, or the method is public. */
+  identity?: Identity | undefined;
+  /** Set by the interceptor that counts; undefined: no limit applies to the call. */
+  rateLimit?: RateLimit | undefined;
+  /** Answers with the error, whatever the handler is doing, and has it told that the call is cancelled. */
+  abort?(error: ServiceError): void;
 }
 
 /** Serves one method. Throws ServiceError; anything else is a bug. */
 export type Handler<I, O> = (request: I, call: Call) => Promise<Init<O>> | Init<O>;
 
-/** Who may call, in the terms of the permission tree; `none` needs no permission. */
+/** Who may call, in the terms of the permission tree; `none` may be public, `authenticated` is for everybody who is known. */
 export type Permission =
   | "none"
+  | "authenticated"
   | "cluster.read"
   | "cluster.write"
   | "namespace.create"

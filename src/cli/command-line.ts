@@ -6,9 +6,12 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { type Command as CommandName, camelCase, type Flag, flagsOf } from "../config/flags.js";
 import { fromEnvironment, fromFile, OptionsError, resolveOptions, type StartOptions } from "../config/options.js";
+import { keyCommand } from "./key-command.js";
+import type { KeyCommand } from "./keys.js";
 
 export type CommandLine =
   | { readonly kind: "start"; readonly command: CommandName; readonly options: StartOptions }
+  | { readonly kind: "key"; readonly command: KeyCommand }
   | { readonly kind: "print"; readonly text: string }
   | { readonly kind: "wrong"; readonly message: string };
 
@@ -80,8 +83,16 @@ export function parseCommandLine(args: readonly string[], environment: Readonly<
   server.addCommand(start("start-dev"));
   program.addCommand(server);
   program.addCommand(start("serve"));
+  const key = keyCommand(
+    environment,
+    () => Date.now() * 1000,
+    (command) => {
+      result = { kind: "key", command };
+    },
+  );
   program.addCommand(start("test-server"));
-  const commands = [program, server, ...server.commands, ...program.commands];
+  program.addCommand(key);
+  const commands = [program, server, ...server.commands, ...program.commands, ...key.commands];
   for (const command of commands)
     command
       .exitOverride()

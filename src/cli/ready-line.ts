@@ -13,15 +13,17 @@ const inMemory = (file: string): boolean => file === MEMORY_FILE;
 
 /** Where no port of its own was asked for, the main one answers. */
 export function readyLine({ addresses, pid, version, file }: Ready): string {
-  const { grpc, http = grpc, metrics = grpc, ui } = addresses;
+  const { grpc, http = grpc, metrics = grpc, ui, tls } = addresses;
+  const scheme = tls === undefined ? "http" : "https";
   return JSON.stringify({
     ready: true,
     pid,
     version,
     grpc,
-    http: `http://${http}`,
-    metrics: `http://${metrics}/metrics`,
-    ui: ui === undefined ? null : `http://${ui}`,
+    http: `${scheme}://${http}`,
+    metrics: `${scheme}://${metrics}/metrics`,
+    ui: ui === undefined ? null : `${scheme}://${ui}`,
+    ...(tls?.ca === undefined ? {} : { tlsCa: tls.ca }),
     db: inMemory(file) ? null : file,
   });
 }
@@ -29,9 +31,11 @@ export function readyLine({ addresses, pid, version, file }: Ready): string {
 const friendly = (address: string): string => address.replace(/^(127\.0\.0\.1|\[::1\]):/, "localhost:");
 
 export function banner({ addresses, version, file }: Ready): string {
-  const { grpc, metrics = grpc, ui } = addresses;
+  const { grpc, metrics = grpc, ui, tls } = addresses;
+  const scheme = tls === undefined ? "http" : "https";
   const parts = [`Perdure ${version} listens on ${friendly(grpc)}`];
-  if (ui !== undefined) parts.push(`web UI http://${friendly(ui)}`);
-  parts.push(`metrics http://${friendly(metrics)}/metrics`, inMemory(file) ? "data in memory" : `data in ${file}`);
+  if (ui !== undefined) parts.push(`web UI ${scheme}://${friendly(ui)}`);
+  parts.push(`metrics ${scheme}://${friendly(metrics)}/metrics`, inMemory(file) ? "data in memory" : `data in ${file}`);
+  if (tls?.ca !== undefined) parts.push(`trust ${tls.ca}`);
   return parts.join(" · ");
 }

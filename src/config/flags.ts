@@ -27,6 +27,8 @@ const DEV = ["start-dev"] as const;
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "never"] as const;
 export const LOG_FORMATS = ["text", "json", "pretty"] as const;
 export const DURABILITIES = ["full", "normal", "memory"] as const;
+/** `documented`: the rate limits of the API reference. */
+export const LIMIT_PROFILES = ["none", "documented"] as const;
 export const COMMIT_THREADS = ["auto", "engine", "writer"] as const;
 
 export const FLAGS: readonly Flag[] = [
@@ -140,6 +142,131 @@ export const FLAGS: readonly Flag[] = [
     value: "duration",
     commands: ALL,
     about: "longest time that a schedule makes up for after the server was off or asleep, whatever its catch-up window, such as 1h",
+  },
+  {
+    name: "tls-cert",
+    kind: "text",
+    value: "path",
+    commands: ALL,
+    about: "certificate (PEM, with its chain): every port speaks TLS; read again when it changes",
+  },
+  { name: "tls-key", kind: "text", value: "path", commands: ALL, about: "its private key" },
+  {
+    name: "tls-client-ca",
+    kind: "text",
+    value: "path",
+    commands: ALL,
+    about: "authorities (PEM) of client certificates: connections without one are refused",
+  },
+  {
+    name: "tls-dev",
+    kind: "switch",
+    commands: ALL,
+    about: "TLS with a certificate that the server makes for this machine; the ready line says where it is",
+  },
+  { name: "auth", kind: "switch", commands: ALL, about: "every call needs an API key, a JWT or a client certificate, and its permission" },
+  {
+    name: "auth-public",
+    kind: "list",
+    value: "subject",
+    commands: ALL,
+    default: { "start-dev": "health,system-info", serve: "health,system-info", "test-server": "health,system-info" },
+    about: "what needs none: health, system-info, reflection; or none",
+  },
+  {
+    name: "auth-certificate",
+    kind: "list",
+    value: "subject=namespace:role",
+    commands: ALL,
+    about: "what the holder of a client certificate may do, such as CN=worker=default:write; repeatable",
+  },
+  {
+    name: "auth-jwks",
+    kind: "text",
+    value: "url or path",
+    commands: ALL,
+    about: "public keys that JWTs are signed with; a file is read again when it changes",
+  },
+  { name: "auth-hmac-secret-file", kind: "text", value: "path", commands: ALL, about: "secret of JWTs with an HS algorithm" },
+  {
+    name: "auth-algorithms",
+    kind: "list",
+    value: "name",
+    commands: ALL,
+    default: { "start-dev": "RS256,ES256", serve: "RS256,ES256", "test-server": "RS256,ES256" },
+    about: "signature algorithms of JWTs that are taken",
+  },
+  { name: "auth-issuer", kind: "text", value: "text", commands: ALL, about: "issuer that JWTs must have" },
+  { name: "auth-audience", kind: "text", value: "text", commands: ALL, about: "audience that JWTs must have" },
+  {
+    name: "auth-clock-skew",
+    kind: "text",
+    value: "duration",
+    commands: ALL,
+    default: { "start-dev": "30s", serve: "30s", "test-server": "30s" },
+    about: "how far the issuer's clock may be off",
+  },
+  {
+    name: "auth-permissions-claim",
+    kind: "text",
+    value: "name",
+    commands: ALL,
+    default: { "start-dev": "permissions", serve: "permissions", "test-server": "permissions" },
+    about: "claim with the permissions",
+  },
+  {
+    name: "auth-namespace-claim",
+    kind: "text",
+    value: "name",
+    commands: ALL,
+    default: { "start-dev": "namespace", serve: "namespace", "test-server": "namespace" },
+    about: "claim with the namespaces that temporal:... permissions hold in",
+  },
+  {
+    name: "auth-subject-claim",
+    kind: "text",
+    value: "name",
+    commands: ALL,
+    default: { "start-dev": "sub", serve: "sub", "test-server": "sub" },
+    about: "claim that says who it is",
+  },
+  {
+    name: "auth-permission-pattern",
+    kind: "text",
+    value: "regex",
+    commands: ALL,
+    about: "form of permissions in place of namespace:role, with the groups (?<namespace>...) and (?<role>...)",
+  },
+  {
+    name: "audit-log",
+    kind: "text",
+    value: "path",
+    commands: ALL,
+    about: "file for a line of JSON about each administrative and each refused call",
+  },
+  {
+    name: "allowed-host",
+    kind: "list",
+    value: "name",
+    commands: ALL,
+    about:
+      "domain name that HTTP requests may be addressed to, beside addresses, localhost, names without a dot and those of the certificate; * for any",
+  },
+  {
+    name: "limits",
+    kind: "text",
+    value: "profile",
+    choices: LIMIT_PROFILES,
+    commands: ALL,
+    default: { "start-dev": "none", serve: "none", "test-server": "none" },
+    about: "rate limits: none, or those of the API reference; settings of one's own count beside them",
+  },
+  {
+    name: "dynamic-config-file",
+    kind: "text",
+    value: "path",
+    commands: ALL,
+    about: "JSON object of settings under Temporal's dynamic-config keys; rate limits follow when it changes, the others at the next start",
   },
   { name: "port-file", kind: "text", value: "path", commands: ALL, about: "file that gets the ready line once the server listens" },
   {

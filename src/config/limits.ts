@@ -127,6 +127,19 @@ export const SETTINGS = {
   namespaceReplicationRps: rate("frontend.namespaceRPS.namespaceReplicationInducingAPIs", "N", "RESOURCE_EXHAUSTED; official 1"),
   namespaceReplicationBurst: ratio("frontend.namespaceBurstRatio.namespaceReplicationInducingAPIs", 10, "N", "burst over the rate"),
   replicationRps: rate("frontend.rps.namespaceReplicationInducingAPIs", "G", "RESOURCE_EXHAUSTED; official 20"),
+  clusterCallsPerMinute: rate("frontend.clusterCallsPerMinute", "G", "ours: RESOURCE_EXHAUSTED; the API reference: 10,000"),
+  workflowStartsPerMinute: rate("frontend.namespaceStartsPerMinute", "N", "ours: RESOURCE_EXHAUSTED; the API reference: 1,000"),
+  activityExecutionsPerMinute: rate("frontend.namespaceActivitiesPerMinute", "N", "ours: polls RESOURCE_EXHAUSTED; the API reference: 10,000"),
+  openExecutionsMax: rate("frontend.namespaceOpenExecutions", "N", "ours: starts RESOURCE_EXHAUSTED; the API reference: 100"),
+  taskQueueCallsPerMinute: rate("frontend.taskQueueCallsPerMinute", "T", "ours: RESOURCE_EXHAUSTED; the API reference: 1,000"),
+  historyEventsPerMinute: rate(
+    "frontend.namespaceHistoryEventsPerMinute",
+    "N",
+    "ours: calls that lead to new ones RESOURCE_EXHAUSTED; the API reference: 100,000",
+  ),
+  clientCallsPerSecond: rate("frontend.clientCallsPerSecond", "G", "ours: RESOURCE_EXHAUSTED; the API reference: 100"),
+  clientLongPollsMax: rate("frontend.clientLongPolls", "G", "ours: RESOURCE_EXHAUSTED; the API reference: 10"),
+  clientHeartbeatsPerMinute: rate("frontend.clientHeartbeatsPerMinute", "G", "ours: RESOURCE_EXHAUSTED; the API reference: 1,000"),
   longPollsPerNamespaceMax: count("frontend.namespaceCount", 1200, "N", "RESOURCE_EXHAUSTED; calls that wait, of one method; 0 is none"),
   matchingRps: rate("matching.rps", "G", "RESOURCE_EXHAUSTED; official 1200"),
   historyRps: rate("history.rps", "G", "RESOURCE_EXHAUSTED; official 3000"),
@@ -390,3 +403,16 @@ for (const [smaller, larger] of [
   ["blobSizeBytesMax", "receiveBytesMax"],
 ] as const)
   if (SETTINGS[smaller].value > SETTINGS[larger].value) throw new Error(`${smaller} is above ${larger}`);
+
+/** `--limits documented`: the rate limits of the API reference. */
+export const DOCUMENTED_LIMITS: Readonly<Partial<Record<SettingName, number>>> = {
+  clusterCallsPerMinute: 10_000,
+  workflowStartsPerMinute: 1_000,
+  activityExecutionsPerMinute: 10_000,
+  openExecutionsMax: 100,
+  taskQueueCallsPerMinute: 1_000,
+  historyEventsPerMinute: 100_000,
+  clientCallsPerSecond: 100,
+  clientLongPollsMax: 10,
+  clientHeartbeatsPerMinute: 1_000,
+};

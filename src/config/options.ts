@@ -20,8 +20,10 @@ import {
 } from "zod/mini";
 import { IndexedValueType } from "../../gen/wire/temporal/api/enums/v1/common.js";
 import { parseDurationMs } from "./dynamic-config.js";
-import { COMMIT_THREADS, type Command, camelCase, DURABILITIES, environmentName, flagsOf, LOG_FORMATS, LOG_LEVELS } from "./flags.js";
+import { COMMIT_THREADS, type Command, camelCase, DURABILITIES, environmentName, flagsOf, LIMIT_PROFILES, LOG_FORMATS, LOG_LEVELS } from "./flags.js";
 import { SETTINGS } from "./limits.js";
+import { OptionsError } from "./options-error.js";
+import { type AuthOptions, authOptions, type TlsOptions, tlsOptions } from "./security-options.js";
 
 /** The official CLI's short names. */
 export const SEARCH_ATTRIBUTE_TYPES = {
@@ -53,6 +55,17 @@ export interface ServerOptions {
   readonly namespaces: readonly string[];
   /** IndexedValueType by name, to exist in every namespace of the start. */
   readonly searchAttributes: Readonly<Record<string, IndexedValueType>>;
+  /** Undefined: plain connections. */
+  readonly tls?: TlsOptions;
+  /** Undefined: nobody is asked who they are. */
+  readonly auth?: AuthOptions;
+  /** File of the audit log; without one it goes to the server's log. */
+  readonly auditLog?: string;
+  /** Names with a dot that the Host header of a request may have; "*" for any. */
+  readonly allowedHosts: readonly string[];
+  readonly limits: (typeof LIMIT_PROFILES)[number];
+  /** JSON object of settings, weaker than `dynamicConfig`. */
+  readonly dynamicConfigFile?: string;
   /** "key=json" for withSettings of dynamic-config.ts. */
   readonly dynamicConfig: readonly string[];
   /** "pragma=value", none of those that the store sets itself. */
@@ -79,9 +92,7 @@ export interface StartOptions {
   readonly logConfig: boolean;
 }
 
-export class OptionsError extends Error {
-  override readonly name = "OptionsError";
-}
+export { OptionsError };
 
 const port = int().check(minimum(0), maximum(65_535));
 const text = string().check(minLength(1));
@@ -105,6 +116,27 @@ const RAW = strictObject({
   durability: choice(DURABILITIES),
   commitThread: choice(COMMIT_THREADS),
   scheduleMaxCatchup: optional(text),
+  tlsCert: optional(text),
+  tlsKey: optional(text),
+  tlsClientCa: optional(text),
+  tlsDev: _default(boolean(), false),
+  auth: _default(boolean(), false),
+  authPublic: list,
+  authCertificate: list,
+  authJwks: optional(text),
+  authHmacSecretFile: optional(text),
+  authAlgorithms: list,
+  authIssuer: optional(text),
+  authAudience: optional(text),
+  authClockSkew: text,
+  authPermissionsClaim: text,
+  authNamespaceClaim: text,
+  authSubjectClaim: text,
+  authPermissionPattern: optional(text),
+  auditLog: optional(text),
+  allowedHost: list,
+  limits: choice(LIMIT_PROFILES),
+  dynamicConfigFile: optional(text),
   portFile: optional(text),
   logLevel: choice(LOG_LEVELS),
   logFormat: choice(LOG_FORMATS),
@@ -282,7 +314,7 @@ export function resolveOptions(command: Command, ...sources: readonly Raw[]): St
   pairs("dynamic-config-value", raw.dynamicConfigValue);
   const optionals = <T extends object>(o: T): T => Object.fromEntries(Object.entries(o).filter(([, v]) => v !== undefined)) as T;
   return optionals({
-    server: {
+    server: optionals({
       ip,
       port: raw.port,
       extraPorts: optionals({
@@ -299,6 +331,12 @@ export function resolveOptions(command: Command, ...sources: readonly Raw[]): St
       commitThread: raw.commitThread,
       namespaces: [...new Set(raw.namespace)],
       searchAttributes: searchAttributes(raw.searchAttribute),
+      tls: tlsOptions(raw),
+      auth: authOptions(raw),
+      auditLog: raw.auditLog,
+      allowedHosts: raw.allowedHost.map((h) => h.toLowerCase()),
+      limits: raw.limits,
+      dynamicConfigFile: raw.dynamicConfigFile,
       dynamicConfig: [...raw.dynamicConfigValue, ...maxCatchup(raw.scheduleMaxCatchup)],
       pragmas: sqlitePragmas(raw.sqlitePragma),
       logLevel: raw.logLevel,
@@ -307,7 +345,7 @@ export function resolveOptions(command: Command, ...sources: readonly Raw[]): St
         state: command === "serve" ? "real" : raw.enableTimeSkipping ? "unlocked" : "locked",
         anyNamespace: command === "test-server",
       },
-    },
+    }),
     portFile: raw.portFile,
     uiPortIsDefault,
     logConfig: raw.logConfig,

@@ -5,6 +5,7 @@ import { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js"
 import type { Call } from "../api/call.js";
 import { invalidArgument } from "../api/service-error.js";
 import { encode, type Init, Writer } from "../api/wire.js";
+import { ApiKeys } from "../authorization/api-keys.js";
 import { defaultConfig } from "../config/dynamic-config.js";
 import type { ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
 import type { EventReference, HistoryPosition, HistoryRange, Replies } from "../core/transition.js";
@@ -171,6 +172,7 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
     history,
     clocks: new FakeClocks(),
     matching: matching as MatchingService,
+    apiKeys: new ApiKeys({ rows: [], commit: async () => undefined, runtime }),
     buildIds: new BuildIds({ rows: [], commit: () => Promise.resolve(), now: () => runtime.now, limits: () => defaultConfig().limits }),
     deployments: new Deployments({ rows: [], commit: () => Promise.resolve(), now: () => runtime.now, limits: () => defaultConfig().limits }),
     workers: new Workers({

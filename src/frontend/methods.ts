@@ -5,6 +5,7 @@
  *
  * Permissions are the authorization tree's; priorities those of the official server (service/frontend/configs/quotas.go), 0 first.
  */
+import { KeyService } from "../../gen/wire/perdure/security/v1/service.js";
 import { OperatorService } from "../../gen/wire/temporal/api/operatorservice/v1/service.js";
 import { TestService } from "../../gen/wire/temporal/api/testservice/v1/service.js";
 import { WorkflowService } from "../../gen/wire/temporal/api/workflowservice/v1/service.js";
@@ -13,6 +14,7 @@ import type { MessageType } from "../api/wire.js";
 import { listClusters, removeRemoteCluster } from "./operator/clusters.js";
 import { deleteNamespace } from "./operator/delete-namespace.js";
 import { addSearchAttributes, listSearchAttributes, removeSearchAttributes } from "./operator/search-attributes.js";
+import { createKey, deleteKey, listKeys, setKeyDisabled } from "./security/keys.js";
 import type { Services } from "./services.js";
 import { getCurrentTime, lockTimeSkipping, sleep, sleepUntil, unlockTimeSkipping, unlockTimeSkippingWithSleep } from "./test/time-skipping.js";
 import {
@@ -146,7 +148,8 @@ function poll<I, O>(permission: Permission, priority: QuotaPriority, handler?: H
 const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => ({
   RegisterNamespace: row("namespace.create", 0, registerNamespace(s)),
   DescribeNamespace: row("namespace.read", 0, describeNamespace(s)),
-  ListNamespaces: row("cluster.read", 0, listNamespaces(s)),
+  // Shows what the caller may see.
+  ListNamespaces: row("namespace.read", 0, listNamespaces(s)),
   UpdateNamespace: row("namespace.update", 0, updateNamespace(s)),
   DeprecateNamespace: row("namespace.update", 0, deprecateNamespace(s)),
 
@@ -212,7 +215,7 @@ const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => (
 
   // The server
   GetSystemInfo: row("none", 0, getSystemInfo(s)),
-  GetClusterInfo: row("none", 0, getClusterInfo(s)),
+  GetClusterInfo: row("authenticated", 0, getClusterInfo(s)),
 
   // Schedules
   CreateSchedule: row("workflow.start", 1, createSchedule(s)),
@@ -315,11 +318,19 @@ const testService = (s: Services): Rows<typeof TestService.methods> => ({
   GetCurrentTime: row("cluster.read", 2, getCurrentTime(s)),
 });
 
+const keyService = (s: Services): Rows<typeof KeyService.methods> => ({
+  CreateKey: row("cluster.write", 2, createKey(s)),
+  ListKeys: row("cluster.write", 3, listKeys(s)),
+  SetKeyDisabled: row("cluster.write", 2, setKeyDisabled(s)),
+  DeleteKey: row("cluster.write", 2, deleteKey(s)),
+});
+
 export function methodTable(s: Services): MethodTable {
   const table = new Map<string, Method>();
   add(table, WorkflowService, workflowService(s));
   add(table, OperatorService, operatorService(s));
   add(table, TestService, testService(s));
+  add(table, KeyService, keyService(s));
   return table;
 }
 

@@ -5,6 +5,7 @@ import type { SearchAttributes } from "../../gen/wire/temporal/api/common/v1/mes
 import type { WorkflowExecutionInfo } from "../../gen/wire/temporal/api/workflow/v1/message.js";
 import type { CountWorkflowExecutionsResponse } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Init } from "../api/wire.js";
+import type { ApiKeys } from "../authorization/api-keys.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import type { QueryScope } from "../core/visibility/resolve.js";
 import type { VisibilityRow } from "../core/visibility/row.js";
@@ -72,6 +73,7 @@ export interface Services {
   readonly batches: BatchService;
   readonly namespaceDeletion: NamespaceDeletionService;
   readonly archival: ArchivalService;
+  readonly apiKeys: ApiKeys;
   /** Settings of a namespace, by name: `requestLimits` of the present configuration, made once per version of it. */
   readonly limits: (namespace: string) => RequestLimits;
   readonly runtime: Runtime;

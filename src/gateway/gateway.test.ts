@@ -67,7 +67,8 @@ async function start(
     draining: stop.signal,
     modules: [{ name: "test", routes, fail: (e) => ({ ...plainError(e), headers: { "x-form": "of the module" } }) }],
   });
-  const server: Server = version === 1 ? createServer((q, s) => gateway(q, s, "10.0.0.9:5")) : createHttp2((q, s) => gateway(q, s, "10.0.0.9:5"));
+  const server: Server =
+    version === 1 ? createServer((q, s) => gateway(q, s, { peer: "10.0.0.9:5" })) : createHttp2((q, s) => gateway(q, s, { peer: "10.0.0.9:5" }));
   const sockets = new Set<Socket>();
   server.on("connection", (s: Socket) => sockets.add(s));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -8,11 +8,23 @@ import type { Call, Method, MethodTable } from "../api/call.js";
 import { canceled, deadlineExceeded, fromUnknown, ServiceError, unimplemented } from "../api/service-error.js";
 import type { Init } from "../api/wire.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
+import { rateLimitHeaders } from "../quotas/headers.js";
 import { HttpCall } from "./http-call.js";
 import { ROUTE_MODULES } from "./modules.js";
 import { GatewayRequest, type NodeRequest, type NodeResponse } from "./node-request.js";
 import { BAD_REQUEST, METHOD_NOT_ALLOWED, NOT_FOUND, plainError } from "./official-error.js";
-import type { CallOptions, GatewayContext, GatewayServices, HttpAnswer, HttpRequest, PathParameters, Route, RouteModule, Rpc } from "./route.js";
+import type {
+  CallOptions,
+  GatewayContext,
+  GatewayServices,
+  HttpAnswer,
+  HttpCaller,
+  HttpRequest,
+  PathParameters,
+  Route,
+  RouteModule,
+  Rpc,
+} from "./route.js";
 import { Router } from "./router.js";
 import { sendAnswer } from "./send-answer.js";
 import { WorkerRegistrations } from "./worker-registrations.js";
@@ -29,8 +41,9 @@ export interface GatewayOptions {
   readonly modules?: readonly RouteModule[];
 }
 
-/** `peer`: "ip:port" of the caller. */
-export type Gateway = (request: NodeRequest, response: NodeResponse, peer: string) => void;
+export type Gateway = (request: NodeRequest, response: NodeResponse, caller: HttpCaller) => void;
+
+const TOO_MANY_REQUESTS = 429;
 
 type OwnedRoute = Route & { readonly owner: RouteModule };
 
@@ -54,15 +67,20 @@ export async function createGateway(o: GatewayOptions): Promise<Gateway> {
   const routes: OwnedRoute[] = [];
   for (const owner of o.modules ?? ROUTE_MODULES) for (const route of await owner.routes(context)) routes.push({ ...route, owner });
   const router = new Router(routes);
-  return (node, response, peer) => {
-    const request = new GatewayRequest(node, response, peer, o.receiveBytesMax);
+  return (node, response, caller) => {
+    const request = new GatewayRequest(node, response, caller, o.receiveBytesMax);
     answerTo(o, router, request)
-      .then((answer) => sendAnswer(response, answer, request.signal))
+      .then((answer) => sendAnswer(response, withLimits(answer, request), request.signal))
       .catch((e: unknown) => {
         if (!request.signal.aborted) o.logger.error({ err: e, path: request.path }, "an answer was cut off");
         response.destroy();
       });
   };
+}
+
+function withLimits(answer: HttpAnswer, { rateLimit }: HttpRequest): HttpAnswer {
+  if (rateLimit === undefined) return answer;
+  return { ...answer, headers: { ...answer.headers, ...rateLimitHeaders(rateLimit, answer.status === TOO_MANY_REQUESTS) } };
 }
 
 async function answerTo(o: GatewayOptions, router: Router<OwnedRoute>, request: HttpRequest): Promise<HttpAnswer> {
@@ -90,9 +108,11 @@ async function runCall(o: GatewayOptions, request: HttpRequest, method: Method, 
   try {
     return await new Promise((resolve, reject) => {
       call.onCancel(() => reject(request.signal.aborted ? canceled("context canceled") : deadlineExceeded("context deadline exceeded")));
+      call.refuse = reject;
       o.run(method, message, call).then(resolve, reject);
     });
   } finally {
+    if (call.rateLimit !== undefined) request.rateLimit = call.rateLimit;
     call.end();
   }
 }

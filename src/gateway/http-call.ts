@@ -4,7 +4,9 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Call } from "../api/call.js";
-import { invalidArgument } from "../api/service-error.js";
+import type { Identity } from "../api/identity.js";
+import type { RateLimit } from "../api/rate-limit.js";
+import { invalidArgument, type ServiceError } from "../api/service-error.js";
 import type { Runtime } from "../lib/runtime.js";
 import type { CallOptions, HttpRequest } from "./route.js";
 
@@ -33,6 +35,10 @@ export class HttpCall implements Call {
   readonly deadlineMs: number | undefined;
   private listeners: Set<() => void> | undefined;
   private isCancelled = false;
+  identity: Identity | undefined;
+  rateLimit: RateLimit | undefined;
+  /** Answers in the handler's stead; set by whoever waits for it. */
+  refuse: (error: ServiceError) => void = () => undefined;
   private readonly stop: () => void;
 
   /** @throws ServiceError when a header is not what it must be. */
@@ -57,6 +63,15 @@ export class HttpCall implements Call {
 
   get peer(): string {
     return this.request.peer;
+  }
+
+  get clientSubject(): string | undefined {
+    return this.request.clientSubject;
+  }
+
+  abort(error: ServiceError): void {
+    this.refuse(error);
+    this.cancel();
   }
 
   get cancelled(): boolean {

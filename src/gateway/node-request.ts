@@ -1,13 +1,17 @@
 /** A request of Node's, HTTP/1.1 or HTTP/2, as the gateway's. */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import type { RateLimit } from "../api/rate-limit.js";
 import { canceled, invalidArgument } from "../api/service-error.js";
-import type { HttpRequest } from "./route.js";
+import type { HttpCaller, HttpRequest } from "./route.js";
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
 export type NodeResponse = ServerResponse | Http2ServerResponse;
 
 export class GatewayRequest implements HttpRequest {
+  readonly peer: string;
+  readonly clientSubject: string | undefined;
+  rateLimit: RateLimit | undefined;
   readonly method: string;
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
@@ -19,9 +23,11 @@ export class GatewayRequest implements HttpRequest {
   constructor(
     private readonly node: NodeRequest,
     response: NodeResponse,
-    readonly peer: string,
+    caller: HttpCaller,
     private readonly bodyBytesMax: number,
   ) {
+    this.peer = caller.peer;
+    this.clientSubject = caller.clientSubject;
     this.method = node.method ?? "GET";
     const url = node.url ?? "/";
     // HTTP/1.1 may send the whole address.

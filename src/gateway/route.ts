@@ -4,7 +4,8 @@
  * through `GatewayContext`: RPCs by `call`, so that limits, permissions and errors are those of every other protocol.
  */
 import type { IncomingHttpHeaders } from "node:http";
-import type { Method, MethodTable } from "../api/call.js";
+import type { Call, Method, MethodTable } from "../api/call.js";
+import type { RateLimit } from "../api/rate-limit.js";
 import type { ServiceError } from "../api/service-error.js";
 import type { Init, MessageType } from "../api/wire.js";
 import type { HistoryService, ShardService } from "../history/contract.js";
@@ -14,6 +15,9 @@ import type { Workers } from "../matching/workers.js";
 import type { NamespaceRegistry } from "../namespace/registry.js";
 import type { Metric } from "../telemetry/metrics/metric.js";
 import type { WorkerRegistrations } from "./worker-registrations.js";
+
+/** Whoever sent a request: see Call. */
+export type HttpCaller = Pick<Call, "peer" | "clientSubject">;
 
 export interface HttpRequest {
   /** Upper case. */
@@ -25,6 +29,10 @@ export interface HttpRequest {
   readonly headers: IncomingHttpHeaders;
   /** "ip:port" of the caller. */
   readonly peer: string;
+  /** See Call. */
+  readonly clientSubject: string | undefined;
+  /** How the last call of the request stands with the limits. */
+  rateLimit?: RateLimit | undefined;
   /** Aborted once the caller has gone, or has its whole answer. */
   readonly signal: AbortSignal;
   /**

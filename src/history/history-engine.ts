@@ -71,6 +71,8 @@ export interface HistoryEngineOptions {
   /** Effects on executions in memory may join the batch that causes them. Off: each waits for durability. */
   readonly sameBatchTransfers: boolean;
   /** A bug of the core, with what is needed to see it again. Answers where it was put. */
+  /** Events of a namespace are being written. */
+  readonly onEvents?: (namespace: string, count: number) => void;
   readonly onBug: (report: { error: unknown; address: ExecutionAddress; input: Input; configVersion: number; states: Uint8Array[] }) => string;
   /** The store can no longer be trusted. */
   readonly onFatal: (error: Error) => void;
@@ -798,6 +800,7 @@ export class HistoryEngine implements HistoryService, ShardService {
     }
     for (const b of draft.batches) {
       rows.appendHistory(b.branch, b.firstEventId, b.data, b.events.length, beginsBatch(b.events[0]?.eventType));
+      this.o.onEvents?.(namespace.name, b.events.length);
       const undurable = this.undurable.get(b.branch);
       if (undurable === undefined) this.undurable.set(b.branch, [b]);
       else undurable.push(b);

@@ -107,10 +107,12 @@ export class NamespaceRegistry {
     return entry;
   }
 
-  /** A page of namespaces in id order; `after` is the last id of the page before. */
-  list(pageSize: number, after: string, includeDeleted: boolean): { entries: NamespaceEntry[]; next: string } {
+  /** A page of namespaces in id order; `after` is the last id of the page before. `isShown`: by name; all without it. */
+  list(pageSize: number, after: string, includeDeleted: boolean, isShown?: (name: string) => boolean): { entries: NamespaceEntry[]; next: string } {
     const size = pageSize > 0 ? pageSize : PAGE_SIZE_DEFAULT;
-    const all = this.current.entries().filter((e) => e.view.id > after && (includeDeleted || e.view.state !== NamespaceState.DELETED));
+    const isListed = ({ id, name, state }: NamespaceView): boolean =>
+      id > after && (includeDeleted || state !== NamespaceState.DELETED) && (isShown === undefined || isShown(name));
+    const all = this.current.entries().filter((e) => isListed(e.view));
     const entries = all.slice(0, size);
     return { entries, next: all.length > size ? (entries.at(-1)?.view.id ?? "") : "" };
   }

@@ -7,10 +7,10 @@
  */
 import { createServer as createHttp2, type Http2Server, type Http2Session } from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import type { Interceptor, Method, MethodTable } from "../api/call.js";
+import type { Call, Interceptor, Method, MethodTable } from "../api/call.js";
 import type { GatewayServices } from "../gateway/route.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
-import { byFirstBytes } from "./first-bytes.js";
+import { byFirstBytes, type WireProtocol } from "./first-bytes.js";
 import { Outbox } from "./grpc/outbox.js";
 import { refuseContentType, serveUnary } from "./grpc/unary.js";
 import type { Health } from "./health.js";
@@ -20,7 +20,9 @@ import type { Stream, StreamHandler } from "./http2/stream.js";
 import { Tunnel } from "./http2/tunnel.js";
 import { type CallObserver, Chain } from "./interceptor/chain.js";
 import { keepAlive } from "./keepalive.js";
+import type { Origins } from "./origins.js";
 import { OtherProtocols } from "./other-protocols.js";
+import { subjectOf, type TlsEndpoint } from "./tls.js";
 
 export interface ListenerOptions {
   readonly host: string;
@@ -30,15 +32,23 @@ export interface ListenerOptions {
   /** Origins whose pages may call; "*" is any. */
   readonly corsOrigins?: readonly string[];
   readonly methods: MethodTable;
-  readonly interceptors: readonly Interceptor[];
+  readonly interceptors: readonly Interceptor[] | (() => readonly Interceptor[]);
   readonly limits: ListenerLimits;
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly health: Health;
+  /** Every port speaks TLS. */
+  readonly tls?: TlsEndpoint | undefined;
+  /** Lets a call to what is not in the table of methods in, or throws a ServiceError; without it everybody is. */
+  readonly admit?: Admit | undefined;
+  /** Which web pages may send requests; without it all may. */
+  readonly origins?: Origins | undefined;
   /** What stands behind the HTTP doors; without it there are none. */
   readonly gateway?: GatewayServices;
   readonly observer?: CallObserver;
 }
+
+export type Admit = (subject: "health" | "reflection" | "page", call: Call) => Promise<void>;
 
 export interface ListenerLimits {
   readonly receiveBytesMax: number;
@@ -61,17 +71,23 @@ const KEEPALIVE_TIMEOUT_MS = 10_000;
 
 /** Rejects when an address cannot be bound; nothing stays open then. */
 export async function openListener(o: ListenerOptions): Promise<Listener> {
+  const { tls } = o;
   let isDraining = false;
   const connections = new Set<Connection>();
   const sockets = new Set<Socket>();
+  /** Beneath those of TLS, where the ones above are what is ended and waited for. */
+  const rawSockets = new Set<Socket>();
   let calls = 0;
   let onIdle: (() => void) | undefined;
   const methods = new Map<string, Method>(o.methods);
   const check = o.health.method() as unknown as Method;
   methods.set(check.path, check);
-  const chain = new Chain(o.interceptors, o.logger, o.limits.errorMessageLengthMax, o.observer);
+  const { interceptors } = o;
+  const interceptorsNow = typeof interceptors === "function" ? interceptors : () => interceptors;
+  const chain = new Chain(interceptorsNow, o.logger, o.limits.errorMessageLengthMax, o.observer);
   const grpc = { methods, chain, runtime: o.runtime, receiveBytesMax: o.limits.receiveBytesMax, logger: o.logger, isDraining: () => isDraining };
-  const others = new OtherProtocols({ ...grpc, health: o.health, gateway: o.gateway, corsOrigins: o.corsOrigins ?? [] });
+  const { health, admit, gateway, origins, corsOrigins = [] } = o;
+  const others = new OtherProtocols({ ...grpc, health, admit, gateway, origins, corsOrigins });
   const begin = (): void => {
     calls++;
   };
@@ -105,6 +121,7 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
     const outbox = new Outbox();
     const connection: Connection = new Connection(socket, {
       runtime: o.runtime,
+      ...(tls === undefined ? {} : { subjectOf: () => subjectOf(socket) }),
       onError: (text) => o.logger.debug({ peer: connection.peer }, `connection ended: ${text}`),
       onBug: (err) => o.logger.error({ err, peer: connection.peer }, "connection ended by a bug"),
       onStream: (stream) => {
@@ -133,16 +150,36 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
     others.handle(request, response);
   });
 
-  const accept = (socket: Socket): void => {
+  const watch = (socket: Socket): void => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => socket.destroy());
+  };
+  const acceptSecure = (socket: Socket, endpoint: TlsEndpoint): void => {
+    rawSockets.add(socket);
+    socket.on("close", () => rawSockets.delete(socket));
+    endpoint.accept(socket);
+  };
+  const accept = (socket: Socket): void => {
     socket.setNoDelay(true);
+    if (tls !== undefined) {
+      acceptSecure(socket, tls);
+      return;
+    }
+    watch(socket);
+    serveProtocol(socket, undefined);
+  };
+  const serveProtocol = (socket: Socket, agreed: WireProtocol | undefined): void =>
     byFirstBytes(socket, o.runtime, (protocol) => {
-      if (protocol === "http2") serveHttp2(socket);
+      // What was agreed on in the handshake is what a proxy on the way goes by: bytes of another protocol are an attempt to get past it.
+      if (agreed !== undefined && agreed !== protocol) socket.destroy();
+      else if (protocol === "http2") serveHttp2(socket);
       else http1(socket);
     });
-  };
+  tls?.serve((secure, agreed) => {
+    watch(secure);
+    serveProtocol(secure, agreed);
+  });
 
   const idle = (): Promise<void> =>
     new Promise((resolve) => {
@@ -200,7 +237,7 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
     },
     async close() {
       for (const c of [...connections]) c.destroy();
-      for (const s of sockets) s.destroy();
+      for (const s of [...sockets, ...rawSockets]) s.destroy();
     },
   };
 }

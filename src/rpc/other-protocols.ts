@@ -4,14 +4,17 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
-import type { MethodTable } from "../api/call.js";
+import type { Call, MethodTable } from "../api/call.js";
 import type { Gateway } from "../gateway/gateway.js";
 import type { GatewayServices } from "../gateway/route.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { answerCors } from "./cors.js";
 import { HEALTH_SERVICE, type Health } from "./health.js";
-import { tunnelPeer } from "./http2/tunnel.js";
+import { tunnelled } from "./http2/tunnel.js";
 import type { Chain } from "./interceptor/chain.js";
+import type { Admit } from "./listener.js";
+import type { Origins } from "./origins.js";
+import { subjectOf } from "./tls.js";
 
 export interface OtherProtocolsOptions {
   readonly methods: MethodTable;
@@ -21,6 +24,8 @@ export interface OtherProtocolsOptions {
   readonly runtime: Runtime;
   readonly receiveBytesMax: number;
   readonly isDraining: () => boolean;
+  readonly admit?: Admit | undefined;
+  readonly origins?: Origins | undefined;
   /** What stands behind the gateway; without it there is none. */
   readonly gateway?: GatewayServices;
   readonly corsOrigins?: readonly string[];
@@ -64,7 +69,17 @@ export class OtherProtocols {
       return;
     }
     if (answerCors(request, response, this.o.corsOrigins ?? [])) return;
-    const { gateway } = this.o;
+    const { gateway, origins } = this.o;
+    const isHttp1 = request.httpVersionMajor < 2;
+    // Node takes the first of two hosts; whoever stands before it may have taken the second.
+    const refusal = isHttp1 && hosts(request.rawHeaders) > 1 ? TWO_HOSTS : origins?.refusal(request.headers, isHttp1);
+    if (refusal !== undefined) {
+      response.statusCode = refusal.status;
+      response.setHeader("content-type", "text/plain; charset=utf-8");
+      if (isHttp1) response.setHeader("connection", "close");
+      response.end(`${refusal.text}\n`);
+      return;
+    }
     const served = gateway === undefined || isRpc(request) ? this.loadAdapter() : this.loadGateway(gateway);
     served.then(
       (handle) => handle(request, response),
@@ -88,18 +103,30 @@ export class OtherProtocols {
       const { methods, chain, runtime, logger, receiveBytesMax } = this.o;
       const run = chain.run.bind(chain);
       const gateway: Gateway = await createGateway({ methods, services, run, runtime, logger, receiveBytesMax, draining: this.draining.signal });
-      return (request, response) => gateway(request, response, peerOf(request));
+      return (request, response) => gateway(request, response, callerOf(request));
     });
     return this.gateway;
   }
+}
+
+const TWO_HOSTS = { status: 400, text: "more than one host" };
+
+function hosts(rawHeaders: readonly string[]): number {
+  let count = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === "host") count++;
+  return count;
 }
 
 function isRpc(request: Request): boolean {
   return RPC_PATH.test(request.url ?? "") || (request.headers["content-type"] ?? "").startsWith("application/grpc");
 }
 
-/** "ip:port" of whoever sent a request. */
-export function peerOf(request: Request): string {
+/** Whoever sent a request. */
+export type Caller = Pick<Call, "peer" | "clientSubject">;
+
+export function callerOf(request: Request): Caller {
+  const connection = tunnelled("stream" in request ? request.stream.session : undefined);
+  if (connection !== undefined) return connection;
   const { remoteAddress, remotePort } = request.socket;
-  return tunnelPeer("stream" in request ? request.stream.session : undefined) ?? `${remoteAddress}:${remotePort}`;
+  return { peer: `${remoteAddress}:${remotePort}`, clientSubject: subjectOf(request.socket) };
 }

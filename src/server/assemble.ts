@@ -4,9 +4,14 @@
  */
 import type { Interceptor, MethodTable } from "../api/call.js";
 import { MICROS_PER_MS } from "../api/time.js";
+import { ApiKeys } from "../authorization/api-keys.js";
+import { AuditLog, type AuditRecord } from "../authorization/audit.js";
+import { Authenticator } from "../authorization/authenticator.js";
+import { Authorization } from "../authorization/interceptor.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { ServerOptions } from "../config/options.js";
 import { apply } from "../core/engine.js";
+import type { NamespaceDirectory } from "../core/namespace-view.js";
 import type { VersionDirectory } from "../core/versioning/routing.js";
 import { terminalBuildId } from "../core/versioning/rules.js";
 import { concurrentCallsLimiter } from "../frontend/concurrent-calls.js";
@@ -34,6 +39,7 @@ import { namespaceLimits } from "../namespace/limits.js";
 import { DEFAULT_NAMESPACE, NamespaceRegistry } from "../namespace/registry.js";
 import { Batch } from "../persistence/batch.js";
 import type { Store } from "../persistence/store.js";
+import { Quotas } from "../quotas/quotas.js";
 import { historyJson } from "../rpc/history-json.js";
 import type { CallObserver } from "../rpc/interceptor/chain.js";
 import { RequestTally } from "../telemetry/metrics/request-tally.js";
@@ -46,6 +52,7 @@ import { NamespaceDeletion } from "../worker/namespace-deletion.js";
 import { VersionDrainage } from "../worker/version-drainage.js";
 import type { BugReport } from "./bug-report.js";
 import { serverMetrics } from "./metrics.js";
+import type { AuthParts } from "./security.js";
 import { VERSION } from "./version.js";
 
 const CLUSTER_REGISTRY_KIND = "cluster";
@@ -61,6 +68,11 @@ export interface Parts {
   readonly searchAttributes: ServerOptions["searchAttributes"];
   /** "host:port" as asked for. */
   readonly address: string;
+  /** What limits on calls go by, where the configuration changes while the server runs. */
+  readonly liveConfig?: () => Config;
+  /** Undefined: nobody is asked who they are. */
+  readonly auth?: AuthParts | undefined;
+  readonly writeAudit?: ((record: AuditRecord) => void) | undefined;
   /** Undefined: time is real. */
   readonly testClocks?: ServerOptions["testClocks"];
   readonly onBug: (report: BugReport) => string;
@@ -69,8 +81,10 @@ export interface Parts {
 
 export interface Assembled {
   readonly methods: MethodTable;
-  readonly interceptors: readonly Interceptor[];
+  readonly interceptors: () => readonly Interceptor[];
   readonly observer: CallObserver;
+  /** See ListenerOptions. */
+  readonly admit: Authorization["admit"] | undefined;
   /** For the HTTP doors. */
   readonly gateway: GatewayServices;
   /** Answers polls, takes no new work; resolves when the last batch is durable. */
@@ -80,6 +94,7 @@ export interface Assembled {
 export async function assemble(parts: Parts): Promise<Assembled> {
   const { store, runtime, logger, config, testClocks = REAL_TIME } = parts;
   const registry = await store.loadRegistry();
+  const quotas = new Quotas({ config: parts.liveConfig ?? (() => config), runtime, openExecutions: (namespace) => openExecutions(namespace) });
   const { limits } = config;
   const rules = searchAttributeRules(() => limits);
   let engine: HistoryEngine | undefined;
@@ -142,6 +157,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     allNamespaces: () => namespaces.directory.entries().map((e) => e.view),
     initialTimeLocks: testClocks.state === "unlocked" ? 0 : 1,
     skipsTimeWhileAwaited: testClocks.anyNamespace,
+    onEvents: (namespace, count) => quotas.charge(namespace, count),
     onBug: parts.onBug,
     onFatal: parts.onFatal,
   });
@@ -150,6 +166,10 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const clusterId = await clusterIdOf(store, registry, runtime);
   await engine.start(registry);
   const visibility = new VisibilityManager(store.visibility, () => limits);
+  const openExecutions = async (name: string): Promise<number> => {
+    const namespace = namespaces.directory.byName(name);
+    return namespace === undefined ? 0 : ((await visibility.count(namespace, 'ExecutionStatus = "Running"')).count ?? 0);
+  };
   const requestLimitsNow = requestLimits(limits);
   const workers = new Workers({
     rows: registry,
@@ -161,6 +181,8 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       entriesMax: limits.workerEntriesMax,
     }),
   });
+  const apiKeys = new ApiKeys({ rows: registry, commit, runtime });
+  const authorization = parts.auth === undefined ? undefined : authorizationOf(parts, parts.auth, apiKeys, () => namespaces.directory);
   const client = new InternalClient(() => methods, runtime);
   const batcher = new Batcher({ runtime, logger, config: () => config, client, namespaces, history: engine });
   const namespaceDeletion = new NamespaceDeletion({ store, runtime, logger, namespaces, history: engine, matching });
@@ -195,6 +217,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     batches: batcher,
     namespaceDeletion,
     archival: archiver,
+    apiKeys,
     limits: () => requestLimitsNow,
     runtime,
     logger,
@@ -205,18 +228,25 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const requests = new RequestTally((name) => namespaces.directory.byName(name) !== undefined);
   const nameOf = (namespaceId: string): string => namespaces.directory.byId(namespaceId)?.name ?? namespaceId;
   const nowMicros = () => runtime.nowMicros();
+  const identify = authorization === undefined ? [] : [authorization.identify];
+  const checks = [
+    namespaceNameValidator(namespaces, () => limits.idLengthMax),
+    ...(authorization === undefined ? [] : [authorization.authorize]),
+    ...(testClocks.anyNamespace ? [namespaceOnDemand(namespaces)] : []),
+    namespaceStateValidator(namespaces),
+    concurrentCallsLimiter(() => limits.longPollsPerNamespaceMax),
+  ];
+  // Limits by client come before authorization: whoever tries keys is counted too. Where none is set they cost nothing.
+  const unlimited = [...identify, ...checks];
+  const limited = [...identify, quotas.intercept, ...checks];
   namespaceDeletion.start();
   batcher.resumeAll(registry);
   scavenger.start();
   drainage.start();
   return {
     methods,
-    interceptors: [
-      namespaceNameValidator(namespaces, () => limits.idLengthMax),
-      ...(testClocks.anyNamespace ? [namespaceOnDemand(namespaces)] : []),
-      namespaceStateValidator(namespaces),
-      concurrentCallsLimiter(() => limits.longPollsPerNamespaceMax),
-    ],
+    interceptors: () => (quotas.isOn ? limited : unlimited),
+    admit: authorization?.admit.bind(authorization),
     observer: { nowMicros, record: (...call) => requests.record(...call) },
     gateway: { ...services, shards: running, metrics: [...requests.metrics, ...serverMetrics({ history: running, matching, nameOf, nowMicros })] },
     drain: () => {
@@ -229,6 +259,18 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       return running.drain();
     },
   };
+}
+
+function authorizationOf(parts: Parts, auth: AuthParts, keys: ApiKeys, namespaces: () => NamespaceDirectory): Authorization {
+  const { runtime, logger } = parts;
+  return new Authorization({
+    authenticator: new Authenticator(keys, auth.jwt, auth.certificates),
+    keys,
+    audit: new AuditLog(runtime, logger, parts.writeAudit),
+    publicSubjects: new Set(auth.publicSubjects),
+    namespaces,
+    runtime,
+  });
 }
 
 function copyRegistry(from: Batch, to: Batch): void {

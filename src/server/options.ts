@@ -12,6 +12,8 @@ export interface Addresses {
   http?: string;
   metrics?: string;
   ui?: string;
+  /** Every address speaks TLS; `ca`: what clients are to trust, where the server has made it. */
+  tls?: { readonly ca: string | undefined };
 }
 
 export interface RunningServer {

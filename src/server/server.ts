@@ -4,17 +4,19 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Config, defaultConfig, withSettings } from "../config/dynamic-config.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { SqliteStore } from "../persistence/sqlite/store.js";
 import type { Store } from "../persistence/store.js";
 import { Health } from "../rpc/health.js";
 import { openListener } from "../rpc/listener.js";
+import { Origins } from "../rpc/origins.js";
 import { assemble } from "./assemble.js";
 import { type BugReport, describeBug } from "./bug-report.js";
 import { LockFile } from "./lock-file.js";
 import type { RunningServer, ServerOptions } from "./options.js";
 import { systemRuntime } from "./runtime.js";
+import { auditWriter, openAuth, openTls } from "./security.js";
+import { Settings } from "./settings.js";
 
 const DRAIN_MS = 1_500;
 
@@ -24,8 +26,9 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
   const isFile = options.file !== ":memory:";
   const lock = isFile ? LockFile.acquire(options.file) : undefined;
   let store: SqliteStore | undefined;
+  let settings: Settings | undefined;
   try {
-    const config = withSettings(defaultConfig(), options.dynamicConfig, (key) => log.warn({ key }, "dynamic config key is not known; it is ignored"));
+    settings = new Settings(options, log);
     let onFatal = (error: Error): void => {
       throw error;
     };
@@ -37,7 +40,7 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
       logger: log,
       onFatal: (e) => onFatal(e),
     });
-    const server = await wire(options, config, store, runtime, log, isFile ? dirname(options.file) : undefined, (f) => {
+    const server = await wire(options, settings, store, runtime, log, isFile ? dirname(options.file) : undefined, (f) => {
       onFatal = f;
     });
     lock?.setPort(Number(server.addresses.grpc.slice(server.addresses.grpc.lastIndexOf(":") + 1)));
@@ -45,10 +48,12 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
       addresses: server.addresses,
       stop: async () => {
         await server.stop();
+        settings?.close();
         lock?.release();
       },
     };
   } catch (e) {
+    settings?.close();
     await store?.close();
     lock?.release();
     throw e;
@@ -57,19 +62,22 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
 
 async function wire(
   options: ServerOptions,
-  config: Config,
+  settings: Settings,
   store: Store,
   runtime: Runtime,
   log: Logger,
   directory: string | undefined,
   setFatal: (f: (e: Error) => void) => void,
 ): Promise<RunningServer> {
+  const config = settings.current;
   const { limits } = config;
   const onFatal = (e: Error): void => {
     log.error({ err: e }, "the store cannot be trusted any more; the server ends");
     process.exit(70);
   };
   setFatal(onFatal);
+  const tls = await openTls(options, directory, log);
+  const auth = await openAuth(options, runtime, log);
   const api = await assemble({
     store,
     runtime,
@@ -78,6 +86,9 @@ async function wire(
     namespaces: options.namespaces,
     searchAttributes: options.searchAttributes,
     address: `${options.ip}:${options.port}`,
+    liveConfig: () => settings.current,
+    auth,
+    writeAudit: auditWriter(options.auditLog, log),
     testClocks: options.testClocks,
     onBug: (report) => writeBugReport(report, directory, log),
     onFatal,
@@ -104,6 +115,9 @@ async function wire(
     runtime,
     logger: log,
     health,
+    tls: tls?.endpoint,
+    admit: api.admit,
+    origins: new Origins({ hosts: [...options.allowedHosts, ...(tls?.names ?? [])], corsOrigins: options.corsOrigins }),
     gateway: api.gateway,
     observer: api.observer,
   });
@@ -117,6 +131,7 @@ async function wire(
     http: named.get("http") || grpc,
     metrics: named.get("metrics") ?? grpc,
     ...(ui === undefined ? {} : { ui }),
+    ...(tls === undefined ? {} : { tls: { ca: tls.ca } }),
   };
   return {
     addresses,
@@ -126,6 +141,8 @@ async function wire(
       await listener.drain(DRAIN_MS);
       await drained;
       await listener.close();
+      tls?.endpoint.close();
+      auth?.close();
       await store.close();
     },
   };

@@ -12,9 +12,10 @@ import type {
   UpdateNamespaceRequest,
   UpdateNamespaceResponse,
 } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
-import type { Handler } from "../../api/call.js";
+import type { Call, Handler } from "../../api/call.js";
 import { invalidArgument, namespaceNotFound } from "../../api/service-error.js";
 import { EMPTY_BYTES, type Init } from "../../api/wire.js";
+import { allows } from "../../authorization/permissions.js";
 import { isUuid } from "../../lib/uuid.js";
 import type { NamespaceEntry } from "../../namespace/record.js";
 import { fieldName } from "../../namespace/search-attribute-definitions.js";
@@ -56,9 +57,9 @@ export const describeNamespace =
 
 export const listNamespaces =
   (s: Services): Handler<ListNamespacesRequest, ListNamespacesResponse> =>
-  (request) => {
+  (request, call) => {
     const after = Buffer.from(request.nextPageToken).toString("utf8");
-    const { entries, next } = s.namespaces.list(request.pageSize, after, request.namespaceFilter?.includeDeleted ?? false);
+    const { entries, next } = s.namespaces.list(request.pageSize, after, request.namespaceFilter?.includeDeleted ?? false, shownTo(call));
     return { namespaces: entries.map((e) => description(s, e)), nextPageToken: next === "" ? EMPTY_BYTES : Buffer.from(next, "utf8") };
   };
 
@@ -75,6 +76,11 @@ export const deprecateNamespace =
     await s.namespaces.deprecate(request.namespace);
     return {};
   };
+
+/** Undefined: everything, where nobody is asked who they are. */
+function shownTo({ identity }: Call): ((name: string) => boolean) | undefined {
+  return identity === undefined ? undefined : (name) => allows(identity.access, "namespace.read", name);
+}
 
 function description(s: Services, { record, view }: NamespaceEntry): Init<DescribeNamespaceResponse> {
   const limits = s.limits(view.name);

@@ -18,32 +18,38 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { Health as HealthDesc } from "../../../gen/es/grpc/health/v1/health_pb.js";
 import { ServerReflection as ReflectionV1 } from "../../../gen/es/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ReflectionV1Alpha } from "../../../gen/es/grpc/reflection/v1alpha/reflection_pb.js";
+import { KeyService } from "../../../gen/es/perdure/security/v1/service_pb.js";
 import { OperatorService } from "../../../gen/es/temporal/api/operatorservice/v1/service_pb.js";
 import { TestService } from "../../../gen/es/temporal/api/testservice/v1/service_pb.js";
 import { WorkflowService } from "../../../gen/es/temporal/api/workflowservice/v1/service_pb.js";
 import type { Call, Method } from "../../api/call.js";
-import { ServiceError } from "../../api/service-error.js";
+import type { Identity } from "../../api/identity.js";
+import type { RateLimit } from "../../api/rate-limit.js";
+import { Code, ServiceError } from "../../api/service-error.js";
 import { decode, encode } from "../../api/wire.js";
+import { rateLimitHeaders } from "../../quotas/headers.js";
 import { metadataValue } from "../grpc/metadata.js";
-import { type OtherProtocolsOptions, peerOf } from "../other-protocols.js";
+import { type Caller, callerOf, type OtherProtocolsOptions } from "../other-protocols.js";
 import { Reflection } from "../reflection/reflection.js";
 
 type Handle = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => void;
 
-const SERVICES: readonly DescService[] = [WorkflowService, OperatorService, TestService, HealthDesc];
+const SERVICES: readonly DescService[] = [WorkflowService, OperatorService, TestService, KeyService, HealthDesc];
 const REFLECTION: readonly DescService[] = [ReflectionV1, ReflectionV1Alpha];
-/** "ip:port" of the caller: of a request's socket, which Connect does not show. */
-const PEER = createContextKey("");
+/** Who is at the other end: of a request's socket, which Connect does not show. */
+const CALLER = createContextKey<Caller>({ peer: "" });
 
 export function connectAdapter(o: OtherProtocolsOptions): Handle {
   const handler = connectNodeAdapter({
     readMaxBytes: o.receiveBytesMax,
-    contextValues: (request) => createContextValues().set(PEER, peerOf(request)),
+    contextValues: (request) => createContextValues().set(CALLER, callerOf(request)),
     routes: (router: ConnectRouter) => {
       for (const service of SERVICES) router.service(service, implementation(o, service));
       const reflection = new Reflection([...SERVICES, ...REFLECTION]);
       for (const service of REFLECTION)
-        router.service(service, { serverReflectionInfo: (requests: AsyncIterable<Message>) => reflection.answers(requests as never) } as never);
+        router.service(service, {
+          serverReflectionInfo: (requests: AsyncIterable<Message>, context: HandlerContext) => reflect(o, reflection, requests, context),
+        } as never);
     },
   });
   return handler as unknown as Handle;
@@ -61,15 +67,35 @@ function implementation(o: OtherProtocolsOptions, service: DescService): never {
   return out as never;
 }
 
+async function* reflect(o: OtherProtocolsOptions, reflection: Reflection, requests: AsyncIterable<Message>, context: HandlerContext) {
+  await admitted(o, "reflection", context);
+  yield* reflection.answers(requests as never);
+}
+
+async function admitted(o: OtherProtocolsOptions, subject: "health" | "reflection", context: HandlerContext): Promise<void> {
+  const path = `/${context.service.typeName}/${context.method.name}`;
+  try {
+    await o.admit?.(subject, new ConnectCall(o, path, context));
+  } catch (e) {
+    throw toConnectError(e);
+  }
+}
+
 async function unary(o: OtherProtocolsOptions, desc: DescMethod, method: Method, request: Message, context: HandlerContext): Promise<Message> {
   const call = new ConnectCall(o, method.path, context);
   try {
-    const reply = o.chain.run(method, decode(method.input, toBinary(desc.input, request)), call);
-    return fromBinary(desc.output, encode(method.output, (await Promise.race([reply, gone(context.signal)])) as never));
+    const running = o.chain.run(method, decode(method.input, toBinary(desc.input, request)), call);
+    const reply = await Promise.race([running, gone(context.signal), call.aborted]);
+    for (const [name, value] of Object.entries(headersOf(call, false))) context.responseHeader.set(name, value);
+    return fromBinary(desc.output, encode(method.output, reply as never));
   } catch (e) {
     if (!(e instanceof ServiceError || e instanceof ConnectError)) o.logger.error({ err: e, method: method.path }, "reply cannot be converted");
-    throw toConnectError(e);
+    throw toConnectError(e, headersOf(call, e instanceof ServiceError && e.code === Code.RESOURCE_EXHAUSTED));
   }
+}
+
+function headersOf({ rateLimit }: Call, isRefused: boolean): Record<string, string> {
+  return rateLimitHeaders(rateLimit, isRefused);
 }
 
 /** Rejects when the caller has gone or its deadline has passed: a handler may be slow to notice, or not notice at all. */
@@ -80,16 +106,24 @@ function gone(signal: AbortSignal): Promise<never> {
   });
 }
 
-function toConnectError(e: unknown): ConnectError {
+/** `headers`: of the answer. */
+function toConnectError(e: unknown, headers: Record<string, string> = {}): ConnectError {
   if (e instanceof ConnectError) return e;
   if (!(e instanceof ServiceError)) return new ConnectError("internal error", ConnectCode.Internal);
-  const error = new ConnectError(e.message, e.code as number as ConnectCode);
+  const error = new ConnectError(e.message, e.code as number as ConnectCode, headers);
   error.details = e.details.map((d) => ({ type: d.typeName, value: d.value }));
   return error;
 }
 
 class ConnectCall implements Call {
   readonly deadlineMs: number | undefined;
+  identity: Identity | undefined;
+  rateLimit: RateLimit | undefined;
+  /** Rejects when the server gives up on the call. */
+  readonly aborted: Promise<never>;
+  private refuse!: (error: ServiceError) => void;
+  private readonly ended = new AbortController();
+  private readonly signal: AbortSignal;
 
   constructor(
     o: OtherProtocolsOptions,
@@ -98,14 +132,28 @@ class ConnectCall implements Call {
   ) {
     const left = context.timeoutMs();
     this.deadlineMs = left === undefined ? undefined : o.runtime.nowMicros() / 1000 + left;
+    this.signal = AbortSignal.any([context.signal, this.ended.signal]);
+    this.aborted = new Promise((_, reject) => {
+      this.refuse = reject;
+    });
+    this.aborted.catch(() => undefined);
   }
 
   get peer(): string {
-    return this.context.values.get(PEER);
+    return this.context.values.get(CALLER).peer;
+  }
+
+  get clientSubject(): string | undefined {
+    return this.context.values.get(CALLER).clientSubject;
   }
 
   get cancelled(): boolean {
-    return this.context.signal.aborted;
+    return this.signal.aborted;
+  }
+
+  abort(error: ServiceError): void {
+    this.refuse(error);
+    this.ended.abort();
   }
 
   metadata(key: string): string | undefined {
@@ -113,7 +161,7 @@ class ConnectCall implements Call {
   }
 
   onCancel(f: () => void): () => void {
-    const { signal } = this.context;
+    const { signal } = this;
     if (signal.aborted) {
       f();
       return () => undefined;
@@ -126,6 +174,7 @@ class ConnectCall implements Call {
 /** The status now, and again whenever it changes. A service that is not known is told as such, not refused. */
 async function* watch(o: OtherProtocolsOptions, service: string, context: HandlerContext): AsyncGenerator<{ status: number }> {
   const SERVICE_UNKNOWN = 3;
+  await admitted(o, "health", context);
   let wake = (): void => undefined;
   const stop = o.health.onChange(() => wake());
   context.signal.addEventListener("abort", () => wake(), { once: true });

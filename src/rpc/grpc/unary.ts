@@ -8,6 +8,8 @@
  */
 import { gzip, gzipSync } from "node:zlib";
 import type { Call, Method, MethodTable } from "../../api/call.js";
+import type { Identity } from "../../api/identity.js";
+import type { RateLimit } from "../../api/rate-limit.js";
 import { Code, deadlineExceeded, internal, ServiceError } from "../../api/service-error.js";
 import { decode, encode, WireError } from "../../api/wire.js";
 import type { Logger, Runtime } from "../../lib/runtime.js";
@@ -103,6 +105,8 @@ function answerHeaders(requestType: string, isPacked: boolean): Buffer {
 
 class UnaryCall implements Call, StreamHandler {
   cancelled = false;
+  identity: Identity | undefined;
+  rateLimit: RateLimit | undefined;
   readonly deadlineMs: number | undefined;
   private parts: Buffer[] = [];
   /** The last of them while it grows. */
@@ -144,6 +148,16 @@ class UnaryCall implements Call, StreamHandler {
   get peer(): string {
     this.peerText ??= this.stream.connection.peer;
     return this.peerText;
+  }
+
+  get clientSubject(): string | undefined {
+    return this.stream.connection.clientSubject;
+  }
+
+  abort(error: ServiceError): void {
+    if (this.isAnswered) return;
+    this.fail(error);
+    this.cancel();
   }
 
   metadata(key: string): string | undefined {

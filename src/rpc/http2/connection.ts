@@ -48,6 +48,8 @@ export interface ConnectionOptions {
   /** Something of ours has thrown: the connection ends, the process goes on. */
   readonly onBug: (thrown: unknown) => void;
   readonly runtime: Pick<Runtime, "nowMicros" | "setTimer">;
+  /** Subject of the peer's certificate, if it has shown one; asked once. */
+  readonly subjectOf?: () => string | undefined;
 }
 
 const MIB = 1024 * 1024;
@@ -120,6 +122,8 @@ export class Connection {
   /** What keeps these from sending is the connection: its window, or the socket. */
   private readonly queue = new StreamQueue();
 
+  private subject: string | undefined;
+  private isSubjectKnown = false;
   private readonly pings: ((isAnswered: boolean) => void)[] = [];
   private readonly closeListeners: (() => void)[] = [];
   private isClosing = false;
@@ -152,6 +156,15 @@ export class Connection {
   get peer(): string {
     const { remoteAddress, remotePort } = this.socket as { remoteAddress?: string; remotePort?: number };
     return remoteAddress === undefined ? "" : `${remoteAddress}:${remotePort}`;
+  }
+
+  /** See Call. */
+  get clientSubject(): string | undefined {
+    if (!this.isSubjectKnown) {
+      this.subject = this.o.subjectOf?.();
+      this.isSubjectKnown = true;
+    }
+    return this.subject;
   }
 
   onClose(f: () => void): void {

@@ -27,7 +27,7 @@ import { Connection } from "./connection.js";
 import { END_HEADERS, END_STREAM, FrameType, PREFACE } from "./frames.js";
 import { encodeHeaders } from "./hpack.js";
 import { data, frame, headers, reset, settings } from "./peer-under-test.js";
-import { Tunnel, tunnelPeer } from "./tunnel.js";
+import { Tunnel, tunnelled } from "./tunnel.js";
 
 const MIB = 1024 * 1024;
 
@@ -143,13 +143,13 @@ describe("a tunnel", () => {
   it("says who the peer is", async () => {
     const peers: (string | undefined)[] = [];
     serve = (stream) => {
-      peers.push(tunnelPeer(stream.session));
+      peers.push(tunnelled(stream.session)?.peer);
       stream.respond({ ":status": 200 }, { endStream: true });
     };
     const other = open();
     await Promise.all([got(client.request({})), got(other.request({}))]);
     expect(peers.sort()).toEqual([client, other].map((s) => `127.0.0.1:${s.socket?.localPort}`).sort());
-    expect(tunnelPeer(undefined)).toBeUndefined();
+    expect(tunnelled(undefined)).toBeUndefined();
     other.destroy();
   });
 

@@ -17,11 +17,11 @@ const HEADERS_BYTES_MAX = 48 * 1024;
 const BAD_REQUEST = encodeHeaders({ ":status": 400 });
 const HEADERS_TOO_LARGE = encodeHeaders({ ":status": 431 });
 const REFUSED: StreamHandler = { data: () => undefined, end: () => undefined, drained: () => undefined, closed: () => undefined };
-const PEERS = new WeakMap<Http2Session, string>();
+const CONNECTIONS = new WeakMap<Http2Session, Connection>();
 
-/** "ip:port" of whoever sent what comes through the tunnel of a session; undefined when it is none of ours. */
-export function tunnelPeer(session: Http2Session | undefined): string | undefined {
-  return session === undefined ? undefined : PEERS.get(session);
+/** The connection that what comes through the tunnel of a session was sent on; undefined when it is none of ours. */
+export function tunnelled(session: Http2Session | undefined): Connection | undefined {
+  return session === undefined ? undefined : CONNECTIONS.get(session);
 }
 
 export class Tunnel {
@@ -56,7 +56,7 @@ export class Tunnel {
     if (this.session !== undefined && !this.session.destroyed && !this.session.closed) return this.session;
     const [near, far] = pair();
     const served = this.serve(far);
-    if (served !== undefined) PEERS.set(served, this.connection.peer);
+    if (served !== undefined) CONNECTIONS.set(served, this.connection);
     const session = connect("http://tunnel", { createConnection: () => near, maxSessionMemory: 1024, settings: { initialWindowSize: MIB } });
     session.on("error", () => undefined);
     this.connection.onClose(() => session.destroy());

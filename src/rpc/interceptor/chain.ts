@@ -18,7 +18,8 @@ export interface CallObserver {
 
 export class Chain {
   constructor(
-    private readonly interceptors: readonly Interceptor[],
+    /** Those of now: limits come and go while the server runs. */
+    private readonly interceptors: () => readonly Interceptor[],
     private readonly logger: Logger,
     /** system.maxServiceErrorMessageLength: bytes. */
     private readonly messageLengthMax = 4000,
@@ -29,7 +30,7 @@ export class Chain {
   async run(method: Method, request: unknown, call: Call): Promise<unknown> {
     const begun = this.observer?.nowMicros() ?? 0;
     try {
-      const reply = await this.step(0, method, request, call);
+      const reply = await this.step(this.interceptors(), 0, method, request, call);
       this.observer?.record(method, request, this.observer.nowMicros() - begun, 0);
       return reply;
     } catch (e) {
@@ -39,9 +40,9 @@ export class Chain {
     }
   }
 
-  private step(i: number, method: Method, request: unknown, call: Call): Promise<unknown> {
-    const interceptor = this.interceptors[i];
-    if (interceptor !== undefined) return interceptor(method, request, call, () => this.step(i + 1, method, request, call));
+  private step(all: readonly Interceptor[], i: number, method: Method, request: unknown, call: Call): Promise<unknown> {
+    const interceptor = all[i];
+    if (interceptor !== undefined) return interceptor(method, request, call, () => this.step(all, i + 1, method, request, call));
     const { handler } = method;
     if (handler === undefined) return Promise.reject(unimplemented(`method ${method.name} is not implemented`));
     // Inside an async function: a handler may throw at once.

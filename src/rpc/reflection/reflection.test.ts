@@ -55,6 +55,7 @@ describe.each([
       "grpc.health.v1.Health",
       "grpc.reflection.v1.ServerReflection",
       "grpc.reflection.v1alpha.ServerReflection",
+      "perdure.security.v1.KeyService",
       "temporal.api.operatorservice.v1.OperatorService",
       "temporal.api.testservice.v1.TestService",
       WORKFLOW_SERVICE,
