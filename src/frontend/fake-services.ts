@@ -175,6 +175,7 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
       readHistory: () => Promise.reject(new Error("nothing is archived")),
       list: () => Promise.reject(new Error("nothing is archived")),
     },
+    admin: {} as Services["admin"],
     limits: () => LIMITS,
     runtime,
     logger: { debug: ignore, info: ignore, warn: (_f, message) => warnings.push(message), error: ignore },

@@ -8,8 +8,10 @@ import type { Init } from "../api/wire.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import type { QueryScope } from "../core/visibility/resolve.js";
 import type { VisibilityRow } from "../core/visibility/row.js";
+import type { HistoryAdmin } from "../history/admin.js";
 import type { HistoryService } from "../history/contract.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
+import type { MatchingAdmin } from "../matching/admin.js";
 import type { BuildIds } from "../matching/build-ids.js";
 import type { MatchingService } from "../matching/contract.js";
 import type { Workers } from "../matching/workers.js";
@@ -67,6 +69,7 @@ export interface Services {
   readonly batches: BatchService;
   readonly namespaceDeletion: NamespaceDeletionService;
   readonly archival: ArchivalService;
+  readonly admin: { readonly history: HistoryAdmin; readonly matching: MatchingAdmin };
   /** Settings of a namespace, by name: `requestLimits` of the present configuration, made once per version of it. */
   readonly limits: (namespace: string) => RequestLimits;
   readonly runtime: Runtime;

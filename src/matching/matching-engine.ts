@@ -35,6 +35,7 @@ import { assert } from "../lib/assert.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { Batch } from "../persistence/batch.js";
 import type { Store } from "../persistence/store.js";
+import { type MatchingAdmin, TaskQueueAdmin } from "./admin.js";
 import type { StoredTask } from "./backlog.js";
 import type { DirectQuery, MatchingService, PolledActivityTask, PolledWorkflowTask, TaskStarter } from "./contract.js";
 import { describeTaskQueue } from "./describe-task-queue.js";
@@ -65,6 +66,9 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   private starter: TaskStarter | undefined;
   private isDraining = false;
 
+  /** For operators. */
+  readonly admin: MatchingAdmin;
+
   constructor(private readonly deps: MatchingDependencies) {
     const { runtime, limits } = deps;
     this.queues = new Queues(
@@ -72,6 +76,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       (q) => this.pump(q),
       (q) => this.abandon(q),
     );
+    this.admin = new TaskQueueAdmin(deps.store, deps.queueKeys, this.queues, () => this.now());
     this.queries = new DirectQueries({ runtime, limits, queues: this.queues, pump: (q) => this.pump(q) });
     // Rows that an earlier process left in sticky queues: their tasks time out by themselves; the sweep clears the rows away.
     for (const key of deps.queueKeys) if (key.queue.isSticky) this.queues.open(key.queue);

@@ -154,6 +154,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     batches: batcher,
     namespaceDeletion,
     archival: archiver,
+    admin: { history: engine.admin, matching: matching.admin },
     limits: () => requestLimitsNow,
     runtime,
     logger,

@@ -47,6 +47,10 @@ const INPUTS: Readonly<Record<WorkflowInputKind, boolean>> = {
   resetActivity: false,
   updateActivityOptions: false,
   triggerRule: false,
+  refreshTasks: false,
+  rebuild: false,
+  dropTimers: false,
+  importRun: false,
 };
 
 /** Events that the server does not make yet, or no more. */

@@ -21,6 +21,7 @@ import { ServerReflection as ReflectionV1Alpha } from "../../../gen/es/grpc/refl
 import { OperatorService } from "../../../gen/es/temporal/api/operatorservice/v1/service_pb.js";
 import { TestService } from "../../../gen/es/temporal/api/testservice/v1/service_pb.js";
 import { WorkflowService } from "../../../gen/es/temporal/api/workflowservice/v1/service_pb.js";
+import { AdminService } from "../../../gen/es/temporal/server/api/adminservice/v1/service_pb.js";
 import type { Call, Method } from "../../api/call.js";
 import { ServiceError } from "../../api/service-error.js";
 import { decode, encode } from "../../api/wire.js";
@@ -30,7 +31,7 @@ import { Reflection } from "../reflection/reflection.js";
 
 type Handle = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => void;
 
-const SERVICES: readonly DescService[] = [WorkflowService, OperatorService, TestService, HealthDesc];
+const SERVICES: readonly DescService[] = [WorkflowService, OperatorService, TestService, AdminService, HealthDesc];
 const REFLECTION: readonly DescService[] = [ReflectionV1, ReflectionV1Alpha];
 /** "ip:port" of the caller: of a request's socket, which Connect does not show. */
 const PEER = createContextKey("");
