@@ -42,7 +42,8 @@ export interface TaskPage<T, P> {
   readonly next: P | undefined;
 }
 
-export type TimerPosition = { readonly due: number; readonly key: number };
+/** `due` is a time of the clock. */
+export type TimerPosition = { readonly clock: number; readonly due: number; readonly key: number };
 
 export interface HistoryAdmin {
   /** When this process began. */
@@ -61,7 +62,7 @@ export interface HistoryAdmin {
   /** It is not carried out any more. Nothing happens when there is none. */
   removeEffect(id: number): Promise<void>;
   /** The execution whose timer row has this position. */
-  timer(position: TimerPosition): Promise<ExecutionState | undefined>;
+  timer(position: Omit<TimerPosition, "clock">): Promise<ExecutionState | undefined>;
   /** Milliseconds that a read of the store takes. */
   readMs(): Promise<number>;
 }
@@ -71,7 +72,8 @@ export interface HistoryAdminParts {
   readonly runtime: Runtime;
   readonly cache: ExecutionCache;
   readonly namespaces: () => NamespaceDirectory;
-  readonly clock: number;
+  /** In ascending order. */
+  readonly clocks: () => readonly number[];
   readonly close: (shardId: number) => Promise<void>;
   readonly removeEffect: (id: number, record: TransferRecord) => Promise<void>;
 }
@@ -136,18 +138,24 @@ export class EngineAdmin implements HistoryAdmin {
   async timers(shardId: number, after: TimerPosition | undefined, until: number, limit: number): Promise<TaskPage<TimerTask, TimerPosition>> {
     const tasks: TimerTask[] = [];
     let last = after;
-    for (let looked = 0; looked < ROWS_MAX; looked += WINDOW) {
-      const rows = await this.p.store.readDue(this.p.clock, until - 1, last, WINDOW);
-      for (const row of rows) {
-        if (tasks.length >= limit) return { tasks, next: last };
-        last = row;
-        const state = await this.load(row.key);
-        if (state !== undefined && shardOf(state.info) === shardId) tasks.push({ due: row.due, state });
+    let looked = 0;
+    for (const clock of this.p.clocks()) {
+      if (after !== undefined && clock < after.clock) continue;
+      for (;;) {
+        const rows = await this.p.store.readDue(clock, until - 1, last?.clock === clock ? last : undefined, WINDOW);
+        for (const row of rows) {
+          if (tasks.length >= limit) return { tasks, next: last };
+          last = { clock, due: row.due, key: row.key };
+          const state = await this.load(row.key);
+          if (state !== undefined && shardOf(state.info) === shardId) tasks.push({ due: row.due, state });
+        }
+        if (rows.length < WINDOW) break;
+        looked += rows.length;
+        if (looked >= ROWS_MAX) return { tasks, next: last };
+        await this.pause();
       }
-      if (rows.length < WINDOW) return { tasks, next: undefined };
-      await this.pause();
     }
-    return { tasks, next: last };
+    return { tasks, next: undefined };
   }
 
   async removeEffect(id: number): Promise<void> {
@@ -155,14 +163,14 @@ export class EngineAdmin implements HistoryAdmin {
     if (value !== undefined) await this.p.removeEffect(id, decode(TransferRecord, value));
   }
 
-  async timer({ due, key }: TimerPosition): Promise<ExecutionState | undefined> {
+  async timer({ due, key }: Omit<TimerPosition, "clock">): Promise<ExecutionState | undefined> {
     const state = await this.load(key);
     return state?.info.due === due ? state : undefined;
   }
 
   async readMs(): Promise<number> {
     const begin = this.p.runtime.nowMicros();
-    await this.p.store.nextDue(this.p.clock);
+    await this.p.store.nextDue(0);
     return (this.p.runtime.nowMicros() - begin) / 1000;
   }
 

@@ -3,7 +3,14 @@
  * here. Reset starts from the projection, and the simulator checks the equality after every commit.
  */
 
-import type { ActivityRecord, ChildRecord, ExternalRecord, TimerRecord, UpdateRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import type {
+  ActivityRecord,
+  ChildRecord,
+  ExternalRecord,
+  TimerRecord,
+  TimeSkippingRecord,
+  UpdateRecord,
+} from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { ExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
@@ -89,6 +96,7 @@ export interface Projection {
   updates: UpdateRecord[];
   memo: unknown;
   searchAttributes: unknown;
+  timeSkipping: Partial<TimeSkippingRecord> | undefined;
 }
 
 /** The history fields of a state. */
@@ -119,6 +127,8 @@ export function project(state: RunState): Projection {
       .sort((a, b) => a.acceptedEventId - b.acceptedEventId),
     memo: state.memo,
     searchAttributes: withoutDerived(state.searchAttributes),
+    // What the namespace's clock was ahead is in no event.
+    timeSkipping: state.timeSkipping === undefined ? undefined : { ...state.timeSkipping, base: 0 },
   };
 }
 

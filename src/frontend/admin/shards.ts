@@ -92,18 +92,20 @@ export const listHistoryTasks =
           const { sourceNamespaceId: namespaceId, sourceWorkflowId: workflowId, sourceRunId: runId } = record;
           return { namespaceId, workflowId, runId, taskId: id, taskType: EFFECT_TYPES[record.kind] ?? TaskType.CHASM, fireTime: IMMEDIATE };
         }),
-        nextPageToken: next === undefined ? EMPTY_BYTES : token({ due: 0, key: next }),
+        nextPageToken: next === undefined ? EMPTY_BYTES : token({ clock: 0, due: 0, key: next }),
       };
     }
     if (maxTime <= 0) throw invalidArgument("invalid task range, max fire time must be specified for scheduled task category");
     if (min?.taskId || max?.taskId) throw invalidArgument("invalid task range, taskID must be empty for scheduled task category");
-    const from = after ?? (minTime > 0 ? { due: minTime - 1, key: Number.MAX_SAFE_INTEGER } : undefined);
+    const from = after ?? (minTime > 0 ? { clock: 0, due: minTime - 1, key: Number.MAX_SAFE_INTEGER } : undefined);
     const { tasks, next } = await s.admin.history.timers(shardId, from, maxTime, limit);
     return {
-      tasks: tasks.map(({ due, state }): Init<Task> => {
-        const { namespaceId, workflowId, runId } = state.info;
-        return { namespaceId, workflowId, runId, taskId: state.key, taskType: timerType(state, due), fireTime: timestampOf(due) };
-      }),
+      tasks: tasks
+        .filter((t) => t.due >= minTime)
+        .map(({ due, state }): Init<Task> => {
+          const { namespaceId, workflowId, runId } = state.info;
+          return { namespaceId, workflowId, runId, taskId: state.key, taskType: timerType(state, due), fireTime: timestampOf(due) };
+        }),
       nextPageToken: next === undefined ? EMPTY_BYTES : token(next),
     };
   };
@@ -156,13 +158,13 @@ function timerType(state: ExecutionState, due: number): TaskType {
   return TaskType.WORKFLOW_TASK_TIMEOUT;
 }
 
-const token = (position: TimerPosition): Uint8Array => Buffer.from(JSON.stringify([position.due, position.key]));
+const token = (position: TimerPosition): Uint8Array => Buffer.from(JSON.stringify([position.clock, position.due, position.key]));
 
 function parseToken(bytes: Uint8Array): TimerPosition | undefined {
   if (bytes.length === 0) return undefined;
   try {
-    const [due, key] = JSON.parse(Buffer.from(bytes).toString()) as unknown[];
-    if (typeof due === "number" && typeof key === "number") return { due, key };
+    const [clock, due, key] = JSON.parse(Buffer.from(bytes).toString()) as unknown[];
+    if (typeof clock === "number" && typeof due === "number" && typeof key === "number") return { clock, due, key };
   } catch {
     // Not a token of ours.
   }
