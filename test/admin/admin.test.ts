@@ -15,8 +15,8 @@ import { command as c, NAMESPACE, payloads, Session, seconds } from "../conforma
 import { AdminClient } from "./admin-call.js";
 
 const FAR = { seconds: 4_000_000_000, nanos: 0 };
-const ANY_TIME = { inclusiveMinTaskKey: {}, exclusiveMaxTaskKey: { fireTime: FAR } };
-const ANY_ID = { inclusiveMinTaskKey: {}, exclusiveMaxTaskKey: { taskId: Number.MAX_SAFE_INTEGER } };
+const ANY_TIME = { inclusiveMinTaskKey: { fireTime: {} }, exclusiveMaxTaskKey: { fireTime: FAR } };
+const ANY_ID = { inclusiveMinTaskKey: { fireTime: {} }, exclusiveMaxTaskKey: { fireTime: {}, taskId: Number.MAX_SAFE_INTEGER } };
 const UNKNOWN_RUN = "00000000-0000-4000-8000-00000000abcd";
 
 let store: MemoryStore;
@@ -180,7 +180,7 @@ describe("tasks of history", () => {
     expect(await bad({})).toEqual(invalid("Task range is not set"));
     expect(await bad({ category: 9, taskRange: ANY_ID })).toEqual(invalid("unknown task category: 9"));
     expect(await bad({ taskRange: ANY_ID })).toEqual(invalid("invalid task range, max fire time must be specified for scheduled task category"));
-    const both = { inclusiveMinTaskKey: { taskId: 1 }, exclusiveMaxTaskKey: { taskId: 9, fireTime: FAR } };
+    const both = { inclusiveMinTaskKey: { taskId: 1, fireTime: {} }, exclusiveMaxTaskKey: { taskId: 9, fireTime: FAR } };
     expect(await bad({ taskRange: both })).toEqual(invalid("invalid task range, taskID must be empty for scheduled task category"));
     expect(await bad({ category: 1, taskRange: both })).toEqual(invalid("invalid task range, fireTime must be empty for immediate task category"));
     expect(await bad({ category: 1, taskRange: ANY_TIME })).toEqual(

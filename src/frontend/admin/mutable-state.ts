@@ -20,6 +20,7 @@ import { encode, type Init } from "../../api/wire.js";
 import type { RunState } from "../../core/workflow/mutable-state.js";
 
 /** Of a run without a deadline the official server shows Go's zero time. */
+const EPOCH = { seconds: 0, nanos: 0 };
 const NEVER = { seconds: -62_135_596_800, nanos: 0 };
 /** The request id that it gives to a workflow task which nobody has taken. */
 const NO_REQUEST_ID = "emptyUuid";
@@ -132,7 +133,15 @@ function taskInfo(state: RunState): Init<WorkflowExecutionInfo> {
   const { info } = state;
   const task = info.workflowTask;
   // Without one the official server shows what a run without a task has.
-  if (task === undefined) return { workflowTaskAttempt: 1, workflowTaskRequestId: NO_REQUEST_ID, workflowTaskStamp: info.taskStamp };
+  if (task === undefined)
+    return {
+      workflowTaskTimeout: duration(0),
+      workflowTaskAttempt: 1,
+      workflowTaskStartedTime: EPOCH,
+      workflowTaskScheduledTime: EPOCH,
+      workflowTaskRequestId: NO_REQUEST_ID,
+      workflowTaskStamp: info.taskStamp,
+    };
   return {
     workflowTaskScheduledEventId: task.scheduledEventId,
     workflowTaskStartedEventId: task.startedEventId,

@@ -15,6 +15,7 @@ import type {
   Task,
 } from "../../../gen/wire/temporal/server/api/adminservice/v1/request_response.js";
 import { TaskType } from "../../../gen/wire/temporal/server/api/enums/v1/task.js";
+import type { TaskKey } from "../../../gen/wire/temporal/server/api/history/v1/message.js";
 import type { Handler } from "../../api/call.js";
 import { failedPrecondition, invalidArgument } from "../../api/service-error.js";
 import { timestampMicros, timestampOf } from "../../api/time.js";
@@ -48,15 +49,12 @@ export const getShard =
   ({ shardId }) => {
     checkShardId(s, shardId);
     const { rangeId, openedAt } = s.admin.history.shard(shardId);
-    const now = s.runtime.nowMicros();
     return {
       shardInfo: {
         shardId,
         rangeId,
         owner: `${s.server.address}-${shardId}-${s.server.clusterId}`,
         updateTime: timestampOf(openedAt),
-        // Timers up to now have fired.
-        queueStates: { [Category.TIMER]: { exclusiveReaderHighWatermark: { fireTime: timestampOf(now) } } },
       },
     };
   };
@@ -77,6 +75,8 @@ export const listHistoryTasks =
     checkShardId(s, shardId);
     if (!isCategory(category)) throw invalidArgument(`unknown task category: ${category}`);
     const { inclusiveMinTaskKey: min, exclusiveMaxTaskKey: max } = taskRange;
+    checkKey("invalid minTaskKey", min);
+    checkKey("invalid maxTaskKey", max);
     const minTime = timestampMicros(min?.fireTime);
     const maxTime = timestampMicros(max?.fireTime);
     const limit = batchSize > 0 ? Math.min(batchSize, PAGE_MAX) : PAGE_MAX;
@@ -114,11 +114,7 @@ export const removeTask =
   (s: Services): Handler<RemoveTaskRequest, RemoveTaskResponse> =>
   async ({ shardId, category, taskId, visibilityTime }) => {
     if (!isCategory(category)) throw invalidArgument(`Invalid task category ID: ${category}`);
-    if (visibilityTime === undefined || visibilityTime.seconds < 0)
-      throw invalidArgument(
-        `Invalid task key: task key fire time must have unix nano value >= 0, got ${visibilityTime === undefined ? ZERO_TIME_NANOS : visibilityTime.seconds * 1e9}`,
-      );
-    if (taskId < 0) throw invalidArgument(`Invalid task key: task key ID must >= 0, got ${taskId}`);
+    checkKey("Invalid task key", { taskId, fireTime: visibilityTime });
     checkShardId(s, shardId);
     const { history } = s.admin;
     if (category === Category.TRANSFER || category === Category.ARCHIVAL) await history.removeEffect(taskId);
@@ -132,6 +128,16 @@ export const removeTask =
     }
     return {};
   };
+
+function checkKey(what: string, key: TaskKey | undefined): void {
+  if (key === undefined) return;
+  const { fireTime, taskId } = key;
+  if (fireTime === undefined || fireTime.seconds < 0)
+    throw invalidArgument(
+      `${what}: task key fire time must have unix nano value >= 0, got ${fireTime === undefined ? ZERO_TIME_NANOS : fireTime.seconds * 1e9}`,
+    );
+  if (taskId < 0) throw invalidArgument(`${what}: task key ID must >= 0, got ${taskId}`);
+}
 
 const EFFECT_TYPES: Readonly<Partial<Record<number, TaskType>>> = {
   [TransferKind.START_CHILD]: TaskType.TRANSFER_START_CHILD_EXECUTION,
