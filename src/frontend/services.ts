@@ -56,6 +56,8 @@ export interface ServerIdentity {
   /** "host:port" that clients reach it at. */
   readonly address: string;
   readonly persistenceStore: string;
+  /** The official UI offers to sort when it reads "elasticsearch" here. */
+  readonly visibilityStore: string;
   readonly historyShardCount: number;
   /** Whether TestService may move time. */
   readonly hasTestClocks: boolean;

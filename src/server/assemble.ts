@@ -43,6 +43,8 @@ import { VersionDrainage } from "../worker/version-drainage.js";
 import type { BugReport } from "./bug-report.js";
 import { VERSION } from "./version.js";
 
+/** What the store is, and which other one sorts as it does: the official UI asks for that name. */
+const VISIBILITY_STORE = "sqlite (sorts like elasticsearch)";
 const CLUSTER_REGISTRY_KIND = "cluster";
 const REAL_TIME: ServerOptions["testClocks"] = { state: "real", anyNamespace: false };
 
@@ -169,6 +171,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     clusterId,
     address: parts.address,
     persistenceStore: "sqlite",
+    visibilityStore: VISIBILITY_STORE,
     historyShardCount: 1024,
     hasTestClocks: testClocks.state !== "real",
   };

@@ -53,7 +53,7 @@ export const describeCluster =
       clusterName: CLUSTER_NAME,
       historyShardCount: s.server.historyShardCount,
       persistenceStore: s.server.persistenceStore,
-      visibilityStore: s.server.persistenceStore,
+      visibilityStore: s.server.visibilityStore,
       failoverVersionIncrement: FAILOVER_VERSION_INCREMENT,
       initialFailoverVersion: INITIAL_FAILOVER_VERSION,
     };

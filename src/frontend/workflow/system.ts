@@ -52,7 +52,7 @@ export const getClusterInfo =
     clusterName: CLUSTER_NAME,
     historyShardCount: s.server.historyShardCount,
     persistenceStore: s.server.persistenceStore,
-    visibilityStore: s.server.persistenceStore,
+    visibilityStore: s.server.visibilityStore,
     initialFailoverVersion: INITIAL_FAILOVER_VERSION,
     failoverVersionIncrement: FAILOVER_VERSION_INCREMENT,
   });
