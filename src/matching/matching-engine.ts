@@ -286,6 +286,21 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     return this.queues.sinceLastPoll(id);
   }
 
+  isKnown(namespace: NamespaceView, taskQueue: string): boolean {
+    return (["workflow", "activity", "sticky"] as const).some((kind) => {
+      const isSticky = kind === "sticky";
+      const type = isSticky ? "workflow" : kind;
+      const id = queueId({ namespaceId: namespace.id, namespaceKey: namespace.key, name: taskQueue, type, isSticky });
+      return this.queues.sinceLastPoll(id) !== undefined || this.deps.queueKeys.find(id) !== undefined;
+    });
+  }
+
+  limitWorkflowTasks(namespace: NamespaceView, taskQueue: string, perSecond: number | undefined): void {
+    const name = { namespaceId: namespace.id, namespaceKey: namespace.key, name: taskQueue, type: "workflow", isSticky: false } as const;
+    const q = perSecond === undefined ? this.queues.find(queueId(name)) : this.queues.open(name);
+    if (q !== undefined) q.askedRate = perSecond;
+  }
+
   forgetNamespace(namespaceId: string): { registryId: string; key: number }[] {
     for (const q of this.queues.forget(namespaceId))
       for (let query = q.line.nextQuery(); query !== undefined; query = q.line.nextQuery()) query.settle({ kind: "unanswered" });
@@ -334,8 +349,16 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     }
     q.pollers.record(request.identity, rate, { capabilities: request.workerVersionCapabilities, deploymentOptions: request.deploymentOptions }, now);
     // The latest poll decides, also when it asks for no limit (official: InjectWorkerRPS).
-    if (q.limits.setWorkerRate(rate, now)) q.forgetWake();
-    const waiter = new PollWaiter(request, call, kind, limits.longPollExpirationMs, this.deps.runtime, (w) => q.line.removePoller(w));
+    if (q.limits.setWorkerRate(rate ?? q.askedRate, now)) q.forgetWake();
+    const waiter = new PollWaiter(
+      request,
+      call,
+      kind,
+      limits.longPollExpirationMs,
+      this.deps.runtime,
+      (w) => q.line.removePoller(w),
+      isSticky || version?.startsWith("s:") === true,
+    );
     q.line.addPoller(waiter);
     if (q.base !== undefined) this.feed(q, q.base, now);
     this.pump(q);
@@ -514,7 +537,8 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       q.resting.delete(stop);
       if (stored.home === q.backlog) stored.home.putBack(stored);
       else {
-        const to = this.queues.open(this.waitsFor({ ...q.name, version: undefined }, stored.task));
+        const { queue } = stored.home;
+        const to = this.queues.open(this.waitsFor(queue.isSticky ? { ...q.name, version: undefined } : queue, stored.task));
         to.line.addMoved(stored);
         if (to !== q) this.pump(to);
       }
@@ -543,8 +567,9 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   private waitsFor(queue: QueueName, task: DispatchTask): QueueName {
     const { versions } = this.deps;
     if (versions?.isActive !== true) return queue;
-    const version = versions.waitsFor(task, queue.name);
-    return version === undefined ? queue : { ...queue, version };
+    // What a build id's own queue has stored is that build's, whatever the rules have come to say of new runs.
+    const version = versions.waitsFor(task, queue.name, queue.version);
+    return version === queue.version ? queue : { ...queue, version };
   }
 
   private storedBy(task: DispatchTask): QueueName {
@@ -572,7 +597,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     const { window } = q.line;
     q.line.isSpread = true;
     for (let stored = window.first(); stored !== undefined; stored = window.first()) {
-      const to = this.queues.open(this.waitsFor({ ...q.name, version: undefined }, stored.task));
+      const to = this.queues.open(this.waitsFor(q.name, stored.task));
       if (to.line.movedCount >= max) break;
       window.takeFirst();
       stored.home.take(stored);
