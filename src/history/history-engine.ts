@@ -46,7 +46,7 @@ import { eventKey, historyKey, InputClass, type PendingInput } from "./pending-i
 import { Retention } from "./queues/retention.js";
 import { type DueRow, TimerQueue } from "./queues/timer-queue.js";
 import { type TransferOutcome, TransferQueue } from "./queues/transfer-queue.js";
-import { shardOf } from "./shard.js";
+import { SHARD_COUNT, shardOf } from "./shard.js";
 import { SpeculativeTimers } from "./speculative-timers.js";
 
 export interface HistoryEngineOptions {
@@ -185,7 +185,7 @@ export class HistoryEngine implements HistoryService, ShardService {
       namespaces,
       cache: this.cache,
       clocks: () => [REAL_CLOCK, ...[...this.clocks.queues()].map((c) => c.id)].sort((a, b) => a - b),
-      close: (id) => this.closeShard(id),
+      close: (id) => this.renewShard(id),
       removeEffect: (id, record) => this.removeEffect(id, record),
     });
   }
@@ -598,7 +598,7 @@ export class HistoryEngine implements HistoryService, ShardService {
   }
 
   /** Everything of the shard leaves memory once it is durable. */
-  private async closeShard(shardId: number): Promise<void> {
+  private async renewShard(shardId: number): Promise<void> {
     const chains = this.cache.filter((chain) => !chain.isBlocked && shardOf(chain) === shardId);
     await Promise.all(chains.map((chain) => new Promise<void>((resolve) => this.renew(chain, undefined, resolve))));
     await Promise.all([this.timers, ...[...this.clocks.queues()].map((c) => c.queue)].map((queue) => queue.reload()));
