@@ -9,6 +9,7 @@ import { assert } from "../lib/assert.js";
 import * as operator from "./activity/operator.js";
 import * as activity from "./activity/statemachine.js";
 import { applyToActivity } from "./activity-execution/handlers.js";
+import { dropTimers, importRun, rebuild, refreshTasks } from "./admin/repair.js";
 import { Archetype, type ExecutionChain } from "./execution.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf, WorkflowInputKind } from "./input.js";
 import { triggerRule } from "./rules/workflow-rules.js";
@@ -166,6 +167,10 @@ const HANDLERS: Handlers = {
   resetActivity: (ctx, address, input) => operator.resetActivity(addressedOpen(ctx, address), input.request),
   updateActivityOptions: (ctx, address, input) => operator.updateActivityOptions(addressed(ctx, address), ctx, input.request),
   triggerRule: (ctx, address, input) => triggerRule(addressedOpen(ctx, address), input.spec),
+  refreshTasks,
+  rebuild,
+  dropTimers,
+  importRun,
 };
 
 const RETENTION_RETRY_MICROS = 10_000_000;

@@ -208,6 +208,13 @@ export type Input =
   /** A workflow rule is applied to the run's activities now. */
   | { kind: "triggerRule"; spec: WorkflowRuleSpec }
 
+  /** An operator's repairs (admin/repair.ts). */
+  | { kind: "refreshTasks" }
+  | { kind: "rebuild" }
+  /** `due`: of the timer row that goes. */
+  | { kind: "dropTimers"; due: number }
+  | { kind: "importRun"; runId: string; batches: readonly (readonly HistoryEvent[])[] }
+
   /** Schedules. The spec of a request is canonical, its action valid. */
   | { kind: "createSchedule"; request: CreateScheduleRequest }
   | { kind: "describeSchedule" }

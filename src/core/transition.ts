@@ -130,6 +130,10 @@ export interface Replies {
   resetActivity: undefined;
   updateActivityOptions: Init<UpdateActivityOptionsResponse>;
   triggerRule: { applied: boolean };
+  refreshTasks: undefined;
+  rebuild: undefined;
+  dropTimers: undefined;
+  importRun: { runId: string };
   createSchedule: { conflictToken: Uint8Array };
   describeSchedule: Init<DescribeScheduleResponse>;
   updateSchedule: undefined;

@@ -196,10 +196,11 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
       readHistory: () => Promise.reject(new Error("nothing is archived")),
       list: () => Promise.reject(new Error("nothing is archived")),
     },
+    admin: {} as Services["admin"],
     limits: () => LIMITS,
     runtime,
     logger: { debug: ignore, info: ignore, warn: (_f, message) => warnings.push(message), error: ignore },
-    server: { version: "1.0.0", clusterId: "c", address: "127.0.0.1:7233", persistenceStore: "sqlite", historyShardCount: 1024, hasTestClocks: true },
+    server: { version: "1.0.0", clusterId: "c", address: "127.0.0.1:7233", persistenceStore: "sqlite", visibilityStore: "s", historyShardCount: 1024, hasTestClocks: true },
   };
   return { s, runtime, history, warnings, call: (timeoutMs = 30_000, metadata = {}) => new FakeCall(runtime.now / 1000 + timeoutMs, metadata) };
 }

@@ -1,6 +1,6 @@
 /**
- * THE table: one row per RPC of the services that SDKs call. The only place that knows an RPC's handler, its permission, its
- * quota priority and whether it waits. A row without a handler is an RPC of a later issue: it answers UNIMPLEMENTED.
+ * THE table: one row per RPC of the services that SDKs call, and (admin-methods.ts) of the operators' AdminService. The only place
+ * that knows an RPC's handler, its permission, its quota priority and whether it waits. A row without a handler is an RPC of a later issue: it answers UNIMPLEMENTED.
  * grpc.health and reflection are not here: they are the listener's own (src/rpc).
  *
  * Permissions are the authorization tree's; priorities those of the official server (service/frontend/configs/quotas.go), 0 first.
@@ -9,8 +9,10 @@ import { KeyService } from "../../gen/wire/perdure/security/v1/service.js";
 import { OperatorService } from "../../gen/wire/temporal/api/operatorservice/v1/service.js";
 import { TestService } from "../../gen/wire/temporal/api/testservice/v1/service.js";
 import { WorkflowService } from "../../gen/wire/temporal/api/workflowservice/v1/service.js";
-import type { Handler, Method, MethodTable, Permission, QuotaPriority } from "../api/call.js";
-import type { MessageType } from "../api/wire.js";
+import { AdminService } from "../../gen/wire/temporal/server/api/adminservice/v1/service.js";
+import type { Method, MethodTable } from "../api/call.js";
+import { adminService } from "./admin-methods.js";
+import { add, poll, type Rows, row } from "./method-row.js";
 import { listClusters, removeRemoteCluster } from "./operator/clusters.js";
 import { deleteNamespace } from "./operator/delete-namespace.js";
 import { addSearchAttributes, listSearchAttributes, removeSearchAttributes } from "./operator/search-attributes.js";
@@ -123,27 +125,6 @@ import {
   respondWorkflowTaskCompleted,
   respondWorkflowTaskFailed,
 } from "./workflow/workflow-tasks.js";
-
-interface Row<I, O> {
-  readonly permission: Permission;
-  readonly priority: QuotaPriority;
-  readonly longPoll: boolean;
-  readonly handler: Handler<I, O> | undefined;
-}
-
-type Descriptor<I, O> = { readonly name: string; readonly path: string; readonly input: MessageType<I>; readonly output: MessageType<O> };
-
-/** Exactly one row, of the right types, for each method of a service. */
-type Rows<M> = { readonly [K in keyof M]: M[K] extends Descriptor<infer I, infer O> ? Row<I, O> : never };
-
-function row<I, O>(permission: Permission, priority: QuotaPriority, handler?: Handler<I, O>): Row<I, O> {
-  return { permission, priority, longPoll: false, handler };
-}
-
-/** A row of an RPC that may wait for something to happen. */
-function poll<I, O>(permission: Permission, priority: QuotaPriority, handler?: Handler<I, O>): Row<I, O> {
-  return { permission, priority, longPoll: true, handler };
-}
 
 const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => ({
   RegisterNamespace: row("namespace.create", 0, registerNamespace(s)),
@@ -331,14 +312,6 @@ export function methodTable(s: Services): MethodTable {
   add(table, OperatorService, operatorService(s));
   add(table, TestService, testService(s));
   add(table, KeyService, keyService(s));
+  add(table, AdminService, adminService(s));
   return table;
-}
-
-/** The types of rows and descriptors have been matched above: from here on a method is any method. */
-function add<M extends object>(table: Map<string, Method>, service: { readonly typeName: string; readonly methods: M }, rows: Rows<M>): void {
-  for (const descriptor of Object.values(service.methods) as Descriptor<unknown, unknown>[]) {
-    const { name, path, input, output } = descriptor;
-    const { permission, priority, longPoll, handler } = rows[name as keyof M] as Row<unknown, unknown>;
-    table.set(path, { service: service.typeName, name, path, input, output, handler, permission, priority, longPoll });
-  }
 }

@@ -15,8 +15,25 @@ const REGISTERED_ONLY: ReadonlySet<string> = new Set(["StartWorkflowExecution", 
 /** These look the namespace up themselves: by id, or because there is none yet. */
 const OWN_LOOKUP: ReadonlySet<string> = new Set(["DescribeNamespace", "RegisterNamespace"]);
 /** These may come without a namespace, or check it themselves; a name that is given must exist. */
-const OPTIONAL: ReadonlySet<string> = new Set(["AddSearchAttributes", "RemoveSearchAttributes", "ListSearchAttributes", "DeleteNamespace"]);
-const NOT_SET_TEXT: ReadonlySet<string> = new Set(["UpdateNamespace", "DeprecateNamespace", "DescribeNamespace", "RegisterNamespace"]);
+const OPTIONAL: ReadonlySet<string> = new Set([
+  "AddSearchAttributes",
+  "RemoveSearchAttributes",
+  "ListSearchAttributes",
+  "GetSearchAttributes",
+  "DeleteNamespace",
+  "DescribeHistoryHost",
+]);
+const NOT_SET_TEXT: ReadonlySet<string> = new Set([
+  "UpdateNamespace",
+  "DeprecateNamespace",
+  "DescribeNamespace",
+  "RegisterNamespace",
+  "DescribeTaskQueuePartition",
+  "ForceUnloadTaskQueuePartition",
+  "GetTaskQueueUserData",
+  "StartAdminBatchOperation",
+  "MigrateSchedule",
+]);
 
 const STATE_NAMES: Readonly<Record<number, string>> = {
   [NamespaceState.UNSPECIFIED]: "Unspecified",

@@ -9,8 +9,10 @@ import type { ApiKeys } from "../authorization/api-keys.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import type { QueryScope } from "../core/visibility/resolve.js";
 import type { VisibilityRow } from "../core/visibility/row.js";
+import type { HistoryAdmin } from "../history/admin.js";
 import type { HistoryService, TestClockService } from "../history/contract.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
+import type { MatchingAdmin } from "../matching/admin.js";
 import type { BuildIds } from "../matching/build-ids.js";
 import type { MatchingService } from "../matching/contract.js";
 import type { Deployments } from "../matching/deployments.js";
@@ -55,6 +57,8 @@ export interface ServerIdentity {
   /** "host:port" that clients reach it at. */
   readonly address: string;
   readonly persistenceStore: string;
+  /** The official UI offers to sort when it reads "elasticsearch" here. */
+  readonly visibilityStore: string;
   readonly historyShardCount: number;
   /** Whether TestService may move time. */
   readonly hasTestClocks: boolean;
@@ -74,6 +78,7 @@ export interface Services {
   readonly namespaceDeletion: NamespaceDeletionService;
   readonly archival: ArchivalService;
   readonly apiKeys: ApiKeys;
+  readonly admin: { readonly history: HistoryAdmin; readonly matching: MatchingAdmin };
   /** Settings of a namespace, by name: `requestLimits` of the present configuration, made once per version of it. */
   readonly limits: (namespace: string) => RequestLimits;
   readonly runtime: Runtime;

@@ -187,6 +187,10 @@ export class Clocks implements TestClockService {
     return own?.view === undefined ? this.server : own;
   }
 
+  *queues(): Generator<{ readonly id: number; readonly queue: TimerQueue }> {
+    for (const { id, queue } of this.clocks.values()) if (queue !== undefined) yield { id, queue };
+  }
+
   queueOf(clockId: number): TimerQueue | undefined {
     return this.byId.get(clockId)?.queue;
   }

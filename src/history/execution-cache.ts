@@ -212,6 +212,10 @@ export class ExecutionCache {
     return false;
   }
 
+  filter(wanted: (chain: CachedChain) => boolean): CachedChain[] {
+    return [...this.chains.values()].filter(wanted);
+  }
+
   get size(): number {
     return this.chains.size;
   }

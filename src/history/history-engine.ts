@@ -27,11 +27,11 @@ import { type EventBatch, Kind, RunDraft, RunState, TASK_SPECULATIVE } from "../
 import { transferInput, transferResult } from "../core/workflow/transfer.js";
 import { TransferKind } from "../core/workflow/transfer-kind.js";
 import { assert } from "../lib/assert.js";
-import { fingerprint32 } from "../lib/fingerprint32.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { BacklogKey } from "../persistence/batch.js";
 import { runSpace } from "../persistence/run-space.js";
 import type { Store } from "../persistence/store.js";
+import { EngineAdmin, type HistoryAdmin } from "./admin.js";
 import { type ClockHost, Clocks, type NamespaceClock } from "./clocks.js";
 import { CompletionTally } from "./completion-tally.js";
 import type { ChangeWait, HistoryService, Reservation, ShardService, TaskDispatcher } from "./contract.js";
@@ -47,6 +47,7 @@ import { eventKey, historyKey, InputClass, type PendingInput } from "./pending-i
 import { Retention } from "./queues/retention.js";
 import { type DueRow, TimerQueue } from "./queues/timer-queue.js";
 import { type TransferOutcome, TransferQueue } from "./queues/transfer-queue.js";
+import { SHARD_COUNT, shardOf } from "./shard.js";
 import { SpeculativeTimers } from "./speculative-timers.js";
 
 export interface HistoryEngineOptions {
@@ -112,7 +113,6 @@ const READING: ReadonlySet<InputKind> = new Set([
   "describeActivityExecution",
   "activityOutcome",
 ]);
-export const SHARD_COUNT = 1024;
 
 const NOTHING = (): void => undefined;
 
@@ -129,6 +129,8 @@ export class HistoryEngine implements HistoryService, ShardService {
   readonly clocks: Clocks;
   private readonly retention: Retention;
   private readonly speculative: SpeculativeTimers;
+  /** For operators. */
+  readonly admin: HistoryAdmin;
   /** Chains whose first input can be taken, by its class. */
   private readonly ready: CachedChain[][] = [[], [], []];
   private taken = 0;
@@ -190,6 +192,16 @@ export class HistoryEngine implements HistoryService, ShardService {
       skipsWhileAwaited: o.skipsTimeWhileAwaited ?? false,
     });
     this.retention = new Retention(o.store, o.runtime, o.logger, (f) => this.withBatch(f));
+    const { store, runtime, namespaces } = o;
+    this.admin = new EngineAdmin({
+      store,
+      runtime,
+      namespaces,
+      cache: this.cache,
+      clocks: () => [REAL_CLOCK, ...[...this.clocks.queues()].map((c) => c.id)].sort((a, b) => a - b),
+      close: (id) => this.renewShard(id),
+      removeEffect: (id, record) => this.removeEffect(id, record),
+    });
   }
 
   /** What is in memory, as the caches count it. */
@@ -579,10 +591,12 @@ export class HistoryEngine implements HistoryService, ShardService {
 
   /** After a bug of the core nothing of the chain is trusted: it takes no input until its batch has settled, and is loaded anew. */
   private quarantine(chain: CachedChain, p: PendingInput | undefined): void {
-    if (chain.isBlocked) {
-      p?.reject(internal("internal error"));
-      return;
-    }
+    if (chain.isBlocked) p?.reject(internal("internal error"));
+    else this.renew(chain, p, () => p?.reject(internal("internal error")));
+  }
+
+  /** Lets the chain go when its batch has settled; what waits in it then goes on from the store. */
+  private renew(chain: CachedChain, p: PendingInput | undefined, then: () => void): void {
     chain.isBlocked = true;
     this.commits.release(
       chain.sequence,
@@ -590,15 +604,23 @@ export class HistoryEngine implements HistoryService, ShardService {
         chain.isBlocked = false;
         const waiting = this.takeWaiting(chain);
         this.cache.evict(chain);
-        p?.reject(internal("internal error"));
+        then();
         chain.queue.unshift(...waiting);
         this.reopen(chain);
       },
       p,
       () => {
         chain.isBlocked = false;
+        if (p === undefined) then();
       },
     );
+  }
+
+  /** Everything of the shard leaves memory once it is durable. */
+  private async renewShard(shardId: number): Promise<void> {
+    const chains = this.cache.filter((chain) => !chain.isBlocked && shardOf(chain) === shardId);
+    await Promise.all(chains.map((chain) => new Promise<void>((resolve) => this.renew(chain, undefined, resolve))));
+    await Promise.all([this.timers, ...[...this.clocks.queues()].map((c) => c.queue)].map((queue) => queue.reload()));
   }
 
   /** Queries and updates that wait in memory only are asked again when the memory goes. */
@@ -961,6 +983,17 @@ export class HistoryEngine implements HistoryService, ShardService {
     }
   }
 
+  /** Its source learns no more than that it is over. */
+  private async removeEffect(id: number, record: TransferRecord): Promise<void> {
+    this.transfers.remove(id);
+    try {
+      await this.submitInternal(sourceOf(record), { kind: "transferDone", transferId: id }, InputClass.TRANSFER, id);
+    } catch (e) {
+      if (!(e instanceof ServiceError) || e.code !== Code.NOT_FOUND) throw e;
+      await this.withBatch((rows) => rows.writeComponent(0, Kind.TRANSFER, id, { op: "delete" }));
+    }
+  }
+
   private saveTransfer(id: number, record: TransferRecord): void {
     if (this.isStopped) return;
     this.commitRows((rows) => rows.writeComponent(0, Kind.TRANSFER, id, { op: "put", value: encode(TransferRecord, record) })).catch(NOTHING);
@@ -1310,9 +1343,4 @@ class TurnEnv implements Env {
 function sourceOf(record: TransferRecord): ExecutionAddress {
   const { sourceNamespaceId, sourceWorkflowId, sourceRunId, sourceArchetype } = record;
   return addressOf({ namespaceId: sourceNamespaceId, workflowId: sourceWorkflowId, runId: sourceRunId }, sourceArchetype);
-}
-
-/** Shard of an execution, as the official server computes it: fixed at creation, a column here and the leading key on databases with many nodes. */
-function shardOf(info: { namespaceId: string; workflowId: string }): number {
-  return (fingerprint32(Buffer.from(`${info.namespaceId}_${info.workflowId}`)) % SHARD_COUNT) + 1;
 }

@@ -171,7 +171,7 @@ function typeName(type: TaskQueueType): "workflow" | "activity" {
   return type === TaskQueueType.ACTIVITY ? "activity" : "workflow";
 }
 
-function pollersOf(q: QueueState, now: number): Init<PollerInfo>[] {
+export function pollersOf(q: QueueState, now: number): Init<PollerInfo>[] {
   return q.pollers.list(now).map((p) => ({
     identity: p.identity,
     lastAccessTime: timestampOf(p.lastAccess),
@@ -182,7 +182,7 @@ function pollersOf(q: QueueState, now: number): Init<PollerInfo>[] {
   }));
 }
 
-async function statusOf(q: QueueState, context: DescribeContext): Promise<Init<TaskQueueStatus>> {
+export async function statusOf(q: QueueState, context: Pick<DescribeContext, "queueKeys">): Promise<Init<TaskQueueStatus>> {
   await q.backlog.refill();
   const count = (await q.backlog.count()) + spreadCount(q);
   const key = q.backlog.key;
@@ -196,7 +196,7 @@ async function statusOf(q: QueueState, context: DescribeContext): Promise<Init<T
   };
 }
 
-async function statsByPriority(q: QueueState, now: number): Promise<Record<string, Init<TaskQueueStats>>> {
+export async function statsByPriority(q: QueueState, now: number): Promise<Record<string, Init<TaskQueueStats>>> {
   await q.backlog.refill();
   const count = (await q.backlog.count()) + spreadCount(q);
   const rateLimitingActive = q.limited.perSecond(now) > 0;
@@ -245,7 +245,7 @@ function* spreadFrom(q: QueueState): Generator<StoredTask> {
   for (const version of q.versions?.values() ?? []) yield* version.line.movedTasks();
 }
 
-function total(stats: Init<TaskQueueStats>[]): Init<TaskQueueStats> {
+export function total(stats: Init<TaskQueueStats>[]): Init<TaskQueueStats> {
   const sum = { approximateBacklogCount: 0, tasksAddRate: 0, tasksDispatchRate: 0, rateLimitingActive: false };
   let age = duration(0);
   for (const s of stats) {

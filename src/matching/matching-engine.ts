@@ -37,6 +37,7 @@ import { assert } from "../lib/assert.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { Batch } from "../persistence/batch.js";
 import type { Store } from "../persistence/store.js";
+import { type MatchingAdmin, TaskQueueAdmin } from "./admin.js";
 import type { StoredTask } from "./backlog.js";
 import type { DirectQuery, MatchingService, PolledActivityTask, PolledWorkflowTask, TaskStarter, VersionStats } from "./contract.js";
 import { QUEUE_TYPES } from "./deployments.js";
@@ -83,6 +84,9 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   private starter: TaskStarter | undefined;
   private isDraining = false;
 
+  /** For operators. */
+  readonly admin: MatchingAdmin;
+
   constructor(private readonly deps: MatchingDependencies) {
     const { runtime, limits } = deps;
     this.queues = new Queues(
@@ -90,6 +94,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       (q) => this.pump(q),
       (q) => this.abandon(q),
     );
+    this.admin = new TaskQueueAdmin(deps.store, deps.queueKeys, this.queues, () => this.now());
     this.queries = new DirectQueries({ runtime, limits, queues: this.queues, pump: (q) => this.pump(q), versions: deps.versions });
     deps.versions?.onChange((namespaceId, name, type) => this.reroute(namespaceId, name, type));
     // Rows that an earlier process left in sticky queues: their tasks time out by themselves; the sweep clears the rows away.

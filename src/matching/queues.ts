@@ -93,6 +93,25 @@ export class Queues {
     return forgotten;
   }
 
+  /** What is in memory of a queue goes, as far as the store has it: its polls end, its backlog is read again. Answers whether it was there. */
+  unload(id: string): boolean {
+    const q = this.queues.get(id);
+    if (q === undefined) return false;
+    for (const line of [q, ...(q.versions?.values() ?? [])]) for (const waiter of [...line.line.pollers()]) waiter.end();
+    // Tasks that wait in the lines of versions are of this queue's window.
+    if ((q.versions?.size ?? 0) > 0 || q.line.isSpread) return true;
+    // Tasks on their way to or from the store are known to this object only.
+    if (q.isIdle()) {
+      if (q.pollers.lastPoll !== undefined && !q.name.isSticky) this.lastPolls.set(id, q.pollers.lastPoll);
+      q.stop();
+      this.queues.delete(id);
+    } else {
+      q.backlog.recount();
+      q.line.window.reset();
+    }
+    return true;
+  }
+
   drain(): void {
     this.isDraining = true;
     this.stopSweep?.();

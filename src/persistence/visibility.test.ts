@@ -7,6 +7,7 @@ import { resolveQuery } from "../core/visibility/resolve.js";
 import type { AttributeValue, VisibilityRow } from "../core/visibility/row.js";
 import type { Batch } from "./batch.js";
 import { MemoryVisibility } from "./memory/visibility.js";
+import { chosen } from "./sqlite/choice.js";
 import { SqliteVisibilityWriter, VISIBILITY_SCHEMA } from "./sqlite/visibility.js";
 import { SqliteVisibilityReader } from "./sqlite/visibility-reader.js";
 import type { VisibilityReader } from "./visibility.js";
@@ -369,6 +370,60 @@ describe("query plans", () => {
     expect(await plan("Kw = 'a' AND WorkflowType = 'common'", false, 10_001)).toMatch(
       /SEARCH a .*USING PRIMARY KEY \(namespace=\? AND attribute=\? AND value=\? AND close_time=\? AND start_time=\? AND key=\?\)/,
     );
+  });
+
+  test("every way to read a page gives the same page, and the next one", async () => {
+    const s = stores();
+    const next = random(7);
+    for (let key = 1; key <= 300; key++) s.write(put({ ...randomRow(key, next), key, namespaceKey: 1 }, "insert"));
+    const all = (statement: { sql: string; params: readonly unknown[] }) =>
+      s.db
+        .prepare(statement.sql)
+        .raw()
+        .all(...statement.params) as unknown[][];
+    let ways = 0;
+    for (const text of [
+      "Kw = 'a' AND WorkflowType != 'zzz' AND StartTime > '1970-01-01T00:00:00Z'",
+      "Kw = 'a' AND Num > 0",
+      "Kw = 'a' AND Tags = 'a'",
+    ]) {
+      const q = resolveQuery(text, NAMESPACE);
+      const query = { namespaceKey: 1, filter: q.filter, orderBy: q.orderBy };
+      const reader = new SqliteVisibilityReader(
+        (sql, params) => Promise.resolve(all({ sql, params })),
+        (choice) => {
+          const [first, ...others] = choice.options.map(all);
+          for (const other of others) expect(other).toEqual(first);
+          ways += choice.options.length;
+          return Promise.resolve(first ?? []);
+        },
+      );
+      for (let after: Uint8Array | undefined, pages = 0; pages === 0 || after !== undefined; pages++) {
+        const page = await reader.list(query, 7, after);
+        expect(page.rows.length === 7 || page.next === undefined).toBe(true);
+        after = page.next;
+      }
+    }
+    expect(ways).toBeGreaterThan(9);
+  });
+
+  test("two common conditions are met along the values of one, in the list's order, within the keys of the other", async () => {
+    const s = stores();
+    let lines = "";
+    const q = resolveQuery("Kw = 'a' AND WorkflowType = 'b'", NAMESPACE);
+    const reader = new SqliteVisibilityReader(
+      () => Promise.resolve([]),
+      (choice) => {
+        const { sql, params } = chosen(choice, [15_000, 50_000]);
+        lines = (s.db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...params) as { detail: string }[]).map((x) => x.detail).join("\n");
+        return Promise.resolve([]);
+      },
+    );
+    await reader.list({ namespaceKey: 1, filter: q.filter, orderBy: [] }, 10, undefined);
+    expect(lines).toMatch(/SEARCH o USING PRIMARY KEY \(namespace=\? AND attribute=\? AND value=\? AND close_time/);
+    expect(lines).toContain("LIST SUBQUERY");
+    expect(lines).toContain("visibility_status_type");
+    expect(lines).not.toContain("TEMP B-TREE");
   });
 
   test("a list of running ones does not read closed ones", async () => {

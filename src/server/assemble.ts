@@ -55,6 +55,8 @@ import { serverMetrics } from "./metrics.js";
 import type { AuthParts } from "./security.js";
 import { VERSION } from "./version.js";
 
+/** What the store is, and which other one sorts as it does: the official UI asks for that name. */
+const VISIBILITY_STORE = "sqlite (sorts like elasticsearch)";
 const CLUSTER_REGISTRY_KIND = "cluster";
 const REAL_TIME: ServerOptions["testClocks"] = { state: "real", anyNamespace: false };
 
@@ -201,6 +203,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     clusterId,
     address: parts.address,
     persistenceStore: "sqlite",
+    visibilityStore: VISIBILITY_STORE,
     historyShardCount: 1024,
     hasTestClocks: testClocks.state !== "real",
   };
@@ -218,6 +221,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     namespaceDeletion,
     archival: archiver,
     apiKeys,
+    admin: { history: engine.admin, matching: matching.admin },
     limits: () => requestLimitsNow,
     runtime,
     logger,

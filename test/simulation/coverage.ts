@@ -48,6 +48,10 @@ const INPUTS: Readonly<Record<WorkflowInputKind, boolean>> = {
   resetActivity: true,
   updateActivityOptions: true,
   triggerRule: true,
+  refreshTasks: false,
+  rebuild: false,
+  dropTimers: false,
+  importRun: false,
 };
 
 /** Events that the server does not make yet, or no more. */

@@ -67,6 +67,8 @@ const SIDE_FIELDS: ReadonlySet<keyof ExecutionRecord> = new Set([
   "nextEventId",
 ] as (keyof ExecutionRecord)[]);
 
+export const isHistoryField = (field: keyof ExecutionRecord): boolean => !SIDE_FIELDS.has(field) && field !== "workflowTask";
+
 /** Of an activity, the attempt and all that belongs to it are side. */
 const ACTIVITY_HISTORY_FIELDS: readonly (keyof ActivityRecord)[] = [
   "activityId",
@@ -103,7 +105,7 @@ export interface Projection {
 export function project(state: RunState): Projection {
   const info: Partial<ExecutionRecord> = {};
   for (const key of Object.keys(state.info) as (keyof ExecutionRecord)[])
-    if (!SIDE_FIELDS.has(key) && key !== "workflowTask") (info as Record<string, unknown>)[key] = state.info[key];
+    if (isHistoryField(key)) (info as Record<string, unknown>)[key] = state.info[key];
   const task = state.info.workflowTask;
   const byId = <T extends { initiatedEventId: number }>(rows: ReadonlyMap<number, T>) =>
     [...rows.values()].sort((a, b) => a.initiatedEventId - b.initiatedEventId);
@@ -113,7 +115,7 @@ export function project(state: RunState): Projection {
       task === undefined || task.type !== TASK_NORMAL ? undefined : { scheduledEventId: task.scheduledEventId, startedEventId: task.startedEventId },
     activities: [...state.activities.base.values()]
       .sort((a, b) => a.scheduledEventId - b.scheduledEventId)
-      .map((a) => Object.fromEntries(historyFields(a).map((k) => [k, a[k]])) as Partial<ActivityRecord>),
+      .map((a) => Object.fromEntries(historyFieldsOf(a).map((k) => [k, a[k]])) as Partial<ActivityRecord>),
     timers: [...state.timers.base.values()].sort((a, b) => a.startedEventId - b.startedEventId),
     children: byId(state.children.base).map(({ startedEventId, ...rest }) => ({
       ...rest,
@@ -133,8 +135,14 @@ export function project(state: RunState): Projection {
 }
 
 /** Options that an operator has changed are side. */
-const historyFields = (a: ActivityRecord): readonly (keyof ActivityRecord)[] =>
+export const historyFieldsOf = (a: ActivityRecord): readonly (keyof ActivityRecord)[] =>
   a.control?.optionsChanged === true ? ["activityId", "scheduledEventId"] : ACTIVITY_HISTORY_FIELDS;
+
+/** Those that the server keeps by itself come from `stored`. */
+export function withDerived(fresh: SearchAttributes | undefined, stored: SearchAttributes | undefined): SearchAttributes | undefined {
+  const derived = Object.entries(stored?.indexedFields ?? {}).filter(([name]) => DERIVED_ATTRIBUTES.includes(name));
+  return derived.length === 0 ? fresh : { indexedFields: { ...fresh?.indexedFields, ...Object.fromEntries(derived) } };
+}
 
 /** Undefined when nothing is left: one that came and went leaves none. */
 function withoutDerived(attributes: SearchAttributes | undefined): SearchAttributes | undefined {

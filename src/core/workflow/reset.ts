@@ -240,9 +240,18 @@ function resumePending(run: Run, events: readonly HistoryEvent[]): void {
     dispatchActivity(run, activity);
   }
   for (const timer of draft.timers.values()) run.deadline(timer.fireTime);
-  const again = (kind: TransferKind, to: { initiatedEventId: number; namespaceId: string; namespace: string; workflowId: string }) => {
-    const event = events[to.initiatedEventId - 1];
+  askOthersAgain(run, (eventId) => {
+    const event = events[eventId - 1];
     assert(event !== undefined, "what is pending was initiated before the fork");
+    return event;
+  });
+}
+
+/** What was asked of others and not answered is asked once more, under the same request ids. `initiated`: the event that asked. */
+export function askOthersAgain(run: Run, initiated: (eventId: number) => HistoryEvent): void {
+  const { draft } = run;
+  const again = (kind: TransferKind, to: { initiatedEventId: number; namespaceId: string; namespace: string; workflowId: string }) => {
+    const event = initiated(to.initiatedEventId);
     return {
       kind,
       initiatedEventId: to.initiatedEventId,

@@ -9,7 +9,7 @@ import type { Handler } from "../../api/call.js";
 import { CLUSTER_NAME } from "../../namespace/registry.js";
 import type { Services } from "../services.js";
 
-const SUPPORTED_CLIENTS = {
+export const SUPPORTED_CLIENTS = {
   "temporal-cli": "<2.0.0",
   "temporal-go": "<2.0.0",
   "temporal-java": "<2.0.0",
@@ -52,7 +52,7 @@ export const getClusterInfo =
     clusterName: CLUSTER_NAME,
     historyShardCount: s.server.historyShardCount,
     persistenceStore: s.server.persistenceStore,
-    visibilityStore: s.server.persistenceStore,
+    visibilityStore: s.server.visibilityStore,
     initialFailoverVersion: INITIAL_FAILOVER_VERSION,
     failoverVersionIncrement: FAILOVER_VERSION_INCREMENT,
   });

@@ -55,6 +55,22 @@ export class TimerQueue {
     this.arm();
   }
 
+  /** Forgets what is in memory and reads it again. */
+  async reload(): Promise<void> {
+    // A read under way began from the old horizon: it is to end first.
+    while (this.arrived !== undefined) await new Promise<void>((resolve) => this.runtime.defer(resolve));
+    if (this.isStopped) return;
+    this.disarm?.();
+    this.disarm = undefined;
+    this.heap.trim(0);
+    this.horizon = NOTHING;
+    try {
+      await this.refill();
+    } finally {
+      this.arm();
+    }
+  }
+
   /** A row that has become durable. */
   add(row: DueRow): void {
     if (this.isStopped || row.clock !== this.clock) return;

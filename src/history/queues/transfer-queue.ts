@@ -47,6 +47,8 @@ export class TransferQueue {
   private runningSlow = 0;
   private resting = 0;
   private isStopped = false;
+  /** Removed by hand: not to be run any more. */
+  private readonly removed = new Set<number>();
   /** Last row of an earlier process that was read; undefined when all were. */
   private resumeAfter: number | undefined = Number.MIN_SAFE_INTEGER;
   private isReading = false;
@@ -94,7 +96,16 @@ export class TransferQueue {
     else this.line(task);
   }
 
+  /** The row is being deleted. An attempt that is under way ends by itself. */
+  remove(id: number): void {
+    this.removed.add(id);
+  }
+
   private run(task: Task): void {
+    if (this.removed.delete(task.id)) {
+      this.ended(task, "done");
+      return;
+    }
     this.o.run(task.id, task.record).then(
       (outcome) => this.ended(task, outcome),
       (e: unknown) => {
@@ -127,7 +138,7 @@ export class TransferQueue {
   private ended(task: Task, outcome: TransferOutcome): void {
     if (isSlow(task)) this.runningSlow--;
     else this.running--;
-    if (outcome !== "done" && !this.isStopped) {
+    if (outcome !== "done" && !this.isStopped && !this.removed.delete(task.id)) {
       const { attempt } = task.record;
       const delayMs = Math.min(BACKOFF_MS_MIN * 2 ** Math.min(attempt, 20), BACKOFF_MS_MAX);
       const record: TransferRecord = {

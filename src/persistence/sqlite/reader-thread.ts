@@ -3,6 +3,7 @@
  * first use and knows SQL only. Checkpoints run here too, so that no commit waits for one.
  */
 import { Worker } from "node:worker_threads";
+import type { Choice } from "./choice.js";
 import type { SqliteStoreOptions } from "./store.js";
 import { threadFile } from "./thread-file.js";
 
@@ -17,6 +18,10 @@ export class ReaderThread {
 
   query(sql: string, params: readonly unknown[]): Promise<unknown[][]> {
     return this.ask({ sql, params });
+  }
+
+  choose(choice: Choice): Promise<unknown[][]> {
+    return this.ask({ choice });
   }
 
   async checkpoint(): Promise<void> {

@@ -64,6 +64,7 @@ export class SqliteStore implements Store {
                 .all(...params) as unknown[][],
             )
         : (sql, params) => (this.readers as ReaderThread).query(sql, params),
+      this.readers === undefined ? undefined : (choice) => (this.readers as ReaderThread).choose(choice),
     );
   }
 

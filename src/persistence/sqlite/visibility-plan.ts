@@ -2,10 +2,13 @@
  * Which index a list reads. SQLite has no statistics here: left alone it prefers the index that gives the order, and reads every run
  * of a namespace for the few that match; told to use the condition's index it sorts a million rows for a page of twenty. So the
  * conditions that have an index are counted first, up to a bound: one that few rows meet leads, and its rows are sorted; when all are
- * common, a page is soon full in the list's own order. Either way the work is bounded by the bound, not by the namespace.
+ * common, a page is soon full in the list's own order. Either way the work is bounded by the bound, not by the namespace. Two common
+ * conditions that few rows meet together are between these: when one is an attribute's value, whose rows are kept in the order of lists,
+ * they are passed over in that order, and the keys of the other one are a set that they are looked up in.
  */
-import type { Scalar } from "../../core/visibility/query.js";
+import type { Scalar, VisibilityFilter } from "../../core/visibility/query.js";
 import type { VisibilityQuery } from "../visibility.js";
+import type { Choice, Statement } from "./choice.js";
 import { DIVISION_ID } from "./visibility.js";
 import { ANY_STATUS, type Attribute, COLUMN, Compiler, type Condition, conjuncts, isPositive, onlyOpen } from "./visibility-filter.js";
 
@@ -15,6 +18,8 @@ export interface Lead {
   readonly params: readonly unknown[];
   /** It leads when no more rows than these meet it. */
   readonly rowsMax: number;
+  /** The condition, when it is one on an attribute. */
+  readonly of?: VisibilityFilter;
 }
 
 /**
@@ -22,6 +27,8 @@ export interface Lead {
  * which 1,000,000 runs with this many matches have 50,000 for a page of 100.
  */
 const LEAD_ROWS_MAX = 2_000;
+/** Keys that are put into a set, which rows of another condition are looked up in as they come in the list's order. */
+const SET_ROWS_MAX = 20_000;
 /** Rows of a span of time lie side by side. */
 const SPAN_ROWS_MAX = 10_000;
 
@@ -47,35 +54,59 @@ function candidates(query: VisibilityQuery): Lead[] {
   for (const f of conditions) {
     if (f.field.kind !== "attribute") continue;
     const c = new Compiler(query.namespaceKey);
-    leads.push({ sql: c.keysOf(f, f.field), params: c.params, rowsMax: LEAD_ROWS_MAX });
+    leads.push({ sql: c.keysOf(f, f.field), params: c.params, rowsMax: LEAD_ROWS_MAX, of: f });
   }
   return leads;
 }
 
-/** The condition that fewest rows meet, when they are few enough to be read and sorted. */
-export async function leadOf(query: VisibilityQuery, run: (sql: string, params: unknown[]) => Promise<unknown[][]>): Promise<Lead | undefined> {
+/** How a page is read: led by a condition whose rows are sorted, or along an attribute's value as far as rows meet another condition. */
+export type Way = { readonly lead: Lead } | { readonly value: OneValue; readonly set: Lead | undefined };
+
+export interface Plan {
+  readonly probe: Statement;
+  readonly groups: Choice["groups"];
+  /** The option of each is one more than its place here. */
+  readonly ways: readonly Way[];
+}
+
+/** Undefined: no condition has an index. */
+export function planOf(query: VisibilityQuery): Plan | undefined {
   const leads = candidates(query);
   if (leads.length === 0) return undefined;
-  const counts = leads.map((l) => `(SELECT count(*) FROM (${l.sql} LIMIT ${l.rowsMax + 1}))`);
-  const [row] = await run(
-    `SELECT ${counts.join(", ")}`,
-    leads.flatMap((l) => l.params),
-  );
-  let best: Lead | undefined;
-  let fewest = Number.POSITIVE_INFINITY;
-  leads.forEach((lead, i) => {
-    const count = row?.[i] as number;
-    if (count > lead.rowsMax || count >= fewest) return;
-    fewest = count;
-    best = lead;
-  });
-  return best;
+  const value = conjuncts(query.filter)
+    .map(oneValue)
+    .find((v) => v !== undefined);
+  const ways: Way[] = leads.map((lead) => ({ lead }));
+  const groups = [leads.map((lead, i) => ({ count: i, max: lead.rowsMax, option: i + 1 }))];
+  const bounds = leads.map((l) => l.rowsMax);
+  if (value !== undefined) {
+    const sets: { count: number; max: number; option: number }[] = [];
+    leads.forEach((set, i) => {
+      if (set.of === value.of) return;
+      bounds[i] = Math.max(set.rowsMax, SET_ROWS_MAX);
+      ways.push({ value, set });
+      sets.push({ count: i, max: SET_ROWS_MAX, option: ways.length });
+    });
+    groups.push(sets);
+  }
+  const counts = leads.map((l, i) => `(SELECT count(*) FROM (${l.sql} LIMIT ${(bounds[i] ?? 0) + 1}))`);
+  return { probe: { sql: `SELECT ${counts.join(", ")}`, params: leads.flatMap((l) => l.params) }, groups, ways };
+}
+
+export interface OneValue {
+  readonly of: VisibilityFilter;
+  readonly field: Attribute;
+  readonly value: Scalar;
+}
+
+function oneValue(f: VisibilityFilter): OneValue | undefined {
+  if (f.op !== "compare" || f.comparison !== "=" || f.field.kind !== "attribute") return undefined;
+  return { of: f, field: f.field, value: f.value };
 }
 
 /** The only condition, when it is that an attribute has a value: the value's own index has the order of lists. */
-export function onlyValue(query: VisibilityQuery): { readonly field: Attribute; readonly value: Scalar } | undefined {
+export function onlyValue(query: VisibilityQuery): OneValue | undefined {
   const conditions = conjuncts(query.filter).filter((f) => !(f.op === "isNull" && f.field.kind === "attribute" && f.field.id === DIVISION_ID));
   const [f] = conditions;
-  if (conditions.length !== 1 || f?.op !== "compare" || f.comparison !== "=" || f.field.kind !== "attribute") return undefined;
-  return { field: f.field, value: f.value };
+  return conditions.length !== 1 || f === undefined ? undefined : oneValue(f);
 }

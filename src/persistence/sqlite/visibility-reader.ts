@@ -8,9 +8,10 @@ import { invalidArgument } from "../../api/service-error.js";
 import type { Field, VisibilityOrder } from "../../core/visibility/query.js";
 import type { AttributeValue, VisibilityRow } from "../../core/visibility/row.js";
 import type { VisibilityPage, VisibilityQuery, VisibilityReader } from "../visibility.js";
+import { type Choice, chosen, type Statement } from "./choice.js";
 import { parse, tableOf } from "./visibility.js";
 import { COLUMN, Compiler, onlyClosed, onlyOpen } from "./visibility-filter.js";
-import { type Lead, leadOf, onlyValue } from "./visibility-plan.js";
+import { type Lead, type OneValue, onlyValue, planOf, type Way } from "./visibility-plan.js";
 
 const FIELD_COUNT = 20;
 const FIELDS = `v.key, v.namespace, v.workflow_id, v.run_id, v.workflow_type, v.task_queue, v.status, v.start_time, v.execution_time, v.close_time,
@@ -22,12 +23,6 @@ interface Position {
   part: number;
   values: (string | number | null)[];
   key: number;
-}
-
-/** A statement's text with its parameters in the order of their places. */
-interface Statement {
-  sql: string;
-  params: unknown[];
 }
 
 /** Values of the sort keys by row, joined as sets: no table is read by key. */
@@ -43,7 +38,15 @@ function joined(fields: readonly Field[], c: Compiler, namespace: number): { fro
 }
 
 export class SqliteVisibilityReader implements VisibilityReader {
-  constructor(private readonly run: (sql: string, params: unknown[]) => Promise<unknown[][]>) {}
+  /** `choose`: in one snapshot, and one trip to where statements run. */
+  constructor(
+    private readonly run: (sql: string, params: readonly unknown[]) => Promise<unknown[][]>,
+    private readonly choose: (choice: Choice) => Promise<unknown[][]> = async (choice) => {
+      const [counts = []] = await run(choice.probe.sql, choice.probe.params);
+      const { sql, params } = chosen(choice, counts);
+      return run(sql, params);
+    },
+  ) {}
 
   /** One statement, and so one snapshot, though a list has parts of different order: a run that closes meanwhile is in one of them. */
   async list(query: VisibilityQuery, pageSize: number, after: Uint8Array | undefined): Promise<VisibilityPage> {
@@ -56,20 +59,21 @@ export class SqliteVisibilityReader implements VisibilityReader {
     const position = after === undefined ? undefined : parsePosition(after, hash, keys, parts.length);
     const first = position?.part ?? 0;
     const unneeded = onlyOpen(query.filter) ? CLOSED : onlyClosed(query.filter) ? OPEN : undefined;
-    const lead = keys === 0 && onlyValue(query) === undefined ? await leadOf(query, this.run) : undefined;
-    const statements = parts
-      .map((part, i) => ({ part, i }))
-      .filter(({ part, i }) => i >= first && part !== unneeded)
-      .map(({ part, i }) => part(query, i, i === first ? position : undefined, pageSize + 1, lead));
-    if (statements.length === 0) return { rows: [], next: undefined };
-    const sql =
-      statements.length === 1
-        ? (statements[0] as Statement).sql
-        : `${statements.map((s) => `SELECT * FROM (${s.sql})`).join(" UNION ALL ")} LIMIT ${pageSize + 1}`;
-    const found = await this.run(
-      sql,
-      statements.flatMap((s) => s.params),
-    );
+    const needed = parts.map((part, i) => ({ part, i })).filter(({ part, i }) => i >= first && part !== unneeded);
+    if (needed.length === 0) return { rows: [], next: undefined };
+    const statement = (way: Way | undefined): Statement => {
+      const statements = needed.map(({ part, i }) => part(query, i, i === first ? position : undefined, pageSize + 1, way));
+      const only = statements.length === 1 ? statements[0] : undefined;
+      const sql = only?.sql ?? `${statements.map((s) => `SELECT * FROM (${s.sql})`).join(" UNION ALL ")} LIMIT ${pageSize + 1}`;
+      return { sql, params: statements.flatMap((s) => s.params) };
+    };
+    const value = keys === 0 ? onlyValue(query) : undefined;
+    const plan = keys === 0 && value === undefined ? planOf(query) : undefined;
+    let found: unknown[][];
+    if (plan === undefined) {
+      const { sql, params } = statement(value === undefined ? undefined : { value, set: undefined });
+      found = await this.run(sql, params);
+    } else found = await this.choose({ probe: plan.probe, groups: plan.groups, options: [statement(undefined), ...plan.ways.map(statement)] });
     const page = found.slice(0, pageSize);
     const last = page.at(-1);
     const rows = page.map((r) => toRow(r.slice(1)));
@@ -101,15 +105,15 @@ export class SqliteVisibilityReader implements VisibilityReader {
   }
 }
 
-type Part = (query: VisibilityQuery, index: number, position: Position | undefined, limit: number, lead: Lead | undefined) => Statement;
+type Part = (query: VisibilityQuery, index: number, position: Position | undefined, limit: number, way: Way | undefined) => Statement;
 
 /** The rows of a part in the default order; with a sort key, those that have no value of it. */
 function inDefaultOrder(isClosed: boolean): Part {
-  return (query, index, position, limit, lead) => {
+  return (query, index, position, limit, way) => {
     const c = new Compiler(query.namespaceKey, true);
     const order = query.orderBy[0];
-    const value = order === undefined ? onlyValue(query) : undefined;
-    const { from, by, isPart } = value === undefined ? byTime(isClosed, lead, c) : byValue(isClosed, value, query.namespaceKey, c);
+    if (way !== undefined && "lead" in way) return ledBy(way.lead, isClosed, query, index, position, limit);
+    const { from, by, isPart } = way === undefined ? byTime(isClosed) : byValue(isClosed, way, query.namespaceKey, c);
     let where = `${c.where(query)} AND ${isPart}`;
     if (order !== undefined) where += ` AND ${c.filter({ op: "isNull", field: order.field, negated: false })}`;
     if (position !== undefined) {
@@ -130,27 +134,47 @@ interface Source {
   readonly isPart: string;
 }
 
-/** The index of the order itself, or the rows of the condition that leads. */
-function byTime(isClosed: boolean, lead: Lead | undefined, c: Compiler): Source {
-  if (lead !== undefined) c.params.push(...lead.params);
+/** The index of the order itself. */
+function byTime(isClosed: boolean): Source {
   return {
-    from:
-      lead === undefined
-        ? `visibility v INDEXED BY ${isClosed ? "visibility_closed" : "visibility_open"}`
-        : `(${lead.sql}) l CROSS JOIN visibility v ON v.key = l.key`,
+    from: `visibility v INDEXED BY ${isClosed ? "visibility_closed" : "visibility_open"}`,
     by: isClosed ? ["v.close_time", "v.start_time", "v.key"] : ["v.start_time", "v.key"],
     isPart: `v.close_time IS ${isClosed ? "NOT " : ""}NULL`,
   };
 }
 
-/** The range of an attribute's value, which has the order behind it. */
-function byValue(isClosed: boolean, { field, value }: NonNullable<ReturnType<typeof onlyValue>>, namespace: number, c: Compiler): Source {
-  c.params.push(namespace, field.id, typeof value === "boolean" ? Number(value) : value);
-  const on = `o.namespace = ? AND o.attribute = ? AND o.value = ? AND o.close_time ${isClosed ? "> 0" : "= 0"}`;
+/** The range of an attribute's value, which has the order behind it; of it the rows that are in a set. */
+function byValue(
+  isClosed: boolean,
+  { value: { field, value }, set }: { value: OneValue; set: Lead | undefined },
+  namespace: number,
+  c: Compiler,
+): Source {
+  c.params.push(namespace, field.id, typeof value === "boolean" ? Number(value) : value, ...(set?.params ?? []));
+  const on = `o.namespace = ? AND o.attribute = ? AND o.value = ? AND o.close_time ${isClosed ? "> 0" : "= 0"}${set === undefined ? "" : ` AND o.key IN (${set.sql})`}`;
   return {
     from: `(SELECT o.close_time, o.start_time, o.key FROM ${tableOf(field.type)} o WHERE ${on}) o CROSS JOIN visibility v ON v.key = o.key`,
     by: isClosed ? ["o.close_time", "o.start_time", "o.key"] : ["o.start_time", "o.key"],
     isPart: "1",
+  };
+}
+
+/** The rows of the condition that leads, sorted by their keys alone: the page's are read in full afterwards. */
+function ledBy(lead: Lead, isClosed: boolean, query: VisibilityQuery, index: number, position: Position | undefined, limit: number): Statement {
+  const c = new Compiler(query.namespaceKey, true);
+  c.params.push(...lead.params);
+  const by = isClosed ? ["v.close_time", "v.start_time", "v.key"] : ["v.start_time", "v.key"];
+  let where = `${c.where(query)} AND v.close_time IS ${isClosed ? "NOT " : ""}NULL`;
+  if (position !== undefined) {
+    where += ` AND (${by.join(", ")}) < (${by.map(() => "?").join(", ")})`;
+    c.params.push(...position.values.slice(isClosed ? 0 : 1, 2), position.key);
+  }
+  c.params.push(limit);
+  const order = (alias: string): string => by.map((e) => `${e.replace("v.", alias)} DESC`).join(", ");
+  const keys = `SELECT v.close_time, v.start_time, v.key FROM (${lead.sql}) l CROSS JOIN visibility v ON v.key = l.key WHERE ${where} ORDER BY ${order("v.")} LIMIT ?`;
+  return {
+    sql: `SELECT ${index} AS part, ${FIELDS}, v.close_time AS close_key, v.start_time AS start_key FROM (${keys}) w CROSS JOIN visibility v ON v.key = w.key ORDER BY ${order("w.")}`,
+    params: c.params,
   };
 }
 

@@ -22,6 +22,7 @@ import { KeyService } from "../../../gen/es/perdure/security/v1/service_pb.js";
 import { OperatorService } from "../../../gen/es/temporal/api/operatorservice/v1/service_pb.js";
 import { TestService } from "../../../gen/es/temporal/api/testservice/v1/service_pb.js";
 import { WorkflowService } from "../../../gen/es/temporal/api/workflowservice/v1/service_pb.js";
+import { AdminService } from "../../../gen/es/temporal/server/api/adminservice/v1/service_pb.js";
 import type { Call, Method } from "../../api/call.js";
 import type { Identity } from "../../api/identity.js";
 import type { RateLimit } from "../../api/rate-limit.js";
@@ -34,7 +35,7 @@ import { Reflection } from "../reflection/reflection.js";
 
 type Handle = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => void;
 
-const SERVICES: readonly DescService[] = [WorkflowService, OperatorService, TestService, KeyService, HealthDesc];
+const SERVICES: readonly DescService[] = [WorkflowService, OperatorService, TestService, KeyService, AdminService, HealthDesc];
 const REFLECTION: readonly DescService[] = [ReflectionV1, ReflectionV1Alpha];
 /** Who is at the other end: of a request's socket, which Connect does not show. */
 const CALLER = createContextKey<Caller>({ peer: "" });

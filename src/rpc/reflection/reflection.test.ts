@@ -59,6 +59,7 @@ describe.each([
       "temporal.api.operatorservice.v1.OperatorService",
       "temporal.api.testservice.v1.TestService",
       WORKFLOW_SERVICE,
+      "temporal.server.api.adminservice.v1.AdminService",
     ]);
   });
 
