@@ -18,6 +18,8 @@ export interface Flag {
   /** As the user would type it; a text for a default that is worked out. */
   readonly default?: { readonly [C in Command]?: string };
   readonly about: string;
+  /** A variable by which the documents of the product APIs call it; PERDURE_* is stronger. */
+  readonly variable?: string;
 }
 
 const BOTH = ["start-dev", "serve"] as const;
@@ -55,6 +57,36 @@ export const FLAGS: readonly Flag[] = [
     about: "port of every protocol: gRPC, Connect, gRPC-Web, HTTP; 0 takes a free one",
   },
   { name: "http-port", kind: "port", commands: BOTH, about: "one more port for the HTTP API; 0 takes a free one" },
+  {
+    name: "api-port",
+    kind: "port",
+    commands: BOTH,
+    variable: "API_PORT",
+    about: "one more port for the trigger API, 8000 in its documents (also API_PORT); 0 takes a free one",
+  },
+  {
+    name: "api-namespace",
+    kind: "text",
+    value: "name",
+    commands: BOTH,
+    variable: "TEMPORAL_NAMESPACE",
+    default: { "start-dev": "default", serve: "default" },
+    about: "namespace of the trigger and workflow APIs where a request names none (also TEMPORAL_NAMESPACE)",
+  },
+  {
+    name: "workflow",
+    kind: "list",
+    value: "name=json",
+    commands: BOTH,
+    about: "workflow that the trigger API serves at /workflows/name (docs/TRIGGER.md); repeatable; in a file an object by name",
+  },
+  {
+    name: "trace-store",
+    kind: "text",
+    value: "uri",
+    commands: BOTH,
+    about: "where traces of finished workflows are kept and read: file:///folder or s3://bucket/prefix",
+  },
   { name: "metrics-port", kind: "port", commands: BOTH, about: "one more port for /metrics; 0 takes a free one" },
   {
     name: "ui-port",

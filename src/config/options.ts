@@ -22,6 +22,7 @@ import { IndexedValueType } from "../../gen/wire/temporal/api/enums/v1/common.js
 import { parseDurationMs } from "./dynamic-config.js";
 import { COMMIT_THREADS, type Command, camelCase, DURABILITIES, environmentName, flagsOf, LOG_FORMATS, LOG_LEVELS } from "./flags.js";
 import { SETTINGS } from "./limits.js";
+import { type ProductWorkflow, parseWorkflow } from "./workflows.js";
 
 /** The official CLI's short names. */
 export const SEARCH_ATTRIBUTE_TYPES = {
@@ -39,8 +40,9 @@ export interface ServerOptions {
   readonly ip: string;
   readonly port: number;
   /** Further listeners on the same server; 0 takes a free port, undefined opens none. */
-  readonly extraPorts: { readonly http?: number; readonly metrics?: number; readonly ui?: number; readonly uiIp?: string };
+  readonly extraPorts: { readonly http?: number; readonly metrics?: number; readonly ui?: number; readonly uiIp?: string; readonly api?: number };
   readonly ui: { readonly publicPath: string; readonly assetPath?: string; readonly codecEndpoint?: string };
+  readonly product: ProductOptions;
   /** MEMORY_FILE: everything in memory. */
   readonly file: string;
   readonly durability: (typeof DURABILITIES)[number];
@@ -55,6 +57,15 @@ export interface ServerOptions {
   readonly pragmas: readonly string[];
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly logFormat: (typeof LOG_FORMATS)[number];
+}
+
+/** The product HTTP APIs. */
+export interface ProductOptions {
+  /** Where a request names none. */
+  readonly namespace: string;
+  readonly workflows: readonly ProductWorkflow[];
+  /** file:///folder or s3://bucket/prefix */
+  readonly traceStore?: string;
 }
 
 export const MEMORY_FILE = ":memory:";
@@ -82,6 +93,10 @@ const RAW = strictObject({
   ip: text,
   port,
   httpPort: optional(port),
+  apiPort: optional(port),
+  apiNamespace: text,
+  workflow: list,
+  traceStore: optional(text),
   metricsPort: optional(port),
   uiPort: optional(port),
   uiIp: optional(text),
@@ -119,6 +134,9 @@ const OWN_PRAGMAS: ReadonlySet<string> = new Set([
   "wal_autocheckpoint",
   "writable_schema",
 ]);
+
+/** Lists of NAME=JSON, which a file may have as an object. */
+const JSON_MAPS: ReadonlySet<string> = new Set(["dynamicConfigValue", "workflow"]);
 
 const dashed = (key: string): string => key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
 
@@ -166,7 +184,8 @@ function fromText(kind: string, value: string, source: string): unknown {
 export function fromEnvironment(command: Command, environment: Readonly<Record<string, string | undefined>>): Raw {
   const raw: Raw = {};
   for (const flag of flagsOf(command)) {
-    const name = environmentName(flag);
+    const own = environmentName(flag);
+    const name = flag.variable !== undefined && !environment[own] ? flag.variable : own;
     const value = environment[name];
     if (value !== undefined && value !== "") raw[camelCase(flag.name)] = fromText(flag.kind, value, name);
   }
@@ -188,7 +207,7 @@ export function fromFile(command: Command, path: string, contents: string): Raw 
     if (!known.has(key) || key === "config") throw new OptionsError(`--config ${path}: unknown key ${JSON.stringify(key)}`);
     // Settings and attributes read better as an object in a file.
     const isMap = typeof value === "object" && value !== null && !Array.isArray(value);
-    raw[key] = isMap ? Object.entries(value).map(([k, v]) => `${k}=${key === "dynamicConfigValue" ? JSON.stringify(v) : String(v)}`) : value;
+    raw[key] = isMap ? Object.entries(value).map(([k, v]) => `${k}=${JSON_MAPS.has(key) ? JSON.stringify(v) : String(v)}`) : value;
   }
   return raw;
 }
@@ -230,6 +249,27 @@ function sqlitePragmas(values: readonly string[]): string[] {
     if (OWN_PRAGMAS.has(name)) throw new OptionsError(`--sqlite-pragma ${name}: set by the server itself (see --durability)`);
     return `${name}=${value}`;
   });
+}
+
+function workflows(values: readonly string[]): ProductWorkflow[] {
+  const found = new Map<string, ProductWorkflow>();
+  for (const [name, json] of pairs("workflow", values)) {
+    try {
+      const workflow = parseWorkflow(name, json);
+      for (const n of [name, ...workflow.aliases]) {
+        if (found.has(n)) throw new Error(`${n}: given twice`);
+        found.set(n, workflow);
+      }
+    } catch (e) {
+      throw new OptionsError(`--workflow ${(e as Error).message}`);
+    }
+  }
+  return [...new Set(found.values())];
+}
+
+function traceStore(value: string | undefined): string | undefined {
+  if (value === undefined || /^(file:\/\/\/.|s3:\/\/[^/])/.test(value)) return value;
+  throw new OptionsError(`--trace-store ${JSON.stringify(value)}: must be file:///folder or s3://bucket/prefix`);
 }
 
 /** The flag is a setting under a name of its own. */
@@ -274,10 +314,12 @@ export function resolveOptions(command: Command, ...sources: readonly Raw[]): St
       extraPorts: optionals({
         http: raw.httpPort,
         metrics: raw.metricsPort,
+        api: raw.apiPort,
         ui: uiPort,
         uiIp: raw.uiIp === undefined ? undefined : numeric(raw.uiIp),
       }),
       ui: optionals({ publicPath: raw.uiPublicPath ?? "/", assetPath: raw.uiAssetPath, codecEndpoint: raw.uiCodecEndpoint }),
+      product: optionals({ namespace: raw.apiNamespace, workflows: workflows(raw.workflow), traceStore: traceStore(raw.traceStore) }),
       file: raw.dbFilename ?? MEMORY_FILE,
       durability: raw.durability,
       commitThread: raw.commitThread,

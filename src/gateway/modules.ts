@@ -1,4 +1,7 @@
 /** Every HTTP door. Of two that serve the same method and path, the earlier one is asked first whether it accepts the request. */
 import type { RouteModule } from "./route.js";
+import { streamApi } from "./stream/stream-routes.js";
+import { triggerApi } from "./trigger/trigger-routes.js";
+import { workflowApi } from "./trigger/workflow-routes.js";
 
-export const ROUTE_MODULES: readonly RouteModule[] = [];
+export const ROUTE_MODULES: readonly RouteModule[] = [triggerApi, workflowApi, streamApi];

@@ -12,6 +12,7 @@ import type { Logger, Runtime } from "../lib/runtime.js";
 import type { MatchingService } from "../matching/contract.js";
 import type { Workers } from "../matching/workers.js";
 import type { NamespaceRegistry } from "../namespace/registry.js";
+import type { Products } from "./products.js";
 
 export interface HttpRequest {
   /** Upper case. */
@@ -85,6 +86,8 @@ export interface GatewayServices {
   readonly matching: MatchingService;
   readonly workers: Workers;
   readonly namespaces: NamespaceRegistry;
+  /** Of the product APIs; without it they are not there. */
+  readonly products?: Products;
   /** What the server says of itself. */
   readonly server: { readonly version: string; readonly clusterId: string; readonly address: string; readonly historyShardCount: number };
 }

@@ -1,5 +1,6 @@
 /** What the rest of the server knows of the history service, and what it needs of matching. */
 
+import type { StatusChangeRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import type { ExecutionAddress, InputKind, InputOf } from "../core/input.js";
 import type { DispatchTask, EventReference, HistoryRange, Replies } from "../core/transition.js";
@@ -27,8 +28,25 @@ export interface HistoryService {
   readEvent(reference: EventReference): Promise<HistoryEvent | undefined>;
   /** Resolves when the run has an event beyond `afterEventId` or is closed, at the time limit, or when cancelled. */
   waitForEvents(address: ExecutionAddress, afterEventId: number, timeoutMs: number, onCancel: (f: () => void) => () => void): Promise<void>;
+  /** How the workflows of a namespace change status, in order. */
+  readonly statusChanges: StatusChangesService;
   /** Stops taking inputs, finishes the batch, resolves when all is durable. */
   drain(): Promise<void>;
+}
+
+export interface StatusChangePage {
+  /** Changes after the place have been deleted meanwhile. */
+  readonly isGone: boolean;
+  readonly changes: readonly { readonly number: number; readonly change: StatusChangeRecord }[];
+}
+
+export interface StatusChangesService {
+  /** Has the changes of the namespace kept from now on, if they are not yet; resolves with the number of the newest. */
+  follow(namespace: { readonly id: string; readonly key: number }): Promise<number>;
+  /** Durable changes after a number, at most `max`. */
+  read(namespaceKey: number, after: number, max: number): Promise<StatusChangePage>;
+  /** Resolves when a change after the number is durable, at the time limit, or when cancelled. */
+  wait(namespaceKey: number, after: number, timeoutMs: number, onCancel: (f: () => void) => () => void): Promise<void>;
 }
 
 /** Matching, as history needs it: asked in the turn of the transition that made the task. */

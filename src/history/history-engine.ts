@@ -19,6 +19,7 @@ import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "../core/i
 import { loadState } from "../core/load-state.js";
 import type { NamespaceDirectory } from "../core/namespace-view.js";
 import type { DispatchTask, EventReference, HistoryRange, Loaded, Outcome, Replies, Transition } from "../core/transition.js";
+import type { VisibilityRow } from "../core/visibility/row.js";
 import { beginsBatch } from "../core/workflow/event-factory.js";
 import { type EventBatch, Kind, RunDraft, RunState, TASK_SPECULATIVE } from "../core/workflow/mutable-state.js";
 import { transferInput, transferResult } from "../core/workflow/transfer.js";
@@ -29,7 +30,7 @@ import type { Logger, Runtime } from "../lib/runtime.js";
 import type { BacklogKey } from "../persistence/batch.js";
 import { runSpace } from "../persistence/run-space.js";
 import type { Store } from "../persistence/store.js";
-import type { HistoryService, Reservation, TaskDispatcher } from "./contract.js";
+import type { HistoryService, Reservation, StatusChangesService, TaskDispatcher } from "./contract.js";
 import { EventsCache } from "./events-cache.js";
 import { EventsNotifier } from "./events-notifier.js";
 import { type CachedChain, ExecutionCache } from "./execution-cache.js";
@@ -42,6 +43,7 @@ import { Retention } from "./queues/retention.js";
 import { type DueRow, TimerQueue } from "./queues/timer-queue.js";
 import { type TransferOutcome, TransferQueue } from "./queues/transfer-queue.js";
 import { SpeculativeTimers } from "./speculative-timers.js";
+import { StatusChanges } from "./status-changes.js";
 
 export interface HistoryEngineOptions {
   readonly store: Store;
@@ -95,6 +97,7 @@ export class HistoryEngine implements HistoryService {
   private readonly eventsCache: EventsCache;
   private readonly reader: HistoryReader;
   private readonly notifier: EventsNotifier;
+  private readonly changes: StatusChanges;
   private readonly commits: GroupCommit;
   private readonly runIds: RunIds;
   private readonly keys: KeyAllocator;
@@ -151,10 +154,12 @@ export class HistoryEngine implements HistoryService {
       },
     );
     this.retention = new Retention(o.store, o.runtime, o.logger, (f) => this.withBatch(f));
+    this.changes = new StatusChanges(o.store, o.runtime, () => o.config().limits.statusChangesKeptMax);
   }
 
   /** Resumes what an earlier process left: timers, transfer tasks, deletions. */
   async start(registry: readonly { kind: string; id: string; value: Uint8Array }[]): Promise<void> {
+    await this.changes.start(registry);
     await this.timers.start();
     await this.transfers.start();
     this.retention.start(registry);
@@ -734,7 +739,10 @@ export class HistoryEngine implements HistoryService {
     for (const c of components) rows.writeComponent(key, c.kind, c.id, c.op === "delete" ? { op: "delete" } : { op: c.op, value: c.value });
     for (const r of draft.requestIds) if (r.id !== info.startRequestId) rows.writeComponent(key, Kind.REQUEST_ID, r.id, { op: "put", value: ONE });
     for (const id of draft.doneTransfers) this.deleteTransferRow(id);
-    if (draft.visibility !== undefined) rows.putVisibility(draft.visibility, draft.isNew);
+    if (draft.visibility !== undefined) {
+      rows.putVisibility(draft.visibility, draft.isNew);
+      if (this.changes.isKeeping) this.keepStatusChange(draft, draft.visibility, open);
+    }
     const lastEventId = draft.batches.length > 0 ? draft.history?.lastEventId : undefined;
     const { base } = draft;
     const oldRun = base instanceof RunState ? base.info : undefined;
@@ -750,6 +758,12 @@ export class HistoryEngine implements HistoryService {
       const isClosed = !state.isOpen;
       open.polls.push(() => this.notifier.notify(key, lastEventId, isClosed));
     }
+  }
+
+  private keepStatusChange(draft: ExecutionDraft, row: VisibilityRow, open: OpenBatch): void {
+    if (!(draft.base instanceof RunState) || (!draft.isNew && draft.base.info.status === row.status)) return;
+    const durable = this.changes.add(open.rows, row);
+    if (durable !== undefined) open.polls.push(durable);
   }
 
   private dispatch(chain: CachedChain, task: DispatchTask, depth: number): void {
@@ -1063,6 +1077,20 @@ export class HistoryEngine implements HistoryService {
     await waiting.promise;
   }
 
+  readonly statusChanges: StatusChangesService = {
+    follow: async ({ id, key }) => {
+      await this.changes.keep(id, key, (fill) => this.commitRows(fill));
+      return this.changes.newest(key);
+    },
+    read: (namespaceKey, after, max) => this.changes.read(namespaceKey, after, max),
+    wait: (namespaceKey, after, timeoutMs, onCancel) => this.changes.wait(namespaceKey, after, timeoutMs, onCancel),
+  };
+
+  /** Of a namespace that goes. */
+  forgetStatusChanges(namespaceKey: number): Promise<void> {
+    return this.changes.isKept(namespaceKey) ? this.commitRows((rows) => this.changes.forget(rows, namespaceKey)) : Promise.resolve();
+  }
+
   // --- End
 
   drain(): Promise<void> {
@@ -1072,6 +1100,7 @@ export class HistoryEngine implements HistoryService {
     this.retention.stop();
     this.speculative.stop();
     this.notifier.wakeAll();
+    this.changes.wakeAll();
     for (const p of this.waiters.values()) p.reject(unavailable("server is shutting down"));
     this.waiters.clear();
     return new Promise((resolve) => {

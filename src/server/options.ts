@@ -12,6 +12,7 @@ export interface Addresses {
   http?: string;
   metrics?: string;
   ui?: string;
+  api?: string;
 }
 
 export interface RunningServer {

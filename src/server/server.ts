@@ -5,6 +5,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Config, defaultConfig, withSettings } from "../config/dynamic-config.js";
+import { WorkflowCatalog } from "../gateway/catalog/catalog.js";
+import type { Products } from "../gateway/products.js";
+import { TraceStores } from "../gateway/trace/trace-store.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { SqliteStore } from "../persistence/sqlite/store.js";
 import type { Store } from "../persistence/store.js";
@@ -82,10 +85,11 @@ async function wire(
     onFatal,
   });
   const health = new Health(new Set([...api.methods.values()].map((m) => m.service)));
-  const extra: { name: "http" | "ui" | "metrics"; host: string; port: number }[] = [];
+  const extra: { name: "http" | "ui" | "metrics" | "api"; host: string; port: number }[] = [];
   if (options.extraPorts.http !== undefined) extra.push({ name: "http", host: options.ip, port: options.extraPorts.http });
   if (options.extraPorts.ui !== undefined) extra.push({ name: "ui", host: options.extraPorts.uiIp ?? options.ip, port: options.extraPorts.ui });
   if (options.extraPorts.metrics !== undefined) extra.push({ name: "metrics", host: options.ip, port: options.extraPorts.metrics });
+  if (options.extraPorts.api !== undefined) extra.push({ name: "api", host: options.ip, port: options.extraPorts.api });
   const listener = await openListener({
     host: options.ip,
     port: options.port,
@@ -101,18 +105,20 @@ async function wire(
     runtime,
     logger: log,
     health,
-    gateway: api.gateway,
+    gateway: { ...api.gateway, products: await productsOf(options.product) },
   });
   health.setServing(true);
   const text = (a: { host: string; port: number } | undefined): string => (a === undefined ? "" : `${a.host}:${a.port}`);
   const grpc = text(listener.addresses[0]);
   const named = new Map(extra.map((e, i) => [e.name, text(listener.addresses[i + 1])]));
   const ui = named.get("ui");
+  const product = named.get("api");
   const addresses: RunningServer["addresses"] = {
     grpc,
     http: named.get("http") ?? grpc,
     metrics: named.get("metrics") ?? grpc,
     ...(ui === undefined ? {} : { ui }),
+    ...(product === undefined ? {} : { api: product }),
   };
   return {
     addresses,
@@ -125,6 +131,22 @@ async function wire(
       await store.close();
     },
   };
+}
+
+/** @throws Error with a text for the user when a schema is none. */
+async function productsOf(options: ServerOptions["product"]): Promise<Products> {
+  const { namespace, workflows } = options;
+  if (workflows.some((w) => w.inputSchema !== undefined || w.outputSchema !== undefined)) {
+    const { compileSchema } = await import("../gateway/catalog/input-schema.js");
+    for (const w of workflows)
+      for (const [name, schema] of Object.entries({ inputSchema: w.inputSchema, outputSchema: w.outputSchema }))
+        if (schema !== undefined)
+          await compileSchema(schema).catch((e: unknown) => {
+            throw new Error(`--workflow ${w.name}: ${name}: ${(e as Error).message}`);
+          });
+  }
+  const traces = new TraceStores(options.traceStore, () => process.env);
+  return { namespace, workflows, catalog: new WorkflowCatalog(workflows, namespace), traces };
 }
 
 function writeBugReport(report: BugReport, directory: string | undefined, log: Logger): string {
