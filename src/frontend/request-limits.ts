@@ -44,6 +44,9 @@ export interface RequestLimits {
   readonly archivedPageSizeMax: number;
   readonly areUpdatesEnabled: boolean;
   readonly areUpdatesAcceptedEnabled: boolean;
+  readonly isTimeSkippingEnabled: boolean;
+  /** Skips of a session whose config does not say. */
+  readonly timeSkipsPerSession: number;
 }
 
 /** From the settings: to be made once per version of the configuration, not per request. */
@@ -86,5 +89,7 @@ export function requestLimits(limits: Limits): RequestLimits {
     archivedPageSizeMax: limits.archivedPageRowsMax,
     areUpdatesEnabled: limits.updates,
     areUpdatesAcceptedEnabled: limits.updatesAsyncAccepted,
+    isTimeSkippingEnabled: limits.workflowTimeSkipping,
+    timeSkipsPerSession: limits.timeSkipsPerSessionMax,
   };
 }

@@ -1,6 +1,7 @@
 /** Dynamic configuration of the official server when its answers are recorded: what is on by default here is on there. */
 export const REFERENCE_SETTINGS: Readonly<Record<string, unknown>> = {
   "frontend.WorkflowPauseEnabled": true,
+  "frontend.WorkflowTimeSkippingEnabled": true,
   "frontend.workflowRulesAPIsEnabled": true,
   "history.enableCHASMSchedulerCreation": true,
   "history.chasmSchedulerCreationRolloutPercent": 100,

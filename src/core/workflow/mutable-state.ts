@@ -17,6 +17,7 @@ import {
   MemoRecord,
   SearchAttributesRecord,
   TimerRecord,
+  TimeSkippingRecord,
   type TransferRecord,
   UpdateRecord,
   type WorkflowTaskRecord,
@@ -43,6 +44,7 @@ export enum Kind {
   MEMO = 7,
   SEARCH_ATTRIBUTES = 8,
   UPDATE = 9,
+  TIME_SKIPPING = 13,
   REQUEST_ID = 64,
   TRANSFER = 65,
   COMPLETED_UPDATE = 66,
@@ -86,10 +88,12 @@ export class RunState implements ExecutionState {
   readonly externalCancels = new Rows<ExternalRecord>();
   readonly buffered = new Rows<BufferedEventRecord>();
   /** Indexes by the workflow's own names. */
-  readonly activityIds = new Map<string, number>();
-  readonly timerIds = new Map<string, number>();
+  readonly activityIds = new Rows<number, string>();
+  readonly timerIds = new Rows<number, string>();
   memo: Memo | undefined;
   searchAttributes: SearchAttributes | undefined;
+  /** The run's own clock; undefined when it follows its namespace's. */
+  timeSkipping: TimeSkippingRecord | undefined;
   /** Ephemeral: never stored. */
   queries: readonly PendingQuery[] = [];
   /** Updates that are not in history yet, and those that somebody waits for. Ephemeral: never stored. */
@@ -143,27 +147,27 @@ export class RunState implements ExecutionState {
       switch (row.kind) {
         case Kind.ACTIVITY: {
           const a = decode(ActivityRecord, row.value);
-          state.activities.base.set(id, a);
-          state.activityIds.set(a.activityId, id);
+          state.activities.put(id, a);
+          state.activityIds.put(a.activityId, id);
           break;
         }
         case Kind.TIMER: {
           const t = decode(TimerRecord, row.value);
-          state.timers.base.set(id, t);
-          state.timerIds.set(t.timerId, id);
+          state.timers.put(id, t);
+          state.timerIds.put(t.timerId, id);
           break;
         }
         case Kind.CHILD:
-          state.children.base.set(id, decode(ChildRecord, row.value));
+          state.children.put(id, decode(ChildRecord, row.value));
           break;
         case Kind.EXTERNAL_SIGNAL:
-          state.externalSignals.base.set(id, decode(ExternalRecord, row.value));
+          state.externalSignals.put(id, decode(ExternalRecord, row.value));
           break;
         case Kind.EXTERNAL_CANCEL:
-          state.externalCancels.base.set(id, decode(ExternalRecord, row.value));
+          state.externalCancels.put(id, decode(ExternalRecord, row.value));
           break;
         case Kind.BUFFERED_EVENT:
-          state.buffered.base.set(id, decode(BufferedEventRecord, row.value));
+          state.buffered.put(id, decode(BufferedEventRecord, row.value));
           break;
         case Kind.MEMO:
           state.memo = decode(MemoRecord, row.value).memo;
@@ -173,7 +177,10 @@ export class RunState implements ExecutionState {
           break;
         case Kind.UPDATE:
           state.updateRecords ??= new Rows();
-          state.updateRecords.base.set(id, decode(UpdateRecord, row.value));
+          state.updateRecords.put(id, decode(UpdateRecord, row.value));
+          break;
+        case Kind.TIME_SKIPPING:
+          state.timeSkipping = decode(TimeSkippingRecord, row.value);
           break;
         default:
           assert(false, `live component kind ${row.kind} is not known`);
@@ -190,6 +197,7 @@ export class RunState implements ExecutionState {
       600 * (this.activities.base.size + this.buffered.base.size) +
       250 * (this.timers.base.size + this.children.base.size + this.externalSignals.base.size + this.externalCancels.base.size) +
       (this.updates.length === 0 ? 0 : this.updates.reduce((sum, u) => sum + 300 + u.sizeBytes, 0)) +
+      100 * (this.knownRequestIds?.size ?? 0) +
       150 * ((this.updateRecords?.base.size ?? 0) + (this.completedUpdates?.size ?? 0))
     );
   }
@@ -211,8 +219,11 @@ export class RunDraft implements ExecutionDraft {
   private completed: Map<string, number> | undefined;
   memo: Memo | undefined;
   searchAttributes: SearchAttributes | undefined;
+  timeSkipping: TimeSkippingRecord | undefined;
   queries: readonly PendingQuery[];
   updates: readonly PendingUpdate[];
+  /** The run's clock skipped at the end of this transition: for the log. */
+  skip: { from: number; to: number; reason: string } | undefined;
 
   /** Batches of this transition; the last one may still be open (`pending`). */
   readonly batches: EventBatch[] = [];
@@ -243,6 +254,7 @@ export class RunDraft implements ExecutionDraft {
     this.buffered = base.buffered.draft();
     this.memo = base.memo;
     this.searchAttributes = base.searchAttributes;
+    this.timeSkipping = base.timeSkipping;
     this.queries = base.queries;
     this.updates = base.updates;
   }
@@ -303,7 +315,7 @@ export class RunDraft implements ExecutionDraft {
   }
 
   activityByName(activityId: string): ActivityRecord | undefined {
-    const id = this.activityIdChanges?.has(activityId) ? this.activityIdChanges.get(activityId) : this.base.activityIds.get(activityId);
+    const id = this.activityIdChanges?.has(activityId) ? this.activityIdChanges.get(activityId) : this.base.activityIds.base.get(activityId);
     return id === undefined ? undefined : this.activities.get(id);
   }
 
@@ -324,7 +336,7 @@ export class RunDraft implements ExecutionDraft {
   }
 
   timerByName(timerId: string): TimerRecord | undefined {
-    const id = this.timerIdChanges?.has(timerId) ? this.timerIdChanges.get(timerId) : this.base.timerIds.get(timerId);
+    const id = this.timerIdChanges?.has(timerId) ? this.timerIdChanges.get(timerId) : this.base.timerIds.base.get(timerId);
     return id === undefined ? undefined : this.timers.get(id);
   }
 
@@ -380,6 +392,8 @@ export class RunDraft implements ExecutionDraft {
         op: this.isNew ? "insert" : "put",
         value: encode(SearchAttributesRecord, { searchAttributes: this.searchAttributes }),
       });
+    if (this.timeSkipping !== undefined && (this.isNew || this.timeSkipping !== this.base.timeSkipping))
+      out.push({ kind: Kind.TIME_SKIPPING, id: 0, op: this.isNew ? "insert" : "put", value: encode(TimeSkippingRecord, this.timeSkipping) });
     return out;
   }
 
@@ -398,6 +412,7 @@ export class RunDraft implements ExecutionDraft {
     if (this.timerIdChanges !== undefined) fold(s.timerIds, this.timerIdChanges);
     s.memo = this.memo;
     s.searchAttributes = this.searchAttributes;
+    s.timeSkipping = this.timeSkipping;
     s.queries = this.queries;
     s.updates = this.updates;
     this.updateRows?.accept();
@@ -424,9 +439,9 @@ const KNOWN_REQUEST_IDS_MAX = 2000;
 const NOTHING = new Uint8Array(0);
 const NOBODY: readonly number[] = [];
 
-function fold(base: Map<string, number>, changes: Map<string, number | undefined>): void {
+function fold(rows: Rows<number, string>, changes: Map<string, number | undefined>): void {
   for (const [name, id] of changes) {
-    if (id === undefined) base.delete(name);
-    else base.set(name, id);
+    if (id === undefined) rows.remove(name);
+    else rows.put(name, id);
   }
 }

@@ -3,7 +3,14 @@
  * here. Reset starts from the projection, and the simulator checks the equality after every commit.
  */
 
-import type { ActivityRecord, ChildRecord, ExternalRecord, TimerRecord, UpdateRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import type {
+  ActivityRecord,
+  ChildRecord,
+  ExternalRecord,
+  TimerRecord,
+  TimeSkippingRecord,
+  UpdateRecord,
+} from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { ExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
@@ -87,6 +94,7 @@ export interface Projection {
   updates: UpdateRecord[];
   memo: unknown;
   searchAttributes: unknown;
+  timeSkipping: Partial<TimeSkippingRecord> | undefined;
 }
 
 /** The history fields of a state. */
@@ -95,7 +103,7 @@ export function project(state: RunState): Projection {
   for (const key of Object.keys(state.info) as (keyof ExecutionRecord)[])
     if (!SIDE_FIELDS.has(key) && key !== "workflowTask") (info as Record<string, unknown>)[key] = state.info[key];
   const task = state.info.workflowTask;
-  const byId = <T extends { initiatedEventId: number }>(rows: Map<number, T>) =>
+  const byId = <T extends { initiatedEventId: number }>(rows: ReadonlyMap<number, T>) =>
     [...rows.values()].sort((a, b) => a.initiatedEventId - b.initiatedEventId);
   return {
     info,
@@ -117,6 +125,8 @@ export function project(state: RunState): Projection {
       .sort((a, b) => a.acceptedEventId - b.acceptedEventId),
     memo: state.memo,
     searchAttributes: withoutDerived(state.searchAttributes),
+    // What the namespace's clock was ahead is in no event.
+    timeSkipping: state.timeSkipping === undefined ? undefined : { ...state.timeSkipping, base: 0 },
   };
 }
 
