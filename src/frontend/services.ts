@@ -12,6 +12,7 @@ import type { HistoryService, TestClockService } from "../history/contract.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { BuildIds } from "../matching/build-ids.js";
 import type { MatchingService } from "../matching/contract.js";
+import type { Deployments } from "../matching/deployments.js";
 import type { Workers } from "../matching/workers.js";
 import type { NamespaceRegistry } from "../namespace/registry.js";
 import type { ArchivalService, BatchService, NamespaceDeletionService } from "../worker/contract.js";
@@ -64,6 +65,7 @@ export interface Services {
   readonly matching: MatchingService;
   readonly workers: Workers;
   readonly buildIds: BuildIds;
+  readonly deployments: Deployments;
   readonly namespaces: NamespaceRegistry;
   readonly visibility: VisibilityService;
   readonly searchAttributes: SearchAttributeRules;

@@ -20,6 +20,7 @@ import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "../core/i
 import { loadState } from "../core/load-state.js";
 import type { NamespaceDirectory, NamespaceView } from "../core/namespace-view.js";
 import type { DispatchTask, EventReference, HistoryRange, Loaded, Outcome, Replies, Transition } from "../core/transition.js";
+import type { VersionDirectory } from "../core/versioning/routing.js";
 import type { VisibilityRow } from "../core/visibility/row.js";
 import { beginsBatch } from "../core/workflow/event-factory.js";
 import { aheadOf, REAL_CLOCK } from "../core/workflow/execution-clock.js";
@@ -55,6 +56,8 @@ export interface HistoryEngineOptions {
   readonly logger: Logger;
   readonly config: () => Config;
   readonly namespaces: () => NamespaceDirectory;
+  /** Which worker versions serve which queues. Unset: none serves any. */
+  readonly versions?: () => VersionDirectory;
   readonly dispatcher: TaskDispatcher;
   readonly apply: typeof Apply;
   /** Record of kind "keys" of the registry. */
@@ -361,6 +364,7 @@ export class HistoryEngine implements HistoryService {
       this.o.config(),
       namespace,
       namespaces,
+      this.o.versions,
       chain.currentRunId ?? address.runId,
       this.runIds,
       this.keys,
@@ -1272,12 +1276,16 @@ class TurnEnv implements Env {
     readonly config: Config,
     readonly namespace: Env["namespace"],
     readonly namespaces: NamespaceDirectory,
+    private readonly versionsNow: (() => VersionDirectory) | undefined,
     private readonly currentRunId: string,
     private readonly runIds: RunIds,
     private readonly keys: KeyAllocator,
     private readonly runtime: Runtime,
   ) {}
 
+  get versions(): VersionDirectory | undefined {
+    return this.versionsNow?.();
+  }
   get newRunId(): string {
     return (this.runId ??= this.runIds.next(this.currentRunId));
   }

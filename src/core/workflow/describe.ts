@@ -10,6 +10,7 @@ import { duration, timestamp, timestampOf } from "../../api/time.js";
 import { type Init, setEntry } from "../../api/wire.js";
 import type { ExecutionAddress } from "../input.js";
 import type { HistoryPosition, Replies } from "../transition.js";
+import { oldVersionText } from "../versioning/version.js";
 import { type Context, segmentsOf } from "./context.js";
 import { shownVersioning } from "./effective-version.js";
 import { BUFFERED_EVENT_ID } from "./event-factory.js";
@@ -57,6 +58,9 @@ export function describe(ctx: Context, address: ExecutionAddress): Replies["desc
       rootExecution: { workflowId: info.rootWorkflowId, runId: info.rootRunId },
       firstRunId: info.firstRunId,
       versioningInfo: shownVersioning(info.versioningInfo),
+      workerDeploymentName: info.versioning?.workerDeploymentName ?? "",
+      assignedBuildId: info.assignedBuildId,
+      inheritedBuildId: info.inheritedBuildId,
       priority: info.priority ?? {},
     },
     workflowExtendedInfo: {
@@ -131,6 +135,7 @@ function pauseInfo(ctx: Context, a: ActivityRecord): Init<PendingActivityInfo_Pa
 
 function pendingActivity(ctx: Context, now: number, a: ActivityRecord): NonNullable<Replies["describe"]["pendingActivities"]>[number] {
   const state = stateOf(a);
+  const lastVersion = a.workerBuildId === "" ? undefined : { deploymentName: a.workerDeploymentName, buildId: a.workerBuildId };
   return {
     activityId: a.activityId,
     activityType: { name: a.activityType },
@@ -151,6 +156,8 @@ function pendingActivity(ctx: Context, now: number, a: ActivityRecord): NonNulla
     paused: a.paused,
     pauseInfo: pauseInfo(ctx, a),
     priority: a.priority,
+    lastDeploymentVersion: lastVersion,
+    lastWorkerDeploymentVersion: lastVersion === undefined ? "" : oldVersionText(lastVersion),
     activityOptions: {
       taskQueue: { name: a.taskQueue, normalName: a.taskQueue },
       scheduleToCloseTimeout: duration(a.scheduleToCloseTimeout),
