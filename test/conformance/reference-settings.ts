@@ -11,5 +11,6 @@ export const REFERENCE_SETTINGS: Readonly<Record<string, unknown>> = {
   "frontend.WorkflowTimeSkippingEnabled": true,
   "frontend.workflowRulesAPIsEnabled": true,
   "history.enableCHASMSchedulerCreation": true,
+  "history.enableWorkflowTaskCompletionPagination": true,
   "history.chasmSchedulerCreationRolloutPercent": 100,
 };
