@@ -1,7 +1,9 @@
 /** Every HTTP door. Of two that serve the same method and path, the earlier one is asked first whether it accepts the request. */
+import { httpApi } from "./http-api/http-api.js";
+import { rest } from "./rest/rest.js";
 import type { RouteModule } from "./route.js";
 import { streamApi } from "./stream/stream-routes.js";
 import { triggerApi } from "./trigger/trigger-routes.js";
 import { workflowApi } from "./trigger/workflow-routes.js";
 
-export const ROUTE_MODULES: readonly RouteModule[] = [triggerApi, workflowApi, streamApi];
+export const ROUTE_MODULES: readonly RouteModule[] = [rest, httpApi, triggerApi, workflowApi, streamApi];

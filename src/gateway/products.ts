@@ -1,6 +1,5 @@
 /** What the product APIs work with beside the RPCs: made once from the options, shared by their route modules. */
 import type { ProductWorkflow } from "../config/workflows.js";
-import type { WorkflowCatalog } from "./catalog/catalog.js";
 import type { HttpRequest } from "./route.js";
 import type { TraceStores } from "./trace/trace-store.js";
 
@@ -8,7 +7,6 @@ export interface Products {
   /** Of a request that names none. */
   readonly namespace: string;
   readonly workflows: readonly ProductWorkflow[];
-  readonly catalog: WorkflowCatalog;
   readonly traces: TraceStores;
 }
 

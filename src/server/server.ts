@@ -5,7 +5,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Config, defaultConfig, withSettings } from "../config/dynamic-config.js";
-import { WorkflowCatalog } from "../gateway/catalog/catalog.js";
 import type { Products } from "../gateway/products.js";
 import { TraceStores } from "../gateway/trace/trace-store.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
@@ -147,7 +146,7 @@ async function productsOf(options: ServerOptions["product"]): Promise<Products> 
           });
   }
   const traces = new TraceStores(options.traceStore, () => process.env);
-  return { namespace, workflows, catalog: new WorkflowCatalog(workflows, namespace), traces };
+  return { namespace, workflows, traces };
 }
 
 function writeBugReport(report: BugReport, directory: string | undefined, log: Logger): string {

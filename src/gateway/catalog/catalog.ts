@@ -3,6 +3,7 @@
  * looked for among names and aliases; a worker's registration says which types its queue serves and never replaces a configured entry.
  */
 import type { JsonSchema, ProductWorkflow } from "../../config/workflows.js";
+import type { WorkerRegistration } from "../worker-registrations.js";
 
 export interface CatalogEntry {
   readonly name: string;
@@ -14,48 +15,27 @@ export interface CatalogEntry {
   readonly outputSchema: JsonSchema | undefined;
 }
 
-export interface WorkerRegistration {
-  readonly namespace: string;
-  readonly taskQueue: string;
-  readonly identity: string;
-  readonly workflowTypes: readonly string[];
-  /** By workflow type. */
-  readonly schemas?: Readonly<
-    Record<string, { readonly inputSchema?: JsonSchema; readonly outputSchema?: JsonSchema; readonly description?: string }>
-  >;
-}
-
-/** Types of one queue. */
-const REGISTERED_MAX = 10_000;
-
 export class WorkflowCatalog {
-  /** By namespace, then task queue and type. */
-  private readonly registered = new Map<string, Map<string, CatalogEntry>>();
-
+  /** `registered`: what the workers of a namespace have said, oldest first. */
   constructor(
     private readonly configured: readonly ProductWorkflow[],
     private readonly defaultNamespace: string,
+    private readonly registered: (namespace: string) => readonly Pick<WorkerRegistration, "taskQueue" | "workflowTypes" | "schemas">[],
   ) {}
-
-  /** A worker says what it serves. The newest registration of a type on a queue holds, until the server ends. */
-  register(worker: WorkerRegistration): void {
-    let entries = this.registered.get(worker.namespace);
-    if (entries === undefined) this.registered.set(worker.namespace, (entries = new Map()));
-    for (const name of worker.workflowTypes) {
-      const key = JSON.stringify([worker.taskQueue, name]);
-      const { inputSchema, outputSchema, description } = worker.schemas?.[name] ?? {};
-      entries.delete(key);
-      entries.set(key, { name, workflowType: name, taskQueue: worker.taskQueue, description, aliases: [], inputSchema, outputSchema });
-      const oldest = entries.keys().next().value;
-      if (entries.size > REGISTERED_MAX && oldest !== undefined) entries.delete(oldest);
-    }
-  }
 
   /** Of a namespace, by name; `catalog` is the task queue, undefined for all. */
   list(namespace: string, catalog?: string): CatalogEntry[] {
     const found: CatalogEntry[] = this.configured.filter((w) => (w.namespace ?? this.defaultNamespace) === namespace);
     const known = new Set(found.map((w) => JSON.stringify([w.taskQueue, w.workflowType])));
-    for (const [key, entry] of this.registered.get(namespace) ?? []) if (!known.has(key)) found.push(entry);
+    for (const { taskQueue, workflowTypes, schemas } of this.registered(namespace).toReversed())
+      for (const name of workflowTypes) {
+        const key = JSON.stringify([taskQueue, name]);
+        if (known.has(key)) continue;
+        known.add(key);
+        const { input, output } = schemas[name] ?? {};
+        const entry = { name, workflowType: name, taskQueue, description: undefined, aliases: [] };
+        found.push({ ...entry, inputSchema: schemaOf(input), outputSchema: schemaOf(output) });
+      }
     return found.filter((w) => catalog === undefined || w.taskQueue === catalog).sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   }
 
@@ -64,3 +44,6 @@ export class WorkflowCatalog {
     return all.find((w) => w.name === name) ?? all.find((w) => w.aliases.includes(name)) ?? all.find((w) => w.workflowType === name);
   }
 }
+
+const schemaOf = (value: unknown): JsonSchema | undefined =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonSchema) : undefined;

@@ -10,6 +10,7 @@
 import { _default, int, minimum, minLength, object, optional, safeParse, string, union, unknown } from "zod/mini";
 import { Code, ServiceError } from "../../api/service-error.js";
 import { parseDurationMs } from "../../config/dynamic-config.js";
+import { WorkflowCatalog } from "../catalog/catalog.js";
 import { issuesOf } from "../catalog/input-schema.js";
 import { namespaceOf, type Products } from "../products.js";
 import type { GatewayContext, HttpAnswer, HttpRequest, PathParameters, Route, RouteModule } from "../route.js";
@@ -59,12 +60,17 @@ export const guarded = (handler: Route["handler"]): Route["handler"] => {
 
 class WorkflowApi {
   private readonly calls: WorkflowCalls;
+  private readonly workflows: WorkflowCatalog;
 
   constructor(
     private readonly context: GatewayContext,
     private readonly products: Products,
   ) {
     this.calls = new WorkflowCalls(context);
+    this.workflows = new WorkflowCatalog(products.workflows, products.namespace, (namespace) => {
+      const view = context.services.namespaces.directory.byName(namespace);
+      return view === undefined ? [] : context.registrations.list(view.id);
+    });
   }
 
   routes(): Route[] {
@@ -94,7 +100,7 @@ class WorkflowApi {
     const catalog = parsed.data.catalog ?? taskQueue;
     const timeoutMs = timeout === undefined ? RUN_MS : timeoutOf(timeout);
     const namespace = namespaceOf(request, this.products.namespace);
-    const entry = this.products.catalog.find(namespace, workflowName, catalog);
+    const entry = this.workflows.find(namespace, workflowName, catalog);
     const queue = entry?.taskQueue ?? catalog;
     if (queue === undefined)
       throw new ProductError(
@@ -211,7 +217,7 @@ class WorkflowApi {
 
   private catalog(request: HttpRequest, catalog: string | undefined): HttpAnswer {
     const namespace = namespaceOf(request, this.products.namespace);
-    const entries = this.products.catalog.list(namespace, catalog);
+    const entries = this.workflows.list(namespace, catalog);
     if (catalog !== undefined && entries.length === 0)
       throw new ProductError(404, "CatalogNotFoundError", `Catalog ${JSON.stringify(catalog)} is not known.`);
     const workflows = entries.map(({ name, workflowType, description, aliases, taskQueue, inputSchema, outputSchema }) => ({
