@@ -18,6 +18,8 @@ export interface Flag {
   /** As the user would type it; a text for a default that is worked out. */
   readonly default?: { readonly [C in Command]?: string };
   readonly about: string;
+  /** A variable by which the documents of the product APIs call it; PERDURE_* is stronger. */
+  readonly variable?: string;
 }
 
 const ALL = ["start-dev", "serve", "test-server"] as const;
@@ -70,6 +72,36 @@ export const FLAGS: readonly Flag[] = [
     value: "origin",
     commands: ALL,
     about: "origin whose pages may call by HTTP, Connect and gRPC-Web, such as http://localhost:3000, or * for any; repeatable",
+  },
+  {
+    name: "api-port",
+    kind: "port",
+    commands: ALL,
+    variable: "API_PORT",
+    about: "one more port for the trigger API, 8000 in its documents (also API_PORT); 0 takes a free one",
+  },
+  {
+    name: "api-namespace",
+    kind: "text",
+    value: "name",
+    commands: ALL,
+    variable: "TEMPORAL_NAMESPACE",
+    default: { "start-dev": "default", serve: "default", "test-server": "default" },
+    about: "namespace of the trigger and workflow APIs where a request names none (also TEMPORAL_NAMESPACE)",
+  },
+  {
+    name: "workflow",
+    kind: "list",
+    value: "name=json",
+    commands: ALL,
+    about: "workflow that the trigger API serves at /workflows/name (docs/TRIGGER.md); repeatable; in a file an object by name",
+  },
+  {
+    name: "trace-store",
+    kind: "text",
+    value: "uri",
+    commands: ALL,
+    about: "where traces of finished workflows are kept and read: file:///folder or s3://bucket/prefix",
   },
   { name: "metrics-port", kind: "port", commands: ALL, about: "one more port for /metrics; 0 takes a free one" },
   {

@@ -283,6 +283,7 @@ export const SETTINGS = {
   archivalS3Region: text("archival.provider.s3store.region", "", "G", "ours (official: file): empty is the environment's"),
   archivalS3Endpoint: text("archival.provider.s3store.endpoint", "", "G", "ours (official: file): empty is the region's"),
   archivalS3PathStyle: bool("archival.provider.s3store.s3ForcePathStyle", false, "G", "ours (official: file): the bucket is part of the path"),
+  statusChangesKeptMax: count("history.statusChangesKept", 100_000, "N", "ours: the stream of a namespace answers 410 to a cursor that is older"),
   errorMessageLengthMax: count("system.maxServiceErrorMessageLength", 4000, "G", "longer texts are cut"),
   keepAliveMinMs: ms("frontend.keepAliveMinTime", 10 * SECOND, "G", "accepted"),
   keepAliveMs: ms("frontend.keepAliveTime", 60 * SECOND, "G", "an idle connection is pinged"),

@@ -24,6 +24,7 @@ import { COMMIT_THREADS, type Command, camelCase, DURABILITIES, environmentName,
 import { SETTINGS } from "./limits.js";
 import { OptionsError } from "./options-error.js";
 import { type AuthOptions, authOptions, type TlsOptions, tlsOptions } from "./security-options.js";
+import { type ProductWorkflow, parseWorkflow } from "./workflows.js";
 
 /** The official CLI's short names. */
 export const SEARCH_ATTRIBUTE_TYPES = {
@@ -41,12 +42,13 @@ export interface ServerOptions {
   readonly ip: string;
   readonly port: number;
   /** Further listeners on the same server; 0 takes a free port, undefined opens none. */
-  readonly extraPorts: { readonly http?: number; readonly metrics?: number; readonly ui?: number; readonly uiIp?: string };
+  readonly extraPorts: { readonly http?: number; readonly metrics?: number; readonly ui?: number; readonly uiIp?: string; readonly api?: number };
   /** Nobody asked for the HTTP port by number: where it is taken, the server does without. */
   readonly httpPortIsDefault: boolean;
   /** Origins whose pages may call; "*" is any. */
   readonly corsOrigins: readonly string[];
   readonly ui: { readonly publicPath: string; readonly assetPath?: string; readonly codecEndpoint?: string };
+  readonly product: ProductOptions;
   /** MEMORY_FILE: everything in memory. */
   readonly file: string;
   readonly durability: (typeof DURABILITIES)[number];
@@ -79,6 +81,15 @@ export interface ServerOptions {
   readonly testClocks: { readonly state: "real" | "locked" | "unlocked"; readonly anyNamespace: boolean };
 }
 
+/** The product HTTP APIs. */
+export interface ProductOptions {
+  /** Where a request names none. */
+  readonly namespace: string;
+  readonly workflows: readonly ProductWorkflow[];
+  /** file:///folder or s3://bucket/prefix */
+  readonly traceStore?: string;
+}
+
 export const MEMORY_FILE = ":memory:";
 /** The official development server's for its HTTP API. */
 const DEFAULT_HTTP_PORT = 7243;
@@ -105,6 +116,10 @@ const RAW = strictObject({
   port,
   httpPort: optional(port),
   corsOrigin: list,
+  apiPort: optional(port),
+  apiNamespace: text,
+  workflow: list,
+  traceStore: optional(text),
   metricsPort: optional(port),
   uiPort: optional(port),
   uiIp: optional(text),
@@ -165,6 +180,9 @@ const OWN_PRAGMAS: ReadonlySet<string> = new Set([
   "writable_schema",
 ]);
 
+/** Lists of NAME=JSON, which a file may have as an object. */
+const JSON_MAPS: ReadonlySet<string> = new Set(["dynamicConfigValue", "workflow"]);
+
 const dashed = (key: string): string => key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
 
 /** Splits at commas and line ends that are not inside quotes, brackets or braces: values may be JSON. */
@@ -211,7 +229,8 @@ function fromText(kind: string, value: string, source: string): unknown {
 export function fromEnvironment(command: Command, environment: Readonly<Record<string, string | undefined>>): Raw {
   const raw: Raw = {};
   for (const flag of flagsOf(command)) {
-    const name = environmentName(flag);
+    const own = environmentName(flag);
+    const name = flag.variable !== undefined && !environment[own] ? flag.variable : own;
     const value = environment[name];
     if (value !== undefined && value !== "") raw[camelCase(flag.name)] = fromText(flag.kind, value, name);
   }
@@ -233,7 +252,7 @@ export function fromFile(command: Command, path: string, contents: string): Raw 
     if (!known.has(key) || key === "config") throw new OptionsError(`--config ${path}: unknown key ${JSON.stringify(key)}`);
     // Settings and attributes read better as an object in a file.
     const isMap = typeof value === "object" && value !== null && !Array.isArray(value);
-    raw[key] = isMap ? Object.entries(value).map(([k, v]) => `${k}=${key === "dynamicConfigValue" ? JSON.stringify(v) : String(v)}`) : value;
+    raw[key] = isMap ? Object.entries(value).map(([k, v]) => `${k}=${JSON_MAPS.has(key) ? JSON.stringify(v) : String(v)}`) : value;
   }
   return raw;
 }
@@ -275,6 +294,27 @@ function sqlitePragmas(values: readonly string[]): string[] {
     if (OWN_PRAGMAS.has(name)) throw new OptionsError(`--sqlite-pragma ${name}: set by the server itself (see --durability)`);
     return `${name}=${value}`;
   });
+}
+
+function workflows(values: readonly string[]): ProductWorkflow[] {
+  const found = new Map<string, ProductWorkflow>();
+  for (const [name, json] of pairs("workflow", values)) {
+    try {
+      const workflow = parseWorkflow(name, json);
+      for (const n of [name, ...workflow.aliases]) {
+        if (found.has(n)) throw new Error(`${n}: given twice`);
+        found.set(n, workflow);
+      }
+    } catch (e) {
+      throw new OptionsError(`--workflow ${(e as Error).message}`);
+    }
+  }
+  return [...new Set(found.values())];
+}
+
+function traceStore(value: string | undefined): string | undefined {
+  if (value === undefined || /^(file:\/\/\/.|s3:\/\/[^/])/.test(value)) return value;
+  throw new OptionsError(`--trace-store ${JSON.stringify(value)}: must be file:///folder or s3://bucket/prefix`);
 }
 
 /** The flag is a setting under a name of its own. */
@@ -320,12 +360,14 @@ export function resolveOptions(command: Command, ...sources: readonly Raw[]): St
       extraPorts: optionals({
         http: httpPortIsDefault ? DEFAULT_HTTP_PORT : raw.httpPort,
         metrics: raw.metricsPort,
+        api: raw.apiPort,
         ui: uiPort,
         uiIp: raw.uiIp === undefined ? undefined : numeric(raw.uiIp),
       }),
       httpPortIsDefault,
       corsOrigins: raw.corsOrigin,
       ui: optionals({ publicPath: raw.uiPublicPath ?? "/", assetPath: raw.uiAssetPath, codecEndpoint: raw.uiCodecEndpoint }),
+      product: optionals({ namespace: raw.apiNamespace, workflows: workflows(raw.workflow), traceStore: traceStore(raw.traceStore) }),
       file: raw.dbFilename ?? MEMORY_FILE,
       durability: raw.durability,
       commitThread: raw.commitThread,

@@ -49,6 +49,12 @@ export class FakeCall implements Call {
 
 /** One run: batches of events, read as the rows of a store are: a page holds whole batches. */
 export class FakeHistory implements HistoryService {
+  readonly statusChanges = {
+    follow: async () => 0,
+    read: async () => ({ isGone: false, changes: [] }),
+    wait: async () => undefined,
+  };
+
   readonly inputs: { address: ExecutionAddress; input: Input }[] = [];
   readonly batches: HistoryEvent[][] = [];
   isOpen = true;

@@ -4,5 +4,8 @@ import { METRICS } from "./metrics/metrics.js";
 import { openApi } from "./open-api/open-api.js";
 import { rest } from "./rest/rest.js";
 import type { RouteModule } from "./route.js";
+import { streamApi } from "./stream/stream-routes.js";
+import { triggerApi } from "./trigger/trigger-routes.js";
+import { workflowApi } from "./trigger/workflow-routes.js";
 
-export const ROUTE_MODULES: readonly RouteModule[] = [METRICS, rest, httpApi, openApi];
+export const ROUTE_MODULES: readonly RouteModule[] = [METRICS, rest, httpApi, openApi, triggerApi, workflowApi, streamApi];

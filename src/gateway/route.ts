@@ -14,6 +14,7 @@ import type { MatchingService } from "../matching/contract.js";
 import type { Workers } from "../matching/workers.js";
 import type { NamespaceRegistry } from "../namespace/registry.js";
 import type { Metric } from "../telemetry/metrics/metric.js";
+import type { Products } from "./products.js";
 import type { WorkerRegistrations } from "./worker-registrations.js";
 
 /** Whoever sent a request: see Call. */
@@ -98,6 +99,8 @@ export interface GatewayServices {
   readonly namespaces: NamespaceRegistry;
   /** What /metrics tells. */
   readonly metrics: readonly Metric[];
+  /** Of the product APIs; without it they are not there. */
+  readonly products?: Products;
   /** What the server says of itself. */
   readonly server: { readonly version: string; readonly clusterId: string; readonly address: string; readonly historyShardCount: number };
 }

@@ -1,5 +1,6 @@
 /** What the rest of the server knows of the history service, and what it needs of matching. */
 
+import type { StatusChangeRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import type { ExecutionAddress, InputKind, InputOf } from "../core/input.js";
 import type { NamespaceView } from "../core/namespace-view.js";
@@ -33,6 +34,8 @@ export interface HistoryService {
    * time limit, or when cancelled. What came before the call is not seen: the caller looks again after it.
    */
   waitForChange(key: number, after: number, timeoutMs: number, onCancel: (f: () => void) => () => void): ChangeWait;
+  /** How the workflows of a namespace change status, in order. */
+  readonly statusChanges: StatusChangesService;
   /** Stops taking inputs, finishes the batch, resolves when all is durable. */
   drain(): Promise<void>;
 }
@@ -41,6 +44,21 @@ export interface ChangeWait {
   readonly changed: Promise<void>;
   /** Ends the wait. */
   stop(): void;
+}
+
+export interface StatusChangePage {
+  /** Changes after the place have been deleted meanwhile. */
+  readonly isGone: boolean;
+  readonly changes: readonly { readonly number: number; readonly change: StatusChangeRecord }[];
+}
+
+export interface StatusChangesService {
+  /** Has the changes of the namespace kept from now on, if they are not yet; resolves with the number of the newest. */
+  follow(namespace: { readonly id: string; readonly key: number }): Promise<number>;
+  /** Durable changes after a number, at most `max`. */
+  read(namespaceKey: number, after: number, max: number): Promise<StatusChangePage>;
+  /** Resolves when a change after the number is durable, at the time limit, or when cancelled. */
+  wait(namespaceKey: number, after: number, timeoutMs: number, onCancel: (f: () => void) => () => void): Promise<void>;
 }
 
 /** Shards, of which one process here owns all: what it has of them in memory. Ids are 1 to `count`. */

@@ -21,6 +21,7 @@ import { loadState } from "../core/load-state.js";
 import type { NamespaceDirectory, NamespaceView } from "../core/namespace-view.js";
 import type { DispatchTask, EventReference, HistoryRange, Loaded, Outcome, Replies, Transition } from "../core/transition.js";
 import type { VersionDirectory } from "../core/versioning/routing.js";
+import type { VisibilityRow } from "../core/visibility/row.js";
 import { beginsBatch } from "../core/workflow/event-factory.js";
 import { aheadOf, REAL_CLOCK } from "../core/workflow/execution-clock.js";
 import { type EventBatch, Kind, RunDraft, RunState, TASK_SPECULATIVE } from "../core/workflow/mutable-state.js";
@@ -34,7 +35,7 @@ import type { Store } from "../persistence/store.js";
 import { EngineAdmin, type HistoryAdmin } from "./admin.js";
 import { type ClockHost, Clocks, type NamespaceClock } from "./clocks.js";
 import { CompletionTally } from "./completion-tally.js";
-import type { ChangeWait, HistoryService, Reservation, ShardService, TaskDispatcher } from "./contract.js";
+import type { ChangeWait, HistoryService, Reservation, ShardService, StatusChangesService, TaskDispatcher } from "./contract.js";
 import { EventsCache } from "./events-cache.js";
 import { EventsNotifier } from "./events-notifier.js";
 import { type CachedChain, ExecutionCache } from "./execution-cache.js";
@@ -49,6 +50,7 @@ import { type DueRow, TimerQueue } from "./queues/timer-queue.js";
 import { type TransferOutcome, TransferQueue } from "./queues/transfer-queue.js";
 import { SHARD_COUNT, shardOf } from "./shard.js";
 import { SpeculativeTimers } from "./speculative-timers.js";
+import { StatusChanges } from "./status-changes.js";
 
 export interface HistoryEngineOptions {
   readonly store: Store;
@@ -121,6 +123,7 @@ export class HistoryEngine implements HistoryService, ShardService {
   private readonly eventsCache: EventsCache;
   private readonly reader: HistoryReader;
   private readonly notifier: EventsNotifier;
+  private readonly changes: StatusChanges;
   private readonly commits: GroupCommit;
   private readonly runIds: RunIds;
   private readonly keys: KeyAllocator;
@@ -192,6 +195,7 @@ export class HistoryEngine implements HistoryService, ShardService {
       skipsWhileAwaited: o.skipsTimeWhileAwaited ?? false,
     });
     this.retention = new Retention(o.store, o.runtime, o.logger, (f) => this.withBatch(f));
+    this.changes = new StatusChanges(o.store, o.runtime, () => o.config().limits.statusChangesKeptMax);
     const { store, runtime, namespaces } = o;
     this.admin = new EngineAdmin({
       store,
@@ -211,6 +215,7 @@ export class HistoryEngine implements HistoryService, ShardService {
 
   /** Resumes what an earlier process left: timers, transfer tasks, deletions. */
   async start(registry: readonly { kind: string; id: string; value: Uint8Array }[]): Promise<void> {
+    await this.changes.start(registry);
     await this.clocks.start(registry);
     await this.timers.start();
     await this.transfers.start();
@@ -832,7 +837,10 @@ export class HistoryEngine implements HistoryService, ShardService {
     for (const c of components) rows.writeComponent(key, c.kind, c.id, c.op === "delete" ? { op: "delete" } : { op: c.op, value: c.value });
     for (const r of draft.requestIds) if (r.id !== info.startRequestId) rows.writeComponent(key, Kind.REQUEST_ID, r.id, { op: "put", value: ONE });
     for (const id of draft.doneTransfers) this.deleteTransferRow(id);
-    if (draft.visibility !== undefined) rows.putVisibility(draft.visibility, draft.isNew);
+    if (draft.visibility !== undefined) {
+      rows.putVisibility(draft.visibility, draft.isNew);
+      if (this.changes.isKeeping) this.keepStatusChange(draft, draft.visibility, open);
+    }
     const lastEventId = draft.batches.length > 0 ? draft.history?.lastEventId : draft.changes;
     const { base } = draft;
     const oldRun = base instanceof RunState ? base.info : undefined;
@@ -854,6 +862,12 @@ export class HistoryEngine implements HistoryService, ShardService {
       if (isClosed && state instanceof RunState) open.replies.push(() => this.completions.note(state.info));
       open.polls.push(() => this.notifier.notify(key, lastEventId, isClosed));
     }
+  }
+
+  private keepStatusChange(draft: ExecutionDraft, row: VisibilityRow, open: OpenBatch): void {
+    if (!(draft.base instanceof RunState) || (!draft.isNew && draft.base.info.status === row.status)) return;
+    const durable = this.changes.add(open.rows, row);
+    if (durable !== undefined) open.polls.push(durable);
   }
 
   private dispatch(chain: CachedChain, task: DispatchTask, depth: number): void {
@@ -1277,6 +1291,20 @@ export class HistoryEngine implements HistoryService, ShardService {
     return { changed: promise, stop: wake };
   }
 
+  readonly statusChanges: StatusChangesService = {
+    follow: async ({ id, key }) => {
+      await this.changes.keep(id, key, (fill) => this.commitRows(fill));
+      return this.changes.newest(key);
+    },
+    read: (namespaceKey, after, max) => this.changes.read(namespaceKey, after, max),
+    wait: (namespaceKey, after, timeoutMs, onCancel) => this.changes.wait(namespaceKey, after, timeoutMs, onCancel),
+  };
+
+  /** Of a namespace that goes. */
+  forgetStatusChanges(namespaceKey: number): Promise<void> {
+    return this.changes.isKept(namespaceKey) ? this.commitRows((rows) => this.changes.forget(rows, namespaceKey)) : Promise.resolve();
+  }
+
   // --- End
 
   drain(): Promise<void> {
@@ -1287,6 +1315,7 @@ export class HistoryEngine implements HistoryService, ShardService {
     this.retention.stop();
     this.speculative.stop();
     this.notifier.wakeAll();
+    this.changes.wakeAll();
     for (const p of this.waiters.values()) p.reject(unavailable("server is shutting down"));
     this.waiters.clear();
     return new Promise((resolve) => {

@@ -14,6 +14,7 @@ export interface Addresses {
   ui?: string;
   /** Every address speaks TLS; `ca`: what clients are to trust, where the server has made it. */
   tls?: { readonly ca: string | undefined };
+  api?: string;
 }
 
 export interface RunningServer {

@@ -4,6 +4,9 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { type Config, defaultConfig, withSettings } from "../config/dynamic-config.js";
+import type { Products } from "../gateway/products.js";
+import { TraceStores } from "../gateway/trace/trace-store.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { SqliteStore } from "../persistence/sqlite/store.js";
 import type { Store } from "../persistence/store.js";
@@ -94,11 +97,12 @@ async function wire(
     onFatal,
   });
   const health = new Health(new Set([...api.methods.values()].map((m) => m.service)));
-  const extra: { name: "http" | "ui" | "metrics"; host: string; port: number; isOptional?: boolean }[] = [];
+  const extra: { name: "http" | "ui" | "metrics" | "api"; host: string; port: number; isOptional?: boolean }[] = [];
   if (options.extraPorts.http !== undefined)
     extra.push({ name: "http", host: options.ip, port: options.extraPorts.http, isOptional: options.httpPortIsDefault });
   if (options.extraPorts.ui !== undefined) extra.push({ name: "ui", host: options.extraPorts.uiIp ?? options.ip, port: options.extraPorts.ui });
   if (options.extraPorts.metrics !== undefined) extra.push({ name: "metrics", host: options.ip, port: options.extraPorts.metrics });
+  if (options.extraPorts.api !== undefined) extra.push({ name: "api", host: options.ip, port: options.extraPorts.api });
   const listener = await openListener({
     host: options.ip,
     port: options.port,
@@ -118,20 +122,22 @@ async function wire(
     tls: tls?.endpoint,
     admit: api.admit,
     origins: new Origins({ hosts: [...options.allowedHosts, ...(tls?.names ?? [])], corsOrigins: options.corsOrigins }),
-    gateway: api.gateway,
     observer: api.observer,
+    gateway: { ...api.gateway, products: await productsOf(options.product) },
   });
   health.setServing(true);
   const text = (a: { host: string; port: number } | undefined): string => (a === undefined || a.port === 0 ? "" : `${a.host}:${a.port}`);
   const grpc = text(listener.addresses[0]);
   const named = new Map(extra.map((e, i) => [e.name, text(listener.addresses[i + 1])]));
   const ui = named.get("ui");
+  const product = named.get("api");
   const addresses: RunningServer["addresses"] = {
     grpc,
     http: named.get("http") || grpc,
     metrics: named.get("metrics") ?? grpc,
     ...(ui === undefined ? {} : { ui }),
     ...(tls === undefined ? {} : { tls: { ca: tls.ca } }),
+    ...(product === undefined ? {} : { api: product }),
   };
   return {
     addresses,
@@ -146,6 +152,22 @@ async function wire(
       await store.close();
     },
   };
+}
+
+/** @throws Error with a text for the user when a schema is none. */
+async function productsOf(options: ServerOptions["product"]): Promise<Products> {
+  const { namespace, workflows } = options;
+  if (workflows.some((w) => w.inputSchema !== undefined || w.outputSchema !== undefined)) {
+    const { compileSchema } = await import("../gateway/catalog/input-schema.js");
+    for (const w of workflows)
+      for (const [name, schema] of Object.entries({ inputSchema: w.inputSchema, outputSchema: w.outputSchema }))
+        if (schema !== undefined)
+          await compileSchema(schema).catch((e: unknown) => {
+            throw new Error(`--workflow ${w.name}: ${name}: ${(e as Error).message}`);
+          });
+  }
+  const traces = new TraceStores(options.traceStore, () => process.env);
+  return { namespace, workflows, traces };
 }
 
 function writeBugReport(report: BugReport, directory: string | undefined, log: Logger): string {
