@@ -12,6 +12,8 @@ import type { Config } from "../config/dynamic-config.js";
 import type { ServerOptions } from "../config/options.js";
 import { apply } from "../core/engine.js";
 import type { NamespaceDirectory } from "../core/namespace-view.js";
+import type { VersionDirectory } from "../core/versioning/routing.js";
+import { terminalBuildId } from "../core/versioning/rules.js";
 import { concurrentCallsLimiter } from "../frontend/concurrent-calls.js";
 import { methodTable } from "../frontend/methods.js";
 import { namespaceOnDemand } from "../frontend/namespace-on-demand.js";
@@ -132,13 +134,17 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     }),
     versions: new VersionRouter(deployments, buildIds),
   });
+  const directory: VersionDirectory = {
+    queue: (...of) => deployments.directory.queue(...of),
+    redirected: (namespaceId, taskQueue, buildId) => terminalBuildId(buildIds.get(namespaceId, taskQueue).redirectRules, buildId),
+  };
   engine = new HistoryEngine({
     store,
     runtime,
     logger,
     config: () => config,
     namespaces: () => namespaces.directory,
-    versions: () => deployments.directory,
+    versions: () => (buildIds.isEmpty ? deployments.directory : directory),
     dispatcher: matching,
     apply,
     keysRecord: registry.find((r) => r.kind === KEYS_REGISTRY_KIND)?.value,

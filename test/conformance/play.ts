@@ -48,6 +48,7 @@ const SCRIPTS = {
   namespaces: () => import("./scripts/namespaces.js"),
   schedules: () => import("./scripts/schedules.js"),
   "worker-deployments": () => import("./scripts/worker-deployments.js"),
+  "versioned-tasks": () => import("./scripts/versioned-tasks.js"),
   "time-skipping": () => import("./scripts/time-skipping.js"),
   "completion-pages": () => import("./scripts/completion-pages.js"),
 } satisfies Record<string, () => Promise<ScriptFile>>;
@@ -72,6 +73,14 @@ export const OFFICIAL_SETTINGS: Readonly<Partial<Record<keyof typeof SCRIPTS, re
     "frontend.namespaceRPS.namespaceReplicationInducingAPIs=10000",
   ],
   "worker-deployments": ONE_PARTITION,
+  "versioned-tasks": [
+    ...ONE_PARTITION,
+    "frontend.workerVersioningDataAPIs=true",
+    "frontend.workerVersioningRuleAPIs=true",
+    "frontend.workerVersioningWorkflowAPIs=true",
+    "frontend.rps.namespaceReplicationInducingAPIs=10000",
+    "frontend.namespaceRPS.namespaceReplicationInducingAPIs=10000",
+  ],
   "worker-registry": [...ONE_PARTITION, "frontend.enableCancelWorkerPollsOnShutdown=true"],
 };
 
