@@ -9,7 +9,9 @@ import { methodTable } from "./methods.js";
 
 test("the table has a row for every RPC of the services, and nothing else", async () => {
   const table = methodTable((await fakeServices()).s);
-  const paths = [WorkflowService, OperatorService, TestService, KeyService, AdminService].flatMap((service) => Object.values(service.methods).map((m) => m.path));
+  const paths = [WorkflowService, OperatorService, TestService, KeyService, AdminService].flatMap((service) =>
+    Object.values(service.methods).map((m) => m.path),
+  );
   expect([...table.keys()].sort()).toEqual([...paths].sort());
   for (const [path, m] of table) expect(path).toBe(`/${m.service}/${m.name}`);
 });

@@ -44,7 +44,6 @@ const complete: InputOf<"completeActivity"> = {
   activity: { by: "id", activityId: "a" },
   result: undefined,
   identity: "worker",
-  version: undefined,
 };
 
 async function outcome(f: FakeEngine, id: string): Promise<ActivityOutcome> {

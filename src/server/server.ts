@@ -4,7 +4,6 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Config, defaultConfig, withSettings } from "../config/dynamic-config.js";
 import type { Products } from "../gateway/products.js";
 import { TraceStores } from "../gateway/trace/trace-store.js";
 import type { Logger, Runtime } from "../lib/runtime.js";

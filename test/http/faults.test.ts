@@ -60,7 +60,7 @@ beforeAll(async () => {
     receiveBytesMax: 4 * 1024 * 1024,
     draining: new AbortController().signal,
   });
-  http = createServer((request, response) => gateway(request, response, "127.0.0.1:1"));
+  http = createServer((request, response) => gateway(request, response, { peer: "127.0.0.1:1" }));
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
   ask = client(`http://127.0.0.1:${(http.address() as AddressInfo).port}`);
 });
