@@ -42,61 +42,62 @@ const refuse =
   };
 const ALONE = "not implemented: this server is a cluster of its own and replicates nothing";
 
+/** All of it is for administrators of the server, reads too, as on the official server (common/api/metadata.go): they see every namespace. */
 export const adminService = (s: Services): Rows<typeof AdminService.methods> => ({
   // Executions
-  DescribeMutableState: row("cluster.read", 3, describeMutableState(s)),
+  DescribeMutableState: row("cluster.write", 3, describeMutableState(s)),
   RebuildMutableState: row("cluster.write", 2, rebuildMutableState(s)),
   RefreshWorkflowTasks: row("cluster.write", 2, refreshWorkflowTasks(s)),
   ImportWorkflowExecution: row("cluster.write", 2, importWorkflowExecution(s)),
   DeleteWorkflowExecution: row("cluster.write", 2, deleteWorkflowExecution(s)),
-  GetWorkflowExecutionRawHistory: row("cluster.read", 3, getWorkflowExecutionRawHistory(s)),
-  GetWorkflowExecutionRawHistoryV2: row("cluster.read", 3, getWorkflowExecutionRawHistoryV2(s)),
+  GetWorkflowExecutionRawHistory: row("cluster.write", 3, getWorkflowExecutionRawHistory(s)),
+  GetWorkflowExecutionRawHistoryV2: row("cluster.write", 3, getWorkflowExecutionRawHistoryV2(s)),
   StartAdminBatchOperation: row("cluster.write", 2, refuse("not implemented: RefreshWorkflowTasks does it for one execution")),
   MigrateSchedule: row("cluster.write", 2, refuse("not implemented: there is one scheduler")),
 
   // Shards and tasks of history
-  DescribeHistoryHost: row("cluster.read", 3, describeHistoryHost(s)),
-  GetShard: row("cluster.read", 3, getShard(s)),
+  DescribeHistoryHost: row("cluster.write", 3, describeHistoryHost(s)),
+  GetShard: row("cluster.write", 3, getShard(s)),
   CloseShard: row("cluster.write", 2, closeShard(s)),
-  ListHistoryTasks: row("cluster.read", 3, listHistoryTasks(s)),
+  ListHistoryTasks: row("cluster.write", 3, listHistoryTasks(s)),
   RemoveTask: row("cluster.write", 2, removeTask(s)),
   AddTasks: row("cluster.write", 2, refuse("not implemented: tasks of history are in a form of this server's own")),
 
   // Task queues
-  GetTaskQueueTasks: row("cluster.read", 3, getTaskQueueTasks(s)),
-  DescribeTaskQueuePartition: row("cluster.read", 3, describeTaskQueuePartition(s)),
+  GetTaskQueueTasks: row("cluster.write", 3, getTaskQueueTasks(s)),
+  DescribeTaskQueuePartition: row("cluster.write", 3, describeTaskQueuePartition(s)),
   ForceUnloadTaskQueuePartition: row("cluster.write", 2, forceUnloadTaskQueuePartition(s)),
-  GetTaskQueueUserData: row("cluster.read", 3, getTaskQueueUserData(s)),
+  GetTaskQueueUserData: row("cluster.write", 3, getTaskQueueUserData(s)),
 
   // The cluster, namespaces, search attributes
-  DescribeCluster: row("cluster.read", 3, describeCluster(s)),
-  ListClusters: row("cluster.read", 3, listClusters(s)),
-  ListClusterMembers: row("cluster.read", 3, listClusterMembers(s)),
-  DeepHealthCheck: row("cluster.read", 0, deepHealthCheck(s)),
-  GetNamespace: row("cluster.read", 3, getNamespace(s)),
+  DescribeCluster: row("cluster.write", 3, describeCluster(s)),
+  ListClusters: row("cluster.write", 3, listClusters(s)),
+  ListClusterMembers: row("cluster.write", 3, listClusterMembers(s)),
+  DeepHealthCheck: row("cluster.write", 0, deepHealthCheck(s)),
+  GetNamespace: row("cluster.write", 3, getNamespace(s)),
   AddSearchAttributes: row("cluster.write", 2, addSearchAttributes(s)),
   RemoveSearchAttributes: row("cluster.write", 2, removeSearchAttributes(s)),
-  GetSearchAttributes: row("cluster.read", 3, getSearchAttributes(s)),
+  GetSearchAttributes: row("cluster.write", 3, getSearchAttributes(s)),
   AddOrUpdateRemoteCluster: row("cluster.write", 2, refuse(ALONE)),
   RemoveRemoteCluster: row("cluster.write", 2, removeRemoteCluster(s)),
 
   // Dead letters
-  GetDLQTasks: row("cluster.read", 3, getDLQTasks(s)),
+  GetDLQTasks: row("cluster.write", 3, getDLQTasks(s)),
   PurgeDLQTasks: row("cluster.write", 2, purgeDLQTasks(s)),
   MergeDLQTasks: row("cluster.write", 2, mergeDLQTasks(s)),
-  DescribeDLQJob: row("cluster.read", 3, describeDLQJob(s)),
+  DescribeDLQJob: row("cluster.write", 3, describeDLQJob(s)),
   CancelDLQJob: row("cluster.write", 2, cancelDLQJob(s)),
-  ListQueues: row("cluster.read", 3, listQueues(s)),
-  GetDLQMessages: row("cluster.read", 3, getDLQMessages(s)),
+  ListQueues: row("cluster.write", 3, listQueues(s)),
+  GetDLQMessages: row("cluster.write", 3, getDLQMessages(s)),
   PurgeDLQMessages: row("cluster.write", 2, purgeDLQMessages(s)),
   MergeDLQMessages: row("cluster.write", 2, mergeDLQMessages(s)),
 
   // Between clusters
-  GetReplicationMessages: row("cluster.read", 3, refuse(ALONE)),
-  GetNamespaceReplicationMessages: row("cluster.read", 3, refuse(ALONE)),
-  GetDLQReplicationMessages: row("cluster.read", 3, refuse(ALONE)),
-  StreamWorkflowReplicationMessages: row("cluster.read", 3, refuse(ALONE)),
-  SyncWorkflowState: row("cluster.read", 3, refuse(ALONE)),
+  GetReplicationMessages: row("cluster.write", 3, refuse(ALONE)),
+  GetNamespaceReplicationMessages: row("cluster.write", 3, refuse(ALONE)),
+  GetDLQReplicationMessages: row("cluster.write", 3, refuse(ALONE)),
+  StreamWorkflowReplicationMessages: row("cluster.write", 3, refuse(ALONE)),
+  SyncWorkflowState: row("cluster.write", 3, refuse(ALONE)),
   ReapplyEvents: row("cluster.write", 2, refuse(ALONE)),
   ResendReplicationTasks: row("cluster.write", 2, refuse("ResendReplicationTasks is not implemented in AdminHandler")),
   GenerateLastHistoryReplicationTasks: row("cluster.write", 2, refuse(ALONE)),

@@ -14,7 +14,8 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const SLEEPS = 80;
+/** Enough for the workflows to outlive every kill, on a fast machine too. */
+const SLEEPS = 400;
 const ROUNDS = 5;
 const sleeper: Workflow = (events) => {
   const fired = count(events, EventType.TIMER_FIRED);
@@ -38,16 +39,22 @@ describe("kill -9 in the middle of skipping", () => {
       const isLast = round === ROUNDS - 1;
       server = await startTestServer(["0", "--enable-time-skipping", "--db-filename", file]);
       const world = new World(new RealSubject(server.address));
-      const now = await world.time();
-      expect(now).toBeGreaterThanOrEqual(clock);
+      const begins = await world.time();
+      expect(begins).toBeGreaterThanOrEqual(clock);
       if (round === 0) {
         // A task that died with its answer is soon given again.
         const workflowTaskTimeout = span(SECOND);
         await world.start("shared", { workflowTaskTimeout });
         await world.start("own", { workflowTaskTimeout, timeSkippingConfig: { enabled: true, maxSessionSkipCount: 10_000 } });
       }
-      const lengths = () => Promise.all(ids.map(async (id) => Number((await world.describe(id)).workflowExecutionInfo?.historyLength)));
-      const before = await lengths();
+      const runs = () =>
+        Promise.all(
+          ids.map(async (id) => {
+            const info = (await world.describe(id)).workflowExecutionInfo;
+            return { length: Number(info?.historyLength), isOpen: info?.closeTime === null || info?.closeTime === undefined };
+          }),
+        );
+      const before = await runs();
       world.worker(sleeper);
       if (isLast) {
         for (const id of ids) await world.closed(id);
@@ -68,8 +75,9 @@ describe("kill -9 in the middle of skipping", () => {
       } else {
         // Both have to have gone on, and what was read then was acknowledged.
         for (;;) {
-          const grown = await lengths();
-          if (grown.every((n, i) => n > (before[i] ?? 0) + 30 + 7 * round)) break;
+          const now = await runs();
+          expect(now.map((r) => r.isOpen)).toEqual([true, true]);
+          if (now.every((r, i) => r.length > (before[i]?.length ?? 0) + 30 + 7 * round)) break;
         }
         clock = await world.time();
         server.child.kill("SIGKILL");
