@@ -194,7 +194,15 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
     limits: () => LIMITS,
     runtime,
     logger: { debug: ignore, info: ignore, warn: (_f, message) => warnings.push(message), error: ignore },
-    server: { version: "1.0.0", clusterId: "c", address: "127.0.0.1:7233", persistenceStore: "sqlite", visibilityStore: "s", historyShardCount: 1024, hasTestClocks: true },
+    server: {
+      version: "1.0.0",
+      clusterId: "c",
+      address: "127.0.0.1:7233",
+      persistenceStore: "sqlite",
+      visibilityStore: "sqlite",
+      historyShardCount: 1024,
+      hasTestClocks: true,
+    },
   };
   return { s, runtime, history, warnings, call: (timeoutMs = 30_000, metadata = {}) => new FakeCall(runtime.now / 1000 + timeoutMs, metadata) };
 }
