@@ -5,6 +5,7 @@ import { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js"
 import type { Call } from "../api/call.js";
 import { invalidArgument } from "../api/service-error.js";
 import { encode, type Init, Writer } from "../api/wire.js";
+import { ApiKeys } from "../authorization/api-keys.js";
 import { defaultConfig } from "../config/dynamic-config.js";
 import type { ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
 import type { EventReference, HistoryPosition, HistoryRange, Replies } from "../core/transition.js";
@@ -48,6 +49,12 @@ export class FakeCall implements Call {
 
 /** One run: batches of events, read as the rows of a store are: a page holds whole batches. */
 export class FakeHistory implements HistoryService {
+  readonly statusChanges = {
+    follow: async () => 0,
+    read: async () => ({ isGone: false, changes: [] }),
+    wait: async () => undefined,
+  };
+
   readonly inputs: { address: ExecutionAddress; input: Input }[] = [];
   readonly batches: HistoryEvent[][] = [];
   isOpen = true;
@@ -104,6 +111,10 @@ export class FakeHistory implements HistoryService {
   readEvent(reference: EventReference): Promise<HistoryEvent | undefined> {
     return Promise.resolve(this.batches.flat().find((e) => e.eventId === reference.eventId));
   }
+  waitForChange() {
+    return { changed: Promise.resolve(), stop: () => undefined };
+  }
+
   waitForEvents(_run: ExecutionAddress, afterEventId: number, timeoutMs: number): Promise<void> {
     this.waits++;
     if (this.endEventId - 1 > afterEventId || !this.isOpen) return Promise.resolve();
@@ -167,6 +178,7 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
     history,
     clocks: new FakeClocks(),
     matching: matching as MatchingService,
+    apiKeys: new ApiKeys({ rows: [], commit: async () => undefined, runtime }),
     buildIds: new BuildIds({ rows: [], commit: () => Promise.resolve(), now: () => runtime.now, limits: () => defaultConfig().limits }),
     deployments: new Deployments({ rows: [], commit: () => Promise.resolve(), now: () => runtime.now, limits: () => defaultConfig().limits }),
     workers: new Workers({

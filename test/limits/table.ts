@@ -33,11 +33,13 @@ export const GROUPS: readonly Group[] = [
 
 const NEXUS = "there are no Nexus operations yet";
 const CALLBACKS = "no callback address is configured yet: every callback is refused";
-const VERSIONS = "there are no deployments yet";
+const VERSIONS = "on a clock of its own, or a switch: test/conformance/scripts/worker-deployments.ts";
 const BATCHES = "on a clock of its own in src/worker/batch/job-run.test.ts";
 const ARCHIVAL = "test/archival";
 const STANDALONE = "on a clock of its own: test/conformance/scripts/activity-executions.ts";
-const RATE = "rates are off by default, and not limited yet";
+const RATE = "a rate: test/security/limits.test.ts and src/quotas";
+const PARTS = "a rate between parts of the official server, or of its store: accepted, of no effect";
+const DOCUMENTED = "a rate of the documented profile, crossed on a simulated clock: test/security/limits.test.ts";
 const MATCHER = "a task queue here has one partition and one matcher: accepted, of no effect";
 const ADVICE = "advice on a clock of its own: src/core/matching/poller-scaling.test.ts";
 const HEARTBEATS = "on a clock of its own: src/core/worker/worker.test.ts";
@@ -66,24 +68,38 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "limit.endpointNameMaxLength": NEXUS,
   "limit.endpointExternalURLMaxLength": NEXUS,
   "limit.endpointDescriptionMaxSize": NEXUS,
+  "frontend.clusterCallsPerMinute": DOCUMENTED,
+  "frontend.namespaceStartsPerMinute": DOCUMENTED,
+  "frontend.namespaceActivitiesPerMinute": DOCUMENTED,
+  "frontend.namespaceOpenExecutions": DOCUMENTED,
+  "frontend.taskQueueCallsPerMinute": DOCUMENTED,
+  "frontend.namespaceHistoryEventsPerMinute": DOCUMENTED,
+  "frontend.clientCallsPerSecond": DOCUMENTED,
+  "frontend.clientLongPolls": DOCUMENTED,
+  "frontend.clientHeartbeatsPerMinute": DOCUMENTED,
+  "system.enableDeploymentVersions": VERSIONS,
+  "matching.wv.VersionDrainageStatusVisibilityGracePeriod": VERSIONS,
+  "matching.wv.VersionDrainageStatusRefreshInterval": VERSIONS,
+  "history.enableVersionReactivationSignals": VERSIONS,
+  "history.statusChangesKept": "what the stream of a namespace keeps: test/stream",
   "frontend.rps": RATE,
   "frontend.namespaceRPS": RATE,
   "frontend.namespaceBurstRatio": RATE,
   "frontend.globalNamespaceRPS": RATE,
   "frontend.namespaceRPS.visibility": RATE,
   "frontend.namespaceBurstRatio.visibility": RATE,
-  "frontend.namespaceRPS.namespaceReplicationInducingAPIs": RATE,
-  "frontend.namespaceBurstRatio.namespaceReplicationInducingAPIs": RATE,
-  "frontend.rps.namespaceReplicationInducingAPIs": RATE,
-  "matching.rps": RATE,
-  "history.rps": RATE,
-  "frontend.persistenceMaxQPS": RATE,
-  "matching.persistenceMaxQPS": RATE,
-  "history.persistenceMaxQPS": RATE,
-  "worker.persistenceMaxQPS": RATE,
-  "system.visibilityPersistenceMaxReadQPS": RATE,
-  "system.visibilityPersistenceMaxWriteQPS": RATE,
-  "admin.matchingNamespaceToPartitionDispatchRate": RATE,
+  "frontend.namespaceRPS.namespaceReplicationInducingAPIs": PARTS,
+  "frontend.namespaceBurstRatio.namespaceReplicationInducingAPIs": PARTS,
+  "frontend.rps.namespaceReplicationInducingAPIs": PARTS,
+  "matching.rps": PARTS,
+  "history.rps": PARTS,
+  "frontend.persistenceMaxQPS": PARTS,
+  "matching.persistenceMaxQPS": PARTS,
+  "history.persistenceMaxQPS": PARTS,
+  "worker.persistenceMaxQPS": PARTS,
+  "system.visibilityPersistenceMaxReadQPS": PARTS,
+  "system.visibilityPersistenceMaxWriteQPS": PARTS,
+  "admin.matchingNamespaceToPartitionDispatchRate": PARTS,
   "admin.matchingNamespaceTaskqueueToPartitionDispatchRate": "a rate: on a clock of its own in src/core/matching/rate-limiter.test.ts",
   "matching.numTaskqueueReadPartitions": "multiplies the dispatch rate of a queue, and has no other effect",
   "matching.numTaskqueueWritePartitions": MATCHER,
@@ -134,7 +150,7 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "frontend.MaxExecutionCountBatchOperationPerNamespace": "accepted; the official server does not read it",
   "worker.batcherRPS": BATCHES,
   "worker.batcherConcurrency": BATCHES,
-  "worker.schedulerNamespaceStartWorkflowRPS": RATE,
+  "worker.schedulerNamespaceStartWorkflowRPS": PARTS,
   "frontend.workflowRulesAPIsEnabled": "a switch, on here: the row of their number needs it",
   "schedule.maxCatchup": "ours: on a clock of its own in src/core/scheduler/scheduler.test.ts",
   "scheduler.specMaxIterations": "counts steps that are longer here: src/core/scheduler/spec.test.ts",

@@ -80,6 +80,10 @@ function framed(body: Buffer): Buffer {
 }
 
 const bearer = (token: string | undefined): Record<string, string> => (token === undefined ? {} : { authorization: `Bearer ${token}` });
+/** A stream of both sides: not on HTTP/1.1, whoever asks. */
+const HTTP2_ONLY = "AdminService.StreamWorkflowReplicationMessages";
+const overHttp1 = ({ [HTTP2_ONLY]: _, ...rows }: Readonly<Record<string, string>>): Record<string, string> => rows;
+
 type Verdict = "x" | "-" | string;
 const REFUSED = { grpc: ["7", "16"], http: ["401", "403"] };
 const verdict = (status: string, good: string, bad: readonly string[]): Verdict => (status === good ? "x" : bad.includes(status) ? "-" : status);
@@ -146,10 +150,10 @@ describe("permissions", () => {
   });
 
   it("are as expected over Connect", async () => {
-    expect(await rowsBy(overConnect)).toEqual(matrix.rpcs);
+    expect(overHttp1(await rowsBy(overConnect))).toEqual(overHttp1(matrix.rpcs));
   });
 
   it("are as expected over gRPC-Web", async () => {
-    expect(await rowsBy(overGrpcWeb)).toEqual(matrix.rpcs);
+    expect(overHttp1(await rowsBy(overGrpcWeb))).toEqual(overHttp1(matrix.rpcs));
   });
 });
