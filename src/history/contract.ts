@@ -66,8 +66,8 @@ export interface ShardService {
   readonly count: number;
   /** Runs in memory, and how often the shard was loaded in this process. */
   describeShard(id: number): { executions: number; loads: number };
-  /** Forgets what is in memory of the shard; what is asked for next, or due next, is read from the store again. */
-  closeShard(id: number): void;
+  /** Forgets what is in memory of the shard, and reads what is due next from the store again. */
+  closeShard(id: number): Promise<void>;
 }
 
 /** TestService. A call without a namespace acts on the clock of all namespaces that have none of their own. */

@@ -144,7 +144,6 @@ export class HistoryEngine implements HistoryService, ShardService {
   private drained: (() => void) | undefined;
   private lastNow = 0;
   private nextWaiter = 1;
-  private readonly shardLoads = new Map<number, number>();
   private readonly waiters = new Map<number, PendingInput>();
   private idleTurnScheduled = false;
   /** Counters for the bench and metrics. */
@@ -229,12 +228,16 @@ export class HistoryEngine implements HistoryService, ShardService {
   readonly count = SHARD_COUNT;
 
   describeShard(id: number): { executions: number; loads: number } {
-    return { executions: this.cache.runsOf((c) => shardOf(c) === id), loads: this.shardLoads.get(id) ?? 1 };
+    const executions = this.chainsOf(id).reduce((n, chain) => n + chain.runs.size, 0);
+    return { executions, loads: this.admin.shard(id).rangeId };
   }
 
-  closeShard(id: number): void {
-    this.cache.evictAll((c) => shardOf(c) === id, this.commits.durable);
-    this.shardLoads.set(id, (this.shardLoads.get(id) ?? 1) + 1);
+  closeShard(id: number): Promise<void> {
+    return this.admin.closeShard(id);
+  }
+
+  private chainsOf(shardId: number): CachedChain[] {
+    return [...this.cache.all()].filter((chain) => shardOf(chain) === shardId);
   }
 
   submit<K extends InputKind>(
@@ -623,7 +626,7 @@ export class HistoryEngine implements HistoryService, ShardService {
 
   /** Everything of the shard leaves memory once it is durable. */
   private async renewShard(shardId: number): Promise<void> {
-    const chains = this.cache.filter((chain) => !chain.isBlocked && shardOf(chain) === shardId);
+    const chains = this.chainsOf(shardId).filter((chain) => !chain.isBlocked);
     await Promise.all(chains.map((chain) => new Promise<void>((resolve) => this.renew(chain, undefined, resolve))));
     await Promise.all([this.timers, ...[...this.clocks.queues()].map((c) => c.queue)].map((queue) => queue.reload()));
   }

@@ -22,7 +22,13 @@ export const CLUSTER_ROUTES: readonly RestRoute[] = [
 ];
 
 /** What is no RPC passes the interceptors all the same. */
-async function own(call: RestCall, name: string, permission: Permission, f: () => JsonObject, message = {}): Promise<JsonObject> {
+async function own(
+  call: RestCall,
+  name: string,
+  permission: Permission,
+  f: () => JsonObject | Promise<JsonObject>,
+  message = {},
+): Promise<JsonObject> {
   const method: Method = {
     service: "perdure.gateway.rest",
     name,
@@ -89,8 +95,8 @@ function describeShard(call: RestCall): JsonObject {
   return { shard_info: { shard_id: id, range_id: String(loads), owner: server.address, executions_in_memory: executions } };
 }
 
-function closeShard(call: RestCall): JsonObject {
-  call.context.services.shards.closeShard(shardId(call));
+async function closeShard(call: RestCall): Promise<JsonObject> {
+  await call.context.services.shards.closeShard(shardId(call));
   return {};
 }
 
