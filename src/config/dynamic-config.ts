@@ -41,7 +41,8 @@ export function parseDurationMs(text: string): number | undefined {
   return body === "" ? undefined : text.startsWith("-") ? -total : total;
 }
 
-function convert(setting: Setting, value: unknown): number | boolean | undefined {
+function convert(setting: Setting, value: unknown): number | boolean | string | undefined {
+  if (setting.kind === "text") return typeof value === "string" ? value : JSON.stringify(value);
   if (setting.kind === "bool") return typeof value === "boolean" ? value : undefined;
   if (setting.kind === "ms") {
     if (typeof value === "string") return parseDurationMs(value);
@@ -56,7 +57,7 @@ function convert(setting: Setting, value: unknown): number | boolean | undefined
  * @throws Error with a text for the user when a value does not fit its key.
  */
 export function withSettings(config: Config, pairs: readonly string[], onUnknown: (key: string) => void): Config {
-  const limits: Record<string, number | boolean> = { ...config.limits };
+  const limits: Record<string, number | boolean | string> = { ...config.limits };
   for (const pair of pairs) {
     const at = pair.indexOf("=");
     if (at < 1) throw new Error(`dynamic config value ${JSON.stringify(pair)} is not of the form KEY=VALUE`);

@@ -12,7 +12,7 @@ describe("table of limits", () => {
   test("every row has an effect, and its default the type of its kind", () => {
     for (const [name, s] of settings) {
       expect(s.effect, name).not.toBe("");
-      expect(typeof s.value, name).toBe(s.kind === "bool" ? "boolean" : "number");
+      expect(typeof s.value, name).toBe(s.kind === "bool" ? "boolean" : s.kind === "text" ? "string" : "number");
     }
   });
 

@@ -17,7 +17,9 @@ import type {
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { ServiceError } from "../api/service-error.js";
 import type { Init } from "../api/wire.js";
+import type { CallbackCall } from "./callback/statemachine.js";
 import type { InputKind } from "./input.js";
+import type { NexusCall } from "./nexus-operation/calls.js";
 import type { RunDraft } from "./workflow/mutable-state.js";
 
 /** Part of a run's history that the shell reads from its rows when the reply is released. */
@@ -106,6 +108,12 @@ export interface Replies {
   resetActivity: undefined;
   updateActivityOptions: Init<UpdateActivityOptionsResponse>;
   triggerRule: { applied: boolean };
+  nexusCall: NexusCall;
+  nexusStarted: undefined;
+  nexusCancelRequested: undefined;
+  callbackCall: CallbackCall;
+  callbackDelivered: undefined;
+  nexusCompleted: undefined;
 }
 
 export interface HistoryPosition {

@@ -11,8 +11,10 @@ import type { EventReference, HistoryPosition, HistoryRange, Replies } from "../
 import type { HistoryService } from "../history/contract.js";
 import type { Runtime } from "../lib/runtime.js";
 import type { MatchingService } from "../matching/contract.js";
+import { NexusQueues } from "../matching/nexus-queues.js";
 import { namespaceLimits } from "../namespace/limits.js";
 import { NamespaceRegistry } from "../namespace/registry.js";
+import { NexusEndpointRegistry } from "../nexus/endpoint-registry.js";
 import { requestLimits } from "./request-limits.js";
 import type { Services } from "./services.js";
 
@@ -110,6 +112,9 @@ export class FakeHistory implements HistoryService {
     const reply = this.replies[input.kind as K];
     return reply === undefined ? Promise.reject(invalidArgument(`no reply to ${input.kind}`)) : Promise.resolve(reply());
   }
+  isBlocked(): boolean {
+    return false;
+  }
   newWaiter(): number {
     return 1;
   }
@@ -181,6 +186,14 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
   const s: Services = {
     history,
     matching: matching as MatchingService,
+    nexusTasks: new NexusQueues({ runtime, longPollExpirationMs: () => 60_000 }),
+    nexusEndpoints: new NexusEndpointRegistry({
+      rows: [],
+      commit: () => Promise.resolve(),
+      runtime,
+      namespaces: () => namespaces.directory,
+      limits: () => ({ nameLengthMax: 200, urlLengthMax: 4096, descriptionBytesMax: 20_000, taskQueueLengthMax: 1000 }),
+    }),
     namespaces,
     visibility: { list: () => Promise.resolve({ executions: [], nextPageToken: new Uint8Array() }), count: () => Promise.resolve({ count: 0 }) },
     searchAttributes: { validate: ignore, isReserved: (n) => n === "WorkflowId", predefined: new Map([["WorkflowId", 2]]) },

@@ -1,5 +1,6 @@
 /** The settings that request handling reads, by what they limit. */
 import type { Limits } from "../config/limits.js";
+import { type AddressRule, addressRules } from "./validation/callbacks.js";
 
 export interface RequestLimits {
   readonly idLengthMax: number;
@@ -25,6 +26,12 @@ export interface RequestLimits {
   readonly isWorkflowPauseEnabled: boolean;
   readonly areWorkflowRulesEnabled: boolean;
   readonly workflowRulesMax: number;
+  readonly callbackUrlLengthMax: number;
+  readonly callbackHeaderBytesMax: number;
+  readonly callbacksPerExecutionMax: number;
+  /** Undefined: callbacks may go anywhere. */
+  readonly callbackAddressRules: readonly AddressRule[] | undefined;
+  readonly nexusTokenBytesMax: number;
 }
 
 /** From the settings: to be made once per version of the configuration, not per request. */
@@ -51,5 +58,10 @@ export function requestLimits(limits: Limits): RequestLimits {
     isWorkflowPauseEnabled: limits.workflowPause,
     areWorkflowRulesEnabled: limits.workflowRules,
     workflowRulesMax: limits.workflowRulesMax,
+    callbackUrlLengthMax: limits.callbackUrlLengthMax,
+    callbackHeaderBytesMax: limits.callbackHeaderBytesMax,
+    callbacksPerExecutionMax: limits.callbacksPerExecutionMax,
+    callbackAddressRules: addressRules(limits.callbackAllowedAddresses),
+    nexusTokenBytesMax: limits.nexusTokenBytesMax,
   };
 }

@@ -9,7 +9,9 @@ import type { NamespaceView } from "../core/namespace-view.js";
 import type { HistoryService } from "../history/contract.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { MatchingService } from "../matching/contract.js";
+import type { NexusQueues } from "../matching/nexus-queues.js";
 import type { NamespaceRegistry } from "../namespace/registry.js";
+import type { NexusEndpointRegistry } from "../nexus/endpoint-registry.js";
 import type { RequestLimits } from "./request-limits.js";
 
 export interface VisibilityPage {
@@ -46,6 +48,8 @@ export interface ServerIdentity {
 export interface Services {
   readonly history: HistoryService;
   readonly matching: MatchingService;
+  readonly nexusTasks: NexusQueues;
+  readonly nexusEndpoints: NexusEndpointRegistry;
   readonly namespaces: NamespaceRegistry;
   readonly visibility: VisibilityService;
   readonly searchAttributes: SearchAttributeRules;

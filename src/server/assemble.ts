@@ -3,6 +3,7 @@
  * methods that they serve. What the flags ask for is durable when this returns.
  */
 import type { Interceptor, MethodTable } from "../api/call.js";
+import type { HttpRoute } from "../api/http-route.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { ServerOptions } from "../config/options.js";
 import { apply } from "../core/engine.js";
@@ -17,9 +18,16 @@ import { EngineTaskStarter } from "../history/task-starter.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { uuidV4 } from "../lib/uuid.js";
 import { MatchingEngine } from "../matching/matching-engine.js";
+import { NexusQueues } from "../matching/nexus-queues.js";
 import { QUEUE_REGISTRY_KIND, QueueKeys } from "../matching/queue-keys.js";
 import { namespaceLimits } from "../namespace/limits.js";
 import { DEFAULT_NAMESPACE, NamespaceRegistry } from "../namespace/registry.js";
+import { NexusCaller } from "../nexus/caller.js";
+import { CompletionService } from "../nexus/completion-service.js";
+import { NexusEndpointRegistry } from "../nexus/endpoint-registry.js";
+import { callOverHttp, type HttpCaller, NexusClient } from "../nexus/http/client.js";
+import { nexusRoutes } from "../nexus/http/routes.js";
+import { OperationService } from "../nexus/operation-service.js";
 import { Batch } from "../persistence/batch.js";
 import type { Store } from "../persistence/store.js";
 import { searchAttributeRules, VisibilityManager } from "../visibility/manager.js";
@@ -40,11 +48,16 @@ export interface Parts {
   readonly address: string;
   readonly onBug: (report: BugReport) => string;
   readonly onFatal: (error: Error) => void;
+  /** For calls to other servers; Node's own without it. */
+  readonly http?: HttpCaller;
 }
 
 export interface Assembled {
   readonly methods: MethodTable;
   readonly interceptors: readonly Interceptor[];
+  readonly routes: readonly HttpRoute[];
+  /** "host:port" that the server listens at: where callbacks from outside come. */
+  listening(address: string): void;
   /** Answers polls, takes no new work; resolves when the last batch is durable. */
   drain(): Promise<void>;
 }
@@ -77,12 +90,51 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     }),
     queueKeys: new QueueKeys(registry.filter((r) => r.kind === QUEUE_REGISTRY_KIND)),
   });
+  const commit = (batch: Batch): Promise<void> =>
+    engine === undefined ? store.commit(batch) : engine.commitRows((rows) => copyRegistry(batch, rows));
+  const endpoints = new NexusEndpointRegistry({
+    rows: registry,
+    commit,
+    runtime,
+    namespaces: () => namespaces.directory,
+    limits: () => ({
+      nameLengthMax: limits.endpointNameLengthMax,
+      urlLengthMax: limits.endpointUrlLengthMax,
+      descriptionBytesMax: limits.endpointDescriptionBytesMax,
+      taskQueueLengthMax: limits.idLengthMax,
+    }),
+  });
+  const nexusTasks = new NexusQueues({ runtime, longPollExpirationMs: () => limits.matchingLongPollMs });
+  const payloadBytesMax = (): number => limits.blobSizeBytesMax;
+  const operations = new OperationService({ dispatcher: nexusTasks, runtime, payloadBytesMax });
+  const completions = new CompletionService({
+    submit: (address, input): Promise<unknown> => (engine as HistoryEngine).submit(address, input),
+    namespaces: () => namespaces.directory,
+    logger,
+    payloadBytesMax,
+    tokenBytesMax: () => limits.nexusTokenBytesMax,
+  });
+  let address = parts.address;
+  const caller = new NexusCaller({
+    endpoints,
+    operations,
+    completions,
+    client: new NexusClient(parts.http ?? callOverHttp, runtime),
+    namespaces: () => namespaces.directory,
+    logger,
+    callbackUrl: ({ name, id }) => callbackUrl(limits.nexusCallbackUrlTemplate, address, name, id),
+    tokenBytesMax: () => limits.nexusTokenBytesMax,
+    payloadBytesMax,
+    callbackTimeoutMs: () => limits.callbackRequestTimeoutMs,
+  });
   engine = new HistoryEngine({
     store,
     runtime,
     logger,
     config: () => config,
     namespaces: () => namespaces.directory,
+    nexusEndpoints: () => endpoints,
+    outbound: caller,
     dispatcher: matching,
     apply,
     keysRecord: registry.find((r) => r.kind === KEYS_REGISTRY_KIND)?.value,
@@ -90,6 +142,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     onBug: parts.onBug,
     onFatal: parts.onFatal,
   });
+  const running = engine;
   matching.setStarter(new EngineTaskStarter(engine));
   await namespaces.ensure([DEFAULT_NAMESPACE, ...parts.namespaces], parts.searchAttributes);
   const clusterId = await clusterIdOf(store, registry, runtime);
@@ -100,6 +153,8 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const services: Services = {
     history: engine,
     matching,
+    nexusTasks,
+    nexusEndpoints: endpoints,
     namespaces,
     visibility,
     searchAttributes: rules,
@@ -109,9 +164,19 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     server: identity,
   };
   const methods = methodTable(services);
-  const running = engine;
   return {
     methods,
+    routes: nexusRoutes({
+      endpoints,
+      operations,
+      completions,
+      namespaces: () => namespaces.directory,
+      namespaceLengthMax: () => limits.idLengthMax,
+      logger,
+    }),
+    listening: (at) => {
+      address = at;
+    },
     interceptors: [
       namespaceNameValidator(namespaces, () => limits.idLengthMax),
       namespaceStateValidator(namespaces),
@@ -119,9 +184,19 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     ],
     drain: () => {
       matching.drain();
+      nexusTasks.drain();
       return running.drain();
     },
   };
+}
+
+/** Where handlers outside bring the outcome of an operation. An address that stands for any is reached by way of this machine's own. */
+function callbackUrl(template: string, address: string, namespace: string, namespaceId: string): string {
+  if (template === "" || template === "unset") {
+    const at = address.replace(/^(0\.0\.0\.0|\[?::\]?)(?=:\d+$)/, "127.0.0.1");
+    return `http://${at}/namespaces/${encodeURIComponent(namespace)}/nexus/callback`;
+  }
+  return template.replaceAll(/\{\{\s*\.NamespaceName\s*\}\}/g, namespace).replaceAll(/\{\{\s*\.NamespaceID\s*\}\}/g, namespaceId);
 }
 
 function copyRegistry(from: Batch, to: Batch): void {

@@ -45,6 +45,8 @@ export class CoreSubject implements Subject {
         return "";
       },
       onFatal: (e) => bugs.push(e),
+      // Nobody listens anywhere.
+      http: (url) => Promise.reject(new Error(`Post ${JSON.stringify(url)}: dial tcp ${new URL(url).host}: connect: connection refused`)),
     }).finally(() => {
       isReady = true;
     });

@@ -11,10 +11,12 @@ import type { Recorded } from "./play.js";
 const USUAL = ["OK", "INVALID_ARGUMENT", "NOT_FOUND"];
 /** RPCs whose outcomes are not the usual ones. */
 const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
+  CreateNexusEndpoint: ["OK", "INVALID_ARGUMENT", "ALREADY_EXISTS", "FAILED_PRECONDITION"],
   GetClusterInfo: ["OK"],
   GetSearchAttributes: ["OK"],
   GetSystemInfo: ["OK"],
   ListClusters: ["OK"],
+  ListNexusEndpoints: ["OK", "INVALID_ARGUMENT", "INTERNAL"],
   ListNamespaces: ["OK"],
   ListArchivedWorkflowExecutions: ["INVALID_ARGUMENT", "NOT_FOUND"],
   ListClosedWorkflowExecutions: ["OK", "NOT_FOUND"],
@@ -33,12 +35,10 @@ const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
   ShutdownWorker: ["OK", "NOT_FOUND"],
   SignalWithStartWorkflowExecution: [...USUAL, "ALREADY_EXISTS"],
   StartWorkflowExecution: [...USUAL, "ALREADY_EXISTS"],
+  UpdateNexusEndpoint: [...USUAL, "FAILED_PRECONDITION"],
 };
-/**
- * Served only to wait: an SDK that polls for Nexus tasks gets an empty answer until there are some. Rules are triggered here only: the
- * official server answers UNIMPLEMENTED.
- */
-const EXEMPT: ReadonlySet<string> = new Set(["PollNexusTaskQueue", "TriggerWorkflowRule"]);
+/** Rules are triggered here only: the official server answers UNIMPLEMENTED. */
+const EXEMPT: ReadonlySet<string> = new Set(["TriggerWorkflowRule"]);
 
 /** No update has ever been accepted: its messages are refused. */
 const REFUSED_ONLY: ReadonlySet<string> = new Set(["PROTOCOL_MESSAGE"]);

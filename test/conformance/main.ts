@@ -11,12 +11,17 @@ const root = join(import.meta.dirname, "../..");
 const binary = join(root, ".setup/bench/reference");
 mkdirSync(join(root, ".setup/bench"), { recursive: true });
 execFileSync("go", ["build", "-o", binary, "."], { cwd: join(root, "bench/reference"), stdio: "inherit" });
-const probe = createServer();
-await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-const { port } = probe.address() as { port: number };
-await new Promise<void>((resolve) => probe.close(() => resolve()));
-const settings = Object.entries(REFERENCE_SETTINGS).flatMap(([key, value]) => ["-set", `${key}=${JSON.stringify(value)}`]);
-const server = spawn(binary, ["-port", String(port), ...settings], { stdio: ["ignore", "pipe", "ignore"] });
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
+  const { port } = probe.address() as { port: number };
+  await new Promise<void>((resolve) => probe.close(() => resolve()));
+  return port;
+}
+const port = await freePort();
+const set = Object.entries(REFERENCE_SETTINGS).flatMap(([key, value]) => ["-set", `${key}=${JSON.stringify(value)}`]);
+// Nexus requests, the server's own among them, go over HTTP.
+const server = spawn(binary, ["-port", String(port), "-http-port", String(await freePort()), ...set], { stdio: ["ignore", "pipe", "ignore"] });
 await new Promise<void>((resolve) => server.stdout.once("data", () => resolve()));
 const official = new GrpcSubject(`127.0.0.1:${port}`);
 try {

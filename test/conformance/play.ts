@@ -39,6 +39,7 @@ const SCRIPTS = {
   operators: () => import("./scripts/operators.js"),
   options: () => import("./scripts/options.js"),
   rules: () => import("./scripts/rules.js"),
+  nexus: () => import("./scripts/nexus.js"),
 } satisfies Record<string, () => Promise<ScriptFile>>;
 export const FILES = Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[];
 

@@ -10,6 +10,7 @@ import { ParentClosePolicy, type RetryState, WorkflowExecutionStatus } from "../
 import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
 import { encode, type Init } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
+import { triggerCallbacks } from "../callback/statemachine.js";
 import type { Run } from "./context.js";
 import type { AttributesCase, AttributesOf } from "./event-factory.js";
 import { TransferKind } from "./transfer-kind.js";
@@ -62,6 +63,7 @@ export function closeRun<C extends AttributesCase>(
       childWorkflowOnly: true,
     });
   }
+  if (draft.hasCallbacks) triggerCallbacks(run, event);
   info.deleteAt = run.now + ctx.env.namespace.retention;
   run.deadline(info.deleteAt);
   return event;

@@ -10,10 +10,13 @@
 import {
   ActivityRecord,
   BufferedEventRecord,
+  CallbackRecord,
   ChildRecord,
   ExecutionRecord,
   ExternalRecord,
   MemoRecord,
+  NexusOperationRecord,
+  type OutboundRecord,
   SearchAttributesRecord,
   TimerRecord,
   type TransferRecord,
@@ -38,8 +41,11 @@ export enum Kind {
   BUFFERED_EVENT = 6,
   MEMO = 7,
   SEARCH_ATTRIBUTES = 8,
+  NEXUS_OPERATION = 10,
+  CALLBACK = 11,
   REQUEST_ID = 64,
   TRANSFER = 65,
+  OUTBOUND = 67,
 }
 
 /** A buffered query: it waits for the workflow task in progress. Ephemeral. */
@@ -75,6 +81,9 @@ export class RunState {
   readonly externalSignals = new Rows<ExternalRecord>();
   readonly externalCancels = new Rows<ExternalRecord>();
   readonly buffered = new Rows<BufferedEventRecord>();
+  /** Made when first asked for: most runs have none. */
+  private nexusRows: Rows<NexusOperationRecord> | undefined;
+  private callbackRows: Rows<CallbackRecord> | undefined;
   /** Indexes by the workflow's own names. */
   readonly activityIds = new Map<string, number>();
   readonly timerIds = new Map<string, number>();
@@ -91,6 +100,19 @@ export class RunState {
     readonly key: number,
     public info: ExecutionRecord,
   ) {}
+
+  get nexusOperations(): Rows<NexusOperationRecord> {
+    return (this.nexusRows ??= new Rows());
+  }
+  get callbacks(): Rows<CallbackRecord> {
+    return (this.callbackRows ??= new Rows());
+  }
+  get hasNexusOperations(): boolean {
+    return this.nexusRows !== undefined;
+  }
+  get hasCallbacks(): boolean {
+    return this.callbackRows !== undefined;
+  }
 
   get isOpen(): boolean {
     return this.info.status === WorkflowExecutionStatus.RUNNING || this.info.status === WorkflowExecutionStatus.PAUSED;
@@ -137,6 +159,12 @@ export class RunState {
         case Kind.SEARCH_ATTRIBUTES:
           state.searchAttributes = decode(SearchAttributesRecord, row.value).searchAttributes;
           break;
+        case Kind.NEXUS_OPERATION:
+          state.nexusOperations.base.set(id, decode(NexusOperationRecord, row.value));
+          break;
+        case Kind.CALLBACK:
+          state.callbacks.base.set(id, decode(CallbackRecord, row.value));
+          break;
         default:
           assert(false, `live component kind ${row.kind} is not known`);
       }
@@ -150,7 +178,8 @@ export class RunState {
     return (
       1500 +
       600 * (this.activities.base.size + this.buffered.base.size) +
-      250 * (this.timers.base.size + this.children.base.size + this.externalSignals.base.size + this.externalCancels.base.size)
+      250 * (this.timers.base.size + this.children.base.size + this.externalSignals.base.size + this.externalCancels.base.size) +
+      800 * ((this.nexusRows?.base.size ?? 0) + (this.callbackRows?.base.size ?? 0))
     );
   }
 }
@@ -164,6 +193,8 @@ export class RunDraft {
   readonly externalSignals: DraftRows<ExternalRecord>;
   readonly externalCancels: DraftRows<ExternalRecord>;
   readonly buffered: DraftRows<BufferedEventRecord>;
+  private nexusDraft: DraftRows<NexusOperationRecord> | undefined;
+  private callbackDraft: DraftRows<CallbackRecord> | undefined;
   private activityIdChanges: Map<string, number | undefined> | undefined;
   private timerIdChanges: Map<string, number | undefined> | undefined;
   memo: Memo | undefined;
@@ -177,6 +208,9 @@ export class RunDraft {
   readonly transfers: { id: number; record: TransferRecord }[] = [];
   /** Transfer rows that are done. */
   readonly doneTransfers: number[] = [];
+  /** Calls that leave the store, and the rows of those that are done. */
+  outbound: OutboundRecord[] | undefined;
+  doneOutbound: number[] | undefined;
   /** Set when the visibility row changes. */
   visibility: VisibilityRow | undefined;
   /** The run that this one continues. */
@@ -258,6 +292,34 @@ export class RunDraft {
     this.dirty = true;
   }
 
+  get nexusOperations(): DraftRows<NexusOperationRecord> {
+    return (this.nexusDraft ??= this.base.nexusOperations.draft());
+  }
+  get callbacks(): DraftRows<CallbackRecord> {
+    return (this.callbackDraft ??= this.base.callbacks.draft());
+  }
+  get hasNexusOperations(): boolean {
+    return this.nexusDraft !== undefined || this.base.hasNexusOperations;
+  }
+  get hasCallbacks(): boolean {
+    return this.callbackDraft !== undefined || this.base.hasCallbacks;
+  }
+
+  putNexusOperation(op: NexusOperationRecord): void {
+    this.nexusOperations.set(op.scheduledEventId, op);
+    this.dirty = true;
+  }
+
+  deleteNexusOperation(scheduledEventId: number): void {
+    this.nexusOperations.delete(scheduledEventId);
+    this.dirty = true;
+  }
+
+  putCallback(c: CallbackRecord): void {
+    this.callbacks.set(c.id, c);
+    this.dirty = true;
+  }
+
   nextRowId(): number {
     this.info.nextRowId = Math.max(this.info.nextRowId, 1);
     return this.info.nextRowId++;
@@ -283,6 +345,8 @@ export class RunDraft {
     put(Kind.EXTERNAL_SIGNAL, ExternalRecord, this.externalSignals);
     put(Kind.EXTERNAL_CANCEL, ExternalRecord, this.externalCancels);
     put(Kind.BUFFERED_EVENT, BufferedEventRecord, this.buffered);
+    if (this.nexusDraft !== undefined) put(Kind.NEXUS_OPERATION, NexusOperationRecord, this.nexusDraft);
+    if (this.callbackDraft !== undefined) put(Kind.CALLBACK, CallbackRecord, this.callbackDraft);
     if (this.memo !== this.base.memo || (this.isNew && this.memo !== undefined))
       out.push({ kind: Kind.MEMO, id: 0, op: this.isNew ? "insert" : "put", value: encode(MemoRecord, { memo: this.memo }) });
     if (this.searchAttributes !== this.base.searchAttributes || (this.isNew && this.searchAttributes !== undefined))
@@ -306,6 +370,8 @@ export class RunDraft {
     this.externalSignals.accept();
     this.externalCancels.accept();
     this.buffered.accept();
+    this.nexusDraft?.accept();
+    this.callbackDraft?.accept();
     if (this.activityIdChanges !== undefined) fold(s.activityIds, this.activityIdChanges);
     if (this.timerIdChanges !== undefined) fold(s.timerIds, this.timerIdChanges);
     s.memo = this.memo;

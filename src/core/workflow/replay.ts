@@ -3,7 +3,14 @@
  * here. Reset starts from the projection, and the simulator checks the equality after every commit.
  */
 
-import type { ActivityRecord, ChildRecord, ExternalRecord, TimerRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import type {
+  ActivityRecord,
+  CallbackRecord,
+  ChildRecord,
+  ExternalRecord,
+  NexusOperationRecord,
+  TimerRecord,
+} from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { ExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
@@ -56,6 +63,7 @@ const SIDE_FIELDS: ReadonlySet<keyof ExecutionRecord> = new Set([
   "rootWorkflowId",
   "rootRunId",
   "nextEventId",
+  "completionCallbacks",
 ] as (keyof ExecutionRecord)[]);
 
 /** Of an activity, the attempt and all that belongs to it are side. */
@@ -84,6 +92,8 @@ export interface Projection {
   children: Partial<ChildRecord>[];
   externalSignals: Partial<ExternalRecord>[];
   externalCancels: Partial<ExternalRecord>[];
+  nexusOperations: Partial<NexusOperationRecord>[];
+  callbacks: Partial<CallbackRecord>[];
   memo: unknown;
   searchAttributes: unknown;
 }
@@ -112,6 +122,18 @@ export function project(state: RunState): Projection {
     })),
     externalSignals: byId(state.externalSignals.base),
     externalCancels: byId(state.externalCancels.base),
+    nexusOperations: [...state.nexusOperations.base.values()]
+      .sort((a, b) => a.scheduledEventId - b.scheduledEventId)
+      .map(({ scheduledEventId, endpointId, service, operation, requestId, operationToken, startedTime, cancellation }) => ({
+        ...{ scheduledEventId, endpointId, service, operation, requestId, operationToken, startedTime },
+        cancellation: cancellation === undefined ? undefined : ({ requestedEventId: cancellation.requestedEventId } as never),
+      })),
+    callbacks: [...state.callbacks.base.values()].map(({ id, callback, requestId, registrationTime }) => ({
+      id,
+      callback,
+      requestId,
+      registrationTime,
+    })),
     memo: state.memo,
     searchAttributes: withoutDerived(state.searchAttributes),
   };
