@@ -262,7 +262,7 @@ export const scripts: Record<string, Script> = {
   "a workflow serves it and is terminated": served((s) =>
     s.call("TerminateWorkflowExecution", { workflowExecution: { workflowId: handlerId(s) }, reason: "secret", identity: "somebody" }),
   ),
-  "a workflow serves it and times out": served(async () => undefined, { workflowRunTimeout: seconds(1) }),
+  "a workflow serves it and times out": served(async () => undefined, { workflowRunTimeout: seconds(4) }),
   "a workflow serves it and continues as new": served(async (s) => {
     await s.sleep(1100);
     await handlerAnswers(s, [c.continueAsNew()]);
