@@ -1,4 +1,4 @@
-/** The token that a completion callback brings back. It names the operation; the request id in it, which is known to nobody else, proves it. */
+/** The token that a completion callback brings back. It names the operation; the request id in it, which nobody can guess, proves it. */
 import { NexusCallbackToken } from "../../gen/wire/perdure/persistence/v1/token.js";
 import { decode, encode, type Init } from "../api/wire.js";
 

@@ -5,6 +5,7 @@ import {
   PendingNexusOperationState as State,
 } from "../../../gen/wire/temporal/api/enums/v1/common.js";
 import { TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import { ResetWorkflowExecutionRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import * as c from "../../../test/harness/core-commands.js";
 import { CoreWorld } from "../../../test/harness/core-world.js";
 import { Code } from "../../api/service-error.js";
@@ -352,6 +353,19 @@ describe("a workflow with operations", () => {
     const asked = world.submit(addressOf(r), { kind: "nexusCall", scheduledEventId: OPERATION, attempt: 0, isCancel: false });
     expect(asked).toBeUndefined();
     expect(() => completes(ok)).toThrow(expect.objectContaining({ code: Code.NOT_FOUND }));
+  });
+
+  it("asks again after a reset for what was not started, as the same request", () => {
+    world.running([c.nexusOperation()]);
+    const { requestId } = world.last("nexusOperationScheduledEventAttributes");
+    world.signal("go");
+    world.answer();
+    world.outbound.clear();
+    const request = ResetWorkflowExecutionRequest.create({ workflowTaskFinishEventId: 9, requestId: "reset" });
+    world.submit(world.address("w"), { kind: "reset", request });
+    expect(call()).toMatchObject({ requestId, runId: world.run("w").info.runId });
+    startEnds(ok);
+    expect(pending()).toEqual([]);
   });
 
   it("names each request by itself", () => {

@@ -41,6 +41,13 @@ export function begin(run: Run, op: NexusOperationRecord): void {
   for (const d of deadlines(op)) run.deadline(d.time);
 }
 
+/** A reset goes on with it: what was not started is asked for again, under the same request id. */
+export function resumeOperation(run: Run, op: NexusOperationRecord): void {
+  if (op.state === State.SCHEDULED) requestStart(run, op);
+  for (const d of deadlines(op)) run.deadline(d.time);
+  beginCancellation(run, op.scheduledEventId);
+}
+
 /** The command's event is applied: of a started operation the request goes out, another one has yet to learn its token. */
 export function beginCancellation(run: Run, scheduledEventId: number): void {
   const op = run.draft.nexusOperations.get(scheduledEventId);
