@@ -36,6 +36,7 @@ const ms = (key: string, value: number, scope: Setting["scope"], effect: string,
 const rate = (key: string, scope: Setting["scope"], effect: string) => ({ key, kind: "rate", value: 0, scope, effect }) as const;
 const ratio = (key: string, value: number, scope: Setting["scope"], effect: string) => ({ key, kind: "ratio", value, scope, effect }) as const;
 const bool = (key: string, value: boolean, scope: Setting["scope"], effect: string) => ({ key, kind: "bool", value, scope, effect }) as const;
+/** Of a JSON value its text. */
 const text = (key: string, value: string, scope: Setting["scope"], effect: string) => ({ key, kind: "text", value, scope, effect }) as const;
 const list = (key: string, value: readonly string[], scope: Setting["scope"], effect: string) =>
   ({ key, kind: "list", value, scope, effect }) as const;
@@ -114,6 +115,19 @@ export const SETTINGS = {
   nexusNameLengthMax: count("component.nexusoperations.limit.operation.name.length", 1000, "N", "the workflow task fails"),
   nexusScheduleToCloseTimeoutMsMax: ms("component.nexusoperations.limit.scheduleToCloseTimeout", 0, "N", "0 is none"),
   nexusServiceNameLengthMax: count("component.nexusoperations.limit.service.name.length", 1000, "N", "the workflow task fails"),
+  nexusCallbackUrlTemplate: text(
+    "component.nexusoperations.callback.endpoint.template",
+    "",
+    "G",
+    "callback URL for external handlers, with {{.NamespaceName}} and {{.NamespaceID}}; empty is this server's own address (official: unset)",
+  ),
+  callbackRequestTimeoutMs: ms("callback.request.timeout", 10 * SECOND, "D", "deadline of one delivery"),
+  callbackAllowedAddresses: text(
+    "callback.allowedAddresses",
+    "",
+    "N",
+    "JSON list of {Pattern, AllowInsecure}: INVALID_ARGUMENT; empty allows any (official: none)",
+  ),
   endpointNameLengthMax: count("limit.endpointNameMaxLength", 200, "G", "INVALID_ARGUMENT"),
   endpointUrlLengthMax: count("limit.endpointExternalURLMaxLength", 4096, "G", "INVALID_ARGUMENT"),
   endpointDescriptionBytesMax: bytes("limit.endpointDescriptionMaxSize", 20_000, "G", "INVALID_ARGUMENT"),
@@ -322,16 +336,14 @@ export const ACCEPTED_KEYS: Readonly<Record<string, string>> = {
   "system.forceSearchAttributesCacheRefreshOnRead": "search attributes are never stale here",
   "system.forceNexusEndpointRefreshOnRead": "endpoints are never stale here",
   "system.enableCancelActivityWorkerCommand": "comes with worker commands",
-  "system.enableNexus": "comes with Nexus",
+  "system.enableNexus": "always on",
   "system.enableDeployments": "comes with deployments",
   "system.enableDeploymentVersions": "comes with deployments",
   "system.refreshNexusEndpointsMinWait": "endpoints are never stale here",
   "system.namespaceCacheRefreshInterval": "namespaces are never stale here",
-  "component.nexusoperations.recordCancelRequestCompletionEvents": "comes with Nexus",
-  "component.nexusoperations.useSystemCallbackURL": "comes with Nexus",
-  "component.nexusoperations.callback.endpoint.template": "comes with Nexus",
-  "component.callbacks.allowedAddresses": "comes with callbacks",
-  "callback.allowedAddresses": "comes with callbacks",
+  "component.nexusoperations.recordCancelRequestCompletionEvents": "always on",
+  "component.nexusoperations.useSystemCallbackURL": "always on",
+  "component.callbacks.allowedAddresses": "see callback.allowedAddresses",
   "nexusoperation.enableStandalone": "comes with standalone operations",
   "activity.enableStandalone": "comes with standalone activities",
   "activity.startDelayEnabled": "comes with standalone activities",

@@ -8,8 +8,10 @@ import { notFound, ServiceError } from "../api/service-error.js";
 import { assert } from "../lib/assert.js";
 import * as operator from "./activity/operator.js";
 import * as activity from "./activity/statemachine.js";
+import { callbackCall, callbackDelivered, fireCallbacksDue } from "./callback/statemachine.js";
 import { Archetype, type ExecutionChain } from "./execution.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf, WorkflowInputKind } from "./input.js";
+import { nexusCall, nexusCancelRequested, nexusCompleted, nexusStarted } from "./nexus-operation/statemachine.js";
 import { triggerRule } from "./rules/workflow-rules.js";
 import { applyToSchedule } from "./scheduler/handlers.js";
 import type { Loaded, Outcome, Replies } from "./transition.js";
@@ -131,13 +133,14 @@ const HANDLERS: Handlers = {
     const state = address.runId === "" ? ctx.chain.current() : ctx.chain.run(address.runId);
     if (state === undefined) throw new Stale();
     const run = ctx.open(state);
-    // A closed run's only deadline is the end of its retention.
+    // Of a closed run, callbacks and the end of its retention are left.
     if (!state.isOpen && state.info.deleteAt > 0 && state.info.deleteAt <= ctx.env.now && state.info.pendingTransfers === 0) {
       run.draft.removed = true;
       run.draft.dirty = true;
       return undefined;
     }
-    fireDue(run);
+    if (!state.isOpen && run.draft.hasCallbacks) fireCallbacksDue(run);
+    else fireDue(run);
     return undefined;
   },
   childStarted: child.childStarted,
@@ -162,6 +165,12 @@ const HANDLERS: Handlers = {
   resetActivity: (ctx, address, input) => operator.resetActivity(addressedOpen(ctx, address), input.request),
   updateActivityOptions: (ctx, address, input) => operator.updateActivityOptions(addressed(ctx, address), ctx, input.request),
   triggerRule: (ctx, address, input) => triggerRule(addressedOpen(ctx, address), input.spec),
+  nexusCall,
+  nexusStarted,
+  nexusCancelRequested,
+  nexusCompleted,
+  callbackCall,
+  callbackDelivered,
 };
 
 const RETENTION_RETRY_MICROS = 10_000_000;

@@ -6,7 +6,7 @@
  *
  * A record of table `execution` has the fields of `ExecutionInfo` under the numbers of ExecutionHeader (records.proto).
  */
-import type { TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import type { OutboundRecord, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import type { VisibilityRow } from "./visibility/row.js";
 import type { ComponentWrite, EventBatch } from "./workflow/mutable-state.js";
 
@@ -66,6 +66,9 @@ export interface ExecutionDraft {
   readonly transfers: readonly { readonly id: number; readonly record: TransferRecord }[];
   /** Transfer rows that are done. */
   readonly doneTransfers: readonly number[];
+  /** Calls that leave the store, to be made; and rows of such calls that are done. */
+  readonly outbound?: readonly OutboundRecord[] | undefined;
+  readonly doneOutbound?: readonly number[] | undefined;
   /** Set when the visibility row changes. */
   readonly visibility: VisibilityRow | undefined;
   /** Rows of table `component` under its key. */

@@ -3,7 +3,7 @@
  * addresses, and hands it to `apply` (core/engine.ts). RPCs, timers, effects of other executions and matching use the same door.
  */
 
-import type { Priority, WorkerVersionStamp } from "../../gen/wire/temporal/api/common/v1/message.js";
+import type { Link, Priority, WorkerVersionStamp } from "../../gen/wire/temporal/api/common/v1/message.js";
 import type {
   CancelExternalWorkflowExecutionFailedCause,
   SignalExternalWorkflowExecutionFailedCause,
@@ -39,9 +39,12 @@ import type {
   UpdateWorkflowExecutionRequest,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { TaskToken } from "../api/task-token.js";
+import type { Init } from "../api/wire.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { Archetype } from "./execution.js";
 import type { NamespaceDirectory, NamespaceView } from "./namespace-view.js";
+import type { CancelOutcome, OperationOutcome, StartOutcome } from "./nexus-operation/calls.js";
+import type { NexusEndpointDirectory } from "./nexus-operation/endpoints.js";
 
 /** What the shell knows at the moment of the input, frozen. */
 export interface Env {
@@ -56,6 +59,7 @@ export interface Env {
   readonly config: Config;
   readonly namespace: NamespaceView;
   readonly namespaces: NamespaceDirectory;
+  readonly nexusEndpoints: NexusEndpointDirectory;
 }
 
 export interface ExecutionAddress {
@@ -194,7 +198,31 @@ export type Input =
   | { kind: "actionStarted"; transferId: number; requestId: string; runId: string }
   | { kind: "actionStartFailed"; transferId: number; requestId: string; reason: string }
   /** A workflow with an internal completion callback has ended; `event` is its close event. */
-  | { kind: "actionClosed"; requestId: string; firstRunId: string; event: HistoryEvent };
+  | { kind: "actionClosed"; requestId: string; firstRunId: string; event: HistoryEvent }
+
+  /** Calls that leave the store, by their outbound rows: what to say (stale when the row no longer concerns anything), and what came of it. */
+  | { kind: "nexusCall"; scheduledEventId: number; attempt: number; isCancel: boolean }
+  | { kind: "nexusStarted"; outboundId: number; scheduledEventId: number; attempt: number; outcome: StartOutcome }
+  | { kind: "nexusCancelRequested"; outboundId: number; scheduledEventId: number; attempt: number; outcome: CancelOutcome }
+  | { kind: "callbackCall"; callbackId: number; attempt: number }
+  | {
+      kind: "callbackDelivered";
+      outboundId: number;
+      callbackId: number;
+      attempt: number;
+      outcome: { kind: "done" } | { kind: "failed" | "retry"; message: string };
+    }
+  /** A completion callback for an operation of this run. */
+  | {
+      kind: "nexusCompleted";
+      scheduledEventId: number;
+      requestId: string;
+      operationToken: string;
+      /** When the handler began, in case its start was not heard of; 0 is now. */
+      startTime: number;
+      links: readonly Init<Link>[];
+      outcome: OperationOutcome;
+    };
 
 export type InputKind = Input["kind"];
 /** What a workflow does not take. */

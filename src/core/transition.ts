@@ -20,8 +20,10 @@ import type {
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { ServiceError } from "../api/service-error.js";
 import type { Init } from "../api/wire.js";
+import type { CallbackCall } from "./callback/statemachine.js";
 import type { ExecutionDraft } from "./execution.js";
 import type { InputKind } from "./input.js";
+import type { NexusCall } from "./nexus-operation/calls.js";
 
 /** Part of a run's history that the shell reads from its rows when the reply is released. */
 export interface HistoryRange {
@@ -123,6 +125,12 @@ export interface Replies {
   actionStarted: undefined;
   actionStartFailed: undefined;
   actionClosed: undefined;
+  nexusCall: NexusCall;
+  nexusStarted: undefined;
+  nexusCancelRequested: undefined;
+  callbackCall: CallbackCall;
+  callbackDelivered: undefined;
+  nexusCompleted: undefined;
 }
 
 /** What has become of an update. */

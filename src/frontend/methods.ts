@@ -12,6 +12,7 @@ import type { Handler, Method, MethodTable, Permission, QuotaPriority } from "..
 import type { MessageType } from "../api/wire.js";
 import { listClusters, removeRemoteCluster } from "./operator/clusters.js";
 import { deleteNamespace } from "./operator/delete-namespace.js";
+import { createNexusEndpoint, deleteNexusEndpoint, getNexusEndpoint, listNexusEndpoints, updateNexusEndpoint } from "./operator/nexus-endpoints.js";
 import { addSearchAttributes, listSearchAttributes, removeSearchAttributes } from "./operator/search-attributes.js";
 import type { Services } from "./services.js";
 import { pauseActivity, resetActivity, unpauseActivity, updateActivityOptions } from "./workflow/activity-operations.js";
@@ -45,6 +46,7 @@ import { describeWorkflowExecution } from "./workflow/describe.js";
 import { getWorkflowExecutionHistory, getWorkflowExecutionHistoryReverse } from "./workflow/history.js";
 import { executeMultiOperation } from "./workflow/multi-operation.js";
 import { deprecateNamespace, describeNamespace, listNamespaces, registerNamespace, updateNamespace } from "./workflow/namespaces.js";
+import { pollNexusTaskQueue, respondNexusTaskCompleted, respondNexusTaskFailed } from "./workflow/nexus.js";
 import { updateWorkflowExecutionOptions } from "./workflow/options.js";
 import { pauseWorkflowExecution, unpauseWorkflowExecution } from "./workflow/pause.js";
 import { queryWorkflow } from "./workflow/query.js";
@@ -79,7 +81,6 @@ import {
   describeWorker,
   fetchWorkerConfig,
   listWorkers,
-  pollNexusTaskQueue,
   recordWorkerHeartbeat,
   shutdownWorker,
   updateWorkerConfig,
@@ -163,8 +164,8 @@ const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => (
   RespondActivityTaskCanceled: row("worker.respond", 3, respondActivityTaskCanceled(s)),
   RespondActivityTaskCanceledById: row("worker.respond", 3, respondActivityTaskCanceledById(s)),
   PollNexusTaskQueue: poll("worker.poll", 4, pollNexusTaskQueue(s)),
-  RespondNexusTaskCompleted: row("worker.respond", 1),
-  RespondNexusTaskFailed: row("worker.respond", 3),
+  RespondNexusTaskCompleted: row("worker.respond", 1, respondNexusTaskCompleted(s)),
+  RespondNexusTaskFailed: row("worker.respond", 3, respondNexusTaskFailed(s)),
   ResetStickyTaskQueue: row("worker.respond", 4, resetStickyTaskQueue(s)),
   ShutdownWorker: row("worker.poll", 4, shutdownWorker(s)),
   RecordWorkerHeartbeat: row("worker.poll", 4, recordWorkerHeartbeat(s)),
@@ -268,11 +269,11 @@ const operatorService = (s: Services): Rows<typeof OperatorService.methods> => (
   AddOrUpdateRemoteCluster: row("cluster.write", 2),
   RemoveRemoteCluster: row("cluster.write", 2, removeRemoteCluster(s)),
   ListClusters: row("cluster.read", 3, listClusters(s)),
-  GetNexusEndpoint: row("cluster.read", 3),
-  CreateNexusEndpoint: row("cluster.write", 2),
-  UpdateNexusEndpoint: row("cluster.write", 2),
-  DeleteNexusEndpoint: row("cluster.write", 2),
-  ListNexusEndpoints: row("cluster.read", 3),
+  GetNexusEndpoint: row("cluster.read", 3, getNexusEndpoint(s)),
+  CreateNexusEndpoint: row("cluster.write", 2, createNexusEndpoint(s)),
+  UpdateNexusEndpoint: row("cluster.write", 2, updateNexusEndpoint(s)),
+  DeleteNexusEndpoint: row("cluster.write", 2, deleteNexusEndpoint(s)),
+  ListNexusEndpoints: row("cluster.read", 3, listNexusEndpoints(s)),
 });
 
 const testService = (): Rows<typeof TestService.methods> => ({

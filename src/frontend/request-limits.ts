@@ -1,6 +1,7 @@
 /** The settings that request handling reads, by what they limit. */
 import { MICROS_PER_MS } from "../api/time.js";
 import type { Limits } from "../config/limits.js";
+import { type AddressRule, addressRules } from "./validation/callbacks.js";
 
 export interface RequestLimits {
   readonly idLengthMax: number;
@@ -44,6 +45,12 @@ export interface RequestLimits {
   readonly archivedPageSizeMax: number;
   readonly areUpdatesEnabled: boolean;
   readonly areUpdatesAcceptedEnabled: boolean;
+  readonly callbackUrlLengthMax: number;
+  readonly callbackHeaderBytesMax: number;
+  readonly callbacksPerExecutionMax: number;
+  /** Undefined: callbacks may go anywhere. */
+  readonly callbackAddressRules: readonly AddressRule[] | undefined;
+  readonly nexusTokenBytesMax: number;
 }
 
 /** From the settings: to be made once per version of the configuration, not per request. */
@@ -86,5 +93,10 @@ export function requestLimits(limits: Limits): RequestLimits {
     archivedPageSizeMax: limits.archivedPageRowsMax,
     areUpdatesEnabled: limits.updates,
     areUpdatesAcceptedEnabled: limits.updatesAsyncAccepted,
+    callbackUrlLengthMax: limits.callbackUrlLengthMax,
+    callbackHeaderBytesMax: limits.callbackHeaderBytesMax,
+    callbacksPerExecutionMax: limits.callbacksPerExecutionMax,
+    callbackAddressRules: addressRules(limits.callbackAllowedAddresses),
+    nexusTokenBytesMax: limits.nexusTokenBytesMax,
   };
 }

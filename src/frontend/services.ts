@@ -12,8 +12,10 @@ import type { HistoryService } from "../history/contract.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { BuildIds } from "../matching/build-ids.js";
 import type { MatchingService } from "../matching/contract.js";
+import type { NexusQueues } from "../matching/nexus-queues.js";
 import type { Workers } from "../matching/workers.js";
 import type { NamespaceRegistry } from "../namespace/registry.js";
+import type { NexusEndpointRegistry } from "../nexus/endpoint-registry.js";
 import type { ArchivalService, BatchService, NamespaceDeletionService } from "../worker/contract.js";
 import type { RequestLimits } from "./request-limits.js";
 
@@ -61,6 +63,8 @@ export interface Services {
   readonly matching: MatchingService;
   readonly workers: Workers;
   readonly buildIds: BuildIds;
+  readonly nexusTasks: NexusQueues;
+  readonly nexusEndpoints: NexusEndpointRegistry;
   readonly namespaces: NamespaceRegistry;
   readonly visibility: VisibilityService;
   readonly searchAttributes: SearchAttributeRules;

@@ -1,7 +1,9 @@
 /** What the rest of the server knows of the history service, and what it needs of matching. */
 
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+import type { CallbackCall } from "../core/callback/statemachine.js";
 import type { ExecutionAddress, InputKind, InputOf } from "../core/input.js";
+import type { CancelOutcome, NexusCall, StartOutcome } from "../core/nexus-operation/calls.js";
 import type { DispatchTask, EventReference, HistoryRange, Replies } from "../core/transition.js";
 import type { BacklogKey, Batch } from "../persistence/batch.js";
 
@@ -27,8 +29,20 @@ export interface HistoryService {
   readEvent(reference: EventReference): Promise<HistoryEvent | undefined>;
   /** Resolves when the run has an event beyond `afterEventId` or is closed, at the time limit, or when cancelled. */
   waitForEvents(address: ExecutionAddress, afterEventId: number, timeoutMs: number, onCancel: (f: () => void) => () => void): Promise<void>;
+  /** Whether calls of an OutboundKind to a destination are held back by its circuit breaker. */
+  isBlocked(kind: number, namespaceId: string, destination: string): boolean;
   /** Stops taking inputs, finishes the batch, resolves when all is durable. */
   drain(): Promise<void>;
+}
+
+/** Makes the calls of outbound rows, as history needs it. Never rejects for what the other side does. `isDown`: the destination is to blame. */
+export interface OutboundCaller {
+  startOperation(namespaceId: string, call: NexusCall): Promise<{ outcome: StartOutcome; isDown: boolean }>;
+  cancelOperation(namespaceId: string, call: NexusCall): Promise<{ outcome: CancelOutcome; isDown: boolean }>;
+  deliverCallback(
+    namespaceId: string,
+    call: CallbackCall,
+  ): Promise<{ outcome: { kind: "done" } | { kind: "failed" | "retry"; message: string }; isDown: boolean }>;
 }
 
 /** Matching, as history needs it: asked in the turn of the transition that made the task. */

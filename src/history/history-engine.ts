@@ -7,7 +7,7 @@
  * order; a reply leaves after every change that it was computed from is durable; nothing of a workflow id is loaded while a batch
  * holds rows of it.
  */
-import { CompletedUpdateRecord, ExecutionHeader, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import { CompletedUpdateRecord, ExecutionHeader, OutboundRecord, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { ResourceExhaustedCause, ResourceExhaustedScope } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import { Code, internal, namespaceNotFound, resourceExhausted, ServiceError, unavailable } from "../api/service-error.js";
@@ -18,6 +18,7 @@ import { Archetype, type ExecutionDraft } from "../core/execution.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
 import { loadState } from "../core/load-state.js";
 import type { NamespaceDirectory } from "../core/namespace-view.js";
+import { type NexusEndpointDirectory, NO_ENDPOINTS } from "../core/nexus-operation/endpoints.js";
 import type { DispatchTask, EventReference, HistoryRange, Loaded, Outcome, Replies, Transition } from "../core/transition.js";
 import { beginsBatch } from "../core/workflow/event-factory.js";
 import { type EventBatch, Kind, RunDraft, RunState, TASK_SPECULATIVE } from "../core/workflow/mutable-state.js";
@@ -29,7 +30,7 @@ import type { Logger, Runtime } from "../lib/runtime.js";
 import type { BacklogKey } from "../persistence/batch.js";
 import { runSpace } from "../persistence/run-space.js";
 import type { Store } from "../persistence/store.js";
-import type { HistoryService, Reservation, TaskDispatcher } from "./contract.js";
+import type { HistoryService, OutboundCaller, Reservation, TaskDispatcher } from "./contract.js";
 import { EventsCache } from "./events-cache.js";
 import { EventsNotifier } from "./events-notifier.js";
 import { type CachedChain, ExecutionCache } from "./execution-cache.js";
@@ -37,7 +38,9 @@ import { type FailureKind, GroupCommit, type OpenBatch } from "./group-commit.js
 import { branchOf, HistoryReader, type PageLimits } from "./history-reader.js";
 import { KeyAllocator, RunIds } from "./ids.js";
 import { warnOfSizes } from "./limit-warnings.js";
+import { OutboundCalls } from "./outbound-calls.js";
 import { eventKey, historyKey, InputClass, type PendingInput } from "./pending-input.js";
+import { OutboundQueue } from "./queues/outbound-queue.js";
 import { Retention } from "./queues/retention.js";
 import { type DueRow, TimerQueue } from "./queues/timer-queue.js";
 import { type TransferOutcome, TransferQueue } from "./queues/transfer-queue.js";
@@ -49,6 +52,9 @@ export interface HistoryEngineOptions {
   readonly logger: Logger;
   readonly config: () => Config;
   readonly namespaces: () => NamespaceDirectory;
+  /** Without them there are no endpoints, and no calls that leave the store. */
+  readonly nexusEndpoints?: () => NexusEndpointDirectory;
+  readonly outbound?: OutboundCaller;
   readonly dispatcher: TaskDispatcher;
   readonly apply: typeof Apply;
   /** Record of kind "keys" of the registry. */
@@ -100,6 +106,7 @@ export class HistoryEngine implements HistoryService {
   private readonly keys: KeyAllocator;
   readonly timers: TimerQueue;
   readonly transfers: TransferQueue;
+  private readonly outbound: OutboundQueue | undefined;
   private readonly retention: Retention;
   private readonly speculative: SpeculativeTimers;
   /** Chains whose first input can be taken, by its class. */
@@ -150,6 +157,15 @@ export class HistoryEngine implements HistoryService {
         this.internalInput({ namespaceId: info.namespaceId, workflowId: info.workflowId, runId: info.runId }, { kind: "due" }, InputClass.TIMER);
       },
     );
+    if (o.outbound !== undefined) {
+      const calls = new OutboundCalls({
+        caller: o.outbound,
+        submit: (address, input) => this.submitInternal(address, input, InputClass.TRANSFER),
+        deleteRow: (id) => this.withBatch((rows) => rows.writeComponent(0, Kind.OUTBOUND, id, { op: "delete" })),
+      });
+      const { store, runtime, logger } = o;
+      this.outbound = new OutboundQueue({ store, runtime, logger, ownIdsFrom: this.keys.first, run: (id, record) => calls.run(id, record) });
+    }
     this.retention = new Retention(o.store, o.runtime, o.logger, (f) => this.withBatch(f));
   }
 
@@ -157,6 +173,7 @@ export class HistoryEngine implements HistoryService {
   async start(registry: readonly { kind: string; id: string; value: Uint8Array }[]): Promise<void> {
     await this.timers.start();
     await this.transfers.start();
+    await this.outbound?.start();
     this.retention.start(registry);
   }
 
@@ -335,6 +352,7 @@ export class HistoryEngine implements HistoryService {
       this.runIds,
       this.keys,
       this.o.runtime,
+      this.o.nexusEndpoints,
     );
   }
 
@@ -502,10 +520,15 @@ export class HistoryEngine implements HistoryService {
   private removeStaleRows(p: PendingInput): void {
     if (p.dueRow !== undefined) this.commits.open.rows.deleteDue(p.dueRow.clock, p.dueRow.due, p.dueRow.key);
     if (p.transferRow !== undefined) this.deleteTransferRow(p.transferRow);
+    if ("outboundId" in p.input) this.deleteOutboundRow(p.input.outboundId);
   }
 
   private deleteTransferRow(id: number): void {
     this.commits.open.rows.writeComponent(0, Kind.TRANSFER, id, { op: "delete" });
+  }
+
+  private deleteOutboundRow(id: number): void {
+    this.commits.open.rows.writeComponent(0, Kind.OUTBOUND, id, { op: "delete" });
   }
 
   /** After a bug of the core nothing of the chain is trusted: it takes no input until its batch has settled, and is loaded anew. */
@@ -662,6 +685,7 @@ export class HistoryEngine implements HistoryService {
     }
     for (const task of t.dispatch) this.dispatch(chain, task, depth);
     for (const draft of t.runs) for (const transfer of draft.transfers) this.beginTransfer(transfer.record, open, depth);
+    for (const draft of t.runs) if (draft.outbound !== undefined) for (const record of draft.outbound) this.beginOutbound(record, open);
   }
 
   private writeExecution(chain: CachedChain, draft: ExecutionDraft, open: OpenBatch): void {
@@ -734,6 +758,7 @@ export class HistoryEngine implements HistoryService {
     for (const c of components) rows.writeComponent(key, c.kind, c.id, c.op === "delete" ? { op: "delete" } : { op: c.op, value: c.value });
     for (const r of draft.requestIds) if (r.id !== info.startRequestId) rows.writeComponent(key, Kind.REQUEST_ID, r.id, { op: "put", value: ONE });
     for (const id of draft.doneTransfers) this.deleteTransferRow(id);
+    if (draft.doneOutbound !== undefined) for (const id of draft.doneOutbound) this.deleteOutboundRow(id);
     if (draft.visibility !== undefined) rows.putVisibility(draft.visibility, draft.isNew);
     const lastEventId = draft.batches.length > 0 ? draft.history?.lastEventId : undefined;
     const { base } = draft;
@@ -815,6 +840,17 @@ export class HistoryEngine implements HistoryService {
     // An input that runs alone is to fail for its own rows only.
     if (this.o.sameBatchTransfers && open.alone === undefined && depth < TRANSFER_DEPTH_MAX && this.transferNow(id, record, depth)) return;
     open.timers.push(() => this.transfers.add(id, record));
+  }
+
+  private beginOutbound(record: OutboundRecord, open: OpenBatch): void {
+    const id = this.keys.next();
+    this.keys.writeTo(open.rows);
+    open.rows.writeComponent(0, Kind.OUTBOUND, id, { op: "insert", value: encode(OutboundRecord, { ...record, rowId: id }) });
+    open.timers.push(() => this.outbound?.add(id, record));
+  }
+
+  isBlocked(kind: number, namespaceId: string, destination: string): boolean {
+    return this.outbound?.isBlocked(kind, namespaceId, destination) ?? false;
   }
 
   /** Carries the effect within the batch, if both sides are in memory and nobody waits before it. */
@@ -1069,6 +1105,7 @@ export class HistoryEngine implements HistoryService {
     this.isDraining = true;
     this.timers.stop();
     this.transfers.stop();
+    this.outbound?.stop();
     this.retention.stop();
     this.speculative.stop();
     this.notifier.wakeAll();
@@ -1107,8 +1144,12 @@ class TurnEnv implements Env {
     private readonly runIds: RunIds,
     private readonly keys: KeyAllocator,
     private readonly runtime: Runtime,
+    private readonly endpoints: (() => NexusEndpointDirectory) | undefined,
   ) {}
 
+  get nexusEndpoints(): NexusEndpointDirectory {
+    return this.endpoints?.() ?? NO_ENDPOINTS;
+  }
   get newRunId(): string {
     return (this.runId ??= this.runIds.next(this.currentRunId));
   }

@@ -8,6 +8,7 @@
 import { createServer as createHttp2, type Http2Server, type Http2Session } from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Interceptor, Method, MethodTable } from "../api/call.js";
+import type { HttpRoute } from "../api/http-route.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { byFirstBytes } from "./first-bytes.js";
 import { Outbox } from "./grpc/outbox.js";
@@ -27,6 +28,7 @@ export interface ListenerOptions {
   readonly extra: readonly { host: string; port: number }[];
   readonly methods: MethodTable;
   readonly interceptors: readonly Interceptor[];
+  readonly routes?: readonly HttpRoute[];
   readonly limits: ListenerLimits;
   readonly runtime: Runtime;
   readonly logger: Logger;
@@ -64,7 +66,7 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
   methods.set(check.path, check);
   const chain = new Chain(o.interceptors, o.logger, o.limits.errorMessageLengthMax);
   const grpc = { methods, chain, runtime: o.runtime, receiveBytesMax: o.limits.receiveBytesMax, logger: o.logger, isDraining: () => isDraining };
-  const others = new OtherProtocols({ ...grpc, health: o.health });
+  const others = new OtherProtocols({ ...grpc, routes: o.routes ?? [], health: o.health });
   const begin = (): void => {
     calls++;
   };

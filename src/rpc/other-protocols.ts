@@ -5,12 +5,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { MethodTable } from "../api/call.js";
+import type { HttpRoute } from "../api/http-route.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { HEALTH_SERVICE, type Health } from "./health.js";
 import type { Chain } from "./interceptor/chain.js";
 
 export interface OtherProtocolsOptions {
   readonly methods: MethodTable;
+  /** Asked before any protocol of RPCs. */
+  readonly routes: readonly HttpRoute[];
   readonly chain: Chain;
   readonly health: Health;
   readonly logger: Logger;
@@ -42,6 +45,12 @@ export class OtherProtocols {
       // Every one of these protocols reads it as UNAVAILABLE.
       response.statusCode = 503;
       response.end();
+      return;
+    }
+    const path = (request.url ?? "").split("?", 1)[0] ?? "";
+    const route = this.o.routes.find((r) => r.matches(path));
+    if (route !== undefined) {
+      route.handle(request, response);
       return;
     }
     this.adapter ??= import("./connect/adapter.js").then((m) => m.connectAdapter(this.o));

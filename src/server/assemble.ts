@@ -3,6 +3,7 @@
  * methods that they serve. What the flags ask for is durable when this returns.
  */
 import type { Interceptor, MethodTable } from "../api/call.js";
+import type { HttpRoute } from "../api/http-route.js";
 import { MICROS_PER_MS } from "../api/time.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { ServerOptions } from "../config/options.js";
@@ -21,11 +22,18 @@ import { uuidV4 } from "../lib/uuid.js";
 import { BuildIds } from "../matching/build-ids.js";
 import type { MatchingLimits } from "../matching/limits.js";
 import { MatchingEngine } from "../matching/matching-engine.js";
+import { NexusQueues } from "../matching/nexus-queues.js";
 import { QUEUE_REGISTRY_KIND, QueueKeys } from "../matching/queue-keys.js";
 import { TaskQueueConfigs } from "../matching/task-queue-configs.js";
 import { Workers } from "../matching/workers.js";
 import { namespaceLimits } from "../namespace/limits.js";
 import { DEFAULT_NAMESPACE, NamespaceRegistry } from "../namespace/registry.js";
+import { NexusCaller } from "../nexus/caller.js";
+import { CompletionService } from "../nexus/completion-service.js";
+import { NexusEndpointRegistry } from "../nexus/endpoint-registry.js";
+import { callOverHttp, type HttpCaller, NexusClient } from "../nexus/http/client.js";
+import { nexusRoutes } from "../nexus/http/routes.js";
+import { OperationService } from "../nexus/operation-service.js";
 import { Batch } from "../persistence/batch.js";
 import type { Store } from "../persistence/store.js";
 import { historyJson } from "../rpc/history-json.js";
@@ -52,11 +60,16 @@ export interface Parts {
   readonly address: string;
   readonly onBug: (report: BugReport) => string;
   readonly onFatal: (error: Error) => void;
+  /** For calls to other servers; Node's own without it. */
+  readonly http?: HttpCaller;
 }
 
 export interface Assembled {
   readonly methods: MethodTable;
   readonly interceptors: readonly Interceptor[];
+  readonly routes: readonly HttpRoute[];
+  /** "host:port" that the server listens at: where callbacks from outside come. */
+  listening(address: string): void;
   /** Answers polls, takes no new work; resolves when the last batch is durable. */
   drain(): Promise<void>;
 }
@@ -68,7 +81,8 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const rules = searchAttributeRules(() => limits);
   let engine: HistoryEngine | undefined;
   // Before the engine runs nothing else writes.
-  const commit = (batch: Batch) => (engine === undefined ? store.commit(batch) : engine.commitRows((rows) => copyRegistry(batch, rows)));
+  const commit = (batch: Batch): Promise<void> =>
+    engine === undefined ? store.commit(batch) : engine.commitRows((rows) => copyRegistry(batch, rows));
   const archiver = new Archiver({
     config: () => config,
     namespaces: () => namespaces,
@@ -104,12 +118,49 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       weightOverridesMax: () => limits.fairnessWeightOverridesMax,
     }),
   });
+  const endpoints = new NexusEndpointRegistry({
+    rows: registry,
+    commit,
+    runtime,
+    namespaces: () => namespaces.directory,
+    limits: () => ({
+      nameLengthMax: limits.endpointNameLengthMax,
+      urlLengthMax: limits.endpointUrlLengthMax,
+      descriptionBytesMax: limits.endpointDescriptionBytesMax,
+      taskQueueLengthMax: limits.idLengthMax,
+    }),
+  });
+  const nexusTasks = new NexusQueues({ runtime, longPollExpirationMs: () => limits.matchingLongPollMs });
+  const payloadBytesMax = (): number => limits.blobSizeBytesMax;
+  const operations = new OperationService({ dispatcher: nexusTasks, runtime, payloadBytesMax });
+  const completions = new CompletionService({
+    submit: (address, input): Promise<unknown> => (engine as HistoryEngine).submit(address, input),
+    namespaces: () => namespaces.directory,
+    logger,
+    payloadBytesMax,
+    tokenBytesMax: () => limits.nexusTokenBytesMax,
+  });
+  let address = parts.address;
+  const caller = new NexusCaller({
+    endpoints,
+    operations,
+    completions,
+    client: new NexusClient(parts.http ?? callOverHttp, runtime),
+    namespaces: () => namespaces.directory,
+    logger,
+    callbackUrl: ({ name, id }) => callbackUrl(limits.nexusCallbackUrlTemplate, address, name, id),
+    tokenBytesMax: () => limits.nexusTokenBytesMax,
+    payloadBytesMax,
+    callbackTimeoutMs: () => limits.callbackRequestTimeoutMs,
+  });
   engine = new HistoryEngine({
     store,
     runtime,
     logger,
     config: () => config,
     namespaces: () => namespaces.directory,
+    nexusEndpoints: () => endpoints,
+    outbound: caller,
     dispatcher: matching,
     apply,
     keysRecord: registry.find((r) => r.kind === KEYS_REGISTRY_KIND)?.value,
@@ -118,6 +169,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     onBug: parts.onBug,
     onFatal: parts.onFatal,
   });
+  const running = engine;
   matching.setStarter(new EngineTaskStarter(engine));
   await namespaces.ensure([DEFAULT_NAMESPACE, ...parts.namespaces], parts.searchAttributes);
   const clusterId = await clusterIdOf(store, registry, runtime);
@@ -145,6 +197,8 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     matching,
     workers,
     buildIds,
+    nexusTasks,
+    nexusEndpoints: endpoints,
     namespaces,
     visibility,
     searchAttributes: rules,
@@ -157,12 +211,22 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     server: identity,
   };
   const methods: MethodTable = methodTable(services);
-  const running = engine;
   namespaceDeletion.start();
   batcher.resumeAll(registry);
   scavenger.start();
   return {
     methods,
+    routes: nexusRoutes({
+      endpoints,
+      operations,
+      completions,
+      namespaces: () => namespaces.directory,
+      namespaceLengthMax: () => limits.idLengthMax,
+      logger,
+    }),
+    listening: (at) => {
+      address = at;
+    },
     interceptors: [
       namespaceNameValidator(namespaces, () => limits.idLengthMax),
       namespaceStateValidator(namespaces),
@@ -174,9 +238,19 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       scavenger.stop();
       archiver.stop();
       matching.drain();
+      nexusTasks.drain();
       return running.drain();
     },
   };
+}
+
+/** Where handlers outside bring the outcome of an operation. An address that stands for any is reached by way of this machine's own. */
+function callbackUrl(template: string, address: string, namespace: string, namespaceId: string): string {
+  if (template === "" || template === "unset") {
+    const at = address.replace(/^(0\.0\.0\.0|\[?::\]?)(?=:\d+$)/, "127.0.0.1");
+    return `http://${at}/namespaces/${encodeURIComponent(namespace)}/nexus/callback`;
+  }
+  return template.replaceAll(/\{\{\s*\.NamespaceName\s*\}\}/g, namespace).replaceAll(/\{\{\s*\.NamespaceID\s*\}\}/g, namespaceId);
 }
 
 function copyRegistry(from: Batch, to: Batch): void {

@@ -92,6 +92,7 @@ async function wire(
     extra: extra.map(({ host, port }) => ({ host, port })),
     methods: api.methods,
     interceptors: api.interceptors,
+    routes: api.routes,
     limits: {
       receiveBytesMax: limits.receiveBytesMax,
       errorMessageLengthMax: limits.errorMessageLengthMax,
@@ -102,6 +103,7 @@ async function wire(
     logger: log,
     health,
   });
+  api.listening(`${listener.addresses[0]?.host}:${listener.addresses[0]?.port}`);
   health.setServing(true);
   const text = (a: { host: string; port: number } | undefined): string => (a === undefined ? "" : `${a.host}:${a.port}`);
   const grpc = text(listener.addresses[0]);

@@ -6,6 +6,7 @@ import type { Call } from "../../src/api/call.js";
 import { Code, ServiceError } from "../../src/api/service-error.js";
 import { decode, encode } from "../../src/api/wire.js";
 import { defaultConfig } from "../../src/config/dynamic-config.js";
+import type { HttpCaller } from "../../src/nexus/http/client.js";
 import { MemoryStore } from "../../src/persistence/memory/store.js";
 import type { Store } from "../../src/persistence/store.js";
 import { Chain } from "../../src/rpc/interceptor/chain.js";
@@ -14,6 +15,8 @@ import { SimRuntime, settleMicrotasks } from "../simulation/sim-runtime.js";
 import { CallError, type MethodOf, type Subject } from "./subject.js";
 
 const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+const NOBODY_LISTENS: HttpCaller = (url) =>
+  Promise.reject(new Error(`Post ${JSON.stringify(url)}: dial tcp ${new URL(url).host}: connect: connection refused`));
 /** Turns without anything to do before the clock moves: promises of a script settle within a few. */
 const IDLE_TURNS = 3;
 
@@ -28,7 +31,7 @@ export class CoreSubject implements Subject {
     private readonly chain: Chain,
   ) {}
 
-  static async open(store: Store = new MemoryStore(), seed = 1): Promise<CoreSubject> {
+  static async open(store: Store = new MemoryStore(), seed = 1, http: HttpCaller = NOBODY_LISTENS): Promise<CoreSubject> {
     const runtime = new SimRuntime(seed);
     const bugs: unknown[] = [];
     let isReady = false;
@@ -45,6 +48,7 @@ export class CoreSubject implements Subject {
         return "";
       },
       onFatal: (e) => bugs.push(e),
+      http,
     }).finally(() => {
       isReady = true;
     });

@@ -16,11 +16,13 @@ const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
   DeleteSchedule: ["OK", "NOT_FOUND"],
   UpdateSchedule: [...USUAL, "FAILED_PRECONDITION"],
   ExecuteMultiOperation: [...USUAL, "ALREADY_EXISTS", "FAILED_PRECONDITION", "PERMISSION_DENIED"],
+  CreateNexusEndpoint: ["OK", "INVALID_ARGUMENT", "ALREADY_EXISTS", "FAILED_PRECONDITION"],
   GetClusterInfo: ["OK"],
   GetSearchAttributes: ["OK"],
   GetSystemInfo: ["OK"],
   ListBatchOperations: ["OK", "NOT_FOUND"],
   ListClusters: ["OK"],
+  ListNexusEndpoints: ["OK", "INVALID_ARGUMENT", "INTERNAL"],
   ListNamespaces: ["OK"],
   ListArchivedWorkflowExecutions: ["INVALID_ARGUMENT", "NOT_FOUND"],
   ListClosedWorkflowExecutions: ["OK", "NOT_FOUND"],
@@ -50,10 +52,9 @@ const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
   StartBatchOperation: [...USUAL, "ALREADY_EXISTS"],
   StartWorkflowExecution: [...USUAL, "ALREADY_EXISTS"],
   UpdateWorkflowExecution: [...USUAL, "FAILED_PRECONDITION", "PERMISSION_DENIED"],
+  UpdateNexusEndpoint: [...USUAL, "FAILED_PRECONDITION"],
 };
 const EXEMPT: ReadonlySet<string> = new Set([
-  // Served only to wait: an SDK that polls for Nexus tasks gets an empty answer until there are some.
-  "PollNexusTaskQueue",
   // Refused by the official server.
   "FetchWorkerConfig",
   "UpdateWorkerConfig",

@@ -47,6 +47,7 @@ const SCRIPTS = {
   batches: () => import("./scripts/batches.js"),
   namespaces: () => import("./scripts/namespaces.js"),
   schedules: () => import("./scripts/schedules.js"),
+  nexus: () => import("./scripts/nexus.js"),
 } satisfies Record<string, () => Promise<ScriptFile>>;
 export const FILES = Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[];
 

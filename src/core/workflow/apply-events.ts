@@ -20,6 +20,8 @@ import { type VersioningOverride, WorkflowExecutionVersioningInfo } from "../../
 import { durationMicros, timestampMicros } from "../../api/time.js";
 import { decode, setEntry } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
+import { applyCallbacks } from "../callback/statemachine.js";
+import { applyNexusEvent } from "../nexus-operation/apply.js";
 import { newForm } from "./effective-version.js";
 import type { RunDraft } from "./mutable-state.js";
 
@@ -57,7 +59,7 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
       info.rootWorkflowId = v.rootWorkflowExecution?.workflowId ?? "";
       info.rootRunId = v.rootWorkflowExecution?.runId ?? "";
       info.priority = v.priority;
-      info.completionCallbacks = v.completionCallbacks;
+      if (v.completionCallbacks.length > 0) applyCallbacks(draft, v.completionCallbacks, "", event);
       info.autoResetPoints = v.prevAutoResetPoints;
       info.userMetadata = event.userMetadata;
       info.links = event.links;
@@ -256,7 +258,8 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
       return;
     case "workflowExecutionOptionsUpdatedEventAttributes":
       applyVersioningOverride(draft, a.value.versioningOverride, a.value.unsetVersioningOverride);
-      info.completionCallbacks = [...info.completionCallbacks, ...a.value.attachedCompletionCallbacks];
+      if (a.value.attachedCompletionCallbacks.length > 0)
+        applyCallbacks(draft, a.value.attachedCompletionCallbacks, a.value.attachedRequestId, event);
       if (a.value.priority !== undefined) info.priority = a.value.priority;
       return;
 
@@ -298,6 +301,17 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
       close(draft, event, WorkflowExecutionStatus.CONTINUED_AS_NEW, a.value.newExecutionRunId);
       return;
     case "markerRecordedEventAttributes":
+      return;
+    case "nexusOperationScheduledEventAttributes":
+    case "nexusOperationStartedEventAttributes":
+    case "nexusOperationCompletedEventAttributes":
+    case "nexusOperationFailedEventAttributes":
+    case "nexusOperationCanceledEventAttributes":
+    case "nexusOperationTimedOutEventAttributes":
+    case "nexusOperationCancelRequestedEventAttributes":
+    case "nexusOperationCancelRequestCompletedEventAttributes":
+    case "nexusOperationCancelRequestFailedEventAttributes":
+      applyNexusEvent(draft, event);
       return;
     default:
       assert(false, `event ${a.case} has no effect defined`);

@@ -10,11 +10,14 @@
 import {
   ActivityRecord,
   BufferedEventRecord,
+  CallbackRecord,
   ChildRecord,
   CompletedUpdateRecord,
   ExecutionRecord,
   ExternalRecord,
   MemoRecord,
+  NexusOperationRecord,
+  type OutboundRecord,
   SearchAttributesRecord,
   TimerRecord,
   type TransferRecord,
@@ -43,9 +46,12 @@ export enum Kind {
   MEMO = 7,
   SEARCH_ATTRIBUTES = 8,
   UPDATE = 9,
+  NEXUS_OPERATION = 10,
+  CALLBACK = 11,
   REQUEST_ID = 64,
   TRANSFER = 65,
   COMPLETED_UPDATE = 66,
+  OUTBOUND = 67,
 }
 
 /** Type of a WorkflowTaskRecord that is in memory only (workflow/workflow-task.ts). */
@@ -85,6 +91,9 @@ export class RunState implements ExecutionState {
   readonly externalSignals = new Rows<ExternalRecord>();
   readonly externalCancels = new Rows<ExternalRecord>();
   readonly buffered = new Rows<BufferedEventRecord>();
+  /** Made when first asked for: most runs have none. */
+  private nexusRows: Rows<NexusOperationRecord> | undefined;
+  private callbackRows: Rows<CallbackRecord> | undefined;
   /** Indexes by the workflow's own names. */
   readonly activityIds = new Map<string, number>();
   readonly timerIds = new Map<string, number>();
@@ -110,6 +119,19 @@ export class RunState implements ExecutionState {
 
   get archetype(): Archetype {
     return Archetype.WORKFLOW;
+  }
+
+  get nexusOperations(): Rows<NexusOperationRecord> {
+    return (this.nexusRows ??= new Rows());
+  }
+  get callbacks(): Rows<CallbackRecord> {
+    return (this.callbackRows ??= new Rows());
+  }
+  get hasNexusOperations(): boolean {
+    return this.nexusRows !== undefined;
+  }
+  get hasCallbacks(): boolean {
+    return this.callbackRows !== undefined;
   }
 
   get isOpen(): boolean {
@@ -175,6 +197,12 @@ export class RunState implements ExecutionState {
           state.updateRecords ??= new Rows();
           state.updateRecords.base.set(id, decode(UpdateRecord, row.value));
           break;
+        case Kind.NEXUS_OPERATION:
+          state.nexusOperations.base.set(id, decode(NexusOperationRecord, row.value));
+          break;
+        case Kind.CALLBACK:
+          state.callbacks.base.set(id, decode(CallbackRecord, row.value));
+          break;
         default:
           assert(false, `live component kind ${row.kind} is not known`);
       }
@@ -190,7 +218,8 @@ export class RunState implements ExecutionState {
       600 * (this.activities.base.size + this.buffered.base.size) +
       250 * (this.timers.base.size + this.children.base.size + this.externalSignals.base.size + this.externalCancels.base.size) +
       (this.updates.length === 0 ? 0 : this.updates.reduce((sum, u) => sum + 300 + u.sizeBytes, 0)) +
-      150 * ((this.updateRecords?.base.size ?? 0) + (this.completedUpdates?.size ?? 0))
+      150 * ((this.updateRecords?.base.size ?? 0) + (this.completedUpdates?.size ?? 0)) +
+      800 * ((this.nexusRows?.base.size ?? 0) + (this.callbackRows?.base.size ?? 0))
     );
   }
 }
@@ -204,6 +233,8 @@ export class RunDraft implements ExecutionDraft {
   readonly externalSignals: DraftRows<ExternalRecord>;
   readonly externalCancels: DraftRows<ExternalRecord>;
   readonly buffered: DraftRows<BufferedEventRecord>;
+  private nexusDraft: DraftRows<NexusOperationRecord> | undefined;
+  private callbackDraft: DraftRows<CallbackRecord> | undefined;
   private activityIdChanges: Map<string, number | undefined> | undefined;
   private timerIdChanges: Map<string, number | undefined> | undefined;
   private updateRows: DraftRows<UpdateRecord> | undefined;
@@ -221,6 +252,9 @@ export class RunDraft implements ExecutionDraft {
   readonly transfers: { id: number; record: TransferRecord }[] = [];
   /** Transfer rows that are done. */
   readonly doneTransfers: number[] = [];
+  /** Calls that leave the store, and the rows of those that are done. */
+  outbound: OutboundRecord[] | undefined;
+  doneOutbound: number[] | undefined;
   /** Set when the visibility row changes. */
   visibility: VisibilityRow | undefined;
   /** The run that this one continues. */
@@ -342,6 +376,34 @@ export class RunDraft implements ExecutionDraft {
     this.dirty = true;
   }
 
+  get nexusOperations(): DraftRows<NexusOperationRecord> {
+    return (this.nexusDraft ??= this.base.nexusOperations.draft());
+  }
+  get callbacks(): DraftRows<CallbackRecord> {
+    return (this.callbackDraft ??= this.base.callbacks.draft());
+  }
+  get hasNexusOperations(): boolean {
+    return this.nexusDraft !== undefined || this.base.hasNexusOperations;
+  }
+  get hasCallbacks(): boolean {
+    return this.callbackDraft !== undefined || this.base.hasCallbacks;
+  }
+
+  putNexusOperation(op: NexusOperationRecord): void {
+    this.nexusOperations.set(op.scheduledEventId, op);
+    this.dirty = true;
+  }
+
+  deleteNexusOperation(scheduledEventId: number): void {
+    this.nexusOperations.delete(scheduledEventId);
+    this.dirty = true;
+  }
+
+  putCallback(c: CallbackRecord): void {
+    this.callbacks.set(c.id, c);
+    this.dirty = true;
+  }
+
   nextRowId(): number {
     this.info.nextRowId = Math.max(this.info.nextRowId, 1);
     return this.info.nextRowId++;
@@ -371,6 +433,8 @@ export class RunDraft implements ExecutionDraft {
     if (this.completed !== undefined)
       for (const [id, completedEventId] of this.completed)
         out.push({ kind: Kind.COMPLETED_UPDATE, id, op: "put", value: encode(CompletedUpdateRecord, { completedEventId }) });
+    if (this.nexusDraft !== undefined) put(Kind.NEXUS_OPERATION, NexusOperationRecord, this.nexusDraft);
+    if (this.callbackDraft !== undefined) put(Kind.CALLBACK, CallbackRecord, this.callbackDraft);
     if (this.memo !== this.base.memo || (this.isNew && this.memo !== undefined))
       out.push({ kind: Kind.MEMO, id: 0, op: this.isNew ? "insert" : "put", value: encode(MemoRecord, { memo: this.memo }) });
     if (this.searchAttributes !== this.base.searchAttributes || (this.isNew && this.searchAttributes !== undefined))
@@ -394,6 +458,8 @@ export class RunDraft implements ExecutionDraft {
     this.externalSignals.accept();
     this.externalCancels.accept();
     this.buffered.accept();
+    this.nexusDraft?.accept();
+    this.callbackDraft?.accept();
     if (this.activityIdChanges !== undefined) fold(s.activityIds, this.activityIdChanges);
     if (this.timerIdChanges !== undefined) fold(s.timerIds, this.timerIdChanges);
     s.memo = this.memo;

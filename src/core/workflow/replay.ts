@@ -3,7 +3,15 @@
  * here. Reset starts from the projection, and the simulator checks the equality after every commit.
  */
 
-import type { ActivityRecord, ChildRecord, ExternalRecord, TimerRecord, UpdateRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import type {
+  ActivityRecord,
+  CallbackRecord,
+  ChildRecord,
+  ExternalRecord,
+  NexusOperationRecord,
+  TimerRecord,
+  UpdateRecord,
+} from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { ExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
@@ -85,6 +93,8 @@ export interface Projection {
   externalSignals: Partial<ExternalRecord>[];
   externalCancels: Partial<ExternalRecord>[];
   updates: UpdateRecord[];
+  nexusOperations: Partial<NexusOperationRecord>[];
+  callbacks: Partial<CallbackRecord>[];
   memo: unknown;
   searchAttributes: unknown;
 }
@@ -115,6 +125,18 @@ export function project(state: RunState): Projection {
     updates: [...(state.updateRecords?.base.values() ?? [])]
       .filter((u) => u.acceptedEventId !== 0)
       .sort((a, b) => a.acceptedEventId - b.acceptedEventId),
+    nexusOperations: [...state.nexusOperations.base.values()]
+      .sort((a, b) => a.scheduledEventId - b.scheduledEventId)
+      .map(({ scheduledEventId, endpointId, service, operation, requestId, operationToken, startedTime, cancellation }) => ({
+        ...{ scheduledEventId, endpointId, service, operation, requestId, operationToken, startedTime },
+        cancellation: cancellation === undefined ? undefined : ({ requestedEventId: cancellation.requestedEventId } as never),
+      })),
+    callbacks: [...state.callbacks.base.values()].map(({ id, callback, requestId, registrationTime }) => ({
+      id,
+      callback,
+      requestId,
+      registrationTime,
+    })),
     memo: state.memo,
     searchAttributes: withoutDerived(state.searchAttributes),
   };

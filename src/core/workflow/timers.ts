@@ -11,6 +11,8 @@ import {
 } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import { activityDeadlines, endBackoff, timeOut } from "../activity/statemachine.js";
+import { earliestCallback } from "../callback/statemachine.js";
+import { deadlines, fireNexusDue } from "../nexus-operation/statemachine.js";
 import { timeOutRun } from "./close.js";
 import type { Run } from "./context.js";
 import { type RunDraft, TASK_SPECULATIVE } from "./mutable-state.js";
@@ -28,6 +30,7 @@ export function earliestDeadline(draft: RunDraft): number {
   };
   if (!draft.isOpen) {
     at(info.deleteAt);
+    if (draft.hasCallbacks) at(earliestCallback(draft));
     return Number.isFinite(earliest) ? earliest : 0;
   }
   at(info.runDeadline);
@@ -38,6 +41,7 @@ export function earliestDeadline(draft: RunDraft): number {
     at(task.startedEventId === 0 ? task.scheduleToStartDeadline : task.startedTime + task.timeout);
   for (const t of draft.timers.values()) at(t.fireTime);
   for (const a of draft.activities.values()) for (const d of activityDeadlines(a)) at(d.time);
+  if (draft.hasNexusOperations) for (const op of draft.nexusOperations.values()) for (const d of deadlines(op)) at(d.time);
   return Number.isFinite(earliest) ? earliest : 0;
 }
 
@@ -87,6 +91,7 @@ export function fireDue(run: Run): boolean {
     else timeOut(run, a, due.type);
     fired = true;
   }
+  if (draft.hasNexusOperations && fireNexusDue(run)) fired = true;
   if (timers.length > 0) wakeWorkflow(run);
   return fired;
 }
