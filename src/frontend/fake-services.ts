@@ -9,7 +9,7 @@ import { defaultConfig } from "../config/dynamic-config.js";
 import type { ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
 import type { EventReference, HistoryPosition, HistoryRange, Replies } from "../core/transition.js";
 import type { HistoryService } from "../history/contract.js";
-import type { Runtime } from "../lib/runtime.js";
+import { FakeRuntime } from "../lib/fake-runtime.js";
 import { BuildIds } from "../matching/build-ids.js";
 import type { MatchingService } from "../matching/contract.js";
 import { NexusQueues } from "../matching/nexus-queues.js";
@@ -25,38 +25,6 @@ export const RUN_ID = "01890000-0000-7000-8000-000000000001";
 const LIMITS = requestLimits(defaultConfig().limits);
 
 /** Time that moves when the test says so. */
-export class FakeRuntime implements Runtime {
-  now = 1_700_000_000_000_000;
-  private seed = 0;
-  readonly timers = new Set<{ at: number; f: () => void }>();
-
-  nowMicros(): number {
-    return this.now;
-  }
-  setTimer(delayMs: number, f: () => void): () => void {
-    const timer = { at: this.now + delayMs * 1000, f };
-    this.timers.add(timer);
-    return () => this.timers.delete(timer);
-  }
-  advance(ms: number): void {
-    this.now += ms * 1000;
-    for (const t of [...this.timers])
-      if (t.at <= this.now) {
-        this.timers.delete(t);
-        t.f();
-      }
-  }
-  defer(f: () => void): void {
-    queueMicrotask(f);
-  }
-  randomBytes16(): Uint8Array {
-    return new Uint8Array(16).fill(++this.seed);
-  }
-  randomSeed(): number {
-    return ++this.seed;
-  }
-}
-
 export class FakeCall implements Call {
   readonly path = "";
   readonly peer = "";
@@ -175,7 +143,7 @@ export interface Fakes {
 }
 
 export async function fakeServices(matching: Partial<MatchingService> = {}): Promise<Fakes> {
-  const runtime = new FakeRuntime();
+  const runtime = new FakeRuntime("free");
   const history = new FakeHistory(runtime);
   const warnings: string[] = [];
   const ignore = () => undefined;

@@ -15,7 +15,8 @@ import { apply, type Chain } from "../core/engine.js";
 import type { Env, ExecutionAddress, Input, Poller } from "../core/input.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import type { DispatchTask, Loaded, Outcome, Replies, StartedWorkflowTask } from "../core/transition.js";
-import type { Logger, Runtime } from "../lib/runtime.js";
+import { FakeRuntime } from "../lib/fake-runtime.js";
+import type { Logger } from "../lib/runtime.js";
 import type { Batch } from "../persistence/batch.js";
 import { MemoryStore } from "../persistence/memory/store.js";
 import type { Reservation, TaskDispatcher } from "./contract.js";
@@ -33,62 +34,6 @@ export const POLLER: Poller = {
   taskQueueKind: 1,
   workerInstanceKey: "",
 };
-
-export class FakeRuntime implements Runtime {
-  now = 1_800_000_000_000_000;
-  private timers: { at: number; f: () => void }[] = [];
-  private deferred: (() => void)[] = [];
-  private counter = 0;
-
-  nowMicros(): number {
-    return this.now;
-  }
-  setTimer(delayMs: number, f: () => void): () => void {
-    const timer = { at: this.now + delayMs * 1000, f };
-    this.timers.push(timer);
-    return () => {
-      this.timers = this.timers.filter((t) => t !== timer);
-    };
-  }
-  defer(f: () => void): void {
-    this.deferred.push(f);
-  }
-  randomBytes16(): Uint8Array {
-    const bytes = new Uint8Array(16);
-    new DataView(bytes.buffer).setUint32(0, ++this.counter);
-    return bytes;
-  }
-  randomSeed(): number {
-    return ++this.counter;
-  }
-  get timerCount(): number {
-    return this.timers.length;
-  }
-  /** Runs what is deferred and what follows from it, until nothing is left to run now. */
-  async settle(): Promise<void> {
-    let idle = 0;
-    while (idle < 3) {
-      await new Promise((resolve) => setImmediate(resolve));
-      const due = this.deferred.splice(0);
-      for (const f of due) f();
-      idle = due.length === 0 ? idle + 1 : 0;
-    }
-  }
-  /** Time passes; timers fire in order, each at its time. */
-  async advance(ms: number): Promise<void> {
-    const end = this.now + ms * 1000;
-    await this.settle();
-    for (;;) {
-      const next = this.timers.filter((t) => t.at <= end).sort((a, b) => a.at - b.at)[0];
-      if (next === undefined) break;
-      this.timers.splice(this.timers.indexOf(next), 1);
-      this.now = Math.max(this.now, next.at);
-      next.f();
-      await this.settle();
-    }
-    this.now = end;
-  }
-}
 
 /** A poller or none: what matching would say. */
 export class FakeDispatcher implements TaskDispatcher {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { FakeRuntime } from "../lib/fake-runtime.js";
 import { Batch } from "../persistence/batch.js";
-import { FakeRuntime } from "./fake-engine.js";
 import { KEYS_REGISTRY_KIND, KeyAllocator, RunIds } from "./ids.js";
 
 describe("run ids", () => {

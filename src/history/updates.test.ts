@@ -212,7 +212,7 @@ describe("the time limit of a speculative task", () => {
     expect(position.value?.range.endEventId).toBe(5);
     await complete(await take(5), { messages: [c.rejected("c")] });
     expect(last.isSettled).toBe(true);
-    expect(f.runtime.timerCount).toBeLessThan(4);
+    expect(f.runtime.timers.size).toBeLessThan(4);
   });
 });
 

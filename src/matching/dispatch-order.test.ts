@@ -20,7 +20,7 @@ async function take(w: World, count: number): Promise<string[]> {
   const got: string[] = [];
   for (let i = 0; i < count; i++) {
     const p = w.poll();
-    await w.runtime.flush();
+    await w.runtime.settle();
     if (p.state !== "task") break;
     got.push(p.workflowId);
   }
@@ -131,7 +131,7 @@ describe("the configuration of a queue", () => {
     await w.runtime.advance(5000);
     expect(p.state).toBe("open");
     await configure(w, { updateQueueRateLimit: { rateLimit: { requestsPerSecond: 1 } } });
-    await w.runtime.flush();
+    await w.runtime.settle();
     expect([p.state, p.workflowId]).toEqual(["task", "w"]);
   });
 
@@ -140,7 +140,7 @@ describe("the configuration of a queue", () => {
     await configure(w, { updateQueueRateLimit: { rateLimit: { requestsPerSecond: 1 } } });
     const [a, b] = [w.poll(), w.poll()];
     expect([w.offer(task()), w.offer(task())]).toEqual(["reserved", "stored"]);
-    await w.runtime.flush();
+    await w.runtime.settle();
     expect([a.state, b.state]).toEqual(["task", "open"]);
     await w.runtime.advance(1001);
     expect(b.state).toBe("task");
@@ -190,17 +190,17 @@ describe("advice on the number of polls", () => {
     const waited = w.poll();
     await w.runtime.advance(1500);
     w.offer(task());
-    await w.runtime.flush();
+    await w.runtime.settle();
     expect([waited.state, waited.scaling]).toEqual(["task", -1]);
     const prompt = w.poll();
-    await w.runtime.flush();
+    await w.runtime.settle();
     w.offer(task({ createTime: w.runtime.now }));
-    await w.runtime.flush();
+    await w.runtime.settle();
     expect([prompt.state, prompt.scaling]).toEqual(["task", 0]);
     w.storeDurably(...Array.from({ length: 5 }, () => task({ createTime: w.runtime.now })));
     await w.runtime.advance(300);
     const behind = w.poll();
-    await w.runtime.flush();
+    await w.runtime.settle();
     expect([behind.state, behind.scaling]).toEqual(["task", 1]);
   });
 });
@@ -243,7 +243,7 @@ it("a worker's shutdown ends its polls, turns later ones away, and hands its sti
     w.poll({ type: "workflow", sticky: "s", instance: "i1" }),
     w.poll({ instance: "i2" }),
   ];
-  await w.runtime.flush();
+  await w.runtime.settle();
   sticky.call.cancel();
   w.storeDurably(task({ type: "workflow", sticky: "s", workflowId: "w" }));
   w.engine.shutdownWorker(
@@ -251,9 +251,9 @@ it("a worker's shutdown ends its polls, turns later ones away, and hands its sti
     ShutdownWorkerRequest.create({ stickyTaskQueue: "s", workerInstanceKey: "i1", taskQueue: "q", identity: "worker" }),
   );
   const late = w.poll({ type: "workflow", instance: "i1" });
-  await w.runtime.flush();
+  await w.runtime.settle();
   expect([own.state, late.state, other.state]).toEqual(["empty", "empty", "open"]);
   const heir = w.poll({ type: "workflow", instance: "i3" });
-  await w.runtime.flush();
+  await w.runtime.settle();
   expect([heir.state, heir.workflowId]).toEqual(["task", "w"]);
 });

@@ -24,10 +24,10 @@ describe("direct start", () => {
       attempt: 1,
       poller: { identity: "a", taskQueue: "q", taskQueueKind: 1 },
     });
-    await runtime.flush();
+    await runtime.settle();
     expect(a.state).toBe("open");
     reservation?.confirm(started(task({ workflowId: "w" })));
-    await runtime.flush();
+    await runtime.settle();
     expect([a.state, a.workflowId, b.state]).toEqual(["task", "w", "open"]);
     expect(store.reads).toBe(0);
   });
@@ -66,7 +66,7 @@ describe("direct start", () => {
     const second = engine.reserve(task());
     expect(second?.input.poller.identity).toBe("a");
     second?.confirm(started(task()));
-    await runtime.flush();
+    await runtime.settle();
     expect(a.state).toBe("task");
     expect(engine.reserve(task())).toBeUndefined();
   });
@@ -78,14 +78,14 @@ describe("direct start", () => {
     await runtime.advance(60_000);
     expect(a.state).toBe("open");
     r?.release();
-    await runtime.flush();
+    await runtime.settle();
     expect(a.state).toBe("empty");
     const b = poll();
     const s = engine.reserve(task());
     b.call.cancel();
     expect(s?.isGone()).toBe(true);
     s?.release();
-    await runtime.flush();
+    await runtime.settle();
     expect(b.state).toBe("empty");
     expect(engine.reserve(task())).toBeUndefined();
   });
@@ -95,9 +95,9 @@ describe("direct start", () => {
     starter.behaviour = () => "hold";
     storeDurably(task({ priority: 3 }), task({ priority: 3 }), task({ priority: 4 }));
     poll({ rate: 1 });
-    await runtime.flush();
+    await runtime.settle();
     const b = poll({ rate: 1 });
-    await runtime.flush();
+    await runtime.settle();
     expect(starter.starts).toHaveLength(1);
     // One of priority 3 waits for the rate limit, with a poller waiting too.
     runtime.now += 1_000_000;
@@ -105,7 +105,7 @@ describe("direct start", () => {
     const better = engine.reserve(task({ priority: 2 }));
     expect(better).toBeDefined();
     better?.confirm(started(task({ workflowId: "better" })));
-    await runtime.flush();
+    await runtime.settle();
     expect(b.workflowId).toBe("better");
   });
 
@@ -114,7 +114,7 @@ describe("direct start", () => {
     const [a, b] = [poll({ rate: 1 }), poll({ rate: 1 })];
     expect(offer(task())).toBe("reserved");
     expect(offer(task({ workflowId: "second" }))).toBe("stored");
-    await runtime.flush();
+    await runtime.settle();
     expect([a.state, b.state, starter.starts.length]).toEqual(["task", "open", 0]);
     await runtime.advance(1_001);
     expect([b.state, b.workflowId]).toEqual(["task", "second"]);
@@ -131,10 +131,10 @@ describe("direct start", () => {
     const [a, b] = [second.poll(), second.poll()];
     expect(second.offer(task({ workflowId: "new" }))).toBe("stored");
     open();
-    await second.runtime.flush();
+    await second.runtime.settle();
     expect([a.workflowId, b.workflowId]).toEqual(["old", "new"]);
     second.poll();
-    await second.runtime.flush();
+    await second.runtime.settle();
     expect(second.offer(task())).toBe("reserved");
   });
 });
@@ -150,7 +150,7 @@ describe("backlog", () => {
     );
     expect(store.rows.size).toBe(4);
     const polls = [1, 2, 3, 4].map(() => poll());
-    await runtime.flush();
+    await runtime.settle();
     expect(polls.map((p) => p.workflowId)).toEqual(["d", "b", "c", "a"]);
     expect(starter.starts.every((s) => s.consumed !== undefined)).toBe(true);
     expect(store.rows.size).toBe(0);
@@ -164,7 +164,7 @@ describe("backlog", () => {
     expect(starter.starts).toHaveLength(0);
     const b = poll();
     expect(starter.starts).toHaveLength(1);
-    await runtime.flush();
+    await runtime.settle();
     expect([a.state, b.state]).toEqual(["task", "open"]);
   });
 
@@ -177,7 +177,7 @@ describe("backlog", () => {
     engine.store(task({ workflowId: "in flight" }), other);
     engine.settled(batch, false);
     const polls = [poll(), poll(), poll()];
-    await runtime.flush();
+    await runtime.settle();
     expect(polls.map((p) => p.workflowId)).toEqual(["kept", "in flight", ""]);
     expect(starter.starts).toHaveLength(2);
     expect(store.reads).toBe(1);
@@ -202,7 +202,7 @@ describe("backlog", () => {
     starter.behaviour = (t) => (t.workflowId === "stale" ? notFound("workflow execution already completed") : "ok");
     storeDurably(task({ workflowId: "stale" }), task({ workflowId: "good" }));
     const a = poll({ rate: 1 });
-    await runtime.flush();
+    await runtime.settle();
     expect(a.workflowId).toBe("good");
     expect(starter.dropped).toEqual(["stale"]);
     expect(store.rows.size).toBe(0);
@@ -216,7 +216,7 @@ describe("backlog", () => {
     );
     await runtime.advance(2_000);
     const a = poll();
-    await runtime.flush();
+    await runtime.settle();
     expect([a.workflowId, starter.dropped, starter.starts.length]).toEqual(["good", ["expired"], 1]);
   });
 
@@ -226,7 +226,7 @@ describe("backlog", () => {
     starter.behaviour = (t) => (t.workflowId === "sick" && failures-- > 0 ? unavailable("later") : "ok");
     storeDurably(task({ workflowId: "sick" }), task({ workflowId: "good" }));
     const [a, b] = [poll(), poll()];
-    await runtime.flush();
+    await runtime.settle();
     expect([a.workflowId, b.workflowId].sort()).toEqual(["", "good"]);
     await runtime.advance(1_000);
     expect([a.workflowId, b.workflowId].sort()).toEqual(["good", "sick"]);
@@ -238,7 +238,7 @@ describe("backlog", () => {
     starter.behaviour = () => resourceExhausted("busy", 1, 1);
     storeDurably(task());
     const a = poll();
-    await runtime.flush();
+    await runtime.settle();
     expect([a.state, store.rows.size]).toEqual(["error", 1]);
     starter.behaviour = () => "ok";
     const b = poll();
@@ -253,7 +253,7 @@ describe("backlog", () => {
     const seen: string[] = [];
     for (let i = 0; i < 57; i++) {
       const p = poll();
-      await runtime.flush();
+      await runtime.settle();
       seen.push(p.workflowId);
       // Read ahead: the next task is in memory before its poller comes.
       if (i === 6) expect(store.reads).toBe(1);
@@ -272,17 +272,17 @@ describe("backlog", () => {
       open = resolve;
     });
     const polls = [poll(), poll(), poll()];
-    await runtime.flush();
+    await runtime.settle();
     const batch = new Batch();
     engine.store(task({ workflowId: "late" }), batch);
     engine.store(task({ workflowId: "urgent", priority: 1 }), batch);
     store.commit(batch);
     engine.settled(batch, true);
     open();
-    await runtime.flush();
+    await runtime.settle();
     for (let i = 0; i < 7; i++) {
       polls.push(poll());
-      await runtime.flush();
+      await runtime.settle();
     }
     const got = polls.map((p) => p.workflowId);
     expect(got).toEqual(["t0", "t1", "t2", "urgent", "t3", "t4", "t5", "t6", "t7", "late"]);
@@ -304,13 +304,13 @@ describe("backlog", () => {
       });
       poll();
       poll();
-      await runtime.flush();
+      await runtime.settle();
       if (finishes === "during the read") starter.starts[0]?.succeed();
-      await runtime.flush();
+      await runtime.settle();
       open();
-      await runtime.flush();
+      await runtime.settle();
       starter.starts[0]?.succeed();
-      await runtime.flush();
+      await runtime.settle();
       expect(first.workflowId).toBe("a");
       expect(starter.starts.map((s) => s.task.workflowId)).toEqual(["a", "b"]);
     }
@@ -332,7 +332,7 @@ describe("backlog", () => {
     first.storeDurably(full);
     const { poll, runtime, starter } = setup({}, first.store, first.runtime);
     poll();
-    await runtime.flush();
+    await runtime.settle();
     expect(starter.starts[0]?.task).toEqual(full);
   });
 
@@ -343,7 +343,7 @@ describe("backlog", () => {
     await runtime.advance(8 * 60_000);
     expect(engine.sinceLastPoll(namespace, "polled", "activity")).toBe(8 * 60_000 - 2_000);
     const a = poll();
-    await runtime.flush();
+    await runtime.settle();
     expect([a.workflowId, store.reads]).toEqual(["waits", 1]);
   });
 
@@ -392,13 +392,13 @@ describe("backlog", () => {
           inFlight.push({ batch, ids });
         } else if (what < 7) settle(random(6) > 0);
         else if (what < 9) t.poll();
-        else await t.runtime.flush();
+        else await t.runtime.settle();
         while (inFlight.length > 2) settle(true);
         if (step === 90) {
           while (inFlight.length > 0) settle(true);
           inFlight = [];
           t.engine.drain();
-          await t.runtime.flush();
+          await t.runtime.settle();
           t = setup({ backlogWindowTasksMax: 6 }, t.store, t.runtime);
           behave();
         }
@@ -433,7 +433,7 @@ describe("polls", () => {
     const { engine, runtime, poll } = setup();
     const a = poll();
     a.call.cancel();
-    await runtime.flush();
+    await runtime.settle();
     expect(a.state).toBe("empty");
     expect(engine.reserve(task())).toBeUndefined();
   });
@@ -444,11 +444,11 @@ describe("polls", () => {
     const reservation = engine.reserve(task());
     engine.drain();
     const b = poll();
-    await runtime.flush();
+    await runtime.settle();
     // The first is held for a task that will be durable.
     expect([a.state, held.state, b.state]).toEqual(["open", "empty", "empty"]);
     reservation?.confirm(started(task()));
-    await runtime.flush();
+    await runtime.settle();
     expect(a.state).toBe("task");
     expect(engine.reserve(task())).toBeUndefined();
   });
@@ -482,10 +482,10 @@ describe("sticky queues", () => {
     poll({ ...stickyPoll, call: new FakeCall(nowMs() + 3_000) });
     await runtime.advance(11_000);
     expect(offer(stickyTask({ workflowId: "sticky" }))).toBe("stored");
-    await runtime.flush();
+    await runtime.settle();
     expect(normal.state).toBe("open");
     const back = poll(stickyPoll);
-    await runtime.flush();
+    await runtime.settle();
     expect(back.workflowId).toBe("sticky");
   });
 
@@ -503,14 +503,14 @@ describe("sticky queues", () => {
     const { engine, runtime, poll, offer, store, starter } = setup();
     const last = poll(stickyPoll);
     offer(stickyTask());
-    await runtime.flush();
+    await runtime.settle();
     expect(last.state).toBe("task");
     expect(offer(stickyTask({ workflowId: "sticky" }))).toBe("stored");
     offer(task({ type: "workflow", workflowId: "normal" }));
     const [a, b] = [poll({ ...stickyPoll, sticky: "other" }), poll({ type: "workflow", queue: "elsewhere" })];
     engine.shutdownWorker(namespace, ShutdownWorkerRequest.create({ stickyTaskQueue: "s", identity: "worker" }));
     const polls = [poll({ type: "workflow" }), poll({ type: "workflow" })];
-    await runtime.flush();
+    await runtime.settle();
     expect(polls.map((p) => p.workflowId)).toEqual(["sticky", "normal"]);
     expect(starter.starts[0]?.poller.taskQueueKind).toBe(TaskQueueKind.NORMAL);
     expect([a.state, b.state, store.rows.size]).toEqual(["open", "open", 0]);
@@ -527,14 +527,14 @@ describe("sticky queues", () => {
       poll({ instance: "other" }),
     ];
     engine.shutdownWorker(namespace, ShutdownWorkerRequest.create({ stickyTaskQueue: "s", identity: "worker", workerInstanceKey: "i" }));
-    await runtime.flush();
+    await runtime.settle();
     expect(polls.map((p) => p.state)).toEqual(["empty", "empty", "empty", "open"]);
     const late = poll({ ...stickyPoll, instance: "i" });
-    await runtime.flush();
+    await runtime.settle();
     expect(late.state).toBe("empty");
     await runtime.advance(30_001);
     const again = poll({ instance: "i" });
-    await runtime.flush();
+    await runtime.settle();
     expect(again.state).toBe("open");
   });
 
@@ -542,7 +542,7 @@ describe("sticky queues", () => {
     const first = setup();
     first.poll(stickyPoll);
     first.offer(stickyTask());
-    await first.runtime.flush();
+    await first.runtime.settle();
     first.storeDurably(stickyTask({ workflowId: "left" }));
     const { runtime, store, starter, poll, storeDurably } = setup({}, first.store, first.runtime);
     starter.behaviour = () => notFound("stale");
@@ -596,10 +596,10 @@ describe("queries", () => {
     const t = setup();
     const p = t.poll({ type: "workflow" });
     const q = ask(t, direct());
-    await t.runtime.flush();
+    await t.runtime.settle();
     expect(p.state).toBe("query");
     answer(t, p.queryId);
-    await t.runtime.flush();
+    await t.runtime.settle();
     expect(q.answer).toEqual(new Uint8Array([1]));
     expect(() => answer(t, p.queryId)).toThrow("query task not found, or already expired");
   });
@@ -609,7 +609,7 @@ describe("queries", () => {
     t.storeDurably(task({ type: "workflow" }));
     ask(t, direct());
     const [a, b] = [t.poll({ type: "workflow" }), t.poll({ type: "workflow" })];
-    await t.runtime.flush();
+    await t.runtime.settle();
     expect([a.state, b.state]).toEqual(["query", "task"]);
   });
 
@@ -617,14 +617,14 @@ describe("queries", () => {
     const t = setup();
     const p = t.poll({ type: "workflow" });
     const q = ask(t, direct());
-    await t.runtime.flush();
+    await t.runtime.settle();
     const request = RespondQueryTaskCompletedRequest.create({
       completedType: QueryResultType.FAILED,
       errorMessage: "no such query",
       failure: { message: "f" },
     });
     t.engine.respondQuery(namespace, p.queryId, request);
-    await t.runtime.flush();
+    await t.runtime.settle();
     expect(q.error).toMatchObject({ code: Code.INVALID_ARGUMENT, message: "no such query" });
     expect(q.error?.details).toHaveLength(1);
   });
@@ -636,7 +636,7 @@ describe("queries", () => {
     );
     const p = t.poll({ type: "workflow" });
     ask(t, direct());
-    await t.runtime.flush();
+    await t.runtime.settle();
     const request = RespondQueryTaskCompletedRequest.create({ completedType: QueryResultType.ANSWERED });
     expect(() => t.engine.respondQuery({ ...namespace, id: "other" }, p.queryId, request)).toThrowError(
       expect.objectContaining({ code: Code.NOT_FOUND }),
@@ -702,13 +702,13 @@ describe("queries", () => {
     const t = setup();
     const [normal, sticky] = [t.poll({ type: "workflow" }), t.poll({ type: "workflow", sticky: "s" })];
     const q = ask(t, direct({ sticky: "s" }));
-    await t.runtime.flush();
+    await t.runtime.settle();
     expect([normal.state, sticky.state]).toEqual(["open", "query"]);
     await t.runtime.advance(5_000);
     expect(normal.state).toBe("query");
     expect(() => answer(t, sticky.queryId)).toThrow();
     answer(t, normal.queryId);
-    await t.runtime.flush();
+    await t.runtime.settle();
     expect(q.answer).toBeDefined();
   });
 
@@ -716,18 +716,18 @@ describe("queries", () => {
     const t = setup();
     const normal = t.poll({ type: "workflow" });
     ask(t, direct({ sticky: "unknown" }));
-    await t.runtime.flush();
+    await t.runtime.settle();
     expect(normal.state).toBe("query");
     const busy = t.poll({ type: "workflow", sticky: "s" });
     ask(t, direct({ sticky: "s" }));
-    await t.runtime.flush();
+    await t.runtime.settle();
     expect(busy.state).toBe("query");
     ask(t, direct({ sticky: "s" }));
     const second = t.poll({ type: "workflow" });
-    await t.runtime.flush();
+    await t.runtime.settle();
     expect(second.state).toBe("open");
     t.engine.shutdownWorker(namespace, ShutdownWorkerRequest.create({ stickyTaskQueue: "s" }));
-    await t.runtime.flush();
+    await t.runtime.settle();
     expect(second.state).toBe("query");
   });
 
@@ -736,7 +736,7 @@ describe("queries", () => {
     const q = ask(t, direct());
     q.call.cancel();
     const p = t.poll({ type: "workflow" });
-    await t.runtime.flush();
+    await t.runtime.settle();
     expect([p.state, q.error?.code]).toEqual(["open", Code.CANCELLED]);
   });
 
@@ -744,7 +744,7 @@ describe("queries", () => {
     const t = setup();
     const q = ask(t, direct());
     t.engine.drain();
-    await t.runtime.flush();
+    await t.runtime.settle();
     expect(q.error?.code).toBe(Code.UNAVAILABLE);
   });
 });

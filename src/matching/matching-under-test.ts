@@ -6,7 +6,8 @@ import type { Poller } from "../core/input.js";
 import { comparePositions } from "../core/matching/backlog-window.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import type { DispatchTask, StartedActivity, StartedWorkflowTask } from "../core/transition.js";
-import type { Logger, Runtime } from "../lib/runtime.js";
+import { FakeRuntime } from "../lib/fake-runtime.js";
+import type { Logger } from "../lib/runtime.js";
 import { type BacklogKey, Batch } from "../persistence/batch.js";
 import type { Store } from "../persistence/store.js";
 import type { TaskStarter } from "./contract.js";
@@ -15,59 +16,9 @@ import { MatchingEngine } from "./matching-engine.js";
 import { QUEUE_REGISTRY_KIND, QueueKeys } from "./queue-keys.js";
 import { QUEUE_CONFIG_REGISTRY_KIND, TaskQueueConfigs } from "./task-queue-configs.js";
 
-export const START_MICROS = 1_800_000_000_000_000;
+export const START_MICROS = new FakeRuntime().now;
 export const namespace: NamespaceView = { id: "ns-id", name: "default", key: 1, retention: 0, state: 1, searchAttributes: new Map() };
 const keyText = (at: BacklogKey) => `${at.queue}/${at.priority}/${at.pass}/${at.id}`;
-
-export class FakeRuntime implements Runtime {
-  now = START_MICROS;
-  private timers: { at: number; f: () => void }[] = [];
-  private deferred: (() => void)[] = [];
-  private counter = 0;
-
-  nowMicros(): number {
-    return this.now;
-  }
-  setTimer(delayMs: number, f: () => void): () => void {
-    const timer = { at: this.now + delayMs * 1000, f };
-    this.timers.push(timer);
-    return () => {
-      this.timers = this.timers.filter((t) => t !== timer);
-    };
-  }
-  defer(f: () => void): void {
-    this.deferred.push(f);
-  }
-  randomBytes16(): Uint8Array {
-    const bytes = new Uint8Array(16);
-    new DataView(bytes.buffer).setUint32(0, ++this.counter);
-    return bytes;
-  }
-  randomSeed(): number {
-    return ++this.counter;
-  }
-  /** Runs everything that is ready now. */
-  async flush(): Promise<void> {
-    for (let i = 0; i < 30; i++) {
-      await Promise.resolve();
-      for (const f of this.deferred.splice(0)) f();
-    }
-  }
-  async advance(ms: number): Promise<void> {
-    const end = this.now + ms * 1000;
-    await this.flush();
-    for (;;) {
-      this.timers.sort((a, b) => a.at - b.at);
-      const next = this.timers[0];
-      if (next === undefined || next.at > end) break;
-      this.timers.shift();
-      this.now = Math.max(this.now, next.at);
-      next.f();
-      await this.flush();
-    }
-    this.now = end;
-  }
-}
 
 export class FakeStore {
   readonly rows = new Map<string, { at: BacklogKey; value: Uint8Array }>();

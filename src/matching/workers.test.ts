@@ -7,8 +7,8 @@ import {
   UpdateWorkerConfigRequest,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { Code, ServiceError, unavailable } from "../api/service-error.js";
+import { FakeRuntime } from "../lib/fake-runtime.js";
 import type { Batch } from "../persistence/batch.js";
-import { FakeRuntime } from "./matching-under-test.js";
 import { WORKER_CONFIG_REGISTRY_KIND, Workers } from "./workers.js";
 
 const MINUTE = 60_000_000;
@@ -85,7 +85,7 @@ describe("the configuration of a worker", () => {
     workers.record("n", [beat("a")]);
     await runtime.advance(2 * 60_000);
     workers.record("n", [beat("c")]);
-    await runtime.flush();
+    await runtime.settle();
     expect([rows.size, fetch("a")]).toEqual([1, 1]);
     expect(() => fetch("b")).toThrow("Worker b not found");
   });

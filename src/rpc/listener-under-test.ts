@@ -2,7 +2,7 @@
 import { WorkflowExecution } from "../../gen/wire/temporal/api/common/v1/message.js";
 import type { Handler, Interceptor, Method } from "../api/call.js";
 import type { MessageType as Type } from "../api/wire.js";
-import { FakeRuntime } from "../frontend/fake-services.js";
+import { FakeRuntime } from "../lib/fake-runtime.js";
 import type { Logger } from "../lib/runtime.js";
 import { Health } from "./health.js";
 import { type Listener, type ListenerLimits, openListener } from "./listener.js";
@@ -49,7 +49,7 @@ export function method<I, O>(name: string, input: Type<I>, output: Type<O>, hand
 }
 
 export async function openListenerUnderTest(o: TestMethods = {}): Promise<ListenerUnderTest> {
-  const runtime = new FakeRuntime();
+  const runtime = new FakeRuntime("free");
   const errors: object[] = [];
   const ignore = (): void => undefined;
   const logger: Logger = { debug: ignore, info: ignore, warn: ignore, error: (fields, message) => errors.push({ ...fields, message }) };

@@ -148,10 +148,10 @@ describe("the first bytes of a connection", () => {
     begun.socket.write("PRI * HT");
     const alive = await http2();
     await until(() => server.runtime.timers.size === 3);
-    server.runtime.advance(29_999);
+    server.runtime.elapse(29_999);
     expect(await alive.echo("x")).toBe("x");
     expect([silent.socket.closed, begun.socket.closed]).toEqual([false, false]);
-    server.runtime.advance(1);
+    server.runtime.elapse(1);
     await Promise.all([silent.ended, begun.ended]);
     expect(await alive.echo("x")).toBe("x");
   });
@@ -175,9 +175,9 @@ describe("an HTTP/1.1 request", () => {
     await second.tells("SERVING");
     second.socket.write(HEALTH_REQUEST.slice(0, -1));
     await until(() => server.runtime.timers.size === 2);
-    server.runtime.advance(119_999);
+    server.runtime.elapse(119_999);
     expect([slow.socket.closed, second.socket.closed]).toEqual([false, false]);
-    server.runtime.advance(1);
+    server.runtime.elapse(1);
     await Promise.all([slow.ended, second.ended]);
     await until(() => server.runtime.timers.size === 0);
   });
@@ -188,7 +188,7 @@ describe("an HTTP/1.1 call", () => {
     const slow = await raw();
     slow.socket.write(HEALTH_REQUEST.replace("/grpc.health.v1.Health/Check", LONG_POLL.path));
     await waiting.opened;
-    server.runtime.advance(600_000);
+    server.runtime.elapse(600_000);
     answerWaiting.open({ workflowId: "", runId: "" });
     await slow.tells('"attempt":7');
   });
@@ -199,7 +199,7 @@ describe("keepalive", () => {
     const client = await http2();
     for (let i = 0; i < 3; i++) {
       const pinged = once(client.session, "ping");
-      server.runtime.advance(60_000);
+      server.runtime.elapse(60_000);
       await pinged;
       await until(() => [...server.runtime.timers].every((t) => t.at === server.runtime.now + 60_000_000));
     }
@@ -212,12 +212,12 @@ describe("keepalive", () => {
     dead.socket.write(PREFACE);
     dead.socket.write(SETTINGS);
     await dead.tells("\0\0\0\x04\x01");
-    server.runtime.advance(60_000);
+    server.runtime.elapse(60_000);
     await dead.tells("\0\0\x08\x06\0");
     expect(await client.echo("alive")).toBe("alive");
-    server.runtime.advance(9_999);
+    server.runtime.elapse(9_999);
     expect(dead.socket.closed).toBe(false);
-    server.runtime.advance(1);
+    server.runtime.elapse(1);
     await dead.ended;
     expect(await client.echo("alive")).toBe("alive");
   });
@@ -226,7 +226,7 @@ describe("keepalive", () => {
     const eager = await openListenerUnderTest({ limits: { keepAliveMs: 5_000, keepAliveTimeoutMs: 300 } });
     const client = await WireClient.connect(eager.port);
     const pinged = once(client.session, "ping");
-    eager.runtime.advance(5_000);
+    eager.runtime.elapse(5_000);
     expect([...eager.runtime.timers].map((t) => t.at - eager.runtime.now)).toEqual([300_000]);
     await pinged;
     client.close();
@@ -236,7 +236,7 @@ describe("keepalive", () => {
   it("leaves no timer of a connection that has gone", async () => {
     const client = await http2();
     const pinged = once(client.session, "ping");
-    server.runtime.advance(60_000);
+    server.runtime.elapse(60_000);
     await pinged;
     client.close();
     await until(() => server.runtime.timers.size === 0);
@@ -320,10 +320,10 @@ describe("drain", () => {
     const drained = server.listener.drain(1_500).then(() => {
       isDrained = true;
     });
-    server.runtime.advance(1_499);
+    server.runtime.elapse(1_499);
     await new Promise((resolve) => setImmediate(resolve));
     expect(isDrained).toBe(false);
-    server.runtime.advance(1);
+    server.runtime.elapse(1);
     await drained;
     await server.listener.close();
     expect((await inFlight).status).toBeUndefined();

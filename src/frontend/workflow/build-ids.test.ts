@@ -47,6 +47,6 @@ test("what was the default counts as reachable by new workflows for five minutes
   await updateWorkerBuildIdCompatibility(f.s)(newSet("1"), f.call());
   await updateWorkerBuildIdCompatibility(f.s)(newSet("2"), f.call());
   expect(await ask()).toEqual([true, true, true]);
-  f.runtime.advance(301_000);
+  f.runtime.elapse(301_000);
   expect(await ask()).toEqual([false, false, true]);
 });

@@ -71,7 +71,7 @@ test("a long poll without news answers empty, with a token to go on, within its 
   const first = await get(f, { waitNewEvent: true });
   const waiting = get(f, { waitNewEvent: true, nextPageToken: first.token ?? new Uint8Array() }, f.call(60_000));
   await settled();
-  f.runtime.advance(20_000);
+  f.runtime.elapse(20_000);
   const second = await waiting;
   expect(ids(second)).toEqual([]);
   f.history.append(plain);
@@ -84,7 +84,7 @@ test("the close event alone is waited for, with or without waitNewEvent, until a
   const filter = { historyEventFilterType: HistoryEventFilterType.CLOSE_EVENT };
   const tooShort = get(f, filter, f.call(5000));
   await settled();
-  f.runtime.advance(4000);
+  f.runtime.elapse(4000);
   expect(await tooShort).toEqual({ events: [], token: undefined });
   const waiting = get(f, { ...filter, waitNewEvent: true });
   await settled();

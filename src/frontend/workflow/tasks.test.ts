@@ -150,7 +150,7 @@ test("a query that nobody answers is given up at its deadline, or when its calle
   f.history.replies = { query: () => new Promise<QueryReply>(() => undefined), dropQuery: () => undefined };
   const request = () => QueryWorkflowRequest.create({ namespace: "default", execution: { workflowId: "w" }, query: { queryType: "q" } });
   const atDeadline = queryWorkflow(f.s)(request(), f.call(3000)) as Promise<unknown>;
-  f.runtime.advance(3000);
+  f.runtime.elapse(3000);
   await expect(atDeadline).rejects.toThrow("query timed out before a worker could process it");
   const call = f.call(3000);
   const gone = queryWorkflow(f.s)(request(), call) as Promise<unknown>;

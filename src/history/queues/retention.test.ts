@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
+import { FakeRuntime } from "../../lib/fake-runtime.js";
 import { Batch } from "../../persistence/batch.js";
 import { MemoryStore } from "../../persistence/memory/store.js";
-import { FakeRuntime, silent } from "../fake-engine.js";
+import { silent } from "../fake-engine.js";
 import { Retention } from "./retention.js";
 
 const RUN = { key: 5, namespaceKey: 1, space: 1, workflowId: "w", runId: "r", history: { branch: 5, lastEventId: 30, segments: [] }, shard: 1 };

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { FakeRuntime } from "../../lib/fake-runtime.js";
 import { Batch } from "../../persistence/batch.js";
 import { MemoryStore } from "../../persistence/memory/store.js";
-import { FakeRuntime, silent } from "../fake-engine.js";
+import { silent } from "../fake-engine.js";
 import { type DueRow, TimerQueue } from "./timer-queue.js";
 
 class FakeTimers {

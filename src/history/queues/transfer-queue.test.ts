@@ -3,9 +3,10 @@ import { TransferRecord } from "../../../gen/wire/perdure/persistence/v1/records
 import { encode } from "../../api/wire.js";
 import { Kind } from "../../core/workflow/mutable-state.js";
 import { TransferKind } from "../../core/workflow/transfer-kind.js";
+import { FakeRuntime } from "../../lib/fake-runtime.js";
 import { Batch } from "../../persistence/batch.js";
 import { MemoryStore } from "../../persistence/memory/store.js";
-import { FakeRuntime, silent } from "../fake-engine.js";
+import { silent } from "../fake-engine.js";
 import { type TransferOutcome, TransferQueue } from "./transfer-queue.js";
 
 class FakeTransfers {

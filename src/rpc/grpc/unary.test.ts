@@ -347,9 +347,9 @@ describe("gRPC", () => {
       const held = await waiting.opened;
       const cancelled = new Gate();
       held.onCancel(cancelled.open);
-      server.runtime.advance(9_999);
+      server.runtime.elapse(9_999);
       expect(held.cancelled).toBe(false);
-      server.runtime.advance(1);
+      server.runtime.elapse(1);
       expect(outcome(await call)).toEqual([4, "context deadline exceeded"]);
       await cancelled.opened;
       expect(held.cancelled).toBe(true);
@@ -360,7 +360,7 @@ describe("gRPC", () => {
     it("that passes before the message is whole answers and ends the stream", async () => {
       const { answer } = client.send({ headers: { "grpc-timeout": "10S" }, chunks: [Buffer.from([0])], end: false });
       expect(await client.echo("the request before has begun")).toBeTruthy();
-      server.runtime.advance(10_000);
+      server.runtime.elapse(10_000);
       expect(outcome(await answer)).toEqual([4, "context deadline exceeded"]);
     });
   });

@@ -114,7 +114,7 @@ describe("a connection ends", () => {
     // Those that were open have been told, and nothing of the connection is left when the time to linger is over.
     expect(peer.streamsClosed).toBe(peer.bodies.size);
     peer.send(get(101, "/empty"));
-    peer.runtime.advance(1_000);
+    peer.runtime.elapse(1_000);
     await peer.when(() => peer.socket.destroyed);
     expect(peer.runtime.timers.size).toBe(0);
     expect(peer.of(101)).toEqual([]);
@@ -814,7 +814,7 @@ describe("a connection that is closed", () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(peer.bodies.has(7)).toBe(false);
     // A peer that does not go is not waited for.
-    peer.runtime.advance(1_000);
+    peer.runtime.elapse(1_000);
     await peer.when(() => peer.socket.closed);
     expect([peer.errors, peer.runtime.timers.size]).toEqual([[], 0]);
   });

@@ -2,7 +2,7 @@
 import { type ClientHttp2Session, connect, sensitiveHeaders } from "node:http2";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { FakeRuntime } from "../../frontend/fake-services.js";
+import { FakeRuntime } from "../../lib/fake-runtime.js";
 import { Random } from "../../lib/random.js";
 import { Connection } from "./connection.js";
 import { encodeHeaders, Headers, HpackDecoder, HpackError } from "./hpack.js";
@@ -274,7 +274,7 @@ describe("nghttp2, which knows nothing of this code,", () => {
       const fail = (e: unknown): void => expect.unreachable(String(e));
       const ignore = (): void => undefined;
       new Connection(socket, {
-        runtime: new FakeRuntime(),
+        runtime: new FakeRuntime("free"),
         onError: fail,
         onBug: fail,
         onStreamClosed: ignore,

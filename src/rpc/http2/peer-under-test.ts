@@ -1,6 +1,6 @@
 /** For the tests of HTTP/2: a connection whose peer is the test, frame by frame, without a kernel between them. */
 import { Duplex } from "node:stream";
-import { FakeRuntime } from "../../frontend/fake-services.js";
+import { FakeRuntime } from "../../lib/fake-runtime.js";
 import { Connection } from "./connection.js";
 import { ACK, END_HEADERS, END_STREAM, ErrorCode, FrameType, PREFACE, type Setting, writeFrameHeader } from "./frames.js";
 import { encodeHeaders, HpackDecoder } from "./hpack.js";
@@ -77,7 +77,7 @@ class Socket extends Duplex {
  * is a bug. Answers end in trailers, those to requests below `/bare` without.
  */
 export class PeerUnderTest {
-  readonly runtime = new FakeRuntime();
+  readonly runtime = new FakeRuntime("free");
   readonly socket: Socket;
   readonly connection: Connection;
   readonly frames: Frame[] = [];

@@ -19,7 +19,7 @@ import {
 import { WorkflowService } from "../../../gen/wire/temporal/api/workflowservice/v1/service.js";
 import type { Method } from "../../api/call.js";
 import { decode, encode } from "../../api/wire.js";
-import { FakeRuntime } from "../../frontend/fake-services.js";
+import { FakeRuntime } from "../../lib/fake-runtime.js";
 import { Random } from "../../lib/random.js";
 import { type ListenerUnderTest, openListenerUnderTest, path } from "../listener-under-test.js";
 import { frame as grpcFrame, message, reply, WireClient } from "../wire-client.js";
@@ -86,7 +86,7 @@ describe("a tunnel", () => {
     near = createServer((socket) => {
       sockets.push(socket);
       const connection: Connection = new Connection(socket, {
-        runtime: new FakeRuntime(),
+        runtime: new FakeRuntime("free"),
         onError: (e) => problems.push(e),
         onBug: (e) => problems.push(e),
         onStreamClosed: () => undefined,

@@ -3,7 +3,8 @@ import { StartBatchOperationRequest } from "../../../gen/wire/temporal/api/workf
 import type { Method, MethodTable } from "../../api/call.js";
 import { Code, ServiceError } from "../../api/service-error.js";
 import type { BatchProgress } from "../../core/batch/job-memo.js";
-import { FakeRuntime, silent } from "../../history/fake-engine.js";
+import { silent } from "../../history/fake-engine.js";
+import { FakeRuntime } from "../../lib/fake-runtime.js";
 import { CallScope, InternalClient } from "../internal-client.js";
 import { runJob } from "./job-run.js";
 

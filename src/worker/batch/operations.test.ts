@@ -6,7 +6,7 @@ import { StartBatchOperationRequest } from "../../../gen/wire/temporal/api/workf
 import type { Method, MethodTable } from "../../api/call.js";
 import { Code, ServiceError } from "../../api/service-error.js";
 import { encode, type Init } from "../../api/wire.js";
-import { FakeRuntime } from "../../history/fake-engine.js";
+import { FakeRuntime } from "../../lib/fake-runtime.js";
 import { CallScope, InternalClient } from "../internal-client.js";
 import { isPassing, operate } from "./operations.js";
 
