@@ -15,7 +15,7 @@ const CLOSED_RUNS_MAX = 4;
 export class CachedChain implements ExecutionChain {
   readonly runs = new Map<string, ExecutionState>();
   /** Run ids that the store does not have. */
-  readonly missing = new Set<string>();
+  private missing: Set<string> | undefined;
   /** Undefined: the store has not been asked. Null: the workflow id has no run. */
   currentRunId: string | null | undefined;
   readonly queue: PendingInput[] = [];
@@ -45,24 +45,31 @@ export class CachedChain implements ExecutionChain {
   }
 
   isMissing(runId: string): boolean {
-    return this.missing.has(runId);
+    return this.missing?.has(runId) === true;
   }
 
   /** Whether the addressed run is in memory, or known not to exist. */
   isLoaded(address: ExecutionAddress): boolean {
-    if (address.runId !== "") return this.runs.has(address.runId) || this.missing.has(address.runId);
+    if (address.runId !== "") return this.runs.has(address.runId) || this.isMissing(address.runId);
     return this.currentRunId === null || (this.currentRunId !== undefined && this.runs.has(this.currentRunId));
   }
 
   /** The store has no such run. */
   addMissing(runId: string): void {
-    if (this.missing.size >= MISSING_MAX) this.missing.clear();
+    if (this.missing === undefined || this.missing.size >= MISSING_MAX) this.missing = new Set();
     this.missing.add(runId);
+  }
+
+  /** Of everything that the store can tell again. */
+  forget(): void {
+    this.runs.clear();
+    this.missing = undefined;
+    this.currentRunId = undefined;
   }
 
   add(state: ExecutionState): void {
     this.runs.set(state.info.runId, state);
-    this.missing.delete(state.info.runId);
+    this.missing?.delete(state.info.runId);
   }
 
   /** A run has begun: it is the greatest run id. */
@@ -140,9 +147,7 @@ export class ExecutionCache {
   /** Forgets what is in memory of a chain; the next input loads it again. */
   evict(chain: CachedChain): void {
     for (const state of chain.runs.values()) this.keys.delete(state.key);
-    chain.runs.clear();
-    chain.missing.clear();
-    chain.currentRunId = undefined;
+    chain.forget();
     if (chain.queue.length === 0 && !chain.isLoading) {
       if (this.chains.get(chain.id) === chain) this.chains.delete(chain.id);
       this.bytes -= chain.countedBytes;

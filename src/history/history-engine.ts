@@ -78,7 +78,7 @@ const SHARE_TRANSFER = 8;
 const ROWS_RETRY_MS = 1_000;
 const CHAINS_MAX = 20_000;
 const CHAINS_BYTES_MAX = 64 * 1024 * 1024;
-const EVENTS_BYTES_MAX = 32 * 1024 * 1024;
+const EVENTS_BYTES_MAX = 16 * 1024 * 1024;
 const ROOT_CLOCK = 0;
 /** Runs of a chain, behind the addressed one, that are asked whether they have taken a request. */
 const RUNS_BEFORE_MAX = 3;

@@ -2,40 +2,61 @@
  * A table of records by id under a draft: reads see the draft, writes stay in it until `accept`, and dropping the draft forgets
  * them. Records are values: they are replaced, never changed in place. Costs follow the number of changed records.
  */
-export class Rows<V> {
-  constructor(readonly base: Map<number, V> = new Map()) {}
+const NONE: ReadonlyMap<unknown, unknown> = new Map();
 
-  draft(): DraftRows<V> {
-    return new DraftRows(this.base);
+export class Rows<V, K = number> {
+  /** Undefined while there are none: a state has many tables, and nearly all of them stay empty. */
+  private rows: Map<K, V> | undefined;
+
+  get base(): ReadonlyMap<K, V> {
+    return this.rows ?? (NONE as ReadonlyMap<K, V>);
+  }
+
+  put(id: K, value: V): void {
+    this.rows ??= new Map();
+    this.rows.set(id, value);
+  }
+
+  remove(id: K): void {
+    this.rows?.delete(id);
+    if (this.rows?.size === 0) this.rows = undefined;
+  }
+
+  draft(): DraftRows<V, K> {
+    return new DraftRows(this);
   }
 }
 
-export class DraftRows<V> {
-  private changed: Map<number, V | undefined> | undefined;
+export class DraftRows<V, K = number> {
+  private changed: Map<K, V | undefined> | undefined;
   private delta = 0;
 
-  constructor(private readonly base: Map<number, V>) {}
+  constructor(private readonly rows: Rows<V, K>) {}
+
+  private get base(): ReadonlyMap<K, V> {
+    return this.rows.base;
+  }
 
   get size(): number {
     return this.base.size + this.delta;
   }
 
-  get(id: number): V | undefined {
+  get(id: K): V | undefined {
     if (this.changed?.has(id)) return this.changed.get(id);
     return this.base.get(id);
   }
 
-  has(id: number): boolean {
+  has(id: K): boolean {
     return this.get(id) !== undefined;
   }
 
-  set(id: number, value: V): void {
+  set(id: K, value: V): void {
     if (!this.has(id)) this.delta++;
     this.changed ??= new Map();
     this.changed.set(id, value);
   }
 
-  delete(id: number): void {
+  delete(id: K): void {
     if (!this.has(id)) return;
     this.delta--;
     this.changed ??= new Map();
@@ -55,7 +76,7 @@ export class DraftRows<V> {
   }
 
   /** Changed rows: `isNew` when the base has none of that id; value undefined when deleted. */
-  *changes(): Generator<{ id: number; value: V | undefined; isNew: boolean }> {
+  *changes(): Generator<{ id: K; value: V | undefined; isNew: boolean }> {
     if (this.changed === undefined) return;
     for (const [id, value] of this.changed) {
       const isNew = !this.base.has(id);
@@ -72,8 +93,8 @@ export class DraftRows<V> {
   accept(): void {
     if (this.changed === undefined) return;
     for (const [id, value] of this.changed) {
-      if (value === undefined) this.base.delete(id);
-      else this.base.set(id, value);
+      if (value === undefined) this.rows.remove(id);
+      else this.rows.put(id, value);
     }
     this.changed = undefined;
     this.delta = 0;

@@ -9,6 +9,7 @@ import { createServer as createHttp2, type Http2Server, type Http2Session } from
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Interceptor, Method, MethodTable } from "../api/call.js";
 import type { HttpRoute } from "../api/http-route.js";
+import type { GatewayServices } from "../gateway/route.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { byFirstBytes } from "./first-bytes.js";
 import { Outbox } from "./grpc/outbox.js";
@@ -33,6 +34,8 @@ export interface ListenerOptions {
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly health: Health;
+  /** What stands behind the HTTP doors; without it there are none. */
+  readonly gateway?: GatewayServices;
 }
 
 export interface ListenerLimits {
@@ -66,7 +69,7 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
   methods.set(check.path, check);
   const chain = new Chain(o.interceptors, o.logger, o.limits.errorMessageLengthMax);
   const grpc = { methods, chain, runtime: o.runtime, receiveBytesMax: o.limits.receiveBytesMax, logger: o.logger, isDraining: () => isDraining };
-  const others = new OtherProtocols({ ...grpc, routes: o.routes ?? [], health: o.health });
+  const others = new OtherProtocols({ ...grpc, routes: o.routes ?? [], health: o.health, gateway: o.gateway });
   const begin = (): void => {
     calls++;
   };
@@ -173,6 +176,7 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
       // GOAWAY; a connection ends by itself when its last call has.
       for (const c of connections) c.close();
       o.health.endWatches();
+      others.drain();
       let giveUp = (): void => undefined;
       const graceIsOver = new Promise<void>((resolve) => {
         giveUp = o.runtime.setTimer(graceMs, resolve);

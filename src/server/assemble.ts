@@ -13,6 +13,7 @@ import { methodTable } from "../frontend/methods.js";
 import { namespaceNameValidator, namespaceStateValidator } from "../frontend/namespace-validator.js";
 import { requestLimits } from "../frontend/request-limits.js";
 import type { Services } from "../frontend/services.js";
+import type { GatewayServices } from "../gateway/route.js";
 import { HistoryEngine } from "../history/history-engine.js";
 import { KEYS_REGISTRY_KIND } from "../history/ids.js";
 import { EngineTaskStarter } from "../history/task-starter.js";
@@ -70,6 +71,8 @@ export interface Assembled {
   readonly routes: readonly HttpRoute[];
   /** "host:port" that the server listens at: where callbacks from outside come. */
   listening(address: string): void;
+  /** For the HTTP doors. */
+  readonly gateway: GatewayServices;
   /** Answers polls, takes no new work; resolves when the last batch is durable. */
   drain(): Promise<void>;
 }
@@ -232,6 +235,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       namespaceStateValidator(namespaces),
       concurrentCallsLimiter(() => limits.longPollsPerNamespaceMax),
     ],
+    gateway: services,
     drain: () => {
       namespaceDeletion.stop();
       batcher.stop();

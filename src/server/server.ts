@@ -102,6 +102,7 @@ async function wire(
     runtime,
     logger: log,
     health,
+    gateway: api.gateway,
   });
   api.listening(`${listener.addresses[0]?.host}:${listener.addresses[0]?.port}`);
   health.setServing(true);

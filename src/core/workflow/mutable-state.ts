@@ -95,8 +95,8 @@ export class RunState implements ExecutionState {
   private nexusRows: Rows<NexusOperationRecord> | undefined;
   private callbackRows: Rows<CallbackRecord> | undefined;
   /** Indexes by the workflow's own names. */
-  readonly activityIds = new Map<string, number>();
-  readonly timerIds = new Map<string, number>();
+  readonly activityIds = new Rows<number, string>();
+  readonly timerIds = new Rows<number, string>();
   memo: Memo | undefined;
   searchAttributes: SearchAttributes | undefined;
   /** Ephemeral: never stored. */
@@ -165,27 +165,27 @@ export class RunState implements ExecutionState {
       switch (row.kind) {
         case Kind.ACTIVITY: {
           const a = decode(ActivityRecord, row.value);
-          state.activities.base.set(id, a);
-          state.activityIds.set(a.activityId, id);
+          state.activities.put(id, a);
+          state.activityIds.put(a.activityId, id);
           break;
         }
         case Kind.TIMER: {
           const t = decode(TimerRecord, row.value);
-          state.timers.base.set(id, t);
-          state.timerIds.set(t.timerId, id);
+          state.timers.put(id, t);
+          state.timerIds.put(t.timerId, id);
           break;
         }
         case Kind.CHILD:
-          state.children.base.set(id, decode(ChildRecord, row.value));
+          state.children.put(id, decode(ChildRecord, row.value));
           break;
         case Kind.EXTERNAL_SIGNAL:
-          state.externalSignals.base.set(id, decode(ExternalRecord, row.value));
+          state.externalSignals.put(id, decode(ExternalRecord, row.value));
           break;
         case Kind.EXTERNAL_CANCEL:
-          state.externalCancels.base.set(id, decode(ExternalRecord, row.value));
+          state.externalCancels.put(id, decode(ExternalRecord, row.value));
           break;
         case Kind.BUFFERED_EVENT:
-          state.buffered.base.set(id, decode(BufferedEventRecord, row.value));
+          state.buffered.put(id, decode(BufferedEventRecord, row.value));
           break;
         case Kind.MEMO:
           state.memo = decode(MemoRecord, row.value).memo;
@@ -195,13 +195,13 @@ export class RunState implements ExecutionState {
           break;
         case Kind.UPDATE:
           state.updateRecords ??= new Rows();
-          state.updateRecords.base.set(id, decode(UpdateRecord, row.value));
+          state.updateRecords.put(id, decode(UpdateRecord, row.value));
           break;
         case Kind.NEXUS_OPERATION:
-          state.nexusOperations.base.set(id, decode(NexusOperationRecord, row.value));
+          state.nexusOperations.put(id, decode(NexusOperationRecord, row.value));
           break;
         case Kind.CALLBACK:
-          state.callbacks.base.set(id, decode(CallbackRecord, row.value));
+          state.callbacks.put(id, decode(CallbackRecord, row.value));
           break;
         default:
           assert(false, `live component kind ${row.kind} is not known`);
@@ -218,6 +218,7 @@ export class RunState implements ExecutionState {
       600 * (this.activities.base.size + this.buffered.base.size) +
       250 * (this.timers.base.size + this.children.base.size + this.externalSignals.base.size + this.externalCancels.base.size) +
       (this.updates.length === 0 ? 0 : this.updates.reduce((sum, u) => sum + 300 + u.sizeBytes, 0)) +
+      100 * (this.knownRequestIds?.size ?? 0) +
       150 * ((this.updateRecords?.base.size ?? 0) + (this.completedUpdates?.size ?? 0)) +
       800 * ((this.nexusRows?.base.size ?? 0) + (this.callbackRows?.base.size ?? 0))
     );
@@ -337,7 +338,7 @@ export class RunDraft implements ExecutionDraft {
   }
 
   activityByName(activityId: string): ActivityRecord | undefined {
-    const id = this.activityIdChanges?.has(activityId) ? this.activityIdChanges.get(activityId) : this.base.activityIds.get(activityId);
+    const id = this.activityIdChanges?.has(activityId) ? this.activityIdChanges.get(activityId) : this.base.activityIds.base.get(activityId);
     return id === undefined ? undefined : this.activities.get(id);
   }
 
@@ -358,7 +359,7 @@ export class RunDraft implements ExecutionDraft {
   }
 
   timerByName(timerId: string): TimerRecord | undefined {
-    const id = this.timerIdChanges?.has(timerId) ? this.timerIdChanges.get(timerId) : this.base.timerIds.get(timerId);
+    const id = this.timerIdChanges?.has(timerId) ? this.timerIdChanges.get(timerId) : this.base.timerIds.base.get(timerId);
     return id === undefined ? undefined : this.timers.get(id);
   }
 
@@ -490,9 +491,9 @@ const KNOWN_REQUEST_IDS_MAX = 2000;
 const NOTHING = new Uint8Array(0);
 const NOBODY: readonly number[] = [];
 
-function fold(base: Map<string, number>, changes: Map<string, number | undefined>): void {
+function fold(rows: Rows<number, string>, changes: Map<string, number | undefined>): void {
   for (const [name, id] of changes) {
-    if (id === undefined) base.delete(name);
-    else base.set(name, id);
+    if (id === undefined) rows.remove(name);
+    else rows.put(name, id);
   }
 }

@@ -105,7 +105,7 @@ export function project(state: RunState): Projection {
   for (const key of Object.keys(state.info) as (keyof ExecutionRecord)[])
     if (!SIDE_FIELDS.has(key) && key !== "workflowTask") (info as Record<string, unknown>)[key] = state.info[key];
   const task = state.info.workflowTask;
-  const byId = <T extends { initiatedEventId: number }>(rows: Map<number, T>) =>
+  const byId = <T extends { initiatedEventId: number }>(rows: ReadonlyMap<number, T>) =>
     [...rows.values()].sort((a, b) => a.initiatedEventId - b.initiatedEventId);
   return {
     info,

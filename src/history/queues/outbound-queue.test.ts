@@ -3,9 +3,10 @@ import { OutboundRecord } from "../../../gen/wire/perdure/persistence/v1/records
 import { encode } from "../../api/wire.js";
 import { Kind } from "../../core/workflow/mutable-state.js";
 import { BREAKER_FAILURES_MAX, BREAKER_OPEN_MICROS } from "../../lib/circuit-breaker.js";
+import { FakeRuntime } from "../../lib/fake-runtime.js";
 import { Batch } from "../../persistence/batch.js";
 import { MemoryStore } from "../../persistence/memory/store.js";
-import { FakeRuntime, silent } from "../fake-engine.js";
+import { silent } from "../fake-engine.js";
 import { type OutboundOutcome, OutboundQueue } from "./outbound-queue.js";
 
 const OPENS_AFTER = BREAKER_FAILURES_MAX + 1;

@@ -25,8 +25,7 @@ import type { Call, Method } from "../../api/call.js";
 import { ServiceError } from "../../api/service-error.js";
 import { decode, encode } from "../../api/wire.js";
 import { metadataValue } from "../grpc/metadata.js";
-import { tunnelPeer } from "../http2/tunnel.js";
-import type { OtherProtocolsOptions } from "../other-protocols.js";
+import { type OtherProtocolsOptions, peerOf } from "../other-protocols.js";
 import { Reflection } from "../reflection/reflection.js";
 
 type Handle = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => void;
@@ -48,11 +47,6 @@ export function connectAdapter(o: OtherProtocolsOptions): Handle {
     },
   });
   return handler as unknown as Handle;
-}
-
-function peerOf(request: IncomingMessage | Http2ServerRequest): string {
-  const { remoteAddress, remotePort } = request.socket;
-  return tunnelPeer("stream" in request ? request.stream.session : undefined) ?? `${remoteAddress}:${remotePort}`;
 }
 
 function implementation(o: OtherProtocolsOptions, service: DescService): never {
