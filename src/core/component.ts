@@ -35,6 +35,10 @@ export abstract class ComponentDraft implements ExecutionDraft {
     return undefined;
   }
 
+  get pollPosition(): number | undefined {
+    return undefined;
+  }
+
   abstract componentWrites(): ComponentWrite[];
   abstract accept(): ExecutionState;
 

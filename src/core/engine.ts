@@ -11,6 +11,7 @@ import * as activity from "./activity/statemachine.js";
 import { callbackCall, callbackDelivered, fireCallbacksDue } from "./callback/statemachine.js";
 import { Archetype, type ExecutionChain } from "./execution.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf, WorkflowInputKind } from "./input.js";
+import { applyToNexusExecution } from "./nexus-operation/execution.js";
 import { nexusCall, nexusCancelRequested, nexusCompleted, nexusStarted } from "./nexus-operation/statemachine.js";
 import { triggerRule } from "./rules/workflow-rules.js";
 import { applyToSchedule } from "./scheduler/handlers.js";
@@ -227,6 +228,7 @@ export function apply<K extends InputKind>(
   loaded: Loaded,
 ): Outcome<K> {
   if (address.archetype === Archetype.SCHEDULE) return applyToSchedule(chain, address, input, env);
+  if (address.archetype === Archetype.NEXUS_OPERATION) return applyToNexusExecution(chain, address, input, env);
   const ctx = new Context(chain as Chain, env, loaded);
   try {
     const handler = HANDLERS[input.kind as WorkflowInputKind] as (

@@ -14,6 +14,7 @@ import type { ComponentWrite, EventBatch } from "./workflow/mutable-state.js";
 export enum Archetype {
   WORKFLOW = 0,
   SCHEDULE = 1,
+  NEXUS_OPERATION = 3,
 }
 
 export interface ExecutionInfo {
@@ -69,6 +70,8 @@ export interface ExecutionDraft {
   /** Calls that leave the store, to be made; and rows of such calls that are done. */
   readonly outbound?: readonly OutboundRecord[] | undefined;
   readonly doneOutbound?: readonly number[] | undefined;
+  /** Grows with every change: what long polls wait for, of what has no history. */
+  readonly pollPosition?: number | undefined;
   /** Set when the visibility row changes. */
   readonly visibility: VisibilityRow | undefined;
   /** Rows of table `component` under its key. */

@@ -200,6 +200,13 @@ export type Input =
   /** A workflow with an internal completion callback has ended; `event` is its close event. */
   | { kind: "actionClosed"; requestId: string; firstRunId: string; event: HistoryEvent }
 
+  /** Standalone Nexus operations. Timeouts of a request are valid and within each other. */
+  | { kind: "startNexusExecution"; request: StartNexusOperationExecutionRequest; endpointId: string }
+  | { kind: "describeNexusExecution"; request: DescribeNexusOperationExecutionRequest }
+  | { kind: "pollNexusExecution"; stage: NexusOperationWaitStage }
+  | { kind: "cancelNexusExecution"; request: RequestCancelNexusOperationExecutionRequest }
+  | { kind: "terminateNexusExecution"; request: TerminateNexusOperationExecutionRequest }
+
   /** Calls that leave the store, by their outbound rows: what to say (stale when the row no longer concerns anything), and what came of it. */
   | { kind: "nexusCall"; scheduledEventId: number; attempt: number; isCancel: boolean }
   | { kind: "nexusStarted"; outboundId: number; scheduledEventId: number; attempt: number; outcome: StartOutcome }
@@ -236,6 +243,12 @@ export type ScheduleInputKind =
   | "actionStarted"
   | "actionStartFailed"
   | "actionClosed";
-export type WorkflowInputKind = Exclude<InputKind, ScheduleInputKind>;
+export type NexusExecutionInputKind =
+  | "startNexusExecution"
+  | "describeNexusExecution"
+  | "pollNexusExecution"
+  | "cancelNexusExecution"
+  | "terminateNexusExecution";
+export type WorkflowInputKind = Exclude<InputKind, ScheduleInputKind | NexusExecutionInputKind>;
 export type InputOf<K extends InputKind> = Extract<Input, { kind: K }>;
 export type { Priority, UserMetadata };

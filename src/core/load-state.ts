@@ -1,6 +1,7 @@
 /** From the rows of the store to a state, by what the execution is. */
 import { assert } from "../lib/assert.js";
 import { Archetype, type ExecutionState } from "./execution.js";
+import { NexusExecutionState } from "./nexus-operation/execution-state.js";
 import { ScheduleState } from "./scheduler/schedule-state.js";
 import { RunState } from "./workflow/mutable-state.js";
 
@@ -16,6 +17,8 @@ export function loadState(archetype: Archetype, { key, record, live }: Execution
       return RunState.load(key, record, live);
     case Archetype.SCHEDULE:
       return ScheduleState.load(key, record, live);
+    case Archetype.NEXUS_OPERATION:
+      return NexusExecutionState.load(key, record, live);
     default:
       assert(false, `archetype ${archetype} is not known`);
   }

@@ -125,6 +125,12 @@ export interface Replies {
   actionStarted: undefined;
   actionStartFailed: undefined;
   actionClosed: undefined;
+  startNexusExecution: { runId: string; started: boolean };
+  describeNexusExecution: NexusExecutionView<Init<DescribeNexusOperationExecutionResponse>>;
+  /** Without a response the stage is not reached. */
+  pollNexusExecution: NexusExecutionView<Init<PollNexusOperationExecutionResponse> | undefined>;
+  cancelNexusExecution: undefined;
+  terminateNexusExecution: undefined;
   nexusCall: NexusCall;
   nexusStarted: undefined;
   nexusCancelRequested: undefined;

@@ -45,6 +45,7 @@ export interface RequestLimits {
   readonly archivedPageSizeMax: number;
   readonly areUpdatesEnabled: boolean;
   readonly areUpdatesAcceptedEnabled: boolean;
+  readonly canDeleteEndpointTargets: boolean;
   readonly callbackUrlLengthMax: number;
   readonly callbackHeaderBytesMax: number;
   readonly callbacksPerExecutionMax: number;
@@ -93,6 +94,7 @@ export function requestLimits(limits: Limits): RequestLimits {
     archivedPageSizeMax: limits.archivedPageRowsMax,
     areUpdatesEnabled: limits.updates,
     areUpdatesAcceptedEnabled: limits.updatesAsyncAccepted,
+    canDeleteEndpointTargets: limits.deleteEndpointTargets,
     callbackUrlLengthMax: limits.callbackUrlLengthMax,
     callbackHeaderBytesMax: limits.callbackHeaderBytesMax,
     callbacksPerExecutionMax: limits.callbacksPerExecutionMax,

@@ -29,6 +29,11 @@ export interface HistoryService {
   readEvent(reference: EventReference): Promise<HistoryEvent | undefined>;
   /** Resolves when the run has an event beyond `afterEventId` or is closed, at the time limit, or when cancelled. */
   waitForEvents(address: ExecutionAddress, afterEventId: number, timeoutMs: number, onCancel: (f: () => void) => () => void): Promise<void>;
+  /**
+   * Resolves when an execution without a history has changed since the position (ExecutionDraft.pollPosition) or is gone, at the time
+   * limit, or when cancelled or woken. A change before the call is not noticed: the caller looks once more after it.
+   */
+  waitForChange(key: number, after: number, timeoutMs: number, onCancel: (f: () => void) => () => void): { promise: Promise<void>; wake: () => void };
   /** Whether calls of an OutboundKind to a destination are held back by its circuit breaker. */
   isBlocked(kind: number, namespaceId: string, destination: string): boolean;
   /** Stops taking inputs, finishes the batch, resolves when all is durable. */

@@ -724,6 +724,7 @@ export class HistoryEngine implements HistoryService {
       open.replies.push(unblock);
       open.undo.push(unblock);
       const { history } = draft;
+      if (draft.pollPosition !== undefined) open.polls.push(() => this.notifier.notify(key, 0, true));
       if (history !== undefined)
         open.polls.push(() => {
           this.eventsCache.drop(history.branch);
@@ -775,6 +776,8 @@ export class HistoryEngine implements HistoryService {
       const isClosed = !state.isOpen;
       open.polls.push(() => this.notifier.notify(key, lastEventId, isClosed));
     }
+    const position = draft.pollPosition;
+    if (position !== undefined) open.polls.push(() => this.notifier.notify(key, position, false));
   }
 
   private dispatch(chain: CachedChain, task: DispatchTask, depth: number): void {
@@ -1097,6 +1100,10 @@ export class HistoryEngine implements HistoryService {
     const state = this.cache.byKey(position.range.runKey)?.state;
     if (!(state instanceof RunState) || state.info.nextEventId - 1 > afterEventId || !state.isOpen) waiting.wake();
     await waiting.promise;
+  }
+
+  waitForChange(key: number, after: number, timeoutMs: number, onCancel: (f: () => void) => () => void): { promise: Promise<void>; wake: () => void } {
+    return this.notifier.wait(key, after, timeoutMs, onCancel);
   }
 
   // --- End

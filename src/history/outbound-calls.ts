@@ -18,8 +18,8 @@ export class OutboundCalls {
   constructor(private readonly o: OutboundCallsOptions) {}
 
   async run(id: number, record: OutboundRecord): Promise<OutboundOutcome> {
-    const address: ExecutionAddress = { namespaceId: record.namespaceId, workflowId: record.workflowId, runId: record.runId };
-    const { attempt, componentId, namespaceId } = record;
+    const { attempt, componentId, namespaceId, workflowId, runId, archetype } = record;
+    const address: ExecutionAddress = { namespaceId, workflowId, runId, archetype };
     const { caller } = this.o;
     switch (record.kind as OutboundKind) {
       case OutboundKind.START_OPERATION: {

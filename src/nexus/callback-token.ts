@@ -14,7 +14,8 @@ export function decodeCallbackToken(text: string | undefined): NexusCallbackToke
   if (text === undefined || !/^[\w-]+$/.test(text)) return undefined;
   try {
     const token = decode(NexusCallbackToken, Buffer.from(text, "base64url"));
-    const isWhole = token.namespaceId !== "" && token.workflowId !== "" && token.runId !== "" && token.requestId !== "" && token.scheduledEventId > 0;
+    const { namespaceId, workflowId, runId, requestId, scheduledEventId, archetype } = token;
+    const isWhole = namespaceId !== "" && workflowId !== "" && runId !== "" && requestId !== "" && (scheduledEventId > 0 || archetype > 0);
     return isWhole ? token : undefined;
   } catch {
     return undefined;

@@ -69,7 +69,7 @@ export class NexusCaller implements OutboundCaller {
     const link = toNexusLink(call.link);
     const links = link === undefined ? [] : [link];
     const isExternal = endpoint.url !== "";
-    const { workflowId, runId, scheduledEventId, requestId, service, operation, timeout } = call;
+    const { workflowId, runId, archetype, scheduledEventId, requestId, service, operation, timeout } = call;
     const request: StartRequest & { timeout: number } = {
       service,
       operation,
@@ -79,7 +79,7 @@ export class NexusCaller implements OutboundCaller {
       links,
       readsFailures: true,
       callbackUrl: isExternal ? this.o.callbackUrl(namespace) : SYSTEM_CALLBACK_URL,
-      callbackHeader: { [CALLBACK_TOKEN_HEADER]: encodeCallbackToken({ namespaceId, workflowId, runId, scheduledEventId, requestId }) },
+      callbackHeader: { [CALLBACK_TOKEN_HEADER]: encodeCallbackToken({ namespaceId, workflowId, runId, archetype, scheduledEventId, requestId }) },
       content: contentOf(call.input),
     };
     if (isExternal) return this.o.client.start(endpoint.url, request);

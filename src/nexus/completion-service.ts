@@ -55,12 +55,15 @@ export class CompletionService {
       links: fromNexusLinks(request.links),
       outcome: this.outcome(request),
     };
-    const address: ExecutionAddress = { namespaceId: token.namespaceId, workflowId: token.workflowId, runId: token.runId };
+    const address: ExecutionAddress = {
+      ...{ namespaceId: token.namespaceId, workflowId: token.workflowId, runId: token.runId },
+      archetype: token.archetype,
+    };
     try {
       try {
         await this.o.submit(address, input);
       } catch (e) {
-        if (!(e instanceof ServiceError) || e.code !== Code.NOT_FOUND) throw e;
+        if (!(e instanceof ServiceError) || e.code !== Code.NOT_FOUND || token.archetype !== 0) throw e;
         // The run may have been reset: its successor waits for the same operation.
         await this.o.submit({ ...address, runId: "" }, input).catch(() => {
           throw e;

@@ -65,6 +65,12 @@ export class NexusEndpointRegistry implements NexusEndpointDirectory {
     return id === undefined ? undefined : this.records.get(id);
   }
 
+  /** Name of an endpoint that leads to the namespace. */
+  targeting(namespaceId: string): string | undefined {
+    for (const r of this.records.values()) if (r.namespaceId === namespaceId) return r.name;
+    return undefined;
+  }
+
   get(id: string): NexusEndpointRecord {
     throwIssues(idIssues(id));
     const record = this.records.get(id);

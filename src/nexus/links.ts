@@ -10,6 +10,7 @@ export interface NexusLink {
 
 const WORKFLOW_EVENT = "temporal.api.common.v1.Link.WorkflowEvent";
 const ACTIVITY = "temporal.api.common.v1.Link.Activity";
+const NEXUS_OPERATION = "temporal.api.common.v1.Link.NexusOperation";
 const SCHEME = "temporal:";
 const EVENT_REFERENCE = "EventReference";
 const REQUEST_REFERENCE = "RequestIdReference";
@@ -42,6 +43,13 @@ export function toNexusLink(link: Init<Link>): NexusLink | undefined {
     return {
       url: `${SCHEME}///namespaces/${escapeSegment(namespace)}/activities/${escapeSegment(activityId)}/${escapeSegment(runId)}/details`,
       type: ACTIVITY,
+    };
+  }
+  if (v?.case === "nexusOperation") {
+    const { namespace = "", operationId = "", runId = "" } = v.value ?? {};
+    return {
+      url: `${SCHEME}///namespaces/${escapeSegment(namespace)}/nexus-operations/${escapeSegment(operationId)}/${escapeSegment(runId)}/details`,
+      type: NEXUS_OPERATION,
     };
   }
   if (v?.case !== "workflowEvent") return undefined;

@@ -21,6 +21,7 @@ import type { OperationOutcome } from "../nexus-operation/calls.js";
 import { OutboundKind, outboundBackoff } from "../outbound.js";
 import { type Context, type Run, Stale } from "../workflow/context.js";
 import type { RunDraft } from "../workflow/mutable-state.js";
+import { WORKFLOW_COMPLETED_FIRST } from "../workflow/update/registry.js";
 
 /** One delivery of a callback. */
 export interface CallbackCall {
@@ -35,14 +36,18 @@ export interface CallbackCall {
 }
 
 /** The event that brings callbacks is applied. Those within this server have no life of their own: the run keeps them. */
-export function applyCallbacks(draft: RunDraft, callbacks: readonly Callback[], requestId: string, event: HistoryEvent): void {
+export function applyCallbacks(draft: RunDraft, callbacks: readonly Callback[], requestId: string, event: HistoryEvent, updateId = ""): void {
+  // Those of an update come with its admission, and again with its acceptance.
+  if (updateId !== "" && callbacks.length > 0 && draft.hasCallbacks)
+    for (const c of draft.callbacks.values()) if (c.updateId === updateId && c.requestId === requestId) return;
   for (const callback of callbacks) {
     if (callback.variant.case === "internal") {
       draft.info.completionCallbacks = [...draft.info.completionCallbacks, callback];
       continue;
     }
     const id = draft.callbacks.size + 1;
-    draft.putCallback(CallbackRecord.create({ id, callback, requestId, registrationTime: timestampMicros(event.eventTime), state: State.STANDBY }));
+    const registrationTime = timestampMicros(event.eventTime);
+    draft.putCallback(CallbackRecord.create({ id, callback, requestId, updateId, registrationTime, state: State.STANDBY }));
   }
 }
 
@@ -54,6 +59,25 @@ export function checkCallbackLimit(run: Run, added: number): void {
     throw failedPrecondition(`cannot attach more than ${max} callbacks to a workflow (${attached} callbacks already attached)`);
 }
 
+/** @throws FAILED_PRECONDITION */
+export function checkUpdateCallbackLimit(run: Run, updateId: string, added: number): void {
+  checkCallbackLimit(run, added);
+  const max = run.ctx.env.config.limits.callbacksPerUpdateMax;
+  let attached = 0;
+  if (run.draft.hasCallbacks) for (const c of run.draft.callbacks.values()) if (c.updateId === updateId) attached++;
+  if (added + attached > max)
+    throw failedPrecondition(
+      `cannot attach more than ${max} callbacks to update ${JSON.stringify(updateId)} (${attached} callbacks already attached)`,
+    );
+}
+
+/** The update has ended, with this event. */
+export function triggerUpdateCallbacks(run: Run, updateId: string, event: HistoryEvent): void {
+  if (!run.draft.hasCallbacks) return;
+  for (const c of [...run.draft.callbacks.values()])
+    if (c.state === State.STANDBY && c.updateId === updateId) schedule(run, CallbackRecord.copy(c, { completedEventId: event.eventId }));
+}
+
 /** What the next run of the chain gets. */
 export function callbacksToCarry(draft: RunDraft): Callback[] {
   const out = [...draft.info.completionCallbacks];
@@ -62,9 +86,13 @@ export function callbacksToCarry(draft: RunDraft): Callback[] {
   return out;
 }
 
-/** The run has closed. One that goes on, and one that was reset, leaves its callbacks to the run that follows. */
+/**
+ * The run has closed. One that goes on, and one that was reset, leaves its callbacks to the run that follows; but updates that were
+ * accepted end with their run.
+ */
 export function triggerCallbacks(run: Run, event: HistoryEvent): void {
   if (!run.draft.hasCallbacks || run.info.resetRunId !== "") return;
+  for (const c of [...run.draft.callbacks.values()]) if (c.state === State.STANDBY && c.updateId !== "") schedule(run, c);
   const a = event.attributes;
   if (a.case === "workflowExecutionContinuedAsNewEventAttributes") return;
   if (
@@ -121,22 +149,48 @@ function callbackOf(ctx: Context, address: ExecutionAddress, id: number, attempt
 export function callbackCall(ctx: Context, address: ExecutionAddress, input: InputOf<"callbackCall">): CallbackCall {
   const { run, c } = callbackOf(ctx, address, input.callbackId, input.attempt);
   const { info } = run;
-  assert(!run.isOpen, "a callback goes out when its run has closed");
+  const { workflowId, runId } = info;
+  const variant = c.callback?.variant;
+  const target = { url: urlOf(c), header: variant?.case === "nexus" ? variant.value.header : {}, startTime: info.startTime };
+  if (c.updateId !== "") {
+    const request = info.attachedRequests.find((r) => r.requestId === c.requestId);
+    const link = {
+      ...{ namespace: ctx.env.namespace.name, workflowId, runId },
+      ...(request === undefined
+        ? {}
+        : { reference: { case: "requestIdRef" as const, value: { requestId: c.requestId, eventType: request.eventType } } }),
+    };
+    const event = c.completedEventId > 0 ? ctx.event(run, c.completedEventId) : undefined;
+    return {
+      ...target,
+      outcome: outcomeOfUpdate(event),
+      closeTime: event === undefined ? info.closeTime : timestampMicros(event.eventTime),
+      link: { variant: { case: "workflowEvent", value: link } },
+    };
+  }
+  assert(!run.isOpen, "a workflow's callback goes out when its run has closed");
   const event = ctx.event(run, info.nextEventId - 1);
   const attached = c.requestId !== "" && c.requestId !== info.startRequestId;
-  const { workflowId, runId } = info;
   const reference = attached
     ? { case: "requestIdRef" as const, value: { requestId: c.requestId, eventType: EventType.WORKFLOW_EXECUTION_OPTIONS_UPDATED } }
     : { case: "eventRef" as const, value: { eventId: 1, eventType: EventType.WORKFLOW_EXECUTION_STARTED } };
-  const variant = c.callback?.variant;
   return {
-    url: urlOf(c),
-    header: variant?.case === "nexus" ? variant.value.header : {},
+    ...target,
     outcome: outcomeOf(event),
-    startTime: info.startTime,
     closeTime: info.closeTime,
     link: { variant: { case: "workflowEvent", value: { namespace: ctx.env.namespace.name, workflowId, runId, reference } } },
   };
+}
+
+/** Of an update its event of completion; without one the workflow ended first. */
+function outcomeOfUpdate(event: HistoryEvent | undefined): OperationOutcome {
+  const a = event?.attributes;
+  if (a === undefined) return { kind: "failed", cause: WORKFLOW_COMPLETED_FIRST };
+  assert(a.case === "workflowExecutionUpdateCompletedEventAttributes", "the event of an update's end");
+  const value = a.value.outcome?.value;
+  if (value?.case === "failure") return { kind: "failed", cause: value.value };
+  const success = value?.case === "success" ? value.value : undefined;
+  return { kind: "completed", result: success === undefined ? undefined : decode(Payloads, success).payloads[0], links: [] };
 }
 
 /** A completion may go to anyone: it says no more than the outcome, and nothing of who ended the workflow, or why. */

@@ -3,6 +3,7 @@ import type { Link } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import type { TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import type { Init } from "../../api/wire.js";
+import type { Archetype } from "../execution.js";
 
 /** One start or cancel request to a handler. */
 export interface NexusCall {
@@ -27,6 +28,7 @@ export interface NexusCall {
   readonly scheduledEventId: number;
   readonly workflowId: string;
   readonly runId: string;
+  readonly archetype: Archetype;
 }
 
 /** How an operation ended, as its handler tells it. `cause` is what the workflow gets to see. */

@@ -14,14 +14,15 @@ import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js
 import { TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import { notFound } from "../../api/service-error.js";
-import { MICROS_PER_MS } from "../../api/time.js";
 import type { Init } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
+import { Archetype } from "../execution.js";
 import type { ExecutionAddress, InputOf } from "../input.js";
 import { OutboundKind, outboundBackoff } from "../outbound.js";
 import { type Context, type Run, Stale } from "../workflow/context.js";
 import { addressed, addressedOpen, wakeWorkflow } from "../workflow/signal.js";
 import type { NexusCall, OperationOutcome, StartOutcome } from "./calls.js";
+import { type Deadline, deadlines, requestTimes } from "./deadlines.js";
 
 const UNSUCCESSFUL = "nexus operation completed unsuccessfully";
 
@@ -65,22 +66,6 @@ function put(run: Run, op: NexusOperationRecord, changes: Partial<NexusOperation
   const next = NexusOperationRecord.copy(op, changes);
   run.draft.putNexusOperation(next);
   return next;
-}
-
-type Deadline = { time: number; what: TimeoutType | "backoff" | "cancelBackoff" };
-
-export function deadlines(op: NexusOperationRecord): Deadline[] {
-  const out: Deadline[] = [];
-  const at = (time: number, what: Deadline["what"]) => {
-    if (time > 0) out.push({ time, what });
-  };
-  if (op.scheduleToCloseTimeout > 0) at(op.scheduledTime + op.scheduleToCloseTimeout, TimeoutType.SCHEDULE_TO_CLOSE);
-  if (op.state === State.STARTED) {
-    if (op.startToCloseTimeout > 0) at(op.startedTime + op.startToCloseTimeout, TimeoutType.START_TO_CLOSE);
-  } else if (op.scheduleToStartTimeout > 0) at(op.scheduledTime + op.scheduleToStartTimeout, TimeoutType.SCHEDULE_TO_START);
-  if (op.state === State.BACKING_OFF) at(op.nextAttemptTime, "backoff");
-  if (op.cancellation?.state === CancelState.BACKING_OFF) at(op.cancellation.nextAttemptTime, "cancelBackoff");
-  return out;
 }
 
 /** Runs what is due of the run's operations. Answers whether anything was. */
@@ -134,22 +119,6 @@ export function nexusCall(ctx: Context, address: ExecutionAddress, input: InputO
   const event = ctx.event(run, op.scheduledEventId);
   assert(event.attributes.case === "nexusOperationScheduledEventAttributes", "an operation's scheduled event");
   const scheduled = event.attributes.value;
-  const { now } = run;
-  const { limits } = ctx.env.config;
-  let timeout = limits.nexusRequestTimeoutMs * MICROS_PER_MS;
-  let bound: TimeoutType | undefined;
-  const limit = (end: number, type: TimeoutType) => {
-    timeout = Math.min(timeout, end - now);
-    bound = type;
-  };
-  if (input.isCancel) {
-    if (op.startToCloseTimeout > 0) limit(op.startedTime + op.startToCloseTimeout, TimeoutType.START_TO_CLOSE);
-    if (op.scheduleToCloseTimeout > 0) limit(op.scheduledTime + op.scheduleToCloseTimeout, TimeoutType.SCHEDULE_TO_CLOSE);
-  } else if (op.scheduleToStartTimeout > 0) limit(op.scheduledTime + op.scheduleToStartTimeout, TimeoutType.SCHEDULE_TO_START);
-  else if (op.scheduleToCloseTimeout > 0) limit(op.scheduledTime + op.scheduleToCloseTimeout, TimeoutType.SCHEDULE_TO_CLOSE);
-  let operationTimeout: number | undefined = op.startToCloseTimeout > 0 ? op.startToCloseTimeout : undefined;
-  if (op.scheduleToCloseTimeout > 0)
-    operationTimeout = Math.min(op.scheduledTime + op.scheduleToCloseTimeout - now, operationTimeout ?? Number.POSITIVE_INFINITY);
   const reference = { case: "eventRef" as const, value: { eventId: op.scheduledEventId, eventType: EventType.NEXUS_OPERATION_SCHEDULED } };
   const { workflowId, runId } = run.info;
   return {
@@ -162,12 +131,11 @@ export function nexusCall(ctx: Context, address: ExecutionAddress, input: InputO
     input: scheduled.input,
     header: scheduled.nexusHeader,
     link: { variant: { case: "workflowEvent", value: { namespace: ctx.env.namespace.name, workflowId, runId, reference } } },
-    timeout,
-    tooLate: timeout < limits.nexusRequestTimeoutMsMin * MICROS_PER_MS ? (bound ?? TimeoutType.UNSPECIFIED) : undefined,
-    operationTimeout,
+    ...requestTimes(op, input.isCancel, run.now, ctx.env.config.limits),
     scheduledEventId: op.scheduledEventId,
     workflowId,
     runId,
+    archetype: Archetype.WORKFLOW,
   };
 }
 
@@ -273,7 +241,7 @@ function unsuccessful(op: NexusOperationRecord, cause: Init<Failure>): Init<Fail
 }
 
 /** Older SDKs send another kind of failure for a canceled operation. */
-function asCanceled(cause: Init<Failure>): Init<Failure> {
+export function asCanceled(cause: Init<Failure>): Init<Failure> {
   if (cause.failureInfo?.case === "canceledFailureInfo") return cause;
   const { message, stackTrace, cause: inner } = cause;
   return { message, stackTrace, failureInfo: { case: "canceledFailureInfo", value: {} }, cause: inner } as Init<Failure>;

@@ -16,6 +16,8 @@ export interface QueryScope {
   readonly division: string;
   /** Attributes that only its rows have. */
   readonly attributes: ReadonlyMap<string, SearchAttributeType>;
+  /** Names that its queries have for system columns. */
+  readonly aliases?: ReadonlyMap<string, string>;
   /** Why a name may not be asked for, as the official server says it. */
   readonly refusal: (name: string) => string | undefined;
 }
@@ -28,7 +30,8 @@ export function resolveQuery(text: string, namespace: NamespaceView, scope?: Que
   const field = (name: string): Field => {
     const own = scope?.attributes.get(name);
     if (own !== undefined && !namespace.searchAttributes.has(name)) return { kind: "attribute", ...own };
-    const f = fieldOf(name, namespace);
+    const alias = namespace.searchAttributes.has(name) ? undefined : scope?.aliases?.get(name);
+    const f = fieldOf(alias ?? name, namespace);
     const refusal = scope?.refusal(name);
     if (refusal !== undefined) refusals.add(refusal);
     if (f.kind === "attribute" && f.id === PREDEFINED.get(DIVISION)?.id) mentionsDivision = true;

@@ -260,6 +260,8 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
       applyVersioningOverride(draft, a.value.versioningOverride, a.value.unsetVersioningOverride);
       if (a.value.attachedCompletionCallbacks.length > 0)
         applyCallbacks(draft, a.value.attachedCompletionCallbacks, a.value.attachedRequestId, event);
+      for (const u of a.value.workflowUpdateOptions)
+        applyCallbacks(draft, u.attachedCompletionCallbacks, u.attachedRequestId, event, u.updateId);
       if (a.value.priority !== undefined) info.priority = a.value.priority;
       return;
 
@@ -267,8 +269,12 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
       // While it waits for its id, the record stands under one that no event has (context.ts: followIds).
       let id = event.eventId;
       while (draft.updateRecords.has(id)) id--;
-      draft.updateRecords.set(id, UpdateRecord.create({ updateId: a.value.request?.meta?.updateId ?? "", admittedEventId: id }));
+      const { request } = a.value;
+      const updateId = request?.meta?.updateId ?? "";
+      draft.updateRecords.set(id, UpdateRecord.create({ updateId, admittedEventId: id }));
       info.totalUpdateCount++;
+      if (request !== undefined && request.completionCallbacks.length > 0)
+        applyCallbacks(draft, request.completionCallbacks, request.requestId, event, updateId);
       return;
     }
     case "workflowExecutionUpdateAcceptedEventAttributes": {
@@ -276,6 +282,9 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
       if (admitted === undefined) info.totalUpdateCount++;
       const record = admitted ?? UpdateRecord.create({ updateId: a.value.protocolInstanceId });
       draft.updateRecords.set(record.admittedEventId || event.eventId, UpdateRecord.copy(record, { acceptedEventId: event.eventId }));
+      const request = a.value.acceptedRequest;
+      if (request !== undefined && request.completionCallbacks.length > 0)
+        applyCallbacks(draft, request.completionCallbacks, request.requestId, event, a.value.protocolInstanceId);
       return;
     }
     case "workflowExecutionUpdateCompletedEventAttributes":

@@ -106,7 +106,7 @@ export class Run {
   outbound(call: Pick<OutboundRecord, "kind" | "componentId" | "attempt" | "destination">): void {
     const { namespaceId, workflowId, runId } = this.info;
     this.draft.outbound ??= [];
-    this.draft.outbound.push({ rowId: 0, namespaceId, workflowId, runId, ...call });
+    this.draft.outbound.push({ rowId: 0, namespaceId, workflowId, runId, archetype: 0, ...call });
     this.draft.dirty = true;
   }
 

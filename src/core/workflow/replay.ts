@@ -131,11 +131,8 @@ export function project(state: RunState): Projection {
         ...{ scheduledEventId, endpointId, service, operation, requestId, operationToken, startedTime },
         cancellation: cancellation === undefined ? undefined : ({ requestedEventId: cancellation.requestedEventId } as never),
       })),
-    callbacks: [...state.callbacks.base.values()].map(({ id, callback, requestId, registrationTime }) => ({
-      id,
-      callback,
-      requestId,
-      registrationTime,
+    callbacks: [...state.callbacks.base.values()].map(({ id, callback, requestId, registrationTime, updateId }) => ({
+      ...{ id, callback, requestId, registrationTime, updateId },
     })),
     memo: state.memo,
     searchAttributes: withoutDerived(state.searchAttributes),

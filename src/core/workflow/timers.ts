@@ -12,7 +12,8 @@ import {
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import { activityDeadlines, endBackoff, timeOut } from "../activity/statemachine.js";
 import { earliestCallback } from "../callback/statemachine.js";
-import { deadlines, fireNexusDue } from "../nexus-operation/statemachine.js";
+import { deadlines } from "../nexus-operation/deadlines.js";
+import { fireNexusDue } from "../nexus-operation/statemachine.js";
 import { timeOutRun } from "./close.js";
 import type { Run } from "./context.js";
 import { type RunDraft, TASK_SPECULATIVE } from "./mutable-state.js";

@@ -7,32 +7,13 @@ import { invalidArgument } from "../../../api/service-error.js";
 import { cappedMicros, duration, durationProblem, MICROS_PER_MS } from "../../../api/time.js";
 import { setEntry } from "../../../api/wire.js";
 import { assert } from "../../../lib/assert.js";
-import { uuidV4 } from "../../../lib/uuid.js";
+import { DISALLOWED_HEADERS, freshRequestId } from "../../nexus-operation/request.js";
 import { begin } from "../../nexus-operation/statemachine.js";
 import { type Completion, TaskFailure } from "./command.js";
 import { checkBlob } from "./limits-check.js";
 
 const CAUSE = Cause.BAD_SCHEDULE_NEXUS_OPERATION_ATTRIBUTES;
 const NAME = "ScheduleNexusOperationCommandAttributes";
-
-/** Set by the servers on the way, so that no workflow may. */
-const DISALLOWED_HEADERS: ReadonlySet<string> = new Set([
-  "request-timeout",
-  "xdc-redirection-api",
-  "xdc-redirection-source-cell",
-  "xdc-redirection",
-  "caller-name",
-  "caller-type",
-  "call-initiation",
-  "temporal-principal-type",
-  "temporal-principal-name",
-]);
-
-/** Run ids are unique and chance is not enough: both together name the request, and prove a callback to be its own. */
-function freshId(chance: Uint8Array, runId: string): string {
-  const run = Buffer.from(runId.replaceAll("-", ""), "hex");
-  return uuidV4(chance.map((b, i) => b ^ (run[i] ?? 0)));
-}
 
 function refuse(text: string, cause = CAUSE): never {
   throw new TaskFailure(cause, invalidArgument(text));
@@ -89,7 +70,7 @@ export function scheduleNexusOperation(c: Completion, command: Command): History
       scheduleToStartTimeout: timeout(a.scheduleToStartTimeout, within(cappedMicros(a.scheduleToStartTimeout))),
       startToCloseTimeout: timeout(a.startToCloseTimeout, within(cappedMicros(a.startToCloseTimeout))),
       nexusHeader,
-      requestId: freshId(ctx.random.bytes16(), info.runId),
+      requestId: freshRequestId(ctx.random.bytes16(), info.runId),
       workflowTaskCompletedEventId: c.completedEventId,
     },
     c.extra(command),

@@ -10,6 +10,7 @@ import type { UpdateWorkflowExecutionRequest } from "../../../../gen/wire/tempor
 import { failedPrecondition, invalidArgument, notFound, workflowNotReady } from "../../../api/service-error.js";
 import type { ExecutionAddress, InputOf } from "../../input.js";
 import type { UpdateReply, UpdateStart } from "../../transition.js";
+import { checkUpdateCallbackLimit } from "../../callback/statemachine.js";
 import { type Context, type Run, Stale } from "../context.js";
 import { addressed, WORKFLOW_COMPLETED, WORKFLOW_NOT_FOUND } from "../signal.js";
 import { isTaskRunning, scheduleSpeculativeTask } from "../workflow-task.js";
@@ -106,6 +107,7 @@ function attachCallbacks(run: Run, found: FoundUpdate, asked: Request): boolean 
 
 export function addCallbacks(run: Run, updateId: string, requestId: string, callbacks: readonly Callback[]): void {
   if (run.info.attachedRequests.some((r) => r.requestId === requestId)) return;
+  checkUpdateCallbackLimit(run, updateId, callbacks.length);
   const event = run.add(
     EventType.WORKFLOW_EXECUTION_OPTIONS_UPDATED,
     "workflowExecutionOptionsUpdatedEventAttributes",
