@@ -116,10 +116,16 @@ describe.runIf(hasGo)("Go: testsuite.StartDevServer", () => {
   it.each(KINDS)("runs a workflow %s", (kind) => environmentsOf(kind, "go", program, []));
 });
 
-describe.runIf(hasPython)("Python: WorkflowEnvironment.start_local", () => {
+describe.runIf(hasPython)("Python: WorkflowEnvironment", () => {
   let interpreter: string;
   beforeAll(() => {
     interpreter = pythonWithSdk();
   }, 600_000);
   it.each(KINDS)("runs a workflow %s", (kind) => environmentsOf(kind, "python", interpreter, [pythonFile("local_environment.py")]));
+
+  it("skips time: sleeps of workflows and of tests, retries, and none where it is turned off", async () => {
+    const ended = await run(interpreter, [pythonFile("time_skipping.py"), BINARY], 60_000);
+    expect(ended.ok, `${ended.stdout}\n${ended.stderr}`).toBe(true);
+    expect(ended.stdout.trim().split("\n").slice(-5)).toEqual(["slept 100 days", "retried 4 times", "the test slept", "real time", "quick"]);
+  });
 });

@@ -14,6 +14,7 @@ const INPUTS: Readonly<Record<WorkflowInputKind, boolean>> = {
   delete: true,
   describe: true,
   historyPosition: true,
+  timeSkippingState: true,
   query: true,
   dropQuery: true,
   update: false,
