@@ -2,7 +2,8 @@
 import type { Command } from "../../gen/wire/temporal/api/command/v1/message.js";
 import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
 import type { Init } from "../../src/api/wire.js";
-import { MINUTE, span } from "./world.js";
+import { accepted, protocolMessage, responded } from "../harness/core-commands.js";
+import { MINUTE, span, type Workflow } from "./world.js";
 
 const make = (commandType: CommandType, attributes: string, value: object): Init<Command> => ({
   commandType,
@@ -38,9 +39,32 @@ export const commands = {
       workflowType: { name: "T" },
       ...extra,
     }),
+  cancel: () => make(CommandType.CANCEL_WORKFLOW_EXECUTION, "cancelWorkflowExecutionCommandAttributes", {}),
   complete: () => make(CommandType.COMPLETE_WORKFLOW_EXECUTION, "completeWorkflowExecutionCommandAttributes", {}),
   fail: (message: string) =>
     make(CommandType.FAIL_WORKFLOW_EXECUTION, "failWorkflowExecutionCommandAttributes", {
       failure: { message, failureInfo: { case: "applicationFailureInfo", value: { type: "X" } } },
     }),
 };
+
+/** Takes every update; its handler sleeps so long (0: not at all) before it answers. The workflow itself waits for ever. */
+export const updatable =
+  (micros: number): Workflow =>
+  (events, messages) => {
+    const done = new Set<string>();
+    const slept: string[] = [];
+    for (const { attributes: a } of events) {
+      if (a.case === "timerFiredEventAttributes") slept.push(a.value.timerId);
+      if (a.case === "workflowExecutionUpdateCompletedEventAttributes") done.add(a.value.meta?.updateId ?? "");
+    }
+    const ids = messages.map((m) => m.protocolInstanceId);
+    const answered = [...slept.filter((id) => !done.has(id)), ...(micros === 0 ? ids : [])];
+    return {
+      commands: [
+        ...ids.map((id) => protocolMessage(`${id}/accept`)),
+        ...answered.map((id) => protocolMessage(`${id}/respond`)),
+        ...(micros === 0 ? [] : ids.map((id) => commands.timer(id, micros))),
+      ],
+      messages: [...ids.map((id) => accepted(id)), ...answered.map((id) => responded(id))],
+    };
+  };

@@ -1,10 +1,8 @@
-/**
- * What users of the official time-skipping test server reported, one test a thread. Threads that are about schedules (sdk-java
- * 1954) are tested with the schedules.
- */
+/** What users of the official time-skipping test server reported, one test a thread. */
 import { afterEach, describe, expect, it } from "vitest";
 import { timestampMicros } from "../../src/api/time.js";
-import { commands as c } from "./commands.js";
+import { rejected } from "../harness/core-commands.js";
+import { commands as c, updatable } from "./commands.js";
 import { count, DAY, EventType, HOUR, has, MINUTE, SECOND, span, timeOf, type Workflow, World, type WorldOptions } from "./world.js";
 
 const worlds: World[] = [];
@@ -210,5 +208,141 @@ describe("automatic skipping", () => {
     expect((await w.closed("child")).eventType).toBe(EventType.WORKFLOW_EXECUTION_COMPLETED);
     expect(count(await w.history("child"), EventType.TIMER_FIRED)).toBe(1);
     expect(w.waited).toBeLessThan(SECOND);
+  });
+});
+
+describe("updates", () => {
+  it("sdk-java 2283: the result of an update whose handler sleeps is awaited in skipped time, and only that", async () => {
+    const w = await open();
+    w.worker(updatable(2 * DAY));
+    await w.start("w");
+    const before = await w.time();
+    expect((await w.update("w", "u")).outcome?.value.case).toBe("success");
+    expect(w.waited).toBeLessThan(SECOND);
+    expect((await w.time()) - before).toBeGreaterThanOrEqual(2 * DAY);
+    // Time is locked again, whatever sleeps.
+    w.worker(sleepThenEnd(MINUTE), "later");
+    await w.start("later", { taskQueue: { name: "later" } });
+    await w.call("Sleep", { duration: span(2 * SECOND) });
+    expect(await w.types("later")).not.toContain("TIMER_FIRED");
+    // One who keeps time from skipping is not overruled by the wait.
+    await w.call("LockTimeSkipping", {});
+    void w.update("w", "locked").catch(() => undefined);
+    await w.call("Sleep", { duration: span(2 * SECOND) });
+    expect(count(await w.history("w"), EventType.TIMER_FIRED)).toBe(1);
+    expect(w.skips).toHaveLength(1);
+  });
+
+  it("samples-dotnet 72: an update that comes before there is a worker gets its result on a server whose time is locked", async () => {
+    const w = await open();
+    await w.start("w", { workflowExecutionTimeout: span(DAY) });
+    const asked = w.update("w", "early");
+    await w.call("Sleep", { duration: span(SECOND) });
+    w.worker(updatable(0));
+    expect((await asked).outcome?.value.case).toBe("success");
+    expect((await w.update("w", "late")).outcome?.value.case).toBe("success");
+    expect((await w.describe("w")).workflowExecutionInfo?.status).toBe(1);
+    expect(w.skips).toEqual([]);
+  });
+
+  it("sdk-python 644: rejected, in the first task, with the start, by another run: all that updates can be, in skipped time", async () => {
+    const w = await open();
+    const slow = updatable(HOUR);
+    w.worker((events, messages) => {
+      const refused = messages.filter((m) => m.protocolInstanceId.startsWith("no"));
+      if (refused.length > 0) return { commands: [], messages: refused.map((m) => rejected(m.protocolInstanceId)) };
+      return slow(events, messages);
+    });
+    await w.start("w");
+    expect((await w.update("w", "first task")).outcome?.value.case).toBe("success");
+    const before = (await w.history("w")).length;
+    expect((await w.update("w", "no")).outcome?.value.case).toBe("failure");
+    expect(await w.history("w")).toHaveLength(before);
+    const request = { meta: { updateId: "with start" }, input: { name: "u" } };
+    const { responses } = await w.call("ExecuteMultiOperation", {
+      operations: [
+        {
+          operation: {
+            case: "startWorkflow",
+            value: {
+              namespace: "default",
+              workflowId: "new",
+              workflowType: { name: "T" },
+              taskQueue: { name: "q" },
+              requestId: "r",
+              workflowIdConflictPolicy: 2,
+            },
+          },
+        },
+        { operation: { case: "updateWorkflow", value: { namespace: "default", workflowExecution: { workflowId: "new" }, request } } },
+      ] as never,
+    });
+    const last = responses[1]?.response;
+    expect(last?.case === "updateWorkflow" ? last.value.outcome?.value.case : "").toBe("success");
+    // Asked again, it is remembered, and nothing is slept for.
+    const skips = w.skips.length;
+    expect((await w.update("new", "with start")).outcome?.value.case).toBe("success");
+    expect(w.skips).toHaveLength(skips);
+    expect(w.waited).toBeLessThan(2 * SECOND);
+  });
+
+  it.each(["cancellation", "failure", "continue-as-new"])(
+    "sdk-python 826: an update whose handler is not done when its workflow ends by %s is answered at once",
+    async (end) => {
+      const w = await open();
+      const handler = updatable(HOUR);
+      w.worker((events, messages) => {
+        const isAsked = has(events, EventType.WORKFLOW_EXECUTION_SIGNALED) || has(events, EventType.WORKFLOW_EXECUTION_CANCEL_REQUESTED);
+        if (!isAsked) return handler(events, messages);
+        if (end === "cancellation") return [c.cancel()];
+        return [end === "failure" ? c.fail("no") : c.continueAsNew()];
+      });
+      await w.start("w");
+      // The test holds time while the handler sleeps.
+      await w.call("LockTimeSkipping", {});
+      const asked = w.update("w", "u");
+      await w.until(async () => (await w.types("w")).includes("WORKFLOW_EXECUTION_UPDATE_ACCEPTED"));
+      if (end === "cancellation") await w.call("RequestCancelWorkflowExecution", { workflowExecution: { workflowId: "w" } });
+      else await w.signal("w", "end");
+      const { outcome } = await asked;
+      expect(outcome?.value.case === "failure" ? outcome.value.value.message : "").toContain("before the Update completed");
+      expect(w.skips).toEqual([]);
+      expect(w.waited).toBeLessThan(SECOND);
+    },
+  );
+});
+
+describe("schedules", () => {
+  it("sdk-java 1954: sleep(30d) fires 30 daily actions, beside a schedule whose actions overlap", async () => {
+    const w = await open();
+    w.worker((events) => {
+      const isSlow =
+        events[0]?.attributes.case === "workflowExecutionStartedEventAttributes" && events[0].attributes.value.workflowId.startsWith("slow");
+      return isSlow ? sleepThenEnd(90 * MINUTE)(events, []) : [c.complete()];
+    });
+    await w.schedule("daily", DAY);
+    const begin = await w.time();
+    await w.call("UnlockTimeSkippingWithSleep", { duration: span(30 * DAY) });
+    const daily = (await w.call("DescribeSchedule", { scheduleId: "daily" })).info;
+    expect(daily?.actionCount).toBe(30);
+    expect([daily?.missedCatchupWindow, daily?.bufferSize, daily?.runningWorkflows]).toEqual([0, 0, []]);
+    const runs = (await w.call("ListWorkflowExecutions", { query: "TemporalScheduledById = 'daily'" })).executions;
+    expect(runs).toHaveLength(30);
+    const days = runs.map((r) => timestampMicros(r.startTime)).sort((a, b) => a - b);
+    for (const [i, at] of days.entries()) {
+      expect(at).toBeGreaterThan(begin);
+      expect(at % DAY).toBeLessThan(SECOND);
+      if (i > 0) expect(Math.round((at - (days[i - 1] ?? 0)) / DAY)).toBe(1);
+    }
+    expect(w.skips.map((s) => s.reason)).toEqual([...Array(30).fill("schedule"), "sleep"]);
+    expect(w.skips[0]).toMatchObject({ workflowId: "daily", clock: "server" });
+    for (const [i, s] of w.skips.entries()) if (i > 0) expect(Date.parse(s.from)).toBeGreaterThanOrEqual(Date.parse(w.skips[i - 1]?.to ?? ""));
+
+    await w.schedule("slow", HOUR);
+    await w.call("UnlockTimeSkippingWithSleep", { duration: span(DAY) });
+    const slow = (await w.call("DescribeSchedule", { scheduleId: "slow" })).info;
+    expect([slow?.actionCount, slow?.overlapSkipped]).toEqual([12, 12]);
+    expect((await w.call("DescribeSchedule", { scheduleId: "daily" })).info?.actionCount).toBe(31);
+    expect(w.waited).toBeLessThan(5 * SECOND);
   });
 });

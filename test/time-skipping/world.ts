@@ -6,6 +6,8 @@ import type { Command } from "../../gen/wire/temporal/api/command/v1/message.js"
 import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { History, type HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import { OperatorService } from "../../gen/wire/temporal/api/operatorservice/v1/service.js";
+import type { Message } from "../../gen/wire/temporal/api/protocol/v1/message.js";
+import type { Schedule } from "../../gen/wire/temporal/api/schedule/v1/message.js";
 import { TestService } from "../../gen/wire/temporal/api/testservice/v1/service.js";
 import { WorkflowService } from "../../gen/wire/temporal/api/workflowservice/v1/service.js";
 import { timestampMicros } from "../../src/api/time.js";
@@ -25,8 +27,11 @@ export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 export const span = (micros: number) => ({ seconds: Math.floor(micros / SECOND), nanos: (micros % SECOND) * 1000 });
 
-/** What a workflow does next, from its history so far. */
-export type Workflow = (events: HistoryEvent[]) => Init<Command>[];
+/** What a workflow does next, from its history so far and the updates that it is sent. */
+export type Workflow = (
+  events: HistoryEvent[],
+  messages: readonly Message[],
+) => Init<Command>[] | { readonly commands: Init<Command>[]; readonly messages: Init<Message>[] };
 /** Undefined: the activity completes. */
 export type Activity = (attempt: number) => { failure: string } | { takes: number } | undefined;
 
@@ -113,6 +118,26 @@ export class World {
     });
   }
 
+  /** Waits for the update's result, and unlocks nothing meanwhile. */
+  update(workflowId: string, updateId: string): Promise<Output<"UpdateWorkflowExecution">> {
+    return this.call(
+      "UpdateWorkflowExecution",
+      { workflowExecution: { workflowId }, request: { meta: { updateId }, input: { name: "u" } } },
+      { timeoutMs: 60_000 },
+    );
+  }
+
+  /** A schedule that starts the workflow `<id>-w` of queue q so often. */
+  async schedule(scheduleId: string, every: number, extra: Init<Schedule> = {}, namespace = "default"): Promise<void> {
+    const action = { workflowId: `${scheduleId}-w`, workflowType: { name: "T" }, taskQueue: { name: "q" } };
+    await this.call("CreateSchedule", {
+      namespace,
+      scheduleId,
+      requestId: `schedule-${++this.requests}`,
+      schedule: { spec: { interval: [{ interval: span(every) }] }, action: { action: { case: "startWorkflow", value: action } } as never, ...extra },
+    });
+  }
+
   /** Answers workflow tasks of the queue until the world ends. Each task is decided from the whole history. */
   worker(workflow: Workflow, queue = "q", namespace = "default"): void {
     void this.polling(async () => {
@@ -121,7 +146,11 @@ export class World {
       const events = task.history === undefined ? [] : decode(History, task.history).events;
       if (task.nextPageToken.length > 0 && task.workflowExecution !== undefined)
         await this.pages(task.workflowExecution, namespace, events, task.nextPageToken);
-      await this.call("RespondWorkflowTaskCompleted", { namespace, taskToken: task.taskToken, commands: workflow(events) }).catch(() => undefined);
+      const done = workflow(events, task.messages);
+      const answer = Array.isArray(done) ? { commands: done } : done;
+      // As the SDKs say it: what a speculative task has told the worker needs no event.
+      const capabilities = { discardSpeculativeWorkflowTaskWithEvents: true };
+      await this.call("RespondWorkflowTaskCompleted", { namespace, taskToken: task.taskToken, capabilities, ...answer }).catch(() => undefined);
     });
   }
 

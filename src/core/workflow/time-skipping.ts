@@ -82,7 +82,7 @@ export function pendingFastForward(own: TimeSkippingRecord | undefined): number 
 export function workInFlight(draft: RunDraft, now: number): number {
   let n = draft.externalSignals.size + draft.externalCancels.size;
   if (draft.info.workflowTask !== undefined) n++;
-  for (const a of draft.activities.values()) if (!a.waitsForRetry || a.attemptScheduledTime <= now) n++;
+  for (const a of draft.activities.values()) if (a.paused || !a.waitsForRetry || a.attemptScheduledTime <= now) n++;
   for (const u of draft.updates) if (u.state !== "accepted") n++;
   // One that has started waits for time as its handler does.
   if (draft.hasNexusOperations)

@@ -10,7 +10,9 @@ import time
 from datetime import timedelta
 
 from temporalio import activity, workflow
+from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateStage
 from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -45,10 +47,60 @@ class Retries:
         )
 
 
+@workflow.defn
+class Updated:
+    """Its updates sleep for days; it ends as it is told, whatever its updates still do."""
+
+    def __init__(self) -> None:
+        self.end = ""
+
+    @workflow.run
+    async def run(self, runs: int) -> str:
+        await workflow.wait_condition(lambda: self.end != "")
+        if self.end == "failure":
+            raise ApplicationError("as told", non_retryable=True)
+        if self.end == "continue-as-new" and runs == 0:
+            workflow.continue_as_new(1)
+        return self.end
+
+    @workflow.update(unfinished_policy=workflow.HandlerUnfinishedPolicy.ABANDON)
+    async def sleep(self, days: float) -> str:
+        await asyncio.sleep(days * 86_400)
+        return f"slept {days:.0f} days"
+
+    @sleep.validator
+    def check(self, days: float) -> None:
+        if days < 0:
+            raise ValueError("no way back")
+
+    @workflow.signal
+    def finish(self, how: str) -> None:
+        self.end = how
+
+
+async def updates(env: WorkflowEnvironment, start) -> None:
+    handle = await start(Updated.run, 0, id="updated")
+    print("an update", await handle.execute_update(Updated.sleep, 20.0))
+    try:
+        await handle.execute_update(Updated.sleep, -1.0)
+    except WorkflowUpdateFailedError as e:
+        print("refused:", e.cause)
+    for how in ["cancellation", "failure", "continue-as-new"]:
+        with env.auto_time_skipping_disabled():
+            handle = await start(Updated.run, 0, id=how)
+            update = await handle.start_update(Updated.sleep, 9.0, wait_for_stage=WorkflowUpdateStage.ACCEPTED)
+            await (handle.cancel() if how == "cancellation" else handle.signal(Updated.finish, how))
+            try:
+                await update.result()
+                print(how, "and a result")
+            except WorkflowUpdateFailedError as e:
+                print(how, e.cause.type)
+
+
 async def main(executable: str) -> None:
     begin = time.monotonic()
     async with await WorkflowEnvironment.start_time_skipping(test_server_existing_path=executable) as env:
-        async with Worker(env.client, task_queue=QUEUE, workflows=[Sleeps, Retries], activities=[fail_three_times]):
+        async with Worker(env.client, task_queue=QUEUE, workflows=[Sleeps, Retries, Updated], activities=[fail_three_times]):
 
             def start(run, *args, id):
                 return env.client.start_workflow(run, *args, id=id, task_queue=QUEUE)
@@ -56,6 +108,7 @@ async def main(executable: str) -> None:
             slept = await (await start(Sleeps.run, 100.0, id="sleeps")).result()
             print("slept", round(slept), "days")
             print("retried", await (await start(Retries.run, id="retries")).result(), "times")
+            await updates(env, start)
             before = await env.get_current_time()
             handle = await start(Sleeps.run, 10.0, id="beside")
             await env.sleep(timedelta(days=11))

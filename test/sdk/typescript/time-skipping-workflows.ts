@@ -41,3 +41,12 @@ export async function chain(left: number): Promise<string> {
   if (left > 0) await wf.continueAsNew<typeof chain>(left - 1);
   return "done";
 }
+
+/** Its update sleeps for as many days as it is told. */
+export async function updated(): Promise<void> {
+  wf.setHandler(wf.defineUpdate<string, [number]>("sleep"), async (days) => {
+    await wf.sleep(`${days} days`);
+    return `slept ${days} days`;
+  });
+  await wf.condition(() => false);
+}

@@ -83,6 +83,26 @@ describe("TestWorkflowEnvironment.createTimeSkipping", () => {
     expect(await execute<string>("waitsForTimeout", "alone")).toBe("timed out");
   });
 
+  it("sdk-java 2283: skips while the result of an update is awaited", async () => {
+    const handle = await env.client.workflow.start("updated", { taskQueue, workflowId: "updated" });
+    const before = await env.currentTimeMs();
+    expect(await handle.executeUpdate("sleep", { args: [3] })).toBe("slept 3 days");
+    expect((await env.currentTimeMs()) - before).toBeGreaterThanOrEqual(3 * DAY_MS);
+    await handle.terminate();
+  });
+
+  it("sdk-java 1954: sleeping for 30 days in the test fires 30 daily actions of a schedule", async () => {
+    const handle = await env.client.schedule.create({
+      scheduleId: "daily",
+      spec: { intervals: [{ every: "1 day" }] },
+      action: { type: "startWorkflow", workflowType: "chain", workflowId: "scheduled", args: [-1], taskQueue },
+      policies: { overlap: "ALLOW_ALL" },
+    });
+    await env.sleep("30 days");
+    expect((await handle.describe()).info.numActionsTaken).toBe(30);
+    await handle.delete();
+  });
+
   it("has the rest of the API: a list by time, and a description", async () => {
     const later = new Date((await env.currentTimeMs()) - DAY_MS / 2).toISOString();
     await execute("sleeps", "late", [1]);
