@@ -32,6 +32,20 @@ describe("command line", () => {
     });
   });
 
+  test("takes what SDKs pass for a time-skipping environment: a port, and at most one flag", () => {
+    expect(started("1234")).toMatchObject({ port: 1234, ip: "0.0.0.0", file: ":memory:", testClocks: { state: "locked", anyNamespace: true } });
+    expect(started("1234 --enable-time-skipping").testClocks.state).toBe("unlocked");
+    expect(started("test-server 1234 --ip 127.0.0.1 --db-filename t.db")).toMatchObject({
+      port: 1234,
+      ip: "127.0.0.1",
+      file: "t.db",
+      extraPorts: {},
+    });
+    expect(started("test-server").port).toBe(7233);
+    expect(started("server start-dev").testClocks).toEqual({ state: "locked", anyNamespace: false });
+    expect(started("serve").testClocks.state).toBe("real");
+  });
+
   test("a list on the command line replaces that of the environment", () => {
     const environment = { PERDURE_NAMESPACE: "a,b", PERDURE_PORT: "5" };
     expect(started("serve", environment)).toMatchObject({ namespaces: ["a", "b"], port: 5 });
@@ -53,6 +67,10 @@ describe("command line", () => {
     ["serve --port 99999", "--port: must be a port"],
     ["server start-dev --headless=maybe", "neither true nor false"],
     ["serve stray", "too many arguments"],
+    ["99999", "--port: must be a port"],
+    ["test-server x", '--port: "x" is not a port'],
+    ["1234 5678", "too many arguments"],
+    ["serve --enable-time-skipping", "unknown option '--enable-time-skipping'"],
     ["fly", "unknown command 'fly'"],
     ["serve --config /no/such/file", "no such file"],
   ])("%s is answered with one clear line", (line, message) => {

@@ -14,7 +14,7 @@ export type CommandLine =
 
 const REPEATED = (value: string, previous: readonly string[] | undefined): string[] => [...(previous ?? []), value];
 
-function parsePort(flag: Flag) {
+function parsePort(flag: Pick<Flag, "name">) {
   return (value: string): number => {
     if (!/^\d+$/.test(value)) throw new OptionsError(`--${flag.name}: ${JSON.stringify(value)} is not a port`);
     return Number(value);
@@ -46,6 +46,7 @@ function optionOf(flag: Flag, command: CommandName): Option {
 const DESCRIPTIONS: Readonly<Record<CommandName, string>> = {
   "start-dev": "Run a server for development: the flags of `temporal server start-dev`, in memory unless --db-filename is given.",
   serve: "Run a durable server.",
+  "test-server": "Run a server for tests whose time can be skipped, as the official test server is run; `perdure <port>` is short for it.",
 };
 
 const FOOTER = "\nEvery flag can also be set as PERDURE_<FLAG> in the environment, for instance PERDURE_DB_FILENAME; lists are separated by commas.";
@@ -57,7 +58,11 @@ export function parseCommandLine(args: readonly string[], environment: Readonly<
   const start = (name: CommandName) => {
     const command = new Command(name).description(DESCRIPTIONS[name]).allowExcessArguments(false).addHelpText("after", FOOTER);
     for (const flag of flagsOf(name)) command.addOption(optionOf(flag, name));
-    return command.action((given: Record<string, unknown>) => {
+    const hasPortArgument = name === "test-server";
+    if (hasPortArgument) command.argument("[port]", "port to listen on; 0 takes a free one", parsePort({ name: "port" }));
+    return command.action((...values: unknown[]) => {
+      const given = { ...(values[hasPortArgument ? 1 : 0] as Record<string, unknown>) };
+      if (hasPortArgument && values[0] !== undefined) given.port = values[0];
       const flags = Object.fromEntries(
         flagsOf(name).flatMap((f) => (given[camelCase(f.name)] === undefined ? [] : [[camelCase(f.name), given[camelCase(f.name)]]])),
       );
@@ -75,6 +80,7 @@ export function parseCommandLine(args: readonly string[], environment: Readonly<
   server.addCommand(start("start-dev"));
   program.addCommand(server);
   program.addCommand(start("serve"));
+  program.addCommand(start("test-server"));
   const commands = [program, server, ...server.commands, ...program.commands];
   for (const command of commands)
     command
@@ -83,7 +89,8 @@ export function parseCommandLine(args: readonly string[], environment: Readonly<
       .configureOutput({ writeOut: (text) => (printed += text), writeErr: (text) => (printed += text) });
 
   try {
-    program.parse([...args], { from: "user" });
+    // SDKs run the official test server by its port alone.
+    program.parse(/^\d+$/.test(args[0] ?? "") ? ["test-server", ...args] : [...args], { from: "user" });
   } catch (error) {
     if (error instanceof OptionsError) return { kind: "wrong", message: error.message };
     if (!(error instanceof CommanderError)) throw error;

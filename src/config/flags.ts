@@ -1,11 +1,11 @@
 /**
- * Every flag of `perdure server start-dev` and `perdure serve`, in one table: the CLI, the PERDURE_* environment, the JSON file of
+ * Every flag of `perdure server start-dev`, `perdure serve` and `perdure test-server`, in one table: the CLI, the PERDURE_* environment, the JSON file of
  * --config and the README's table are all read off it (a test compares the README). Names and short forms of the flags that the
  * official `temporal server start-dev` has are its own.
  */
 
 export type FlagKind = "text" | "port" | "switch" | "list";
-export type Command = "start-dev" | "serve";
+export type Command = "start-dev" | "serve" | "test-server";
 
 export interface Flag {
   readonly name: string;
@@ -20,7 +20,8 @@ export interface Flag {
   readonly about: string;
 }
 
-const BOTH = ["start-dev", "serve"] as const;
+const ALL = ["start-dev", "serve", "test-server"] as const;
+const UI = ["start-dev", "serve"] as const;
 const DEV = ["start-dev"] as const;
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "never"] as const;
@@ -34,32 +35,32 @@ export const FLAGS: readonly Flag[] = [
     short: "f",
     kind: "text",
     value: "path",
-    commands: BOTH,
+    commands: ALL,
     default: { serve: "./data/perdure.db" },
-    about: "database file; without one, start-dev keeps everything in memory",
+    about: "database file; without one, start-dev and test-server keep everything in memory",
   },
   {
     name: "ip",
     kind: "text",
     value: "address",
-    commands: BOTH,
-    default: { "start-dev": "localhost", serve: "127.0.0.1" },
+    commands: ALL,
+    default: { "start-dev": "localhost", serve: "127.0.0.1", "test-server": "0.0.0.0" },
     about: "address to listen on",
   },
   {
     name: "port",
     short: "p",
     kind: "port",
-    commands: BOTH,
-    default: { "start-dev": "7233", serve: "7233" },
+    commands: ALL,
+    default: { "start-dev": "7233", serve: "7233", "test-server": "7233" },
     about: "port of every protocol: gRPC, Connect, gRPC-Web, HTTP; 0 takes a free one",
   },
-  { name: "http-port", kind: "port", commands: BOTH, about: "one more port for the HTTP API; 0 takes a free one" },
-  { name: "metrics-port", kind: "port", commands: BOTH, about: "one more port for /metrics; 0 takes a free one" },
+  { name: "http-port", kind: "port", commands: ALL, about: "one more port for the HTTP API; 0 takes a free one" },
+  { name: "metrics-port", kind: "port", commands: ALL, about: "one more port for /metrics; 0 takes a free one" },
   {
     name: "ui-port",
     kind: "port",
-    commands: BOTH,
+    commands: UI,
     default: { "start-dev": "port + 1000" },
     about: "one more port for the web UI; 0 takes a free one; the default is skipped where it is taken, and beside --port 0",
   },
@@ -67,7 +68,7 @@ export const FLAGS: readonly Flag[] = [
     name: "ui-ip",
     kind: "text",
     value: "address",
-    commands: BOTH,
+    commands: UI,
     default: { "start-dev": "that of --ip", serve: "that of --ip" },
     about: "address of the web UI's port",
   },
@@ -77,28 +78,28 @@ export const FLAGS: readonly Flag[] = [
     short: "n",
     kind: "list",
     value: "name",
-    commands: BOTH,
+    commands: ALL,
     about: "namespace to create at start; repeatable; `default` is always there",
   },
   {
     name: "search-attribute",
     kind: "list",
     value: "name=type",
-    commands: BOTH,
+    commands: ALL,
     about: "custom search attribute to register at start (Text, Keyword, Int, Double, Bool, Datetime, KeywordList); repeatable",
   },
   {
     name: "dynamic-config-value",
     kind: "list",
     value: "key=json",
-    commands: BOTH,
+    commands: ALL,
     about: "setting under Temporal's dynamic-config key; repeatable",
   },
   {
     name: "sqlite-pragma",
     kind: "list",
     value: "pragma=value",
-    commands: BOTH,
+    commands: ALL,
     about: "SQLite pragma; repeatable; those that durability rests on are refused",
   },
   {
@@ -106,8 +107,8 @@ export const FLAGS: readonly Flag[] = [
     kind: "text",
     value: "level",
     choices: DURABILITIES,
-    commands: BOTH,
-    default: { "start-dev": "full", serve: "full" },
+    commands: ALL,
+    default: { "start-dev": "full", serve: "full", "test-server": "full" },
     about:
       "full: an answer waits for fsync; normal: a power cut may lose what is newer than the last checkpoint; memory: no fsync at all, a power cut may ruin the file",
   },
@@ -116,25 +117,25 @@ export const FLAGS: readonly Flag[] = [
     kind: "text",
     value: "thread",
     choices: COMMIT_THREADS,
-    commands: BOTH,
-    default: { "start-dev": "auto", serve: "auto" },
+    commands: ALL,
+    default: { "start-dev": "auto", serve: "auto", "test-server": "auto" },
     about: "thread that commits: auto measures the disk at start",
   },
   {
     name: "schedule-max-catchup",
     kind: "text",
     value: "duration",
-    commands: BOTH,
+    commands: ALL,
     about: "longest time that a schedule makes up for after the server was off or asleep, whatever its catch-up window, such as 1h",
   },
-  { name: "port-file", kind: "text", value: "path", commands: BOTH, about: "file that gets the ready line once the server listens" },
+  { name: "port-file", kind: "text", value: "path", commands: ALL, about: "file that gets the ready line once the server listens" },
   {
     name: "log-level",
     kind: "text",
     value: "level",
     choices: LOG_LEVELS,
-    commands: BOTH,
-    default: { "start-dev": "warn", serve: "info" },
+    commands: ALL,
+    default: { "start-dev": "warn", serve: "info", "test-server": "warn" },
     about: "least level that is logged, to stderr",
   },
   {
@@ -142,16 +143,22 @@ export const FLAGS: readonly Flag[] = [
     kind: "text",
     value: "format",
     choices: LOG_FORMATS,
-    commands: BOTH,
-    default: { "start-dev": "text", serve: "json" },
+    commands: ALL,
+    default: { "start-dev": "text", serve: "json", "test-server": "text" },
     about: "form of the log",
   },
-  { name: "log-config", kind: "switch", commands: BOTH, about: "print the effective options to stderr at start" },
+  { name: "log-config", kind: "switch", commands: ALL, about: "print the effective options to stderr at start" },
   { name: "ui-public-path", kind: "text", value: "path", commands: DEV, default: { "start-dev": "/" }, about: "base path of the web UI" },
   { name: "ui-asset-path", kind: "text", value: "path", commands: DEV, about: "folder of a web UI to serve in place of ours" },
   { name: "ui-codec-endpoint", kind: "text", value: "url", commands: DEV, about: "codec server that the web UI asks" },
   { name: "ui-disable-news-fetch", kind: "switch", commands: DEV, about: "accepted: our web UI fetches no news" },
-  { name: "config", kind: "text", value: "path", commands: BOTH, about: "JSON file of options; keys are flag names in camelCase" },
+  {
+    name: "enable-time-skipping",
+    kind: "switch",
+    commands: ["test-server"],
+    about: "time skips from the start; without it, it is locked until a client unlocks it",
+  },
+  { name: "config", kind: "text", value: "path", commands: ALL, about: "JSON file of options; keys are flag names in camelCase" },
 ] as const;
 
 export const camelCase = (name: string): string => name.replace(/-(.)/g, (_, c: string) => c.toUpperCase());

@@ -291,6 +291,8 @@ export const SETTINGS = {
   eagerActivities: bool("system.enableActivityEagerExecution", true, "N", "activities started with the completion that schedules them"),
   updates: bool("frontend.enableUpdateWorkflowExecution", true, "N", "PERMISSION_DENIED when off"),
   updatesAsyncAccepted: bool("frontend.enableUpdateWorkflowExecutionAsyncAccepted", true, "N", "PERMISSION_DENIED when off"),
+  workflowTimeSkipping: bool("frontend.WorkflowTimeSkippingEnabled", true, "N", "off: UNIMPLEMENTED (official: off)"),
+  timeSkipsPerSessionMax: count("frontend.WorkflowTimeSkippingMaxSkipPerSession", 200, "N", "when a config names none; then time skipping ends"),
   eagerWorkflowStart: bool("system.enableEagerWorkflowStart", true, "N", "first workflow task with the start"),
 } as const satisfies Record<string, Setting>;
 
@@ -338,7 +340,6 @@ export const ACCEPTED_KEYS: Readonly<Record<string, string>> = {
   "frontend.workerCommandsEnabled": "comes with worker commands",
   "frontend.activityAPIsEnabled": "comes with activity operations",
   "frontend.ListWorkersEnabled": "always on",
-  "frontend.WorkflowTimeSkippingEnabled": "comes with time skipping",
   "frontend.namespaceRPS.visibility.burst": "see frontend.namespaceRPS.visibility",
   "system.forceSearchAttributesCacheRefreshOnRead": "search attributes are never stale here",
   "system.forceNexusEndpointRefreshOnRead": "endpoints are never stale here",

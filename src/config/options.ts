@@ -55,6 +55,11 @@ export interface ServerOptions {
   readonly pragmas: readonly string[];
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly logFormat: (typeof LOG_FORMATS)[number];
+  /**
+   * What TestService may do. real: time is real; locked: tests may skip it; unlocked: it skips from the start. `anyNamespace`: one
+   * that a call names is made, as in the official test server.
+   */
+  readonly testClocks: { readonly state: "real" | "locked" | "unlocked"; readonly anyNamespace: boolean };
 }
 
 export const MEMORY_FILE = ":memory:";
@@ -101,6 +106,7 @@ const RAW = strictObject({
   uiAssetPath: optional(text),
   uiCodecEndpoint: optional(text),
   uiDisableNewsFetch: _default(boolean(), false),
+  enableTimeSkipping: _default(boolean(), false),
 });
 
 /** Defaults that are worked out below and not texts for the table. */
@@ -287,6 +293,10 @@ export function resolveOptions(command: Command, ...sources: readonly Raw[]): St
       pragmas: sqlitePragmas(raw.sqlitePragma),
       logLevel: raw.logLevel,
       logFormat: raw.logFormat,
+      testClocks: {
+        state: command === "serve" ? "real" : raw.enableTimeSkipping ? "unlocked" : "locked",
+        anyNamespace: command === "test-server",
+      },
     },
     portFile: raw.portFile,
     uiPortIsDefault,

@@ -21,6 +21,7 @@ import { HISTORY_SERVICE_IDENTITY } from "./workflow/close.js";
 import { completeWorkflowTask, failWorkflowTask } from "./workflow/complete-workflow-task.js";
 import { Context, Need, type Run, Stale } from "./workflow/context.js";
 import { describe, historyPosition } from "./workflow/describe.js";
+import { dueClockOf, dueNow, realNow } from "./workflow/execution-clock.js";
 import { endOversized, refuseLargeTransaction } from "./workflow/execution-limits.js";
 import { type RunState, TASK_SPECULATIVE } from "./workflow/mutable-state.js";
 import { updateOptions } from "./workflow/options.js";
@@ -29,6 +30,7 @@ import { directReply, dropQuery, query } from "./workflow/query.js";
 import { reset } from "./workflow/reset.js";
 import { addressed, addressedOpen, requestCancel, signal, terminate } from "./workflow/signal.js";
 import { scheduleFirstTask, signalWithStart, start } from "./workflow/start.js";
+import { skipTime, timeSkippingState } from "./workflow/time-skipping.js";
 import { fireDue, settleDue } from "./workflow/timers.js";
 import { updateWithStart } from "./workflow/update/multi-operation.js";
 import { settleUpdates } from "./workflow/update/registry.js";
@@ -83,6 +85,7 @@ const HANDLERS: Handlers = {
   describe,
   historyPosition,
   query,
+  timeSkippingState,
   dropQuery,
   update,
   pollUpdate,
@@ -135,7 +138,7 @@ const HANDLERS: Handlers = {
     if (state === undefined) throw new Stale();
     const run = ctx.open(state);
     // Of a closed run, callbacks and the end of its retention are left.
-    if (!state.isOpen && state.info.deleteAt > 0 && state.info.deleteAt <= ctx.env.now && state.info.pendingTransfers === 0) {
+    if (!state.isOpen && state.info.deleteAt > 0 && state.info.deleteAt <= realNow(ctx.env) && state.info.pendingTransfers === 0) {
       run.draft.removed = true;
       run.draft.dirty = true;
       return undefined;
@@ -181,12 +184,16 @@ function finish(run: Run, input: Input): void {
   const { draft } = run;
   if (draft.removed) return;
   if (draft.updates.length > 0) settleUpdates(run);
-  const fired = input.kind === "due" && draft.base.info.due > 0 && draft.base.info.due <= run.now;
+  const { due, dueClock } = draft.base.info;
+  const { env } = run.ctx;
+  // A row of another clock, or one that is asked to be exact, moves even if nothing is due.
+  const fired = input.kind === "due" && due > 0 && (due <= dueNow(env, dueClock) || dueClock !== dueClockOf(env, draft) || input.settle === true);
   if (!draft.dirty && !fired) return;
   if (draft.info.workflowTask?.type === TASK_SPECULATIVE) settleSpeculative(run);
   const wasRunning = isTaskRunning(draft);
   if (!wasRunning) run.flushBuffered();
   enforceBufferLimits(run);
+  if (draft.timeSkipping !== undefined) skipTime(run);
   run.events.finish(isTaskRunning(draft));
   const info = draft.info;
   // The end of a transfer is bookkeeping: nobody outside sees it.
@@ -200,11 +207,11 @@ function finish(run: Run, input: Input): void {
     draft.queries = [];
   }
   settleDue(run, fired);
-  if (!draft.isOpen && info.due > 0 && info.due <= run.now) info.due = run.now + RETENTION_RETRY_MICROS;
+  const real = realNow(env);
+  if (!draft.isOpen && info.due > 0 && info.due <= real) info.due = real + RETENTION_RETRY_MICROS;
   // What retention waited for is done.
-  if (input.kind === "transferDone" && !draft.isOpen && info.pendingTransfers === 0 && info.deleteAt > 0 && info.deleteAt <= run.now)
-    info.due = run.now;
-  if (info.due !== draft.base.info.due) draft.dirty = true;
+  if (input.kind === "transferDone" && !draft.isOpen && info.pendingTransfers === 0 && info.deleteAt > 0 && info.deleteAt <= real) info.due = real;
+  if (info.due !== due || info.dueClock !== dueClock) draft.dirty = true;
   if (run.visibilityChanged) draft.visibility = visibilityRow(run);
   assert(info.workflowTask === undefined || draft.isOpen, "a closed run has no workflow task");
   assert(info.nextEventId > 1, "a run has its start event");

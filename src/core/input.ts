@@ -3,7 +3,7 @@
  * addresses, and hands it to `apply` (core/engine.ts). RPCs, timers, effects of other executions and matching use the same door.
  */
 
-import type { Link, Priority, WorkerVersionStamp } from "../../gen/wire/temporal/api/common/v1/message.js";
+import type { Link, Priority, TimeSkippingStatePropagation, WorkerVersionStamp } from "../../gen/wire/temporal/api/common/v1/message.js";
 import type {
   CancelExternalWorkflowExecutionFailedCause,
   SignalExternalWorkflowExecutionFailedCause,
@@ -48,8 +48,10 @@ import type { NexusEndpointDirectory } from "./nexus-operation/endpoints.js";
 
 /** What the shell knows at the moment of the input, frozen. */
 export interface Env {
-  /** Microseconds, never below an earlier input's of the same shard. */
+  /** Microseconds in the clock of the namespace, never below an earlier input's of the same shard. */
   readonly now: number;
+  /** The clock that the namespace follows, when it is not real time: its number in table `due`, and how far it is ahead. */
+  readonly clock?: { readonly id: number; readonly offset: number } | undefined;
   /** A fresh UUIDv7, greater than every earlier one of this server: a new run's id. */
   readonly newRunId: string;
   /** Integer below 2^48: seed of everything random in the transition (jitter, nonces). */
@@ -94,6 +96,8 @@ export interface ParentStart {
   readonly rootRunId: string;
   /** Runs that the parent was reset from: a child that one of them started is the parent's own. */
   readonly baseRunIds?: readonly string[];
+  /** What the parent's own clock had skipped. */
+  readonly timeSkipping?: TimeSkippingStatePropagation | undefined;
 }
 
 /** How an activity is named by a respond call: its task token, or workflow id, run id and activity id. */
@@ -156,7 +160,9 @@ export type Input =
   /** The reply of a started task could not be delivered: its poller had gone. */
   | { kind: "undelivered"; task: "workflow" | "activity"; scheduledEventId: number; nonce: number }
   /** Some deadline of the run may have passed. */
-  | { kind: "due" }
+  /** `settle`: only the due row is to be made exact. */
+  | { kind: "due"; settle?: boolean }
+  | { kind: "timeSkippingState" }
 
   /** Results of transfer tasks, applied to their source. Each removes the transfer row `transferId`. */
   | { kind: "childStarted"; transferId: number; initiatedEventId: number; runId: string; clock: undefined }

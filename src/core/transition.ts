@@ -4,6 +4,7 @@
  */
 
 import type { TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import type { TimeSkippingFastForwardInfo } from "../../gen/wire/temporal/api/common/v1/message.js";
 import type { UpdateWorkflowExecutionLifecycleStage } from "../../gen/wire/temporal/api/enums/v1/update.js";
 import type { WorkflowExecutionStatus } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
@@ -81,6 +82,16 @@ export interface Replies {
   pollUpdate: UpdateReply;
   endUpdateWait: UpdateReply | undefined;
   updateWithStart: UpdateReply;
+  timeSkippingState: {
+    runId: string;
+    /** The run that continues this one; empty when none. */
+    newRunId: string;
+    isOpen: boolean;
+    runKey: number;
+    transitions: number;
+    isEnabled: boolean;
+    fastForward: Init<TimeSkippingFastForwardInfo> | undefined;
+  };
   dropQuery: undefined;
   resetSticky: undefined;
   startWorkflowTask: StartedWorkflowTask;

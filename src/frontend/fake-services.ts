@@ -8,7 +8,7 @@ import { encode, type Init, Writer } from "../api/wire.js";
 import { defaultConfig } from "../config/dynamic-config.js";
 import type { ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
 import type { EventReference, HistoryPosition, HistoryRange, Replies } from "../core/transition.js";
-import type { HistoryService } from "../history/contract.js";
+import type { HistoryService, TestClockService } from "../history/contract.js";
 import { FakeRuntime } from "../lib/fake-runtime.js";
 import { BuildIds } from "../matching/build-ids.js";
 import type { MatchingService } from "../matching/contract.js";
@@ -134,6 +134,18 @@ export const started: Init<HistoryEvent> = { eventType: EventType.WORKFLOW_EXECU
 
 const NO_ARCHIVAL = { isConfigured: false, isReadEnabled: false, defaultState: 1, defaultUri: "" };
 
+/** Real time that nobody moves. */
+class FakeClocks implements TestClockService {
+  lock = () => Promise.resolve();
+  unlock = () => Promise.resolve();
+  sleep = () => Promise.resolve();
+  sleepUntil = () => Promise.resolve();
+  currentTime = () => 0;
+  waitForExecution = () => Promise.resolve();
+  awaiting = () => () => undefined;
+  hold = () => () => undefined;
+}
+
 export interface Fakes {
   readonly s: Services;
   readonly runtime: FakeRuntime;
@@ -157,6 +169,7 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
   await namespaces.ensure(["default", "other"]);
   const s: Services = {
     history,
+    clocks: new FakeClocks(),
     matching: matching as MatchingService,
     buildIds: new BuildIds({ rows: [], commit: () => Promise.resolve(), now: () => runtime.now, limits: () => defaultConfig().limits }),
     workers: new Workers({
@@ -191,7 +204,7 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
     limits: () => LIMITS,
     runtime,
     logger: { debug: ignore, info: ignore, warn: (_f, message) => warnings.push(message), error: ignore },
-    server: { version: "1.0.0", clusterId: "c", address: "127.0.0.1:7233", persistenceStore: "sqlite", historyShardCount: 1024 },
+    server: { version: "1.0.0", clusterId: "c", address: "127.0.0.1:7233", persistenceStore: "sqlite", historyShardCount: 1024, hasTestClocks: true },
   };
   return { s, runtime, history, warnings, call: (timeoutMs = 30_000, metadata = {}) => new FakeCall(runtime.now / 1000 + timeoutMs, metadata) };
 }

@@ -15,6 +15,7 @@ import { deleteNamespace } from "./operator/delete-namespace.js";
 import { createNexusEndpoint, deleteNexusEndpoint, getNexusEndpoint, listNexusEndpoints, updateNexusEndpoint } from "./operator/nexus-endpoints.js";
 import { addSearchAttributes, listSearchAttributes, removeSearchAttributes } from "./operator/search-attributes.js";
 import type { Services } from "./services.js";
+import { getCurrentTime, lockTimeSkipping, sleep, sleepUntil, unlockTimeSkipping, unlockTimeSkippingWithSleep } from "./test/time-skipping.js";
 import { pauseActivity, resetActivity, unpauseActivity, updateActivityOptions } from "./workflow/activity-operations.js";
 import {
   pollActivityTaskQueue,
@@ -66,6 +67,7 @@ import { signalWorkflowExecution } from "./workflow/signal.js";
 import { signalWithStartWorkflowExecution, startWorkflowExecution } from "./workflow/start.js";
 import { getClusterInfo, getSystemInfo } from "./workflow/system.js";
 import { describeTaskQueue, listTaskQueuePartitions, updateTaskQueueConfig } from "./workflow/task-queues.js";
+import { pollWorkflowExecutionTimeSkipping } from "./workflow/time-skipping.js";
 import { pollWorkflowExecutionUpdate, updateWorkflowExecution } from "./workflow/updates.js";
 import {
   countWorkflowExecutions,
@@ -138,7 +140,7 @@ const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => (
   DescribeWorkflowExecution: row("workflow.read", 3, describeWorkflowExecution(s)),
   GetWorkflowExecutionHistory: poll("workflow.read", 2, getWorkflowExecutionHistory(s)),
   GetWorkflowExecutionHistoryReverse: row("workflow.read", 4, getWorkflowExecutionHistoryReverse(s)),
-  PollWorkflowExecutionTimeSkipping: poll("workflow.read", 5),
+  PollWorkflowExecutionTimeSkipping: poll("workflow.read", 5, pollWorkflowExecutionTimeSkipping(s)),
 
   // Lists
   ListWorkflowExecutions: row("workflow.list", 1, listWorkflowExecutions(s)),
@@ -276,20 +278,20 @@ const operatorService = (s: Services): Rows<typeof OperatorService.methods> => (
   ListNexusEndpoints: row("cluster.read", 3, listNexusEndpoints(s)),
 });
 
-const testService = (): Rows<typeof TestService.methods> => ({
-  LockTimeSkipping: row("cluster.write", 2),
-  UnlockTimeSkipping: row("cluster.write", 2),
-  UnlockTimeSkippingWithSleep: poll("cluster.write", 2),
-  Sleep: poll("cluster.write", 2),
-  SleepUntil: poll("cluster.write", 2),
-  GetCurrentTime: row("cluster.read", 2),
+const testService = (s: Services): Rows<typeof TestService.methods> => ({
+  LockTimeSkipping: row("cluster.write", 2, lockTimeSkipping(s)),
+  UnlockTimeSkipping: row("cluster.write", 2, unlockTimeSkipping(s)),
+  UnlockTimeSkippingWithSleep: poll("cluster.write", 2, unlockTimeSkippingWithSleep(s)),
+  Sleep: poll("cluster.write", 2, sleep(s)),
+  SleepUntil: poll("cluster.write", 2, sleepUntil(s)),
+  GetCurrentTime: row("cluster.read", 2, getCurrentTime(s)),
 });
 
 export function methodTable(s: Services): MethodTable {
   const table = new Map<string, Method>();
   add(table, WorkflowService, workflowService(s));
   add(table, OperatorService, operatorService(s));
-  add(table, TestService, testService());
+  add(table, TestService, testService(s));
   return table;
 }
 

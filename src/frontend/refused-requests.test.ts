@@ -16,7 +16,7 @@ const start = { ...D, workflowId: "w", ...type, taskQueue: { name: "q" } };
 const long = "x".repeat(1001);
 const blob = new Uint8Array(2_097_153);
 const signal = { ...D, workflowExecution: { workflowId: "w" }, signalName: "s" };
-const { INVALID_ARGUMENT: BAD, NOT_FOUND, FAILED_PRECONDITION, UNIMPLEMENTED } = Code;
+const { INVALID_ARGUMENT: BAD, NOT_FOUND, FAILED_PRECONDITION } = Code;
 
 async function answer(name: string, request: object, timeoutMs = 30_000): Promise<unknown> {
   const { s, runtime } = await fakeServices();
@@ -119,9 +119,21 @@ const rows: [name: string, request: object, code: Code, text: string][] = [
   ],
   [
     "StartWorkflowExecution",
-    { ...start, timeSkippingConfig: { enabled: true } },
-    UNIMPLEMENTED,
-    "The Time-Skipping feature is not enabled for namespace.",
+    { ...start, timeSkippingConfig: { enabled: true, fastForwardConfig: { id: "f" } } },
+    BAD,
+    "Time skipping config invalid: fast_forward duration must be positive",
+  ],
+  [
+    "StartWorkflowExecution",
+    { ...start, timeSkippingConfig: { enabled: true, fastForwardConfig: { id: " ", duration: { seconds: 1 } } } },
+    BAD,
+    "Time skipping config invalid: fast_forward_id must be set",
+  ],
+  [
+    "StartWorkflowExecution",
+    { ...start, timeSkippingConfig: { enabled: false, fastForwardConfig: { id: "f", duration: { seconds: 1 } } } },
+    BAD,
+    "time_skipping_config: cannot set fast_forward when enabled is false",
   ],
   ["StartWorkflowExecution", { ...start, links: [{}] }, BAD, "unsupported link variant"],
   ["StartWorkflowExecution", { ...start, links: Array(11).fill({}) }, BAD, "cannot attach more than 10 links per request, got 11"],

@@ -52,6 +52,9 @@ export interface RequestLimits {
   /** Undefined: callbacks may go anywhere. */
   readonly callbackAddressRules: readonly AddressRule[] | undefined;
   readonly nexusTokenBytesMax: number;
+  readonly isTimeSkippingEnabled: boolean;
+  /** Skips of a session whose config does not say. */
+  readonly timeSkipsPerSession: number;
 }
 
 /** From the settings: to be made once per version of the configuration, not per request. */
@@ -100,5 +103,7 @@ export function requestLimits(limits: Limits): RequestLimits {
     callbacksPerExecutionMax: limits.callbacksPerExecutionMax,
     callbackAddressRules: addressRules(limits.callbackAllowedAddresses),
     nexusTokenBytesMax: limits.nexusTokenBytesMax,
+    isTimeSkippingEnabled: limits.workflowTimeSkipping,
+    timeSkipsPerSession: limits.timeSkipsPerSessionMax,
   };
 }

@@ -8,7 +8,7 @@ import type { Init } from "../api/wire.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import type { QueryScope } from "../core/visibility/resolve.js";
 import type { VisibilityRow } from "../core/visibility/row.js";
-import type { HistoryService } from "../history/contract.js";
+import type { HistoryService, TestClockService } from "../history/contract.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { BuildIds } from "../matching/build-ids.js";
 import type { MatchingService } from "../matching/contract.js";
@@ -56,10 +56,13 @@ export interface ServerIdentity {
   readonly address: string;
   readonly persistenceStore: string;
   readonly historyShardCount: number;
+  /** Whether TestService may move time. */
+  readonly hasTestClocks: boolean;
 }
 
 export interface Services {
   readonly history: HistoryService;
+  readonly clocks: TestClockService;
   readonly matching: MatchingService;
   readonly workers: Workers;
   readonly buildIds: BuildIds;

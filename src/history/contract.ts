@@ -3,6 +3,7 @@
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import type { CallbackCall } from "../core/callback/statemachine.js";
 import type { ExecutionAddress, InputKind, InputOf } from "../core/input.js";
+import type { NamespaceView } from "../core/namespace-view.js";
 import type { CancelOutcome, NexusCall, StartOutcome } from "../core/nexus-operation/calls.js";
 import type { DispatchTask, EventReference, HistoryRange, Replies } from "../core/transition.js";
 import type { BacklogKey, Batch } from "../persistence/batch.js";
@@ -48,6 +49,26 @@ export interface OutboundCaller {
     namespaceId: string,
     call: CallbackCall,
   ): Promise<{ outcome: { kind: "done" } | { kind: "failed" | "retry"; message: string }; isDown: boolean }>;
+}
+
+/** TestService. A call without a namespace acts on the clock of all namespaces that have none of their own. */
+export interface TestClockService {
+  lock(namespace: NamespaceView | undefined): Promise<void>;
+  /** @throws ServiceError when no lock is held. */
+  unlock(namespace: NamespaceView | undefined): Promise<void>;
+  /** `unlocked`: a lock is given back for as long. */
+  sleep(namespace: NamespaceView | undefined, micros: number, onCancel: (f: () => void) => () => void, options: { unlocked: boolean }): Promise<void>;
+  sleepUntil(namespace: NamespaceView | undefined, time: number, onCancel: (f: () => void) => () => void): Promise<void>;
+  currentTime(namespace: NamespaceView | undefined): number;
+  /** Resolves when a run with a clock of its own has made more than `transitions` state transitions, at the time limit, or when cancelled. */
+  waitForExecution(runKey: number, transitions: number, timeoutMs: number, onCancel: (f: () => void) => () => void): Promise<void>;
+  /**
+   * A caller waits for something that a workflow does in its own time, and its client gives no lock back for it. On a test server
+   * one is given back until the result is called.
+   */
+  awaiting(namespaceId: string): () => void;
+  /** Until the result is called, the clock of the namespace does not skip. */
+  hold(namespaceId: string): () => void;
 }
 
 /** Matching, as history needs it: asked in the turn of the transition that made the task. */

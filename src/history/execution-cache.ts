@@ -190,6 +190,10 @@ export class ExecutionCache {
     }
   }
 
+  all(): Iterable<CachedChain> {
+    return this.chains.values();
+  }
+
   /** Whether any chain has inputs that were not applied. */
   get hasWork(): boolean {
     for (const chain of this.chains.values()) if (chain.queue.length > 0 || chain.isLoading || chain.isBlocked) return true;

@@ -14,13 +14,15 @@ import { Code, internal, namespaceNotFound, resourceExhausted, ServiceError, una
 import { decode, encode } from "../api/wire.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { apply as Apply } from "../core/engine.js";
-import { Archetype, type ExecutionDraft } from "../core/execution.js";
+import { Archetype, type ExecutionDraft, type ExecutionInfo } from "../core/execution.js";
+import { nextDeadline } from "../core/followed-clock.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
 import { loadState } from "../core/load-state.js";
-import type { NamespaceDirectory } from "../core/namespace-view.js";
+import type { NamespaceDirectory, NamespaceView } from "../core/namespace-view.js";
 import { type NexusEndpointDirectory, NO_ENDPOINTS } from "../core/nexus-operation/endpoints.js";
 import type { DispatchTask, EventReference, HistoryRange, Loaded, Outcome, Replies, Transition } from "../core/transition.js";
 import { beginsBatch } from "../core/workflow/event-factory.js";
+import { aheadOf, REAL_CLOCK } from "../core/workflow/execution-clock.js";
 import { type EventBatch, Kind, RunDraft, RunState, TASK_SPECULATIVE } from "../core/workflow/mutable-state.js";
 import { transferInput, transferResult } from "../core/workflow/transfer.js";
 import { TransferKind } from "../core/workflow/transfer-kind.js";
@@ -30,6 +32,7 @@ import type { Logger, Runtime } from "../lib/runtime.js";
 import type { BacklogKey } from "../persistence/batch.js";
 import { runSpace } from "../persistence/run-space.js";
 import type { Store } from "../persistence/store.js";
+import { type ClockHost, Clocks, type NamespaceClock } from "./clocks.js";
 import type { HistoryService, OutboundCaller, Reservation, TaskDispatcher } from "./contract.js";
 import { EventsCache } from "./events-cache.js";
 import { EventsNotifier } from "./events-notifier.js";
@@ -38,6 +41,7 @@ import { type FailureKind, GroupCommit, type OpenBatch } from "./group-commit.js
 import { branchOf, HistoryReader, type PageLimits } from "./history-reader.js";
 import { KeyAllocator, RunIds } from "./ids.js";
 import { warnOfSizes } from "./limit-warnings.js";
+import { addressOf, openRuns, transferSources } from "./open-runs.js";
 import { OutboundCalls } from "./outbound-calls.js";
 import { eventKey, historyKey, InputClass, type PendingInput } from "./pending-input.js";
 import { OutboundQueue } from "./queues/outbound-queue.js";
@@ -61,6 +65,11 @@ export interface HistoryEngineOptions {
   readonly keysRecord: Uint8Array | undefined;
   /** Archives the run that a transfer of kind ARCHIVE comes from. Rejects when it has to be tried again. */
   readonly archive?: (record: TransferRecord) => Promise<void>;
+  /** Every namespace, for clocks that have to find their executions. */
+  readonly allNamespaces?: () => readonly NamespaceView[];
+  /** Locks of a test clock at the start; 0: time may skip at once. */
+  readonly initialTimeLocks?: number;
+  readonly skipsTimeWhileAwaited?: boolean;
   /** Effects on executions in memory may join the batch that causes them. Off: each waits for durability. */
   readonly sameBatchTransfers: boolean;
   /** A bug of the core, with what is needed to see it again. Answers where it was put. */
@@ -79,7 +88,6 @@ const ROWS_RETRY_MS = 1_000;
 const CHAINS_MAX = 20_000;
 const CHAINS_BYTES_MAX = 64 * 1024 * 1024;
 const EVENTS_BYTES_MAX = 16 * 1024 * 1024;
-const ROOT_CLOCK = 0;
 /** Runs of a chain, behind the addressed one, that are asked whether they have taken a request. */
 const RUNS_BEFORE_MAX = 3;
 /** They need no room on a full disk. */
@@ -92,6 +100,8 @@ const GOES_ON_WHEN_FULL: ReadonlySet<InputKind> = new Set([
   "pollUpdate",
   "endUpdateWait",
 ]);
+/** They change nothing: a clock does not wait for them. */
+const READING: ReadonlySet<InputKind> = new Set(["describe", "historyPosition", "timeSkippingState", "describeSchedule", "scheduleMatchingTimes"]);
 export const SHARD_COUNT = 1024;
 
 const NOTHING = (): void => undefined;
@@ -107,6 +117,7 @@ export class HistoryEngine implements HistoryService {
   readonly timers: TimerQueue;
   readonly transfers: TransferQueue;
   private readonly outbound: OutboundQueue | undefined;
+  readonly clocks: Clocks;
   private readonly retention: Retention;
   private readonly speculative: SpeculativeTimers;
   /** Chains whose first input can be taken, by its class. */
@@ -138,7 +149,7 @@ export class HistoryEngine implements HistoryService {
     this.runIds = new RunIds(o.runtime, KeyAllocator.floorMs(o.keysRecord));
     this.lastNow = KeyAllocator.floorMs(o.keysRecord) * 1000;
     this.keys = new KeyAllocator(o.keysRecord, o.runtime);
-    this.timers = new TimerQueue(o.store, o.runtime, o.logger, ROOT_CLOCK, (row) => this.fireDue(row));
+    this.timers = new TimerQueue(o.store, o.runtime, o.logger, REAL_CLOCK, (row) => this.fireDue(row));
     this.transfers = new TransferQueue({
       store: o.store,
       runtime: o.runtime,
@@ -153,6 +164,7 @@ export class HistoryEngine implements HistoryService {
         const state = this.cache.byKey(key)?.state;
         return state instanceof RunState ? state : undefined;
       },
+      ({ info, timeSkipping }) => (timeSkipping === undefined ? (this.clocks.viewOf(info.namespaceId)?.offset ?? 0) : aheadOf(timeSkipping)),
       ({ info }) => {
         this.internalInput({ namespaceId: info.namespaceId, workflowId: info.workflowId, runId: info.runId }, { kind: "due" }, InputClass.TIMER);
       },
@@ -166,11 +178,21 @@ export class HistoryEngine implements HistoryService {
       const { store, runtime, logger } = o;
       this.outbound = new OutboundQueue({ store, runtime, logger, ownIdsFrom: this.keys.first, run: (id, record) => calls.run(id, record) });
     }
+    this.clocks = new Clocks({
+      store: o.store,
+      runtime: o.runtime,
+      logger: o.logger,
+      host: this.clockHost(),
+      namespaces: o.allNamespaces ?? (() => []),
+      initialLocks: o.initialTimeLocks ?? 1,
+      skipsWhileAwaited: o.skipsTimeWhileAwaited ?? false,
+    });
     this.retention = new Retention(o.store, o.runtime, o.logger, (f) => this.withBatch(f));
   }
 
   /** Resumes what an earlier process left: timers, transfer tasks, deletions. */
   async start(registry: readonly { kind: string; id: string; value: Uint8Array }[]): Promise<void> {
+    await this.clocks.start(registry);
     await this.timers.start();
     await this.transfers.start();
     await this.outbound?.start();
@@ -273,6 +295,7 @@ export class HistoryEngine implements HistoryService {
     }
     this.commits.flush();
     if (this.hasReady && this.commits.canTakeMore) this.scheduleTurn();
+    if (this.clocks.isActive) this.clocks.look();
     this.checkDrained();
   }
 
@@ -343,8 +366,10 @@ export class HistoryEngine implements HistoryService {
     const namespace = namespaces.byId(address.namespaceId);
     if (namespace === undefined) return undefined;
     this.lastNow = Math.max(this.lastNow, this.o.runtime.nowMicros());
+    const clock = this.clocks.viewOf(address.namespaceId);
     return new TurnEnv(
-      this.lastNow,
+      clock === undefined ? this.lastNow : this.lastNow + clock.offset,
+      clock,
       this.o.config(),
       namespace,
       namespaces,
@@ -404,7 +429,14 @@ export class HistoryEngine implements HistoryService {
 
   private process(chain: CachedChain, p: PendingInput): void {
     if (p.input.kind === "dropQuery" || p.input.kind === "endUpdateWait") this.waiters.delete(p.input.waiter);
-    const outcome = this.applyInput(chain, p);
+    const { skip } = p;
+    if (skip !== undefined && !this.clocks.maySkip(skip.clock)) {
+      p.resolve(undefined as never);
+      return;
+    }
+    const skipped = skip === undefined ? undefined : this.advance(chain, skip);
+    const outcome = this.applyInput(chain, skip === undefined || skipped !== undefined ? p : { ...p, input: { kind: "due", settle: true } });
+    if (skipped !== undefined && (outcome === "bug" || outcome.outcome !== "accepted")) skipped.undo();
     if (outcome === "bug") {
       this.quarantine(chain, p);
       return;
@@ -433,6 +465,7 @@ export class HistoryEngine implements HistoryService {
         return;
       case "accepted": {
         this.consume(p, chain);
+        skipped?.write();
         this.accept(chain, outcome, 0);
         if (outcome.refused !== undefined) {
           this.refuse(chain, p, outcome.refused);
@@ -487,7 +520,7 @@ export class HistoryEngine implements HistoryService {
     address: ExecutionAddress,
     input: Input,
     inputClass: InputClass,
-    extra: Partial<Pick<PendingInput, "dueRow" | "transferRow" | "resolve" | "reject">> = {},
+    extra: Partial<Pick<PendingInput, "dueRow" | "transferRow" | "skip" | "resolve" | "reject">> = {},
   ): void {
     const p: PendingInput = {
       address,
@@ -499,6 +532,7 @@ export class HistoryEngine implements HistoryService {
       reject: extra.reject ?? NOTHING,
       dueRow: extra.dueRow,
       transferRow: extra.transferRow,
+      skip: extra.skip,
       loadedEvents: undefined,
       loadedRequestIds: undefined,
       loadedUpdates: undefined,
@@ -659,6 +693,7 @@ export class HistoryEngine implements HistoryService {
   /** Takes a transition into the state and the open batch, offers its tasks and carries its effects. */
   private accept(chain: CachedChain, t: Transition, depth: number): void {
     const open = this.commits.open;
+    if (this.clocks.isActive) this.tieToClock(chain, open);
     chain.sequence = Math.max(chain.sequence, t.runs.some((r) => r.dirty) ? open.sequence : 0);
     for (const draft of t.runs) {
       if (!draft.dirty && !draft.isNew) draft.accept();
@@ -667,6 +702,10 @@ export class HistoryEngine implements HistoryService {
         this.writeExecution(chain, draft, open);
       }
       if (draft instanceof RunDraft && draft.info.workflowTask?.type === TASK_SPECULATIVE) this.speculative.watch(draft.base);
+      if (this.clocks.isCounting) {
+        if (draft.removed) this.clocks.forget(draft.key);
+        else this.clocks.note(draft.base, draft.dirty || draft.isNew);
+      }
     }
     this.cache.count(chain);
     if (t.notices !== undefined) for (const n of t.notices) this.o.logger[n.level]({ workflowId: chain.workflowId, ...n.fields }, n.text);
@@ -739,7 +778,7 @@ export class HistoryEngine implements HistoryService {
       if (due > 0) {
         rows.insertDue(info.dueClock, due, key);
         const clock = info.dueClock;
-        open.timers.push(() => this.timers.add({ clock, due, key }));
+        open.timers.push(() => (clock === REAL_CLOCK ? this.timers : this.clocks.queueOf(clock))?.add({ clock, due, key }));
       }
     }
     if (draft.isNew) {
@@ -771,6 +810,11 @@ export class HistoryEngine implements HistoryService {
     if (draft.isNew) {
       chain.began(state);
       this.cache.index(chain, state);
+    }
+    if (draft instanceof RunDraft && draft.timeSkipping !== undefined) {
+      const { skip } = draft;
+      if (skip !== undefined) open.replies.push(() => this.clocks.logSkip(info, skip));
+      open.polls.push(() => this.clocks.executionChanged(key));
     }
     if (lastEventId !== undefined) {
       const isClosed = !state.isOpen;
@@ -961,6 +1005,98 @@ export class HistoryEngine implements HistoryService {
     });
   }
 
+  // --- Clocks
+
+  private clockHost(): ClockHost {
+    return {
+      realNow: () => Math.max(this.lastNow, this.o.runtime.nowMicros()),
+      isQuiet: (follows) => {
+        const { durable } = this.commits;
+        for (const c of this.cache.all()) {
+          const isAtRest = !c.isBlocked && c.sequence <= durable && c.queue.every((p) => READING.has(p.input.kind));
+          if (!isAtRest && follows(c.namespaceId)) return false;
+        }
+        return true;
+      },
+      fire: (row) => this.fireDue(row),
+      skip: (clock, row) => this.skip(clock, row),
+      commitClock: (clock, adopted) => {
+        const { open } = this.commits;
+        open.chains.add(clock.tie);
+        clock.tie.sequence = open.sequence;
+        return this.commitRows((rows) => clock.write(rows, adopted));
+      },
+      settle: async (address) => {
+        await this.submitInternal(address, { kind: "due", settle: true }, InputClass.TIMER);
+      },
+      settled: () => this.commitRows(NOTHING),
+      transferSources: () => transferSources(this.o.store),
+      transitionsOf: (key) => {
+        const state = this.cache.byKey(key)?.state;
+        return state instanceof RunState ? state.info.stateTransitionCount : undefined;
+      },
+      openRuns: (namespace) => openRuns(this.o.store, namespace),
+    };
+  }
+
+  /** A batch that was computed from an offset which is not durable goes no further than the batch that holds it. */
+  private tieToClock(chain: CachedChain, open: OpenBatch): void {
+    const { tie } = this.clocks.clockOf(chain.namespaceId);
+    if (tie.sequence > this.commits.durable) open.chains.add(tie);
+  }
+
+  /** Lets the clock go on to a row's time together with what is due then. A row that its run has left behind is forgotten. */
+  private async skip(clock: NamespaceClock, row: DueRow): Promise<void> {
+    const found = await this.executionOf(row);
+    if (found === undefined || found.info.due !== row.due || found.info.dueClock !== row.clock) {
+      clock.queue?.discard(row);
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      this.internalInput(addressOf(found.info, found.archetype), { kind: "due" }, InputClass.TIMER, {
+        skip: { clock, row },
+        resolve: () => resolve(),
+        reject,
+      });
+    });
+  }
+
+  private async executionOf(row: DueRow): Promise<{ info: Omit<ExecutionInfo, "startRequestId">; archetype: Archetype } | undefined> {
+    const cached = this.cache.byKey(row.key)?.state;
+    if (cached !== undefined) return cached;
+    const rows = await this.o.store.loadExecution(row.key);
+    if (rows === undefined) return undefined;
+    const info = decode(ExecutionHeader, rows.record);
+    return { info, archetype: info.archetype };
+  }
+
+  /** Moves the clock to the row's time, if that is the execution's exact deadline. `write` makes it part of the open batch. */
+  private advance(chain: CachedChain, { clock, row }: NonNullable<PendingInput["skip"]>): { undo(): void; write(): void } | undefined {
+    const state = this.cache.byKey(row.key)?.state;
+    if (state === undefined || state.info.due !== row.due || state.info.dueClock !== row.clock) return undefined;
+    const deadline = nextDeadline(state);
+    if (deadline.at !== row.due) return undefined;
+    this.lastNow = Math.max(this.lastNow, this.o.runtime.nowMicros());
+    const before = clock.offset;
+    const from = this.lastNow + before;
+    if (from >= row.due) return undefined;
+    clock.moveTo(before + row.due - from);
+    const undo = (): void => clock.moveTo(before);
+    const { runId } = state.info;
+    const { reason } = deadline;
+    return {
+      undo,
+      write: () => {
+        const { open } = this.commits;
+        clock.write(open.rows, true);
+        open.chains.add(clock.tie);
+        clock.tie.sequence = open.sequence;
+        open.undo.push(undo);
+        open.replies.push(() => this.clocks.log(clock, from, row.due, reason, { workflowId: chain.workflowId, runId }));
+      },
+    };
+  }
+
   // --- Commit
 
   private settled(batch: OpenBatch): void {
@@ -974,6 +1110,7 @@ export class HistoryEngine implements HistoryService {
     this.cache.shrink(this.commits.durable);
     if (this.hasReady || this.commits.hasOpenWork) this.scheduleTurn();
     else this.scheduleIdle();
+    if (this.clocks.isActive) this.clocks.look();
     if (this.drained !== undefined) this.scheduleTurn();
   }
 
@@ -1009,6 +1146,7 @@ export class HistoryEngine implements HistoryService {
       c.sequence = this.commits.durable;
       this.cache.evict(c);
     }
+    if (this.clocks.isCounting) this.clocks.recount();
     const failed = lost[0];
     for (const b of lost)
       for (const p of b.inputs) {
@@ -1111,6 +1249,7 @@ export class HistoryEngine implements HistoryService {
   drain(): Promise<void> {
     this.isDraining = true;
     this.timers.stop();
+    this.clocks.stop();
     this.transfers.stop();
     this.outbound?.stop();
     this.retention.stop();
@@ -1144,6 +1283,7 @@ class TurnEnv implements Env {
 
   constructor(
     readonly now: number,
+    readonly clock: Env["clock"],
     readonly config: Config,
     readonly namespace: Env["namespace"],
     readonly namespaces: NamespaceDirectory,
@@ -1166,11 +1306,6 @@ class TurnEnv implements Env {
   get seed(): number {
     return (this.seedValue ??= this.runtime.randomSeed());
   }
-}
-
-function addressOf(info: { namespaceId: string; workflowId: string; runId: string }, archetype: Archetype): ExecutionAddress {
-  const { namespaceId, workflowId, runId } = info;
-  return archetype === Archetype.WORKFLOW ? { namespaceId, workflowId, runId } : { namespaceId, workflowId, runId, archetype };
 }
 
 function sourceOf(record: TransferRecord): ExecutionAddress {

@@ -5,6 +5,7 @@ import type { ServiceError } from "../api/service-error.js";
 import type { ExecutionAddress, Input } from "../core/input.js";
 import type { EventReference, HistoryRange } from "../core/transition.js";
 import type { BacklogKey } from "../persistence/batch.js";
+import type { NamespaceClock } from "./clocks.js";
 
 /** Served in this order, each with a minimum share. */
 export enum InputClass {
@@ -25,6 +26,8 @@ export interface PendingInput {
   readonly dueRow: { clock: number; due: number; key: number } | undefined;
   /** Transfer row that goes when the input is stale. */
   readonly transferRow: number | undefined;
+  /** The clock goes on to this row's time with the input, if both still stand. */
+  readonly skip?: { readonly clock: NamespaceClock; readonly row: { clock: number; due: number; key: number } } | undefined;
   /** Rows that an earlier attempt asked for. */
   loadedEvents: Map<string, HistoryEvent | undefined> | undefined;
   loadedRequestIds: Map<string, { eventType: number; eventId: number } | null> | undefined;

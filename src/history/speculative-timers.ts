@@ -14,6 +14,8 @@ export class SpeculativeTimers {
     private readonly runtime: Runtime,
     /** The run as it is now; undefined when it is not in memory, and its speculative task is gone. */
     private readonly stateOf: (key: number) => RunState | undefined,
+    /** Microseconds that the run's clock is ahead of real time. */
+    private readonly aheadOf: (state: RunState) => number,
     private readonly fire: (state: RunState) => void,
   ) {}
 
@@ -24,8 +26,12 @@ export class SpeculativeTimers {
     if (armed !== undefined && armed.at <= at) return;
     armed?.stop();
     const { key } = state;
-    const delayMs = Math.max(0, Math.ceil((at - this.runtime.nowMicros()) / 1000));
+    const delayMs = Math.max(0, Math.ceil((at - this.now(state)) / 1000));
     this.armed.set(key, { at, stop: this.runtime.setTimer(delayMs, () => this.fired(key)) });
+  }
+
+  private now(state: RunState): number {
+    return this.runtime.nowMicros() + this.aheadOf(state);
   }
 
   private fired(key: number): void {
@@ -34,7 +40,7 @@ export class SpeculativeTimers {
     if (state === undefined) return;
     const at = speculativeDeadline(state.info.workflowTask);
     if (at === 0) return;
-    if (at <= this.runtime.nowMicros()) this.fire(state);
+    if (at <= this.now(state)) this.fire(state);
     else this.watch(state);
   }
 

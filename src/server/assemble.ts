@@ -10,6 +10,7 @@ import type { ServerOptions } from "../config/options.js";
 import { apply } from "../core/engine.js";
 import { concurrentCallsLimiter } from "../frontend/concurrent-calls.js";
 import { methodTable } from "../frontend/methods.js";
+import { namespaceOnDemand } from "../frontend/namespace-on-demand.js";
 import { namespaceNameValidator, namespaceStateValidator } from "../frontend/namespace-validator.js";
 import { requestLimits } from "../frontend/request-limits.js";
 import type { Services } from "../frontend/services.js";
@@ -48,6 +49,7 @@ import type { BugReport } from "./bug-report.js";
 import { VERSION } from "./version.js";
 
 const CLUSTER_REGISTRY_KIND = "cluster";
+const REAL_TIME: ServerOptions["testClocks"] = { state: "real", anyNamespace: false };
 
 export interface Parts {
   readonly store: Store;
@@ -59,6 +61,8 @@ export interface Parts {
   readonly searchAttributes: ServerOptions["searchAttributes"];
   /** "host:port" as asked for. */
   readonly address: string;
+  /** Undefined: time is real. */
+  readonly testClocks?: ServerOptions["testClocks"];
   readonly onBug: (report: BugReport) => string;
   readonly onFatal: (error: Error) => void;
   /** For calls to other servers; Node's own without it. */
@@ -78,7 +82,7 @@ export interface Assembled {
 }
 
 export async function assemble(parts: Parts): Promise<Assembled> {
-  const { store, runtime, logger, config } = parts;
+  const { store, runtime, logger, config, testClocks = REAL_TIME } = parts;
   const registry = await store.loadRegistry();
   const { limits } = config;
   const rules = searchAttributeRules(() => limits);
@@ -169,6 +173,9 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     keysRecord: registry.find((r) => r.kind === KEYS_REGISTRY_KIND)?.value,
     archive: (record) => archiver.archive(record),
     sameBatchTransfers: true,
+    allNamespaces: () => namespaces.directory.entries().map((e) => e.view),
+    initialTimeLocks: testClocks.state === "unlocked" ? 0 : 1,
+    skipsTimeWhileAwaited: testClocks.anyNamespace,
     onBug: parts.onBug,
     onFatal: parts.onFatal,
   });
@@ -179,7 +186,6 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   await engine.start(registry);
   const visibility = new VisibilityManager(store.visibility, () => limits);
   const requestLimitsNow = requestLimits(limits);
-  const identity = { version: VERSION, clusterId, address: parts.address, persistenceStore: "sqlite", historyShardCount: 1024 };
   const workers = new Workers({
     rows: registry,
     commit,
@@ -195,8 +201,17 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const batcher = new Batcher({ runtime, logger, config: () => config, client, namespaces, history: engine });
   const namespaceDeletion = new NamespaceDeletion({ store, runtime, logger, namespaces, history: engine, matching });
   const scavenger = new BacklogScavenger({ store, runtime, logger, intervalMs: () => limits.backlogScavengeMs, history: engine, matching });
+  const identity = {
+    version: VERSION,
+    clusterId,
+    address: parts.address,
+    persistenceStore: "sqlite",
+    historyShardCount: 1024,
+    hasTestClocks: testClocks.state !== "real",
+  };
   const services: Services = {
     history: engine,
+    clocks: engine.clocks,
     matching,
     workers,
     buildIds,
@@ -232,6 +247,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     },
     interceptors: [
       namespaceNameValidator(namespaces, () => limits.idLengthMax),
+      ...(testClocks.anyNamespace ? [namespaceOnDemand(namespaces)] : []),
       namespaceStateValidator(namespaces),
       concurrentCallsLimiter(() => limits.longPollsPerNamespaceMax),
     ],

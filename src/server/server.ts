@@ -78,6 +78,7 @@ async function wire(
     namespaces: options.namespaces,
     searchAttributes: options.searchAttributes,
     address: `${options.ip}:${options.port}`,
+    testClocks: options.testClocks,
     onBug: (report) => writeBugReport(report, directory, log),
     onFatal,
   });

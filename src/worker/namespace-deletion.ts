@@ -34,7 +34,7 @@ export interface NamespaceDeletionOptions {
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly namespaces: NamespaceRegistry;
-  readonly history: Pick<HistoryEngine, "submit" | "commitRows" | "remnantsOf"> & Parameters<typeof deleteRun>[0];
+  readonly history: Pick<HistoryEngine, "submit" | "commitRows" | "remnantsOf" | "clocks"> & Parameters<typeof deleteRun>[0];
   readonly matching: MatchingService;
 }
 
@@ -92,6 +92,7 @@ export class NamespaceDeletion implements NamespaceDeletionService {
     if (this.o.history.remnantsOf(entry.view.key) > 0 || (await this.hasTransfers(id))) return PAUSE_MS;
     await this.deleteOutbound(id);
     await this.deleteQueues(id);
+    this.o.history.clocks.forgetNamespace(id);
     await this.deleteRegistryRows(id);
     const { delay, deleteAt } = namespaces.directory.entryById(id)?.record.reclaim ?? { delay: 0, deleteAt: 0 };
     const now = runtime.nowMicros();

@@ -6,13 +6,16 @@ import type { Call } from "../../src/api/call.js";
 import { Code, ServiceError } from "../../src/api/service-error.js";
 import { decode, encode } from "../../src/api/wire.js";
 import { defaultConfig } from "../../src/config/dynamic-config.js";
+import type { Logger } from "../../src/lib/runtime.js";
 import type { HttpCaller } from "../../src/nexus/http/client.js";
 import { MemoryStore } from "../../src/persistence/memory/store.js";
 import type { Store } from "../../src/persistence/store.js";
 import { Chain } from "../../src/rpc/interceptor/chain.js";
-import { type Assembled, assemble } from "../../src/server/assemble.js";
+import { type Assembled, assemble, type Parts } from "../../src/server/assemble.js";
 import { SimRuntime, settleMicrotasks } from "../simulation/sim-runtime.js";
 import { CallError, type MethodOf, type Subject } from "./subject.js";
+
+type TestClocks = NonNullable<Parts["testClocks"]>;
 
 const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const NOBODY_LISTENS: HttpCaller = (url) =>
@@ -31,24 +34,30 @@ export class CoreSubject implements Subject {
     private readonly chain: Chain,
   ) {}
 
-  static async open(store: Store = new MemoryStore(), seed = 1, http: HttpCaller = NOBODY_LISTENS): Promise<CoreSubject> {
+  static async open(
+    store: Store = new MemoryStore(),
+    seed = 1,
+    o: { testClocks?: TestClocks; now?: number; logger?: Logger; http?: HttpCaller } = {},
+  ): Promise<CoreSubject> {
     const runtime = new SimRuntime(seed);
+    if (o.now !== undefined) runtime.now = o.now;
     const bugs: unknown[] = [];
     let isReady = false;
     const assembled = assemble({
       store,
       runtime,
-      logger: SILENT,
+      logger: o.logger ?? SILENT,
       config: defaultConfig(),
       namespaces: [],
       searchAttributes: {},
       address: "core",
+      ...(o.testClocks === undefined ? {} : { testClocks: o.testClocks }),
       onBug: (report) => {
         bugs.push(report.error);
         return "";
       },
       onFatal: (e) => bugs.push(e),
-      http,
+      http: o.http ?? NOBODY_LISTENS,
     }).finally(() => {
       isReady = true;
     });
@@ -57,7 +66,7 @@ export class CoreSubject implements Subject {
       runtime.turn();
     }
     const api = await assembled;
-    const subject = new CoreSubject(runtime, api, new Chain(api.interceptors, SILENT));
+    const subject = new CoreSubject(runtime, api, new Chain(api.interceptors, o.logger ?? SILENT));
     subject.bugs.push(...bugs);
     void subject.run();
     return subject;
@@ -75,14 +84,19 @@ export class CoreSubject implements Subject {
     }
   }
 
-  async unary({ path }: MethodOf, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+  /** Microseconds of the simulated clock: what a test waits in real time. */
+  get now(): number {
+    return this.runtime.nowMicros();
+  }
+
+  async unary({ path }: MethodOf, request: Uint8Array, timeoutMs: number, metadata: Readonly<Record<string, string>> = {}): Promise<Uint8Array> {
     const method = this.api.methods.get(path);
     if (method === undefined) throw new CallError(Code.UNIMPLEMENTED, "", []);
     const listeners = new Set<() => void>();
     const call: Call & { cancelled: boolean } = {
       path,
       deadlineMs: this.runtime.nowMicros() / 1000 + timeoutMs,
-      metadata: () => undefined,
+      metadata: (key) => metadata[key],
       cancelled: false,
       onCancel: (f) => {
         listeners.add(f);
@@ -123,6 +137,11 @@ export class CoreSubject implements Subject {
         resolve();
       });
     });
+  }
+
+  /** The server ends as a process does; the store keeps what it has. */
+  drain(): Promise<void> {
+    return this.api.drain();
   }
 
   close(): void {

@@ -3,6 +3,7 @@ export const REFERENCE_SETTINGS: Readonly<Record<string, unknown>> = {
   "callback.allowedAddresses": [{ Pattern: "*", AllowInsecure: true }],
   "system.forceNexusEndpointRefreshOnRead": true,
   "frontend.WorkflowPauseEnabled": true,
+  "frontend.WorkflowTimeSkippingEnabled": true,
   "frontend.workflowRulesAPIsEnabled": true,
   "history.enableCHASMSchedulerCreation": true,
   "history.chasmSchedulerCreationRolloutPercent": 100,

@@ -10,6 +10,7 @@ export interface ServerProcess {
   readonly address: string;
   readonly pid: number;
   readonly child: ChildProcess;
+  readonly exited: Promise<number | null>;
   /** What it wrote to stderr so far: its log. */
   log(): string;
   /** SIGTERM, and the exit code. */
@@ -21,9 +22,18 @@ export function temporaryDirectory(): string {
 }
 
 /** Starts `perdure server start-dev` with a free port and waits for its ready line. */
-export async function startServer(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
+export function startServer(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
+  return launch(["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", "0", ...args], env);
+}
+
+/** Starts the server for tests as `args` say. */
+export function startTestServer(args: readonly string[]): Promise<ServerProcess> {
+  return launch([...args, "--ip", "127.0.0.1"], {});
+}
+
+async function launch(args: readonly string[], env: Readonly<Record<string, string>>): Promise<ServerProcess> {
   if (!existsSync(join(import.meta.dirname, "../../dist/main.js"))) throw new Error("dist/main.js is missing: run npm run setup");
-  const child = spawn(BINARY, ["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", "0", ...args], {
+  const child = spawn(BINARY, args, {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...env },
   });
@@ -51,6 +61,7 @@ export async function startServer(args: readonly string[] = [], env: Readonly<Re
     address,
     pid: child.pid ?? 0,
     child,
+    exited,
     log: () => log,
     stop: () => {
       child.kill("SIGTERM");

@@ -6,6 +6,7 @@ import { batches, operations } from "./rows/operations.js";
 import { queues } from "./rows/queues.js";
 import { history, pendings, state, transaction } from "./rows/runs.js";
 import { sizes } from "./rows/sizes.js";
+import { timeSkipping } from "./rows/time-skipping.js";
 import { updates } from "./rows/updates.js";
 
 export const GROUPS: readonly Group[] = [
@@ -19,6 +20,7 @@ export const GROUPS: readonly Group[] = [
   pages,
   polls,
   texts,
+  timeSkipping,
   fixed,
   queues,
   updates,

@@ -144,9 +144,11 @@ describe("a destination that is down", () => {
   async function open() {
     const world = { isUp: false, calls: [] as string[] };
     const store = new MemoryStore();
-    const core = await CoreSubject.open(store, 1, async (url) => {
-      world.calls.push(url);
-      return world.isUp ? answer(200, "200 OK", '"out"') : answer(503, "503 Service Unavailable");
+    const core = await CoreSubject.open(store, 1, {
+      http: async (url) => {
+        world.calls.push(url);
+        return world.isUp ? answer(200, "200 OK", '"out"') : answer(503, "503 Service Unavailable");
+      },
     });
     closing.push(() => core.close());
     const s = new Session(core);

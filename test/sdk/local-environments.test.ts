@@ -116,10 +116,27 @@ describe.runIf(hasGo)("Go: testsuite.StartDevServer", () => {
   it.each(KINDS)("runs a workflow %s", (kind) => environmentsOf(kind, "go", program, []));
 });
 
-describe.runIf(hasPython)("Python: WorkflowEnvironment.start_local", () => {
+describe.runIf(hasPython)("Python: WorkflowEnvironment", () => {
   let interpreter: string;
   beforeAll(() => {
     interpreter = pythonWithSdk();
   }, 600_000);
   it.each(KINDS)("runs a workflow %s", (kind) => environmentsOf(kind, "python", interpreter, [pythonFile("local_environment.py")]));
+
+  it("sdk-python 644, 826: skips sleeps of workflows, updates and tests, and retries; not where it is turned off", async () => {
+    const ended = await run(interpreter, [pythonFile("time_skipping.py"), BINARY], 60_000);
+    expect(ended.ok, `${ended.stdout}\n${ended.stderr}`).toBe(true);
+    expect(ended.stdout.trim().split("\n").slice(-10)).toEqual([
+      "slept 100 days",
+      "retried 4 times",
+      "an update slept 20 days",
+      "refused: ValueError: no way back",
+      "cancellation AcceptedUpdateCompletedWorkflow",
+      "failure AcceptedUpdateCompletedWorkflow",
+      "continue-as-new AcceptedUpdateCompletedWorkflow",
+      "the test slept",
+      "real time",
+      "quick",
+    ]);
+  });
 });

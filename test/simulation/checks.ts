@@ -96,6 +96,8 @@ export async function checkAll(disk: Disk, acknowledged: Acknowledged, swarm: Sw
   checkAcknowledged(runs, acknowledged, problem);
   checkRequestsOnce(runs, problem);
   checkAcross(runs, acknowledged, problem);
+  checkUpdates(runs, acknowledged, problem);
+  checkResets(runs, acknowledged, problem);
   return { digest: hash.digest("hex").slice(0, 16), runs: runs.size, events: counts };
 }
 
@@ -242,6 +244,41 @@ function checkAcross(runs: ReadonlyMap<string, Run>, acknowledged: Acknowledged,
     }
 }
 
+/** An update that somebody was told of as accepted or completed is so in the history of that run. */
+function checkUpdates(runs: ReadonlyMap<string, Run>, a: Acknowledged, problem: Problem): void {
+  for (const { runId, updateId, isCompleted } of a.updates) {
+    const run = runs.get(runId);
+    if (run === undefined) {
+      if (!a.deleted.has(runId)) problem(`update ${updateId} was acknowledged by ${runId}, which is lost`);
+      continue;
+    }
+    const has = (test: (attributes: HistoryEvent["attributes"]) => boolean): boolean => run.events.some((e) => test(e.attributes));
+    if (!has((e) => e.case === "workflowExecutionUpdateAcceptedEventAttributes" && e.value.protocolInstanceId === updateId))
+      problem(`${run.where}: update ${updateId} was told to be accepted and is not`);
+    if (isCompleted && !has((e) => e.case === "workflowExecutionUpdateCompletedEventAttributes" && e.value.meta?.updateId === updateId))
+      problem(`${run.where}: the result of update ${updateId} was told and is lost`);
+  }
+}
+
+/** The new run begins as its base did, and has what was sent to the base after that point. */
+function checkResets(runs: ReadonlyMap<string, Run>, a: Acknowledged, problem: Problem): void {
+  for (const { base, runId, forkEventId, keepsSignals } of a.resets) {
+    const [from, to] = [runs.get(base), runs.get(runId)];
+    if (to === undefined) {
+      if (!a.deleted.has(runId)) problem(`a reset of ${base} was acknowledged by ${runId}, which is lost`);
+      continue;
+    }
+    if (from === undefined) continue;
+    for (let i = 0; i < forkEventId - 1; i++)
+      if (from.events[i]?.eventType !== to.events[i]?.eventType) problem(`${to.where}: event ${i + 1} is not that of its base`);
+    if (!keepsSignals || lostItsBuffer(to)) continue;
+    const signals = (events: readonly HistoryEvent[]): string[] =>
+      events.flatMap((e) => (e.attributes.case === "workflowExecutionSignaledEventAttributes" ? [e.attributes.value.requestId] : []));
+    const taken = new Set(signals(to.events));
+    for (const id of signals(from.events.slice(forkEventId - 1))) if (!taken.has(id)) problem(`${to.where}: signal ${id} of its base is lost`);
+  }
+}
+
 /** With every worker alive and every batch written, no task is left to its timeout: those of pollers that went away come back at once. */
 function checkDelivered(run: Run, s: Swarm, problem: Problem): void {
   if (s.workerDeaths || s.slowWorkers || s.crashes || s.loses || s.refuses || s.fills) return;
@@ -320,6 +357,12 @@ function checkOnce(run: Run, problem: Problem): void {
       case "workflowTaskCompletedEventAttributes":
       case "workflowTaskFailedEventAttributes":
         id = `task ${a.value.scheduledEventId}`;
+        break;
+      case "workflowExecutionUpdateAcceptedEventAttributes":
+        id = `accepting ${a.value.protocolInstanceId}`;
+        break;
+      case "workflowExecutionUpdateCompletedEventAttributes":
+        id = `update ${a.value.meta?.updateId}`;
         break;
       default:
     }

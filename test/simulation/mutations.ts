@@ -2,6 +2,7 @@
  * Deliberate breakages of src, each of which the fixed seeds must catch: what a checker does not find here it would not find in a
  * real mistake either. A mutation puts another method in the place of one of src, or another core in the place of the real one.
  */
+import { ResetReapplyExcludeType } from "../../gen/wire/temporal/api/enums/v1/reset.js";
 import type { apply as Apply, Chain } from "../../src/core/engine.js";
 import { apply } from "../../src/core/engine.js";
 import type { Env, Input } from "../../src/core/input.js";
@@ -245,5 +246,45 @@ export const MUTATIONS: readonly Mutation[] = [
         input.kind === "start" ? { input: { ...input, request: { ...input.request, requestId: `${input.request.requestId}/${n++}` } } } : {},
       );
     },
+  },
+  { name: "an accepted update is not stored", begin: () => withoutRows(Kind.UPDATE) },
+  {
+    name: "a completed update is kept only in memory",
+    begin: () => withoutRows(Kind.COMPLETED_UPDATE),
+  },
+  {
+    name: "a reset leaves the signals of its base behind",
+    begin: () =>
+      core((input) =>
+        input.kind === "reset"
+          ? { input: { ...input, request: { ...input.request, resetReapplyExcludeTypes: [ResetReapplyExcludeType.SIGNAL] } } }
+          : {},
+      ),
+  },
+  {
+    name: "a reset forks one workflow task too early",
+    begin: () =>
+      core((input) =>
+        input.kind === "reset"
+          ? { input: { ...input, request: { ...input.request, workflowTaskFinishEventId: Math.min(4, input.request.workflowTaskFinishEventId) } } }
+          : {},
+      ),
+  },
+  {
+    name: "a reset that comes again is another reset",
+    begin: () => {
+      let n = 0;
+      return core((input) =>
+        input.kind === "reset" ? { input: { ...input, request: { ...input.request, requestId: `${input.request.requestId}/${n++}` } } } : {},
+      );
+    },
+  },
+  {
+    name: "a workflow that is unpaused stays paused",
+    begin: () => core((input) => (input.kind === "unpauseWorkflow" ? "stale" : {})),
+  },
+  {
+    name: "an activity that is unpaused is not offered again",
+    begin: () => core((input) => (input.kind === "unpauseActivity" ? "stale" : {})),
   },
 ];

@@ -11,7 +11,7 @@ const DEATHS_MIN = 500;
 const seeds = Array.from({ length: SEEDS }, (_, i) => i + 1);
 
 describe("simulation", () => {
-  it("holds on the fixed seeds, in which every input, command, event and fault occurs", { timeout: 240_000 }, async () => {
+  it("holds on the fixed seeds, in which every input, command, event and fault occurs", { timeout: 400_000 }, async () => {
     const coverage = new Coverage();
     const problems: string[] = [];
     let deaths = 0;
@@ -49,7 +49,7 @@ describe("deliberate breakages are caught by the fixed seeds", () => {
     process.stdout.write(`${caught.join("\n")}\n`);
   });
 
-  it.each(MUTATIONS.map((m) => [m.name, m] as const))("%s", { timeout: 240_000 }, async (name, mutation) => {
+  it.each(MUTATIONS.map((m) => [m.name, m] as const))("%s", { timeout: 400_000 }, async (name, mutation) => {
     const { undo, apply } = mutation.begin();
     try {
       for (const seed of seeds) {

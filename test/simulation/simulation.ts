@@ -18,6 +18,7 @@ import type { Batch } from "../../src/persistence/batch.js";
 import { checkAll, checkRun, loadRun } from "./checks.js";
 import { Clients } from "./clients.js";
 import { Coverage } from "./coverage.js";
+import { Operators } from "./operators.js";
 import { NAMESPACE, type SimServer, startSimServer } from "./server.js";
 import { SimRuntime, settleMicrotasks } from "./sim-runtime.js";
 import { Disk, SimStore, type Verdict } from "./sim-store.js";
@@ -58,6 +59,7 @@ export class Simulation implements SimWorld {
   private store: SimStore;
   private runtime: SimRuntime;
   private readonly clients: Clients;
+  private readonly operators: Operators;
   private readonly workers: Workers;
   private readonly world = new Heap<{ at: number; order: number; f: () => void }>((a, b) => a.at - b.at || a.order - b.order);
   private order = 0;
@@ -94,6 +96,10 @@ export class Simulation implements SimWorld {
       terminates: often(),
       cancels: often(),
       deletes: seldom(),
+      updates: often(),
+      resets: seldom(),
+      pauses: seldom(),
+      operates: often(),
     };
     if (options.seed % CALM_EVERY === 0)
       Object.assign(this.swarm, {
@@ -109,6 +115,7 @@ export class Simulation implements SimWorld {
     this.disk = new Disk(options.seed % SQLITE_EVERY === 0);
     this.store = new SimStore(this.disk, this.storeFaults());
     this.workers = new Workers(this, (type) => bump(this.coverage.commands, CommandType[type] ?? String(type)));
+    this.operators = new Operators(this);
     this.clients = new Clients(this, (task) => this.workers.workflowTask(task, 0));
   }
 
@@ -308,7 +315,7 @@ export class Simulation implements SimWorld {
       }
     }
     if (this.swarm.evicts && !this.isHealed && this.chance(30)) this.evict();
-    if (withClients && what < 2) this.clients.step();
+    if (withClients && what < 2) (this.chance(250) ? this.operators : this.clients).step();
     else if (what < 4) workers.poll();
     else if (store.hasPendingRead && what < 6) store.answerRead(this.pick(1000));
     else if (store.hasPendingCommit && what < 7) void store.settleNext();
@@ -349,7 +356,10 @@ export class Simulation implements SimWorld {
       // A commit that was to fail may still be on its way.
       if (this.isDying) await this.die();
       if (this.problems.length > 0) return;
-      if (i % 500 === 499 && !this.hasOpen()) return;
+      if (i % 500 !== 499) continue;
+      const open = this.openRuns();
+      if (open.length === 0) return;
+      this.operators.release(open);
     }
     for (const key of await this.disk.executionKeys()) {
       const state = await loadRun(this.disk, key);
@@ -362,9 +372,8 @@ export class Simulation implements SimWorld {
     }
   }
 
-  private hasOpen(): boolean {
-    for (const row of this.disk.visibility.values()) if (row.closeTime === 0) return true;
-    return false;
+  private openRuns(): { workflowId: string; runId: string }[] {
+    return [...this.disk.visibility.values()].filter((row) => row.closeTime === 0);
   }
 }
 

@@ -7,6 +7,7 @@ import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.j
 import { QueryResultType } from "../../gen/wire/temporal/api/enums/v1/query.js";
 import { TaskQueueKind } from "../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import { Failure } from "../../gen/wire/temporal/api/failure/v1/message.js";
+import type { Message } from "../../gen/wire/temporal/api/protocol/v1/message.js";
 import {
   PollActivityTaskQueueRequest,
   PollWorkflowTaskQueueRequest,
@@ -23,6 +24,7 @@ import { stickyQueue } from "./clients.js";
 import { decodeEvents } from "./decode-events.js";
 import { nextCommands, QUEUE } from "./programs.js";
 import { NAMESPACE } from "./server.js";
+import { updateAnswers } from "./update-answers.js";
 import { SimCall, type SimWorld } from "./world.js";
 
 const POLLS_MAX = 10;
@@ -126,14 +128,15 @@ export class Workers {
         });
         w.later(this.work(50_000, 10_000_000), () => {
           const queries = Object.keys((task.response.queries ?? {}) as object);
-          this.answer(token, worker, queries, nextCommands(token.workflowId, events, w.swarm.continues));
+          const messages = updateAnswers((task.response.messages ?? []) as Init<Message>[], events, (n) => w.pick(n));
+          this.answer(token, worker, queries, nextCommands(token.workflowId, events, w.swarm.continues), messages);
         });
       },
       (e) => w.expected(e),
     );
   }
 
-  private answer(token: TaskToken, worker: number, queries: readonly string[], commands: Init<Command>[]): void {
+  private answer(token: TaskToken, worker: number, queries: readonly string[], commands: Init<Command>[], messages: Init<Message>[]): void {
     const { w } = this;
     const { workflowId, runId } = token;
     const identity = `worker-${worker}-${w.pick(1e9)}`;
@@ -156,6 +159,7 @@ export class Workers {
     const request = RespondWorkflowTaskCompletedRequest.create({
       identity,
       commands: given as never,
+      messages: messages as never,
       queryResults: Object.fromEntries(queries.map((q) => [q, { resultType: QueryResultType.ANSWERED }])),
       forceCreateNewWorkflowTask: wantsMore,
       returnNewWorkflowTask: wantsMore && w.chance(500),

@@ -24,6 +24,11 @@ export interface Swarm {
   terminates: boolean;
   cancels: boolean;
   deletes: boolean;
+  updates: boolean;
+  resets: boolean;
+  pauses: boolean;
+  /** Operators touch pending activities. */
+  operates: boolean;
 }
 
 /** What callers were told, which must hold for ever. */
@@ -38,6 +43,8 @@ export class Acknowledged {
   readonly cancels: { runId: string; at: number }[] = [];
   readonly terminated: string[] = [];
   readonly deleted = new Set<string>();
+  readonly updates: { runId: string; updateId: string; isCompleted: boolean }[] = [];
+  readonly resets: { base: string; runId: string; forkEventId: number; keepsSignals: boolean }[] = [];
   /** Greatest attempt of an activity whose failure was acknowledged. */
   readonly failedAttempts = new Map<string, number>();
 }

@@ -45,8 +45,8 @@ export function dispatchActivity(run: Run, a: ActivityRecord): void {
     priority: a.priority?.priorityKey || info.priority?.priorityKey || 3,
     fairnessKey: a.priority?.fairnessKey || info.priority?.fairnessKey || "",
     fairnessWeight: a.priority?.fairnessWeight || info.priority?.fairnessWeight || 0,
-    createTime: a.attemptScheduledTime,
-    expireTime: a.scheduleToStartTimeout > 0 ? a.attemptScheduledTime + a.scheduleToStartTimeout : 0,
+    createTime: run.real(a.attemptScheduledTime),
+    expireTime: a.scheduleToStartTimeout > 0 ? run.real(a.attemptScheduledTime + a.scheduleToStartTimeout) : 0,
   });
 }
 

@@ -20,6 +20,7 @@ import type { ExecutionAddress, InputOf } from "../input.js";
 import type { OperationOutcome } from "../nexus-operation/calls.js";
 import { OutboundKind, outboundBackoff } from "../outbound.js";
 import { type Context, type Run, Stale } from "../workflow/context.js";
+import { realNow } from "../workflow/execution-clock.js";
 import type { RunDraft } from "../workflow/mutable-state.js";
 import { WORKFLOW_COMPLETED_FIRST } from "../workflow/update/registry.js";
 
@@ -119,6 +120,16 @@ function urlOf(c: CallbackRecord): string {
   return variant?.case === "nexus" ? variant.value.url : "";
 }
 
+/** Deliveries that are under way: their end is not a matter of time. */
+export function callbacksInFlight(draft: RunDraft): number {
+  let n = 0;
+  for (const c of draft.callbacks.values()) if (c.state === State.SCHEDULED) n++;
+  return n;
+}
+
+/** What is left to do of a closed run is done in real time. */
+const nowOf = (run: Run): number => (run.isOpen ? run.now : realNow(run.ctx.env));
+
 export function earliestCallback(draft: RunDraft): number {
   let earliest = 0;
   for (const c of draft.callbacks.values())
@@ -130,7 +141,7 @@ export function earliestCallback(draft: RunDraft): number {
 export function fireCallbacksDue(run: Run): boolean {
   let fired = false;
   for (const c of [...run.draft.callbacks.values()]) {
-    if (c.state !== State.BACKING_OFF || c.nextAttemptTime > run.now) continue;
+    if (c.state !== State.BACKING_OFF || c.nextAttemptTime > nowOf(run)) continue;
     schedule(run, c);
     fired = true;
   }
@@ -232,7 +243,7 @@ export function callbackDelivered(ctx: Context, address: ExecutionAddress, input
     });
     changes.state = nonRetryable ? State.FAILED : State.BACKING_OFF;
     if (!nonRetryable) {
-      changes.nextAttemptTime = run.now + outboundBackoff(attempt, ctx.random.float());
+      changes.nextAttemptTime = nowOf(run) + outboundBackoff(attempt, ctx.random.float());
       run.deadline(changes.nextAttemptTime);
     }
   }

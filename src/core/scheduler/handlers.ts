@@ -15,6 +15,7 @@ import type { Env, ExecutionAddress, InputKind, InputOf } from "../input.js";
 import type { Outcome, Replies } from "../transition.js";
 import { isReservedAttribute } from "../visibility/attributes.js";
 import { Stale } from "../workflow/context.js";
+import { clockIdOf, REAL_CLOCK } from "../workflow/execution-clock.js";
 import { conflictToken, describeSchedule, scheduleRow } from "./describe.js";
 import { ScheduleDraft, ScheduleState, Stage } from "./schedule-state.js";
 import { isRunning, Scheduler } from "./scheduler.js";
@@ -285,6 +286,7 @@ function ending(event: HistoryEvent): { status: WorkflowExecutionStatus; result?
 function finish(ctx: Context, draft: ScheduleDraft): void {
   if (draft.removed || !draft.dirty) return;
   draft.info.stateTransitionCount++;
+  draft.info.dueClock = draft.info.due === 0 ? REAL_CLOCK : clockIdOf(ctx.env);
   if (draft.isShownChanged) draft.visibility = scheduleRow(draft, new Scheduler(draft, ctx), ctx.env.namespace);
 }
 

@@ -24,6 +24,7 @@ import { applyCallbacks } from "../callback/statemachine.js";
 import { applyNexusEvent } from "../nexus-operation/apply.js";
 import { newForm } from "./effective-version.js";
 import type { RunDraft } from "./mutable-state.js";
+import { configured, hasOwnClock, transitioned } from "./time-skipping.js";
 
 /** Workflow task types of WorkflowTaskRecord. */
 export const TASK_NORMAL = 1;
@@ -75,6 +76,8 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
         };
       if (v.memo !== undefined && Object.keys(v.memo.fields).length > 0) draft.memo = v.memo;
       if (v.searchAttributes !== undefined && Object.keys(v.searchAttributes.indexedFields).length > 0) draft.searchAttributes = v.searchAttributes;
+      if (hasOwnClock(v.timeSkippingConfig, v.timeSkippingStatePropagation))
+        draft.timeSkipping = configured(draft.timeSkipping, v.timeSkippingConfig, v.timeSkippingStatePropagation, time);
       return;
     }
     case "workflowTaskScheduledEventAttributes":
@@ -263,6 +266,12 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
       for (const u of a.value.workflowUpdateOptions)
         applyCallbacks(draft, u.attachedCompletionCallbacks, u.attachedRequestId, event, u.updateId);
       if (a.value.priority !== undefined) info.priority = a.value.priority;
+      if (a.value.timeSkippingConfigUpdated && (draft.timeSkipping !== undefined || a.value.timeSkippingConfig !== undefined))
+        draft.timeSkipping = configured(draft.timeSkipping, a.value.timeSkippingConfig, undefined, time);
+      return;
+    case "workflowExecutionTimeSkippingTransitionedEventAttributes":
+      assert(draft.timeSkipping !== undefined, "only an execution with a clock of its own skips");
+      draft.timeSkipping = transitioned(draft.timeSkipping, a.value, time);
       return;
 
     case "workflowExecutionUpdateAdmittedEventAttributes": {

@@ -14,6 +14,7 @@ import { assert } from "../../lib/assert.js";
 import { triggerCallbacks } from "../callback/statemachine.js";
 import type { Run } from "./context.js";
 import type { AttributesCase, AttributesOf } from "./event-factory.js";
+import { realNow } from "./execution-clock.js";
 import { TransferKind } from "./transfer-kind.js";
 import { failTask, isTaskRunning } from "./workflow-task.js";
 
@@ -69,8 +70,8 @@ export function closeRun<C extends AttributesCase>(
   if (ctx.env.namespace.isArchiving === true)
     run.transfer({ kind: TransferKind.ARCHIVE, namespaceId: info.namespaceId, workflowId: info.workflowId, runId: info.runId });
   if (draft.hasCallbacks) triggerCallbacks(run, event);
-  info.deleteAt = run.now + ctx.env.namespace.retention;
-  run.deadline(info.deleteAt);
+  // Time that is skipped keeps nothing from being read afterwards: retention is real.
+  info.deleteAt = realNow(ctx.env) + ctx.env.namespace.retention;
   return event;
 }
 

@@ -15,6 +15,7 @@ import type { Env } from "../input.js";
 import type { Answer, DispatchTask, EventReference, HistoryRange, Loaded, Outcome } from "../transition.js";
 import { applyEvent } from "./apply-events.js";
 import { type AttributesCase, type AttributesOf, type EventExtra, EventFactory } from "./event-factory.js";
+import { executionNow, realNow } from "./execution-clock.js";
 import { RunDraft, RunState } from "./mutable-state.js";
 
 /** Thrown by a handler whose input no longer concerns anything. */
@@ -57,8 +58,14 @@ export class Run {
     return this.draft.info;
   }
 
+  /** The present in the run's clock: what events, deadlines and answers are stamped with. */
   get now(): number {
-    return this.ctx.env.now;
+    return executionNow(this.ctx.env, this.draft.timeSkipping);
+  }
+
+  /** A time of the run's clock in real time: what matching reckons with. */
+  real(time: number): number {
+    return time - (this.now - realNow(this.ctx.env));
   }
 
   get isOpen(): boolean {

@@ -6,7 +6,7 @@ import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js
 import { TaskQueueKind } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import { PendingActivityState, PendingWorkflowTaskState, WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { PendingActivityInfo_PauseInfo, RequestIdInfo } from "../../../gen/wire/temporal/api/workflow/v1/message.js";
-import { duration, timestamp } from "../../api/time.js";
+import { duration, timestamp, timestampOf } from "../../api/time.js";
 import { type Init, setEntry } from "../../api/wire.js";
 import { callbackInfo } from "../callback/statemachine.js";
 import type { ExecutionAddress } from "../input.js";
@@ -15,6 +15,7 @@ import type { HistoryPosition, Replies } from "../transition.js";
 import { type Context, segmentsOf } from "./context.js";
 import { shownVersioning } from "./effective-version.js";
 import { BUFFERED_EVENT_ID } from "./event-factory.js";
+import { executionNow } from "./execution-clock.js";
 import type { RunState } from "./mutable-state.js";
 import { addressed } from "./signal.js";
 import { transientEvents } from "./workflow-task.js";
@@ -27,6 +28,8 @@ export function describe(ctx: Context, address: ExecutionAddress): Replies["desc
   const { info } = state;
   const isOpen = state.isOpen;
   const task = info.workflowTask;
+  const own = state.timeSkipping;
+  const now = executionNow(ctx.env, own);
   return {
     executionConfig: {
       taskQueue: { name: info.taskQueue, kind: TaskQueueKind.NORMAL },
@@ -68,8 +71,9 @@ export function describe(ctx: Context, address: ExecutionAddress): Replies["desc
       pauseInfo:
         info.pause === undefined ? undefined : { identity: info.pause.identity, pausedTime: timestamp(info.pause.time), reason: info.pause.reason },
       requestIdInfos: requestIdInfos(info),
+      timeSkippingInfo: own === undefined ? undefined : { currentTime: timestampOf(now), effectiveConfig: own.config },
     },
-    pendingActivities: [...state.activities.base.values()].map((a) => pendingActivity(ctx, a)),
+    pendingActivities: [...state.activities.base.values()].map((a) => pendingActivity(ctx, now, a)),
     pendingChildren: [...state.children.base.values()].map((c) => ({
       workflowId: c.workflowId,
       runId: c.runId,
@@ -128,8 +132,7 @@ function pauseInfo(ctx: Context, a: ActivityRecord): Init<PendingActivityInfo_Pa
   } as Init<PendingActivityInfo_PauseInfo>;
 }
 
-function pendingActivity(ctx: Context, a: ActivityRecord): NonNullable<Replies["describe"]["pendingActivities"]>[number] {
-  const { now } = ctx.env;
+function pendingActivity(ctx: Context, now: number, a: ActivityRecord): NonNullable<Replies["describe"]["pendingActivities"]>[number] {
   const state = stateOf(a);
   return {
     activityId: a.activityId,

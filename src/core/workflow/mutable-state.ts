@@ -20,6 +20,7 @@ import {
   type OutboundRecord,
   SearchAttributesRecord,
   TimerRecord,
+  TimeSkippingRecord,
   type TransferRecord,
   UpdateRecord,
   type WorkflowTaskRecord,
@@ -48,6 +49,7 @@ export enum Kind {
   UPDATE = 9,
   NEXUS_OPERATION = 10,
   CALLBACK = 11,
+  TIME_SKIPPING = 13,
   REQUEST_ID = 64,
   TRANSFER = 65,
   COMPLETED_UPDATE = 66,
@@ -99,6 +101,8 @@ export class RunState implements ExecutionState {
   readonly timerIds = new Rows<number, string>();
   memo: Memo | undefined;
   searchAttributes: SearchAttributes | undefined;
+  /** The run's own clock; undefined when it follows its namespace's. */
+  timeSkipping: TimeSkippingRecord | undefined;
   /** Ephemeral: never stored. */
   queries: readonly PendingQuery[] = [];
   /** Updates that are not in history yet, and those that somebody waits for. Ephemeral: never stored. */
@@ -203,6 +207,9 @@ export class RunState implements ExecutionState {
         case Kind.CALLBACK:
           state.callbacks.put(id, decode(CallbackRecord, row.value));
           break;
+        case Kind.TIME_SKIPPING:
+          state.timeSkipping = decode(TimeSkippingRecord, row.value);
+          break;
         default:
           assert(false, `live component kind ${row.kind} is not known`);
       }
@@ -243,8 +250,11 @@ export class RunDraft implements ExecutionDraft {
   private completed: Map<string, number> | undefined;
   memo: Memo | undefined;
   searchAttributes: SearchAttributes | undefined;
+  timeSkipping: TimeSkippingRecord | undefined;
   queries: readonly PendingQuery[];
   updates: readonly PendingUpdate[];
+  /** The run's clock skipped at the end of this transition: for the log. */
+  skip: { from: number; to: number; reason: string } | undefined;
 
   /** Batches of this transition; the last one may still be open (`pending`). */
   readonly batches: EventBatch[] = [];
@@ -278,6 +288,7 @@ export class RunDraft implements ExecutionDraft {
     this.buffered = base.buffered.draft();
     this.memo = base.memo;
     this.searchAttributes = base.searchAttributes;
+    this.timeSkipping = base.timeSkipping;
     this.queries = base.queries;
     this.updates = base.updates;
   }
@@ -445,6 +456,8 @@ export class RunDraft implements ExecutionDraft {
         op: this.isNew ? "insert" : "put",
         value: encode(SearchAttributesRecord, { searchAttributes: this.searchAttributes }),
       });
+    if (this.timeSkipping !== undefined && (this.isNew || this.timeSkipping !== this.base.timeSkipping))
+      out.push({ kind: Kind.TIME_SKIPPING, id: 0, op: this.isNew ? "insert" : "put", value: encode(TimeSkippingRecord, this.timeSkipping) });
     return out;
   }
 
@@ -465,6 +478,7 @@ export class RunDraft implements ExecutionDraft {
     if (this.timerIdChanges !== undefined) fold(s.timerIds, this.timerIdChanges);
     s.memo = this.memo;
     s.searchAttributes = this.searchAttributes;
+    s.timeSkipping = this.timeSkipping;
     s.queries = this.queries;
     s.updates = this.updates;
     this.updateRows?.accept();

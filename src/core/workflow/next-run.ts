@@ -14,6 +14,7 @@ import { callbacksToCarry } from "../callback/statemachine.js";
 import type { Run } from "./context.js";
 import { rollOverResetPoints } from "./reset-points.js";
 import { beginFirstTask, createRun, type NewRun } from "./start.js";
+import { clockOfNextRun } from "./time-skipping.js";
 
 /** Microseconds until the next cron run; undefined when the workflow is no cron or its chain's time is over. */
 export function cronDelay(run: Run): number | undefined {
@@ -45,6 +46,7 @@ function inherited(run: Run): Init<WorkflowExecutionStartedEventAttributes> {
     cronSchedule: info.cronSchedule,
     prevAutoResetPoints: rollOverResetPoints(info.autoResetPoints, info.runId, run.now, run.ctx.env.namespace.retention),
     priority: info.priority,
+    ...clockOfNextRun(run),
   };
 }
 
@@ -127,7 +129,7 @@ export function continueAsNewRun(
 
 /** Opens the next run. The closed one keeps nothing that the new one goes on with. */
 export function beginNextRun(run: Run, next: NewRun): void {
-  const child = createRun(run.ctx, next);
+  const child = createRun(run.ctx, { ...next, clockBase: run.draft.timeSkipping?.base });
   child.draft.predecessor = run.draft.base;
   child.info.startRequestId = uuidV4(run.ctx.random.bytes16());
   beginFirstTask(child);

@@ -3,8 +3,7 @@
  * service/history/api/updateworkflowoptions of the official server.
  */
 import { WorkflowTaskRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
-import { Priority } from "../../../gen/wire/temporal/api/common/v1/message.js";
-import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
+import { Priority, TimeSkippingConfig } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { VersioningBehavior } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import {
   VersioningOverride_PinnedOverrideBehavior as PinnedBehavior,
@@ -22,6 +21,7 @@ import { effectiveVersion, newForm } from "./effective-version.js";
 import { enumName } from "./enum-name.js";
 import { checkPaths, type FieldTree, fieldPaths } from "./field-mask.js";
 import { addressedOpen } from "./signal.js";
+import { addOptionsEvent } from "./time-skipping.js";
 import { clearSticky, dispatchWorkflowTask, isTaskRunning } from "./workflow-task.js";
 
 /** What a mask may name. */
@@ -115,6 +115,7 @@ function mergeAndApply(run: Run, wanted: WorkflowExecutionOptions, paths: readon
   const before = WorkflowExecutionOptions.create({
     versioningOverride: run.info.versioningInfo?.versioningOverride,
     priority: run.info.priority,
+    timeSkippingConfig: run.draft.timeSkipping?.config,
   });
   let merged: WorkflowExecutionOptions;
   try {
@@ -125,19 +126,18 @@ function mergeAndApply(run: Run, wanted: WorkflowExecutionOptions, paths: readon
     throw invalidArgument(`error applying update_options: ${e.message}`);
   }
   const was = Buffer.from(encode(WorkflowExecutionOptions, before));
-  if (was.equals(encode(WorkflowExecutionOptions, merged))) return merged;
+  // The same fast-forward again is another one: from now on.
+  const isForward = fieldPaths(paths).has("timeSkippingConfig") && wanted.timeSkippingConfig?.fastForwardConfig !== undefined;
+  if (!isForward && was.equals(encode(WorkflowExecutionOptions, merged))) return merged;
   const versionBefore = JSON.stringify(effectiveVersion(run.info));
-  run.add(
-    EventType.WORKFLOW_EXECUTION_OPTIONS_UPDATED,
-    "workflowExecutionOptionsUpdatedEventAttributes",
-    {
-      versioningOverride: merged.versioningOverride === undefined ? undefined : newForm(merged.versioningOverride),
-      unsetVersioningOverride: merged.versioningOverride === undefined,
-      identity,
-      priority: merged.priority,
-    },
-    { workerMayIgnore: true },
-  );
+  addOptionsEvent(run, {
+    versioningOverride: merged.versioningOverride === undefined ? undefined : newForm(merged.versioningOverride),
+    unsetVersioningOverride: merged.versioningOverride === undefined,
+    identity,
+    priority: merged.priority,
+    timeSkippingConfig: merged.timeSkippingConfig,
+    timeSkippingConfigUpdated: isForward || !isSameConfig(before.timeSkippingConfig, merged.timeSkippingConfig),
+  });
   const isElsewhere = JSON.stringify(effectiveVersion(run.info)) !== versionBefore;
   if (isElsewhere) {
     clearSticky(run.draft);
@@ -146,6 +146,11 @@ function mergeAndApply(run: Run, wanted: WorkflowExecutionOptions, paths: readon
   const hasPriority = (p: Priority | undefined) => Buffer.from(encode(Priority, p ?? {}));
   if (isElsewhere || (merged.priority !== undefined && !hasPriority(before.priority).equals(hasPriority(merged.priority)))) offerTaskAgain(run);
   return merged;
+}
+
+function isSameConfig(a: TimeSkippingConfig | undefined, b: TimeSkippingConfig | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return Buffer.from(encode(TimeSkippingConfig, a)).equals(encode(TimeSkippingConfig, b));
 }
 
 /** A workflow task that waits for a poller is in the wrong place. */
@@ -177,7 +182,8 @@ function merge(into: WorkflowExecutionOptions, from: WorkflowExecutionOptions, f
     if (fields.has(`priority.${name}`))
       out.priority = { ...Priority.create(out.priority ?? {}), [name]: (from.priority ?? Priority.create({}))[name] };
   for (const field of fields)
-    if (field.startsWith("timeSkippingConfig.")) throw invalidArgument("time_skipping_config doesn't support partial update");
+    if (field === "timeSkippingConfig") out.timeSkippingConfig = from.timeSkippingConfig;
+    else if (field.startsWith("timeSkippingConfig.")) throw invalidArgument("time_skipping_config doesn't support partial update");
   return out;
 }
 

@@ -12,6 +12,7 @@ import type { Init } from "../../api/wire.js";
 import type { Run } from "./context.js";
 import type { AttributesOf } from "./event-factory.js";
 import { noteRequest } from "./reset.js";
+import { addOptionsEvent } from "./time-skipping.js";
 
 export function reapply(run: Run, event: HistoryEvent, excluded: ReadonlySet<Exclude>): void {
   const a = event.attributes;
@@ -51,10 +52,7 @@ export function reapply(run: Run, event: HistoryEvent, excluded: ReadonlySet<Exc
           `unable to reapply WorkflowExecutionOptionsUpdated event: ${callbacks.length} completion callbacks are already attached but the event contains additional workflow option updates`,
         );
       }
-      const again = run.add(EventType.WORKFLOW_EXECUTION_OPTIONS_UPDATED, "workflowExecutionOptionsUpdatedEventAttributes", v, {
-        links: event.links,
-        workerMayIgnore: true,
-      });
+      const again = addOptionsEvent(run, v, { links: event.links });
       noteRequest(run, v.attachedRequestId, again);
       return;
     }

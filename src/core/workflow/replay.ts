@@ -10,6 +10,7 @@ import type {
   ExternalRecord,
   NexusOperationRecord,
   TimerRecord,
+  TimeSkippingRecord,
   UpdateRecord,
 } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { ExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
@@ -97,6 +98,7 @@ export interface Projection {
   callbacks: Partial<CallbackRecord>[];
   memo: unknown;
   searchAttributes: unknown;
+  timeSkipping: Partial<TimeSkippingRecord> | undefined;
 }
 
 /** The history fields of a state. */
@@ -136,6 +138,8 @@ export function project(state: RunState): Projection {
     })),
     memo: state.memo,
     searchAttributes: withoutDerived(state.searchAttributes),
+    // What the namespace's clock was ahead is in no event.
+    timeSkipping: state.timeSkipping === undefined ? undefined : { ...state.timeSkipping, base: 0 },
   };
 }
 

@@ -8,7 +8,7 @@
  * deadlines count from the reset (`beginAgain`), attempts from 1; stickiness, buffers, heartbeats and pauses start empty.
  * Behaviour: service/history/ndc/workflow_resetter.go and api/resetworkflow of the official server.
  */
-import { ExecutionRecord, RequestIdRecord, ResetRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import { ExecutionRecord, RequestIdRecord, ResetRecord, TimeSkippingRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { WorkflowTaskFailedCause } from "../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import { ResetReapplyExcludeType as Exclude, ResetReapplyType } from "../../../gen/wire/temporal/api/enums/v1/reset.js";
@@ -145,7 +145,6 @@ function fork(ctx: Context, base: RunState, request: ResetWorkflowExecutionReque
       status: WorkflowExecutionStatus.RUNNING,
       reset: ResetRecord.create({
         requestId: request.requestId,
-        time: env.now,
         forkEventId,
         baseRunIds: [base.info.runId, ...(base.info.reset?.baseRunIds ?? [])],
       }),
@@ -190,7 +189,11 @@ function fork(ctx: Context, base: RunState, request: ResetWorkflowExecutionReque
   checkForkPoint(run, events, forkEventId, attempt);
   if (!env.config.limits.resetWithPendingChildren && draft.children.size > 0)
     throw invalidArgument("WorkflowResetter encountered pending child workflows.");
-  beginAgain(draft, env.now);
+  // It goes on from the same clock, with what its share of the history skipped.
+  if (draft.timeSkipping !== undefined)
+    draft.timeSkipping = TimeSkippingRecord.copy(draft.timeSkipping, { base: base.timeSkipping?.base ?? env.clock?.offset ?? 0 });
+  info.reset = ResetRecord.copy(info.reset as ResetRecord, { time: run.now });
+  beginAgain(draft, run.now);
   run.deadline(info.runDeadline);
   return run;
 }

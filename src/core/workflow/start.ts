@@ -3,7 +3,7 @@
  * backoff, or when the parent has recorded the start), eager start. The same start again, by request id, gets the same answer.
  * Behaviour: service/history/api/startworkflow/api.go and workflow_id_dedup.go of the official server.
  */
-import { ExecutionRecord, RequestIdRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import { ExecutionRecord, RequestIdRecord, TimeSkippingRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { Link } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import {
@@ -17,7 +17,7 @@ import type { WorkflowExecutionStartedEventAttributes } from "../../../gen/wire/
 import type { UserMetadata } from "../../../gen/wire/temporal/api/sdk/v1/user_metadata.js";
 import { StartWorkflowExecutionRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { Code, detail, type ErrorDetail, internal, ServiceError } from "../../api/service-error.js";
-import { cappedMicros, duration, timestampOf } from "../../api/time.js";
+import { cappedMicros, duration, durationMicros, timestampOf } from "../../api/time.js";
 import type { Init } from "../../api/wire.js";
 import { cronBackoff } from "../../lib/cron.js";
 import { checkCallbackLimit } from "../callback/statemachine.js";
@@ -28,6 +28,7 @@ import { HISTORY_SERVICE_IDENTITY, stringPayloads, terminateRun } from "./close.
 import type { Context, Run } from "./context.js";
 import type { RunState } from "./mutable-state.js";
 import { addSignal } from "./signal.js";
+import { hasOwnClock, type InheritedClock } from "./time-skipping.js";
 import { recordStarted, scheduleWorkflowTask, startedWorkflowTask } from "./workflow-task.js";
 
 /** How the last run must have ended for ALLOW_DUPLICATE_FAILED_ONLY. */
@@ -50,6 +51,8 @@ export interface NewRun {
   links: Link[];
   /** The first workflow task waits until the parent has recorded the start. */
   awaitsParent: boolean;
+  /** Of a run that goes on with the clock of the one before it: what that was ahead of real time when it began. */
+  clockBase?: number | undefined;
 }
 
 /** Opens a run and writes its start event. */
@@ -69,6 +72,12 @@ export function createRun(ctx: Context, start: NewRun): Run {
       status: WorkflowExecutionStatus.RUNNING,
     }),
   );
+  const { timeSkippingConfig, timeSkippingStatePropagation } = start.attributes as InheritedClock;
+  if (hasOwnClock(timeSkippingConfig, timeSkippingStatePropagation))
+    run.draft.timeSkipping = TimeSkippingRecord.create({
+      base: start.clockBase ?? env.clock?.offset ?? 0,
+      skipped: durationMicros(timeSkippingStatePropagation?.initialSkippedDuration),
+    });
   run.add(
     EventType.WORKFLOW_EXECUTION_STARTED,
     "workflowExecutionStartedEventAttributes",
@@ -113,7 +122,8 @@ export function startAttributes(
   parent: ParentStart | undefined,
   eager: boolean,
 ): Init<WorkflowExecutionStartedEventAttributes> {
-  const now = ctx.env.now;
+  // A child goes on from its parent's time.
+  const now = ctx.env.now + durationMicros(parent?.timeSkipping?.initialSkippedDuration);
   const executionTimeout = cappedMicros(request.workflowExecutionTimeout);
   const startDelay = cappedMicros(request.workflowStartDelay);
   const cronDelay = request.cronSchedule === "" ? 0 : (cronBackoff(request.cronSchedule, now, now) ?? 0);
@@ -145,6 +155,8 @@ export function startAttributes(
     versioningOverride: request.versioningOverride,
     priority: request.priority,
     eagerExecutionAccepted: eager,
+    timeSkippingConfig: request.timeSkippingConfig,
+    timeSkippingStatePropagation: parent?.timeSkipping,
   } as Init<WorkflowExecutionStartedEventAttributes>;
 }
 
@@ -287,7 +299,7 @@ function useExisting(ctx: Context, current: RunState, request: StartWorkflowExec
     { links: options.attachLinks ? request.links : [], workerMayIgnore: true },
   );
   if (options.attachRequestId) {
-    const attached = RequestIdRecord.create({ requestId: request.requestId, eventType: event.eventType, eventId: event.eventId, time: ctx.env.now });
+    const attached = RequestIdRecord.create({ requestId: request.requestId, eventType: event.eventType, eventId: event.eventId, time: run.now });
     run.info.attachedRequests = [...run.info.attachedRequests, attached];
   }
   return reply;
@@ -346,6 +358,7 @@ export function signalWithStart(ctx: Context, _address: ExecutionAddress, input:
     links: request.links,
     versioningOverride: request.versioningOverride,
     priority: request.priority,
+    timeSkippingConfig: request.timeSkippingConfig,
   } as Init<StartWorkflowExecutionRequest>);
   const run = createRun(ctx, {
     attributes: startAttributes(ctx, startRequest, undefined, false),

@@ -16,10 +16,12 @@ import { deadlines } from "../nexus-operation/deadlines.js";
 import { fireNexusDue } from "../nexus-operation/statemachine.js";
 import { timeOutRun } from "./close.js";
 import type { Run } from "./context.js";
+import { aheadOf, dueClockOf, REAL_CLOCK } from "./execution-clock.js";
 import { type RunDraft, TASK_SPECULATIVE } from "./mutable-state.js";
 import { beginNextRun, cronDelay, nextRunOf } from "./next-run.js";
 import { workflowRetry } from "./retry-and-cron.js";
 import { wakeWorkflow } from "./signal.js";
+import { endFastForward, pendingFastForward } from "./time-skipping.js";
 import { scheduleWorkflowTask, timeOutStickySchedule, timeOutTask } from "./workflow-task.js";
 
 /** The exact earliest deadline; 0 is none. Looks at everything pending: only for a due row that has fired. */
@@ -43,7 +45,26 @@ export function earliestDeadline(draft: RunDraft): number {
   for (const t of draft.timers.values()) at(t.fireTime);
   for (const a of draft.activities.values()) for (const d of activityDeadlines(a)) at(d.time);
   if (draft.hasNexusOperations) for (const op of draft.nexusOperations.values()) for (const d of deadlines(op)) at(d.time);
+  at(pendingFastForward(draft.timeSkipping));
   return Number.isFinite(earliest) ? earliest : 0;
+}
+
+/** The exact deadline in the clock of the due row; 0 is none. */
+export function dueOf(draft: RunDraft): number {
+  const earliest = earliestDeadline(draft);
+  return earliest === 0 || draft.timeSkipping === undefined || !draft.isOpen ? earliest : earliest - aheadOf(draft.timeSkipping);
+}
+
+/** What the earliest deadline is of: for the log. */
+export function deadlineName(draft: RunDraft): string {
+  const at = earliestDeadline(draft);
+  const { info } = draft;
+  if (!draft.isOpen) return "retention";
+  if (info.firstTaskBackoffUntil === at) return "first workflow task";
+  for (const t of draft.timers.values()) if (t.fireTime === at) return "timer";
+  for (const a of draft.activities.values())
+    for (const d of activityDeadlines(a)) if (d.time === at) return d.type === undefined ? "activity retry" : "activity timeout";
+  return info.runDeadline === at ? "run timeout" : "workflow task timeout";
 }
 
 /** Runs what is due. Answers false when nothing was. */
@@ -94,6 +115,7 @@ export function fireDue(run: Run): boolean {
   }
   if (draft.hasNexusOperations && fireNexusDue(run)) fired = true;
   if (timers.length > 0) wakeWorkflow(run);
+  if (draft.timeSkipping !== undefined && endFastForward(run)) fired = true;
   return fired;
 }
 
@@ -131,9 +153,13 @@ export function settleDue(run: Run, fired: boolean): void {
   const info = run.info;
   // At its end a run has one deadline left. Moving the row now spares a later visit, which would load the run for nothing.
   const hasClosed = !run.draft.isOpen && (run.draft.isNew || run.draft.base.isOpen);
-  if (fired || hasClosed) info.due = earliestDeadline(run.draft);
+  const own = run.draft.timeSkipping;
+  // An own clock that has moved has moved the deadline in the row's clock.
+  const isShifted = own !== undefined && own !== run.draft.base.timeSkipping;
+  if (fired || hasClosed || isShifted) info.due = dueOf(run.draft);
   else {
-    const earliest = run.earliestDeadline;
+    const earliest = run.earliestDeadline - (own === undefined || run.earliestDeadline === 0 ? 0 : aheadOf(own));
     if (earliest > 0 && (info.due === 0 || earliest < info.due)) info.due = earliest;
   }
+  info.dueClock = info.due === 0 ? REAL_CLOCK : dueClockOf(run.ctx.env, run.draft);
 }

@@ -74,6 +74,7 @@ export function transferInput(id: number, record: TransferRecord, directory: Nam
             searchAttributes: v.searchAttributes,
             priority: v.priority,
             userMetadata: record.event?.userMetadata,
+            timeSkippingConfig: v.timeSkippingConfig,
           }),
           parent: {
             namespace: record.sourceNamespace,
@@ -84,6 +85,7 @@ export function transferInput(id: number, record: TransferRecord, directory: Nam
             rootWorkflowId: record.rootWorkflowId,
             rootRunId: record.rootRunId,
             baseRunIds: record.baseRunIds,
+            timeSkipping: v.timeSkippingStatePropagation,
           },
         },
       };

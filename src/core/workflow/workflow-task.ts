@@ -195,8 +195,8 @@ export function dispatchWorkflowTask(run: Run): void {
     priority: draft.info.priority?.priorityKey || 3,
     fairnessKey: draft.info.priority?.fairnessKey ?? "",
     fairnessWeight: draft.info.priority?.fairnessWeight ?? 0,
-    createTime: task.scheduledTime,
-    expireTime: task.scheduleToStartDeadline,
+    createTime: run.real(task.scheduledTime),
+    expireTime: task.scheduleToStartDeadline > 0 ? run.real(task.scheduleToStartDeadline) : 0,
     isSpeculative: task.type === TASK_SPECULATIVE,
   });
 }

@@ -11,6 +11,7 @@ import { OPTIONS_FIELDS } from "../../core/workflow/options.js";
 import type { Services } from "../services.js";
 import { validateAddress } from "../validation/execution.js";
 import { validatePriority } from "../validation/priority.js";
+import { validateTimeSkipping } from "../validation/time-skipping.js";
 
 export const updateWorkflowExecutionOptions =
   (s: Services): Handler<UpdateWorkflowExecutionOptionsRequest, UpdateWorkflowExecutionOptionsResponse> =>
@@ -25,6 +26,7 @@ export const updateWorkflowExecutionOptions =
       throw invalidArgument(`error parsing UpdateMask: ${(e as Error).message}`);
     }
     validatePriority(request.workflowExecutionOptions.priority);
+    validateTimeSkipping(request.workflowExecutionOptions.timeSkippingConfig, s.limits(request.namespace));
     validateAddress(workflowId, runId);
     const namespaceId = s.namespaces.view(request.namespace).id;
     return s.history.submit({ namespaceId, workflowId, runId }, { kind: "updateOptions", request });

@@ -24,9 +24,15 @@ export const queryWorkflow =
     const limits = s.limits(namespace);
     validateBlob(query.queryArgs, { logger: s.logger, limits, operation: "QueryWorkflow", namespace, workflowId, runId });
     const patient = withDeadline(s, call, limits.queryWithoutDeadlineMs);
-    const reply = await ask(s, { namespaceId: view.id, workflowId, runId }, request, patient);
-    if (reply.kind === "answered") return reply.response;
-    return s.matching.query(view, { reply, request: { ...request, execution: { workflowId, runId: reply.runId } } }, patient);
+    // A query is asked of a worker outside of any task: the clock of a test waits for it.
+    const release = s.clocks.hold(view.id);
+    try {
+      const reply = await ask(s, { namespaceId: view.id, workflowId, runId }, request, patient);
+      if (reply.kind === "answered") return reply.response;
+      return await s.matching.query(view, { reply, request: { ...request, execution: { workflowId, runId: reply.runId } } }, patient);
+    } finally {
+      release();
+    }
   };
 
 /** The call, with a deadline if it has none. */

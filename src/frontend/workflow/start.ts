@@ -9,7 +9,7 @@ import type {
   StartWorkflowExecutionResponse,
 } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Handler } from "../../api/call.js";
-import { invalidArgument, unimplemented } from "../../api/service-error.js";
+import { invalidArgument } from "../../api/service-error.js";
 import { durationMicros } from "../../api/time.js";
 import type { Init } from "../../api/wire.js";
 import type { Services } from "../services.js";
@@ -19,6 +19,7 @@ import { validateLinks, withoutCallbackLinks } from "../validation/links.js";
 import { validatePriority } from "../validation/priority.js";
 import { type SizeContext, validateBlob, validateMemo } from "../validation/size.js";
 import { validateUserTaskQueue } from "../validation/task-queue.js";
+import { validateTimeSkipping } from "../validation/time-skipping.js";
 import {
   normalizeWorkflowTimeouts,
   validateCronSchedule,
@@ -88,7 +89,7 @@ export function validateStart(s: Services, request: StartWorkflowExecutionReques
   request.links = withoutCallbackLinks(request.links, request.completionCallbacks);
   const links = request.completionCallbacks.length === 0 ? request.links : [...request.links, ...request.completionCallbacks.flatMap((c) => c.links)];
   validateLinks(links, limits.linksPerRequestMax, limits.linkSizeMax);
-  refuseTimeSkipping(request);
+  validateTimeSkipping(request.timeSkippingConfig, limits);
 
   // The first task of such a run comes later: there is none to hand out with the start.
   const isDelayed = durationMicros(request.workflowStartDelay) > 0 || request.cronSchedule !== "";
@@ -123,7 +124,7 @@ export function validateSignalWithStart(s: Services, request: SignalWithStartWor
   if (request.searchAttributes !== undefined) s.searchAttributes.validate(request.searchAttributes, namespace);
   validatePriority(request.priority);
   validateLinks(request.links, limits.linksPerRequestMax, limits.linkSizeMax);
-  refuseTimeSkipping(request);
+  validateTimeSkipping(request.timeSkippingConfig, limits);
 
   normalizeWorkflowTimeouts(request, limits.defaultWorkflowTaskTimeout);
   const size = sizeContext(s, request, "SignalWithStartWorkflowExecution");
@@ -156,10 +157,6 @@ function validateIdPolicies(request: IdPolicies): void {
       "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together with " +
         "WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING",
     );
-}
-
-function refuseTimeSkipping(request: Pick<StartWorkflowExecutionRequest, "timeSkippingConfig">): void {
-  if (request.timeSkippingConfig !== undefined) throw unimplemented("The Time-Skipping feature is not enabled for namespace.");
 }
 
 function tooLong(what: string, text: string, max: number): string {

@@ -119,11 +119,14 @@ export function awaitUpdate(s: Services, address: ExecutionAddress, input: Askin
     let isOver = false;
     let stopTimer: () => void = () => undefined;
     let stopWatching: () => void = () => undefined;
+    // What a workflow does before it answers may take its time.
+    const stopSkipping = s.clocks.awaiting(address.namespaceId);
     const over = (): boolean => {
       if (isOver) return false;
       isOver = true;
       stopTimer();
       stopWatching();
+      stopSkipping();
       return true;
     };
     s.history.submit(address, input).then(

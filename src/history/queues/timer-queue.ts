@@ -46,6 +46,8 @@ export class TimerQueue {
     private readonly clock: number,
     /** Resolves when the row has been seen to, durably; rejects when it has to be tried again. */
     private readonly fire: (row: DueRow) => Promise<void>,
+    /** Of a clock that is not real time: how far it is ahead; told when rows have been read. */
+    private readonly virtual: { readonly ahead: () => number; readonly onRead: () => void } = { ahead: () => 0, onRead: () => undefined },
   ) {}
 
   async start(): Promise<void> {
@@ -66,6 +68,30 @@ export class TimerQueue {
       if (cut !== undefined) this.horizon = { due: cut.due, key: cut.key - 1 };
     }
     if (row.due < this.armedAt) this.arm();
+  }
+
+  private get now(): number {
+    return this.runtime.nowMicros() + this.virtual.ahead();
+  }
+
+  /** The clock has gone on. */
+  clockMoved(): void {
+    this.arm();
+  }
+
+  /** The row that comes next, when none is on its way; it may be one that its run has left behind. "unknown": it is being found out. */
+  nearest(): DueRow | undefined | "unknown" {
+    if (this.running > 0 || this.failures.size > 0 || this.arrived !== undefined) return "unknown";
+    const next = this.heap.peek();
+    if (next !== undefined || this.horizon === EVERYTHING) return next;
+    this.readOn();
+    return "unknown";
+  }
+
+  /** The nearest row is one that its run has left behind. */
+  discard(row: DueRow): void {
+    const next = this.heap.peek();
+    if (next !== undefined && compare(next, row) === 0) this.heap.pop();
   }
 
   /** Rows in memory. */
@@ -95,13 +121,13 @@ export class TimerQueue {
     const at = this.heap.peek()?.due ?? this.horizon.due;
     if (!Number.isFinite(at)) return;
     this.armedAt = at;
-    const delayMs = Math.max(0, Math.ceil((at - this.runtime.nowMicros()) / 1000));
+    const delayMs = Math.max(0, Math.ceil((at - this.now) / 1000));
     this.disarm = this.runtime.setTimer(Math.min(delayMs, ARM_MS_MAX), () => this.due());
   }
 
   private due(): void {
     this.disarm = undefined;
-    const now = this.runtime.nowMicros();
+    const { now } = this;
     for (let next = this.heap.peek(); next !== undefined && next.due <= now; next = this.heap.peek()) {
       if (this.running >= RUNNING_MAX) {
         this.isFull = true;
@@ -114,8 +140,15 @@ export class TimerQueue {
       this.arm();
       return;
     }
+    this.readOn();
+  }
+
+  private readOn(): void {
     this.refill().then(
-      () => this.arm(),
+      () => {
+        this.arm();
+        this.virtual.onRead();
+      },
       (e: unknown) => {
         this.logger.error({ err: e }, "due rows cannot be read");
         this.runtime.setTimer(RETRY_MS_MIN, () => this.arm());

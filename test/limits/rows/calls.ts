@@ -344,8 +344,21 @@ export const polls: Group = {
 
 export const texts: Group = {
   name: "texts",
-  settings: ["system.maxServiceErrorMessageLength=60"],
+  settings: ["system.maxServiceErrorMessageLength=60", "frontend.WorkflowTimeSkippingEnabled=false"],
   rows: [
+    {
+      keys: ["frontend.WorkflowTimeSkippingEnabled"],
+      breach: "time skipping where it is off",
+      play: async (s) => {
+        const start = { workflowId: s.id, workflowType: { name: "T" }, taskQueue: { name: s.queue }, timeSkippingConfig: { enabled: true } };
+        return [
+          await refusal(s, "StartWorkflowExecution", start),
+          await refusal(s, "SignalWithStartWorkflowExecution", { ...start, signalName: "s" }),
+          await refusal(s, "PollWorkflowExecutionTimeSkipping", { ...target(s), fastForwardId: "f" }),
+        ];
+      },
+      answer: Array(3).fill(["UNIMPLEMENTED", "The Time-Skipping feature is not enabled for namespace."]),
+    },
     {
       keys: ["system.maxServiceErrorMessageLength"],
       breach: "an error that quotes a long name",

@@ -13,6 +13,7 @@ import { priorityProblem } from "../../activity/validator.js";
 import { typed } from "../../visibility/search-attributes.js";
 import { inheritedPriority } from "../priority.js";
 import { retryPolicyProblem, withRetryDefaults } from "../retry-and-cron.js";
+import { clockOfChild } from "../time-skipping.js";
 import { TransferKind } from "../transfer-kind.js";
 import { type Completion, TaskFailure, taskQueueText } from "./command.js";
 import { boundedTaskTimeout, checkBlob, checkMemo } from "./limits-check.js";
@@ -106,6 +107,7 @@ export function startChild(c: Completion, command: Command): HistoryEvent | unde
       searchAttributes: typed(a.searchAttributes, target),
       inheritBuildId: a.inheritBuildId,
       priority: a.priority,
+      ...clockOfChild(run),
     },
     c.extra(command),
   );

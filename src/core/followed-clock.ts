@@ -1,0 +1,32 @@
+/**
+ * What a clock asks of an execution that follows it with others (history/clocks.ts), by what the execution is: how much it has in
+ * flight whose end is not a matter of time, and when exactly it waits for time.
+ */
+import { Archetype, type ExecutionState } from "./execution.js";
+import type { ScheduleState } from "./scheduler/schedule-state.js";
+import { RunDraft, type RunState } from "./workflow/mutable-state.js";
+import { blocksClock } from "./workflow/time-skipping.js";
+import { deadlineName, dueOf } from "./workflow/timers.js";
+
+/** Pieces of work for which the clock has to wait. */
+export function workOf(state: ExecutionState, now: number, sharesClock: (namespaceId: string) => boolean): number {
+  switch (state.archetype) {
+    case Archetype.WORKFLOW:
+      return blocksClock(new RunDraft(state as RunState, false), now, sharesClock);
+    case Archetype.SCHEDULE:
+      // Its actions are workflows, which wait for themselves.
+      return (state as ScheduleState).info.pendingTransfers;
+  }
+}
+
+/** In the clock of its due row; at 0: it waits for no time. */
+export function nextDeadline(state: ExecutionState): { readonly at: number; readonly reason: string } {
+  switch (state.archetype) {
+    case Archetype.WORKFLOW: {
+      const draft = new RunDraft(state as RunState, false);
+      return { at: dueOf(draft), reason: deadlineName(draft) };
+    }
+    case Archetype.SCHEDULE:
+      return { at: state.info.due, reason: "schedule" };
+  }
+}
