@@ -2,7 +2,9 @@
  * What a clock asks of an execution that follows it with others (history/clocks.ts), by what the execution is: how much it has in
  * flight whose end is not a matter of time, and when exactly it waits for time.
  */
+import { NexusOperationCancellationState as CancelState, PendingNexusOperationState as State } from "../../gen/wire/temporal/api/enums/v1/common.js";
 import { Archetype, type ExecutionState } from "./execution.js";
+import type { NexusExecutionState } from "./nexus-operation/execution-state.js";
 import type { ScheduleState } from "./scheduler/schedule-state.js";
 import { RunDraft, type RunState } from "./workflow/mutable-state.js";
 import { blocksClock } from "./workflow/time-skipping.js";
@@ -16,6 +18,11 @@ export function workOf(state: ExecutionState, now: number, sharesClock: (namespa
     case Archetype.SCHEDULE:
       // Its actions are workflows, which wait for themselves.
       return (state as ScheduleState).info.pendingTransfers;
+    case Archetype.NEXUS_OPERATION: {
+      const { info, isOpen } = state as NexusExecutionState;
+      const isCanceling = info.cancellation?.state === CancelState.SCHEDULED;
+      return isOpen && (info.state === State.SCHEDULED || isCanceling) ? 1 : 0;
+    }
   }
 }
 
@@ -28,5 +35,7 @@ export function nextDeadline(state: ExecutionState): { readonly at: number; read
     }
     case Archetype.SCHEDULE:
       return { at: state.info.due, reason: "schedule" };
+    case Archetype.NEXUS_OPERATION:
+      return { at: state.info.due, reason: "Nexus operation" };
   }
 }

@@ -9,6 +9,7 @@ import type {
   SignalExternalWorkflowExecutionFailedCause,
   StartChildWorkflowExecutionFailedCause,
 } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+import type { NexusOperationWaitStage } from "../../gen/wire/temporal/api/enums/v1/nexus.js";
 import type { UpdateWorkflowExecutionLifecycleStage } from "../../gen/wire/temporal/api/enums/v1/update.js";
 import type { Failure } from "../../gen/wire/temporal/api/failure/v1/message.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
@@ -17,11 +18,13 @@ import type { UserMetadata } from "../../gen/wire/temporal/api/sdk/v1/user_metad
 import type { TaskQueueMetadata } from "../../gen/wire/temporal/api/taskqueue/v1/message.js";
 import type {
   CreateScheduleRequest,
+  DescribeNexusOperationExecutionRequest,
   ListScheduleMatchingTimesRequest,
   PatchScheduleRequest,
   PauseActivityRequest,
   PauseWorkflowExecutionRequest,
   QueryWorkflowRequest,
+  RequestCancelNexusOperationExecutionRequest,
   RequestCancelWorkflowExecutionRequest,
   ResetActivityRequest,
   ResetWorkflowExecutionRequest,
@@ -29,7 +32,9 @@ import type {
   RespondWorkflowTaskFailedRequest,
   SignalWithStartWorkflowExecutionRequest,
   SignalWorkflowExecutionRequest,
+  StartNexusOperationExecutionRequest,
   StartWorkflowExecutionRequest,
+  TerminateNexusOperationExecutionRequest,
   TerminateWorkflowExecutionRequest,
   UnpauseActivityRequest,
   UnpauseWorkflowExecutionRequest,

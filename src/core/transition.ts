@@ -10,9 +10,11 @@ import type { WorkflowExecutionStatus } from "../../gen/wire/temporal/api/enums/
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import type { Outcome as UpdateOutcome } from "../../gen/wire/temporal/api/update/v1/message.js";
 import type {
+  DescribeNexusOperationExecutionResponse,
   DescribeScheduleResponse,
   DescribeWorkflowExecutionResponse,
   PollActivityTaskQueueResponse,
+  PollNexusOperationExecutionResponse,
   PollWorkflowTaskQueueResponse,
   QueryWorkflowResponse,
   RespondActivityTaskCompletedResponse,
@@ -57,6 +59,13 @@ export interface StartedActivity {
   readonly scheduled: EventReference;
   readonly scheduledEventId: number;
   readonly nonce: number;
+}
+
+/** What is shown of a standalone Nexus operation, and where long polls for its next change begin. */
+export interface NexusExecutionView<T> {
+  readonly response: T;
+  readonly key: number;
+  readonly position: number;
 }
 
 /** The answer to each kind of input. */

@@ -108,6 +108,10 @@ export class FakeHistory implements HistoryService {
   readEvent(reference: EventReference): Promise<HistoryEvent | undefined> {
     return Promise.resolve(this.batches.flat().find((e) => e.eventId === reference.eventId));
   }
+  waitForChange(): { promise: Promise<void>; wake: () => void } {
+    return { promise: Promise.resolve(), wake: () => undefined };
+  }
+
   waitForEvents(_run: ExecutionAddress, afterEventId: number, timeoutMs: number): Promise<void> {
     this.waits++;
     if (this.endEventId - 1 > afterEventId || !this.isOpen) return Promise.resolve();

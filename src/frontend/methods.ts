@@ -48,6 +48,16 @@ import { getWorkflowExecutionHistory, getWorkflowExecutionHistoryReverse } from 
 import { executeMultiOperation } from "./workflow/multi-operation.js";
 import { deprecateNamespace, describeNamespace, listNamespaces, registerNamespace, updateNamespace } from "./workflow/namespaces.js";
 import { pollNexusTaskQueue, respondNexusTaskCompleted, respondNexusTaskFailed } from "./workflow/nexus.js";
+import {
+  countNexusOperationExecutions,
+  deleteNexusOperationExecution,
+  describeNexusOperationExecution,
+  listNexusOperationExecutions,
+  pollNexusOperationExecution,
+  requestCancelNexusOperationExecution,
+  startNexusOperationExecution,
+  terminateNexusOperationExecution,
+} from "./workflow/nexus-operations.js";
 import { updateWorkflowExecutionOptions } from "./workflow/options.js";
 import { pauseWorkflowExecution, unpauseWorkflowExecution } from "./workflow/pause.js";
 import { queryWorkflow } from "./workflow/query.js";
@@ -253,14 +263,14 @@ const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => (
   UpdateActivityExecutionOptions: row("workflow.signal", 2),
 
   // Standalone Nexus operations
-  StartNexusOperationExecution: row("workflow.start", 1),
-  DescribeNexusOperationExecution: poll("workflow.read", 3),
-  PollNexusOperationExecution: poll("workflow.read", 4),
-  ListNexusOperationExecutions: row("workflow.list", 1),
-  CountNexusOperationExecutions: row("workflow.list", 1),
-  RequestCancelNexusOperationExecution: row("workflow.cancel", 2),
-  TerminateNexusOperationExecution: row("workflow.terminate", 2),
-  DeleteNexusOperationExecution: row("workflow.terminate", 2),
+  StartNexusOperationExecution: row("workflow.start", 1, startNexusOperationExecution(s)),
+  DescribeNexusOperationExecution: poll("workflow.read", 3, describeNexusOperationExecution(s)),
+  PollNexusOperationExecution: poll("workflow.read", 4, pollNexusOperationExecution(s)),
+  ListNexusOperationExecutions: row("workflow.list", 1, listNexusOperationExecutions(s)),
+  CountNexusOperationExecutions: row("workflow.list", 1, countNexusOperationExecutions(s)),
+  RequestCancelNexusOperationExecution: row("workflow.cancel", 2, requestCancelNexusOperationExecution(s)),
+  TerminateNexusOperationExecution: row("workflow.terminate", 2, terminateNexusOperationExecution(s)),
+  DeleteNexusOperationExecution: row("workflow.terminate", 2, deleteNexusOperationExecution(s)),
 });
 
 const operatorService = (s: Services): Rows<typeof OperatorService.methods> => ({

@@ -52,6 +52,17 @@ export interface RequestLimits {
   /** Undefined: callbacks may go anywhere. */
   readonly callbackAddressRules: readonly AddressRule[] | undefined;
   readonly nexusTokenBytesMax: number;
+  readonly areNexusOperationsStandalone: boolean;
+  readonly nexusLongPollMs: number;
+  readonly nexusLongPollBufferMs: number;
+  readonly nexusReasonLengthMax: number;
+  readonly nexusServiceNameLengthMax: number;
+  readonly nexusNameLengthMax: number;
+  readonly nexusHeaderBytesMax: number;
+  /** Microseconds; 0 is none. */
+  readonly nexusScheduleToCloseTimeoutMax: number;
+  readonly userMetadataSummaryMax: number;
+  readonly userMetadataDetailsMax: number;
   readonly isTimeSkippingEnabled: boolean;
   /** Skips of a session whose config does not say. */
   readonly timeSkipsPerSession: number;
@@ -103,6 +114,16 @@ export function requestLimits(limits: Limits): RequestLimits {
     callbacksPerExecutionMax: limits.callbacksPerExecutionMax,
     callbackAddressRules: addressRules(limits.callbackAllowedAddresses),
     nexusTokenBytesMax: limits.nexusTokenBytesMax,
+    areNexusOperationsStandalone: limits.nexusStandalone,
+    nexusLongPollMs: limits.nexusLongPollMs,
+    nexusLongPollBufferMs: limits.nexusLongPollBufferMs,
+    nexusReasonLengthMax: limits.nexusReasonLengthMax,
+    nexusServiceNameLengthMax: limits.nexusServiceNameLengthMax,
+    nexusNameLengthMax: limits.nexusNameLengthMax,
+    nexusHeaderBytesMax: limits.nexusHeaderBytesMax,
+    nexusScheduleToCloseTimeoutMax: limits.nexusScheduleToCloseTimeoutMsMax * 1000,
+    userMetadataSummaryMax: limits.userMetadataSummaryBytesMax,
+    userMetadataDetailsMax: limits.userMetadataDetailsBytesMax,
     isTimeSkippingEnabled: limits.workflowTimeSkipping,
     timeSkipsPerSession: limits.timeSkipsPerSessionMax,
   };

@@ -1240,7 +1240,12 @@ export class HistoryEngine implements HistoryService {
     await waiting.promise;
   }
 
-  waitForChange(key: number, after: number, timeoutMs: number, onCancel: (f: () => void) => () => void): { promise: Promise<void>; wake: () => void } {
+  waitForChange(
+    key: number,
+    after: number,
+    timeoutMs: number,
+    onCancel: (f: () => void) => () => void,
+  ): { promise: Promise<void>; wake: () => void } {
     return this.notifier.wait(key, after, timeoutMs, onCancel);
   }
 

@@ -48,6 +48,7 @@ const SCRIPTS = {
   namespaces: () => import("./scripts/namespaces.js"),
   schedules: () => import("./scripts/schedules.js"),
   nexus: () => import("./scripts/nexus.js"),
+  "nexus-operations": () => import("./scripts/nexus-operations.js"),
   "time-skipping": () => import("./scripts/time-skipping.js"),
 } satisfies Record<string, () => Promise<ScriptFile>>;
 export const FILES = Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[];

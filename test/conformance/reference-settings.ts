@@ -2,6 +2,7 @@
 export const REFERENCE_SETTINGS: Readonly<Record<string, unknown>> = {
   "callback.allowedAddresses": [{ Pattern: "*", AllowInsecure: true }],
   "system.forceNexusEndpointRefreshOnRead": true,
+  "nexusoperation.enableStandalone": true,
   "frontend.WorkflowPauseEnabled": true,
   "frontend.WorkflowTimeSkippingEnabled": true,
   "frontend.workflowRulesAPIsEnabled": true,

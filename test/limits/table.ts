@@ -28,8 +28,8 @@ export const GROUPS: readonly Group[] = [
   batches,
 ];
 
-const NEXUS = "there are no Nexus operations yet";
-const CALLBACKS = "no callback address is configured yet: every callback is refused";
+const NEXUS = "in the conformance scripts of Nexus and nexus-operations, or beside its code in src/core/nexus-operation and src/nexus";
+const CALLBACKS = "src/frontend/validation/callbacks.test.ts and src/core/callback/statemachine.test.ts";
 const VERSIONS = "there are no deployments yet";
 const BATCHES = "on a clock of its own in src/worker/batch/job-run.test.ts";
 const ARCHIVAL = "test/archival";
@@ -62,6 +62,9 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "component.nexusoperations.limit.operation.name.length": NEXUS,
   "component.nexusoperations.limit.scheduleToCloseTimeout": NEXUS,
   "component.nexusoperations.limit.service.name.length": NEXUS,
+  "nexusoperation.longPollTimeout": NEXUS,
+  "nexusoperation.longPollBuffer": NEXUS,
+  "nexusoperation.limit.reasonLength": NEXUS,
   "limit.endpointNameMaxLength": NEXUS,
   "limit.endpointExternalURLMaxLength": NEXUS,
   "limit.endpointDescriptionMaxSize": NEXUS,

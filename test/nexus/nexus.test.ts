@@ -78,6 +78,22 @@ async function listen(answer: () => { status: number; body?: string }): Promise<
   return { url: `http://127.0.0.1:${(web.address() as AddressInfo).port}`, paths };
 }
 
+const answer = (status: number, statusText: string, body = ""): HttpAnswer => ({
+  status,
+  statusText,
+  header: { "content-type": "application/json" },
+  body: Buffer.from(body),
+});
+
+/** Within ten minutes of the simulated clock. */
+async function within(s: Session, what: string, isSo: () => Promise<boolean>): Promise<void> {
+  for (let second = 0; second < 600; second++) {
+    if (await isSo()) return;
+    await s.sleep(1_000);
+  }
+  throw new Error(`never: ${what}`);
+}
+
 describe("a server that is killed", () => {
   it("keeps its endpoints, and goes on with operations that wait, back off or run, and with callbacks", async () => {
     let isUp = false;
@@ -125,22 +141,6 @@ describe("a server that is killed", () => {
 });
 
 describe("a destination that is down", () => {
-  const answer = (status: number, statusText: string, body = ""): HttpAnswer => ({
-    status,
-    statusText,
-    header: { "content-type": "application/json" },
-    body: Buffer.from(body),
-  });
-
-  /** Within ten minutes of the simulated clock. */
-  async function within(s: Session, what: string, isSo: () => Promise<boolean>): Promise<void> {
-    for (let second = 0; second < 600; second++) {
-      if (await isSo()) return;
-      await s.sleep(1_000);
-    }
-    throw new Error(`never: ${what}`);
-  }
-
   async function open() {
     const world = { isUp: false, calls: [] as string[] };
     const store = new MemoryStore();
@@ -202,5 +202,83 @@ describe("a destination that is down", () => {
     await s.sleep(4_000_000);
     expect(world.calls.length).toBe(made);
     expect(await store.listComponents(0, Kind.OUTBOUND, undefined, 10)).toEqual([]);
+  });
+});
+
+describe("a namespace that is deleted", () => {
+  it("is not while an endpoint leads to it", async () => {
+    const core = await CoreSubject.open();
+    closing.push(() => core.close());
+    const s = new Session(core);
+    await s.call("RegisterNamespace", { namespace: "target", workflowExecutionRetentionPeriod: { seconds: 86_400, nanos: 0 } });
+    const target = { variant: { case: "worker" as const, value: { namespace: "target", taskQueue: "q" } } };
+    const { endpoint } = await s.call("CreateNexusEndpoint", { spec: { name: "leads-there", target } });
+    await expect(s.call("DeleteNamespace", { namespace: "target" })).rejects.toThrow(
+      "cannot delete a namespace that is a target of a Nexus endpoint leads-there",
+    );
+    await s.call("DeleteNexusEndpoint", { id: endpoint?.id ?? "", version: 1 });
+    await s.call("DeleteNamespace", { namespace: "target" });
+  });
+
+  it("leaves no calls that were to be made for it", async () => {
+    const store = new MemoryStore();
+    const core = await CoreSubject.open(store, 1, { http: async () => answer(503, "503 Service Unavailable") });
+    closing.push(() => core.close());
+    const s = new Session(core);
+    await s.call("RegisterNamespace", { namespace: "gone", workflowExecutionRetentionPeriod: { seconds: 86_400, nanos: 0 } });
+    await s.call("CreateNexusEndpoint", externalEndpoint("away", "http://away/nexus"));
+    for (let n = 0; n < 12; n++)
+      await s.call("StartNexusOperationExecution", { namespace: "gone", operationId: `op-${n}`, endpoint: "away", service: "svc", operation: "op" });
+    const calls = () => store.listComponents(0, Kind.OUTBOUND, undefined, 100);
+    await within(s, "the breaker holds calls back", async () => (await calls()).length > 0);
+    await s.call("DeleteNamespace", { namespace: "gone" });
+    await within(s, "its record has gone", () =>
+      s.call("DescribeNamespace", { namespace: "gone-deleted" }).then(
+        () => false,
+        () => s.call("ListNamespaces", {}).then(({ namespaces }) => namespaces.every((x) => !x.namespaceInfo?.name.startsWith("gone"))),
+      ),
+    );
+    expect(await calls()).toEqual([]);
+  });
+});
+
+describe("a standalone operation", () => {
+  it("goes on after a crash of the server, and its callback finds it", { timeout: 60_000 }, async () => {
+    const file = join(temporaryDirectory(), "data.db");
+    const open = async () => {
+      const server = await startServer(["--db-filename", file]);
+      const subject = new GrpcSubject(server.address);
+      return { server, subject, s: new Session(subject) };
+    };
+    const first = await open();
+    await first.s.call("CreateNexusEndpoint", workerEndpoint("desk", "desk"));
+    const of = { operationId: "op" };
+    await first.s.call("StartNexusOperationExecution", { ...of, endpoint: "desk", service: "svc", operation: "op", requestId: "r" });
+    const task = await poll(first.s, "desk");
+    await startWithCallbacks(first.s, "handler", [callbackOf(task)]);
+    await respond(first.s, task, { case: "asyncSuccess", value: { operationToken: "token" } });
+    await first.s.call("PollNexusOperationExecution", { ...of, waitStage: 1 });
+    first.subject.close();
+    const exited = once(first.server.child, "exit");
+    first.server.child.kill("SIGKILL");
+    await exited;
+
+    const second = await open();
+    closing.push(async () => {
+      second.subject.close();
+      await second.server.stop();
+    });
+    const { s } = second;
+    expect(await s.call("StartNexusOperationExecution", { ...of, endpoint: "desk", service: "svc", operation: "op", requestId: "r" })).toMatchObject({
+      started: false,
+    });
+    expect((await s.call("DescribeNexusOperationExecution", of)).info).toMatchObject({ state: State.STARTED, operationToken: "token" });
+    const waiting = s.call("PollNexusOperationExecution", of, 20_000);
+    const t = await s.workflowTask(`${first.s.queue}-w`);
+    await s.call("RespondWorkflowTaskCompleted", { taskToken: t.taskToken, identity: "worker", commands: [c.complete(payloads("out"))] });
+    expect(await waiting).toMatchObject({ waitStage: 2, outcome: { case: "result" } });
+    expect((await s.call("ListNexusOperationExecutions", { query: 'ExecutionStatus = "Completed"' })).operations).toMatchObject([
+      { operationId: "op" },
+    ]);
   });
 });

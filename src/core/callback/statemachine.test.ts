@@ -191,3 +191,74 @@ describe("the destination of a callback", () => {
     expect(callbackDestination(url)).toBe(destination);
   });
 });
+
+describe("a callback of an update", () => {
+  const ask = (updateId: string, requestId: string, completionCallbacks = [callback()]) => {
+    const { request } = c.update(updateId);
+    const update = c.update(updateId, { request: { ...request, requestId, completionCallbacks } as never });
+    world.submit<"update">(world.address("w"), { kind: "update", request: update, waiter: ++waiters });
+  };
+  let waiters = 100;
+  const done = (id: string, result = "out") => ({ messages: [c.accepted(id), c.responded(id, result)] });
+
+  it("goes out when the update has ended, while the workflow goes on, with the update's result", () => {
+    const runId = world.running();
+    ask("u", "r");
+    expect(world.outbound.size).toBe(0);
+    world.answer([], { messages: [c.accepted("u")] });
+    expect(callbacks()).toMatchObject([{ state: State.STANDBY, trigger: { variant: { value: { updateId: "u" } } } }]);
+    world.signal("go");
+    world.answer([], { messages: [c.responded("u", "out")] });
+    expect(call()).toMatchObject({
+      outcome: { kind: "completed", result: c.payload("out") },
+      link: { variant: { value: { workflowId: "w", runId, reference: { case: "requestIdRef", value: { requestId: "r" } } } } },
+    });
+    delivered();
+    expect(states()).toEqual([State.SUCCEEDED]);
+    world.signal("end");
+    world.answer([c.complete("other")]);
+    expect(world.outbound.size).toBe(0);
+  });
+
+  it("is tried again while the workflow is open", () => {
+    world.running();
+    ask("u", "r");
+    world.answer([], done("u"));
+    delivered({ kind: "retry", message: "busy" });
+    expect([states(), world.outbound.size]).toEqual([[State.BACKING_OFF], 0]);
+    world.advance(c.MICROS);
+    expect(states()).toEqual([State.SCHEDULED]);
+    delivered();
+  });
+
+  it("tells of a failure when the workflow ends before the update", () => {
+    world.running();
+    ask("u", "r");
+    world.answer([], { messages: [c.accepted("u")] });
+    world.signal("end");
+    world.answer([c.complete()]);
+    expect(call()).toMatchObject({
+      outcome: { kind: "failed", cause: { failureInfo: { value: { type: "AcceptedUpdateCompletedWorkflow" } } } },
+    });
+  });
+
+  it("is attached by a further request for the update, once a request id", () => {
+    world.running();
+    ask("u", "r");
+    world.answer([], { messages: [c.accepted("u")] });
+    ask("u", "s", [callback("http://there:2/done")]);
+    ask("u", "s", [callback("http://there:2/done")]);
+    world.signal("go");
+    world.answer([], { messages: [c.responded("u", "out")] });
+    expect([...world.outbound.values()].map((r) => r.destination)).toEqual(["http://there:1", "http://there:2"]);
+    const [stored, replayed] = world.projections(world.run("w"));
+    expect(stored).toEqual(replayed);
+  });
+
+  it("never goes out for an update that is rejected", () => {
+    world.running();
+    ask("u", "r");
+    world.answer([], { messages: [c.rejected("u")] });
+    expect([callbacks(), world.outbound.size]).toEqual([[], 0]);
+  });
+});

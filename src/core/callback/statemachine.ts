@@ -94,6 +94,11 @@ export function callbacksToCarry(draft: RunDraft): Callback[] {
 export function triggerCallbacks(run: Run, event: HistoryEvent): void {
   if (!run.draft.hasCallbacks || run.info.resetRunId !== "") return;
   for (const c of [...run.draft.callbacks.values()]) if (c.state === State.STANDBY && c.updateId !== "") schedule(run, c);
+  // From here on in real time.
+  const ahead = run.now - realNow(run.ctx.env);
+  if (ahead > 0)
+    for (const c of [...run.draft.callbacks.values()])
+      if (c.state === State.BACKING_OFF) run.draft.putCallback(CallbackRecord.copy(c, { nextAttemptTime: c.nextAttemptTime - ahead }));
   const a = event.attributes;
   if (a.case === "workflowExecutionContinuedAsNewEventAttributes") return;
   if (

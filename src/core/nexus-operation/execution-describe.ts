@@ -2,7 +2,7 @@
 import type { NexusExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { NexusLongPollToken } from "../../../gen/wire/perdure/persistence/v1/token.js";
 import { Memo, Payload, SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
-import { NexusOperationExecutionStatus as Status, NexusOperationWaitStage as Stage } from "../../../gen/wire/temporal/api/enums/v1/nexus.js";
+import { NexusOperationWaitStage as Stage, NexusOperationExecutionStatus as Status } from "../../../gen/wire/temporal/api/enums/v1/nexus.js";
 import { WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import { type NexusOperationExecutionInfo, NexusOperationExecutionListInfo } from "../../../gen/wire/temporal/api/nexus/v1/message.js";
@@ -16,7 +16,7 @@ import { encode, type Init } from "../../api/wire.js";
 import type { NamespaceView } from "../namespace-view.js";
 import { DIVISION, NEXUS_OPERATION_ATTRIBUTES } from "../visibility/attributes.js";
 import type { VisibilityRow } from "../visibility/row.js";
-import { indexedValues, withTypeMetadata } from "../visibility/search-attributes.js";
+import { indexedValues } from "../visibility/search-attributes.js";
 import type { NexusExecutionDraft } from "./execution-state.js";
 
 /** Value of TemporalNamespaceDivision that marks the rows of standalone Nexus operations. */
@@ -36,13 +36,12 @@ export function timeoutsGiven(given: { scheduleToClose: boolean; scheduleToStart
 export function describeNexusExecution(
   draft: NexusExecutionDraft,
   request: DescribeNexusOperationExecutionRequest,
-  namespace: NamespaceView,
   now: number,
 ): Init<DescribeNexusOperationExecutionResponse> {
   const { info } = draft;
   return {
     runId: info.runId,
-    info: executionInfo(draft, namespace, now),
+    info: executionInfo(draft, now),
     input: request.includeInput ? draft.request.input : undefined,
     outcome: request.includeOutcome ? outcomeOf(draft) : { case: undefined },
     longPollToken: encode(NexusLongPollToken, {
@@ -75,7 +74,7 @@ function outcomeOf(draft: NexusExecutionDraft): Outcome {
   return failure === undefined ? { case: undefined } : { case: "failure", value: failure };
 }
 
-function executionInfo(draft: NexusExecutionDraft, namespace: NamespaceView, now: number): Init<NexusOperationExecutionInfo> {
+function executionInfo(draft: NexusExecutionDraft, now: number): Init<NexusOperationExecutionInfo> {
   const { info, request, outcome } = draft;
   const c = info.cancellation;
   const given = (micros: number, bit: number) => (micros > 0 || (info.timeoutsGiven & bit) !== 0 ? duration(micros) : undefined);
@@ -114,7 +113,7 @@ function executionInfo(draft: NexusExecutionDraft, namespace: NamespaceView, now
     requestId: info.requestId,
     operationToken: info.operationToken,
     stateTransitionCount: info.stateTransitionCount,
-    searchAttributes: request.searchAttributes === undefined ? {} : withTypeMetadata(request.searchAttributes, namespace),
+    searchAttributes: request.searchAttributes ?? {},
     nexusHeader: request.nexusHeader,
     userMetadata: request.userMetadata,
     links: info.links,
@@ -187,5 +186,8 @@ function listInfo(info: NexusExecutionRecord): Init<NexusOperationExecutionListI
 }
 
 function keyword(value: string): Uint8Array {
-  return encode(Payload, { metadata: { encoding: Buffer.from("json/plain"), type: Buffer.from("Keyword") }, data: Buffer.from(JSON.stringify(value)) });
+  return encode(Payload, {
+    metadata: { encoding: Buffer.from("json/plain"), type: Buffer.from("Keyword") },
+    data: Buffer.from(JSON.stringify(value)),
+  });
 }

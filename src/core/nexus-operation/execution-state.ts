@@ -2,7 +2,12 @@
  * State of a standalone Nexus operation, and its draft. The record changes with every attempt; what the operation was started with
  * (its input) and how it ended have rows of their own, written once.
  */
-import { NexusExecutionRecord, NexusOutcomeRecord, NexusRequestRecord, type OutboundRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import {
+  NexusExecutionRecord,
+  NexusOutcomeRecord,
+  NexusRequestRecord,
+  type OutboundRecord,
+} from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { NexusOperationExecutionStatus as Status } from "../../../gen/wire/temporal/api/enums/v1/nexus.js";
 import { decode, encode } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
@@ -97,7 +102,16 @@ export class NexusExecutionDraft extends ComponentDraft {
   call(call: Pick<OutboundRecord, "kind" | "attempt">): void {
     const { namespaceId, workflowId, runId, endpoint } = this.info;
     this.outbound ??= [];
-    this.outbound.push({ rowId: 0, namespaceId, workflowId, runId, componentId: 0, destination: endpoint, archetype: Archetype.NEXUS_OPERATION, ...call });
+    this.outbound.push({
+      rowId: 0,
+      namespaceId,
+      workflowId,
+      runId,
+      componentId: 0,
+      destination: endpoint,
+      archetype: Archetype.NEXUS_OPERATION,
+      ...call,
+    });
     this.dirty = true;
   }
 

@@ -4,7 +4,12 @@
  * way with requests of its own. Requests are outbound rows, what comes of them are inputs, the same that a workflow's operations
  * get. One that has ended is kept for the namespace's retention. Behaviour: chasm/lib/nexusoperation of the official server.
  */
-import { NexusCancellationRecord, NexusExecutionRecord, NexusOutcomeRecord, NexusRequestRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import {
+  NexusCancellationRecord,
+  NexusExecutionRecord,
+  NexusOutcomeRecord,
+  NexusRequestRecord,
+} from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { Link } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import {
   NexusOperationCancellationState as CancelState,
@@ -29,6 +34,7 @@ import type { Env, ExecutionAddress, InputKind, InputOf } from "../input.js";
 import { OutboundKind, outboundBackoff } from "../outbound.js";
 import type { NexusExecutionView, Outcome, Replies } from "../transition.js";
 import { Stale } from "../workflow/context.js";
+import { clockIdOf, REAL_CLOCK, realNow } from "../workflow/execution-clock.js";
 import type { NexusCall, OperationOutcome } from "./calls.js";
 import { type Deadline, deadlines, requestTimes } from "./deadlines.js";
 import { describeNexusExecution, nexusExecutionRow, pollNexusExecution, timeoutsGiven } from "./execution-describe.js";
@@ -144,7 +150,7 @@ function close(ctx: Context, draft: NexusExecutionDraft, status: Status): void {
   info.state = State.UNSPECIFIED;
   info.closeTime = ctx.env.now;
   info.nextAttemptTime = 0;
-  info.deleteAt = ctx.env.now + ctx.env.namespace.retention;
+  info.deleteAt = realNow(ctx.env) + ctx.env.namespace.retention;
   draft.isShownChanged = true;
   draft.dirty = true;
 }
@@ -235,7 +241,7 @@ const HANDLERS: ComponentHandlers<NexusExecutionDraft> = {
   },
   describeNexusExecution: (ctx, address, { request }) => {
     const draft = existing(ctx, address);
-    return view(draft, describeNexusExecution(draft, request, ctx.env.namespace, ctx.env.now));
+    return view(draft, describeNexusExecution(draft, request, ctx.env.now));
   },
   pollNexusExecution: (ctx, address, { stage }) => {
     const draft = existing(ctx, address);
@@ -280,7 +286,7 @@ const HANDLERS: ComponentHandlers<NexusExecutionDraft> = {
     const { now } = ctx.env;
     draft.dirty = true;
     if (!draft.isOpen) {
-      draft.removed = info.deleteAt > 0 && info.deleteAt <= now;
+      draft.removed = info.deleteAt > 0 && info.deleteAt <= realNow(ctx.env);
       return undefined;
     }
     const due = deadlines(info).filter((d) => d.time <= now);
@@ -346,10 +352,12 @@ const HANDLERS: ComponentHandlers<NexusExecutionDraft> = {
 function finish(ctx: Context, draft: NexusExecutionDraft): void {
   if (draft.removed || (!draft.dirty && !draft.isNew)) return;
   const { info } = draft;
-  const { now } = ctx.env;
   if (!draft.isUnchanged) info.stateTransitionCount++;
+  // Retention is real; deadlines are kept in the clock of the namespace.
+  const now = draft.isOpen ? ctx.env.now : realNow(ctx.env);
   const earliest = draft.isOpen ? deadlines(info).reduce((min, d) => (min === 0 || d.time < min ? d.time : min), 0) : info.deleteAt;
   if (!draft.isOpen || info.due <= now || (earliest > 0 && earliest < info.due)) info.due = earliest === 0 ? 0 : Math.max(earliest, now + 1);
+  info.dueClock = draft.isOpen && info.due > 0 ? clockIdOf(ctx.env) : REAL_CLOCK;
   if (draft.isShownChanged) draft.visibility = nexusExecutionRow(draft, ctx.env.namespace);
 }
 

@@ -4,6 +4,7 @@ import {
   NexusOperationCancellationState as CancelState,
   PendingNexusOperationState as State,
 } from "../../../gen/wire/temporal/api/enums/v1/common.js";
+import { ResetReapplyExcludeType } from "../../../gen/wire/temporal/api/enums/v1/reset.js";
 import { TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { ResetWorkflowExecutionRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import * as c from "../../../test/harness/core-commands.js";
@@ -364,6 +365,48 @@ describe("a workflow with operations", () => {
     const request = ResetWorkflowExecutionRequest.create({ workflowTaskFinishEventId: 9, requestId: "reset" });
     world.submit(world.address("w"), { kind: "reset", request });
     expect(call()).toMatchObject({ requestId, runId: world.run("w").info.runId });
+    startEnds(ok);
+    expect(pending()).toEqual([]);
+  });
+
+  const resetTo = (workflowTaskFinishEventId: number, more: object = {}) =>
+    world.submit(world.address("w"), {
+      kind: "reset",
+      request: ResetWorkflowExecutionRequest.create({ workflowTaskFinishEventId, requestId: "reset", ...more }),
+    });
+
+  it("is given back by a reset how far it had come: its start, and its end", () => {
+    world.running([c.nexusOperation({ startToCloseTimeout: { seconds: 30, nanos: 0 } })]);
+    world.signal("go");
+    world.answer();
+    started();
+    completes(ok);
+    resetTo(9);
+    expect(world.types().slice(-3)).toEqual(["NEXUS_OPERATION_STARTED", "NEXUS_OPERATION_COMPLETED", "WORKFLOW_TASK_SCHEDULED"]);
+    expect([pending(), world.outbound.size]).toEqual([[], 0]);
+    expectReplayed();
+  });
+
+  it("goes on after a reset where it had started, with the deadline of its start", () => {
+    world.running([c.nexusOperation({ startToCloseTimeout: { seconds: 30, nanos: 0 } })]);
+    world.signal("go");
+    world.answer();
+    started();
+    resetTo(9);
+    expect(pending()).toMatchObject([{ state: State.STARTED, operationToken: "token" }]);
+    world.advance(30 * c.MICROS);
+    expect(world.types()).toContain("NEXUS_OPERATION_TIMED_OUT");
+    expectReplayed();
+  });
+
+  it("is asked for again after a reset that leaves Nexus out", () => {
+    world.running([c.nexusOperation()]);
+    world.signal("go");
+    world.answer();
+    startEnds(ok);
+    resetTo(9, { resetReapplyExcludeTypes: [ResetReapplyExcludeType.NEXUS] });
+    expect(world.types()).not.toContain("NEXUS_OPERATION_COMPLETED");
+    expect(pending()).toMatchObject([{ state: State.SCHEDULED }]);
     startEnds(ok);
     expect(pending()).toEqual([]);
   });

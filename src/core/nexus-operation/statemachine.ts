@@ -11,7 +11,7 @@ import {
   PendingNexusOperationState as State,
 } from "../../../gen/wire/temporal/api/enums/v1/common.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
-import { TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import type { TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import { notFound } from "../../api/service-error.js";
 import type { Init } from "../../api/wire.js";

@@ -263,8 +263,7 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
       applyVersioningOverride(draft, a.value.versioningOverride, a.value.unsetVersioningOverride);
       if (a.value.attachedCompletionCallbacks.length > 0)
         applyCallbacks(draft, a.value.attachedCompletionCallbacks, a.value.attachedRequestId, event);
-      for (const u of a.value.workflowUpdateOptions)
-        applyCallbacks(draft, u.attachedCompletionCallbacks, u.attachedRequestId, event, u.updateId);
+      for (const u of a.value.workflowUpdateOptions) applyCallbacks(draft, u.attachedCompletionCallbacks, u.attachedRequestId, event, u.updateId);
       if (a.value.priority !== undefined) info.priority = a.value.priority;
       if (a.value.timeSkippingConfigUpdated && (draft.timeSkipping !== undefined || a.value.timeSkippingConfig !== undefined))
         draft.timeSkipping = configured(draft.timeSkipping, a.value.timeSkippingConfig, undefined, time);

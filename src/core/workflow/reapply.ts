@@ -126,13 +126,7 @@ type NexusOutcome =
   | "nexusOperationTimedOutEventAttributes";
 
 /** Only of an operation that the fork has left pending. Another one may have been scheduled under the same id since. */
-function nexusEvent<C extends NexusOutcome>(
-  run: Run,
-  type: EventType,
-  attributes: C,
-  value: AttributesOf<C>,
-  excluded: ReadonlySet<Exclude>,
-): void {
+function nexusEvent<C extends NexusOutcome>(run: Run, type: EventType, attributes: C, value: AttributesOf<C>, excluded: ReadonlySet<Exclude>): void {
   if (excluded.has(Exclude.NEXUS) || !run.draft.hasNexusOperations) return;
   const { scheduledEventId, requestId } = value as { scheduledEventId: number; requestId: string };
   const op = run.draft.nexusOperations.get(scheduledEventId);

@@ -11,7 +11,7 @@ import {
 } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import { activityDeadlines, endBackoff, timeOut } from "../activity/statemachine.js";
-import { earliestCallback } from "../callback/statemachine.js";
+import { earliestCallback, fireCallbacksDue } from "../callback/statemachine.js";
 import { deadlines } from "../nexus-operation/deadlines.js";
 import { fireNexusDue } from "../nexus-operation/statemachine.js";
 import { timeOutRun } from "./close.js";
@@ -45,6 +45,7 @@ export function earliestDeadline(draft: RunDraft): number {
   for (const t of draft.timers.values()) at(t.fireTime);
   for (const a of draft.activities.values()) for (const d of activityDeadlines(a)) at(d.time);
   if (draft.hasNexusOperations) for (const op of draft.nexusOperations.values()) for (const d of deadlines(op)) at(d.time);
+  if (draft.hasCallbacks) at(earliestCallback(draft));
   at(pendingFastForward(draft.timeSkipping));
   return Number.isFinite(earliest) ? earliest : 0;
 }
@@ -114,6 +115,7 @@ export function fireDue(run: Run): boolean {
     fired = true;
   }
   if (draft.hasNexusOperations && fireNexusDue(run)) fired = true;
+  if (draft.hasCallbacks && fireCallbacksDue(run)) fired = true;
   if (timers.length > 0) wakeWorkflow(run);
   if (draft.timeSkipping !== undefined && endFastForward(run)) fired = true;
   return fired;

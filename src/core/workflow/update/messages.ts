@@ -12,9 +12,9 @@ import type { Message } from "../../../../gen/wire/temporal/api/protocol/v1/mess
 import { Acceptance, Rejection, type Request, Response } from "../../../../gen/wire/temporal/api/update/v1/message.js";
 import { Code, invalidArgument, notFound, ServiceError } from "../../../api/service-error.js";
 import { decode, encode, type MessageType } from "../../../api/wire.js";
+import { checkUpdateCallbackLimit, triggerUpdateCallbacks } from "../../callback/statemachine.js";
 import { type Completion, TaskFailure } from "../commands/command.js";
 import { checkBlob } from "../commands/limits-check.js";
-import { checkUpdateCallbackLimit, triggerUpdateCallbacks } from "../../callback/statemachine.js";
 import type { Run } from "../context.js";
 import { checkTotal, failed, findUpdate, type PendingUpdate, putUpdate, requestMessageId, resurrected } from "./registry.js";
 import { addCallbacks, attachRequestId } from "./update.js";

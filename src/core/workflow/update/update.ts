@@ -8,9 +8,9 @@ import { WorkflowExecutionStatus } from "../../../../gen/wire/temporal/api/enums
 import { Request } from "../../../../gen/wire/temporal/api/update/v1/message.js";
 import type { UpdateWorkflowExecutionRequest } from "../../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { failedPrecondition, invalidArgument, notFound, workflowNotReady } from "../../../api/service-error.js";
+import { checkUpdateCallbackLimit } from "../../callback/statemachine.js";
 import type { ExecutionAddress, InputOf } from "../../input.js";
 import type { UpdateReply, UpdateStart } from "../../transition.js";
-import { checkUpdateCallbackLimit } from "../../callback/statemachine.js";
 import { type Context, type Run, Stale } from "../context.js";
 import { addressed, WORKFLOW_COMPLETED, WORKFLOW_NOT_FOUND } from "../signal.js";
 import { isTaskRunning, scheduleSpeculativeTask } from "../workflow-task.js";
