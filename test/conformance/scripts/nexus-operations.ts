@@ -1,4 +1,5 @@
 /** Standalone Nexus operations: from start to end, by every end, and every refusal. */
+import { Payload } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import {
   NexusOperationIdConflictPolicy as Conflict,
   NexusOperationIdReusePolicy as Reuse,
@@ -6,15 +7,12 @@ import {
 } from "../../../gen/wire/temporal/api/enums/v1/nexus.js";
 import type { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import type { PollNexusTaskQueueResponse } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
-import type { Init } from "../../../src/api/wire.js";
+import { encode, type Init } from "../../../src/api/wire.js";
 import { command as c, payloads, type Script, type Session, seconds } from "../session.js";
 
 const NO_SUCH = "0c6d6a5e-0000-4000-8000-000000000000";
-/** One payload, without the frame of those of a list. */
-const payload = (text: string): Uint8Array => {
-  const framed = payloads(text);
-  return framed.subarray((framed[1] as number) < 128 ? 2 : 3);
-};
+const payload = (text: string): Uint8Array =>
+  encode(Payload, { metadata: { encoding: Buffer.from("json/plain") }, data: Buffer.from(JSON.stringify(text)) });
 const endpointName = (s: Session) => `e-${s.id}`;
 const handlers = (s: Session) => `${s.queue}-h`;
 
