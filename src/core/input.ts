@@ -3,7 +3,9 @@
  * addresses, and hands it to `apply` (core/engine.ts). RPCs, timers, effects of other executions and matching use the same door.
  */
 
+import type { InheritedVersionRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import type { Link, Priority, TimeSkippingStatePropagation, WorkerVersionStamp } from "../../gen/wire/temporal/api/common/v1/message.js";
+import type { WorkerDeploymentVersion } from "../../gen/wire/temporal/api/deployment/v1/message.js";
 import type {
   CancelExternalWorkflowExecutionFailedCause,
   SignalExternalWorkflowExecutionFailedCause,
@@ -50,6 +52,7 @@ import type { Archetype } from "./execution.js";
 import type { NamespaceDirectory, NamespaceView } from "./namespace-view.js";
 import type { CancelOutcome, OperationOutcome, StartOutcome } from "./nexus-operation/calls.js";
 import type { NexusEndpointDirectory } from "./nexus-operation/endpoints.js";
+import type { VersionDirectory } from "./versioning/routing.js";
 
 /** What the shell knows at the moment of the input, frozen. */
 export interface Env {
@@ -67,6 +70,8 @@ export interface Env {
   readonly namespace: NamespaceView;
   readonly namespaces: NamespaceDirectory;
   readonly nexusEndpoints: NexusEndpointDirectory;
+  /** Which worker versions serve which queues. Unset: none serves any. */
+  readonly versions?: VersionDirectory | undefined;
 }
 
 export interface ExecutionAddress {
@@ -88,6 +93,8 @@ export interface Poller {
   /** temporal.api.enums.v1.TaskQueueKind of the queue that was polled. */
   readonly taskQueueKind: number;
   readonly workerInstanceKey: string;
+  /** Version of the worker's deployment; unset for a worker of none. */
+  readonly deployment?: WorkerDeploymentVersion | undefined;
 }
 
 /** The execution that starts a child, as the child's start event names it. */
@@ -101,6 +108,8 @@ export interface ParentStart {
   readonly rootRunId: string;
   /** Runs that the parent was reset from: a child that one of them started is the parent's own. */
   readonly baseRunIds?: readonly string[];
+  /** What the child inherits of its parent's versions. */
+  readonly inheritedVersion?: InheritedVersionRecord | undefined;
   /** What the parent's own clock had skipped. */
   readonly timeSkipping?: TimeSkippingStatePropagation | undefined;
 }

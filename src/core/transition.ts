@@ -27,6 +27,7 @@ import type { CallbackCall } from "./callback/statemachine.js";
 import type { ExecutionDraft } from "./execution.js";
 import type { InputKind } from "./input.js";
 import type { NexusCall } from "./nexus-operation/calls.js";
+import type { TaskVersion } from "./versioning/task-version.js";
 
 /** Part of a run's history that the shell reads from its rows when the reply is released. */
 export interface HistoryRange {
@@ -203,6 +204,9 @@ export type QueryReply =
       taskQueue: string;
       workflowType: string;
       priority: number;
+      /** Which workers are to answer, as of a workflow task. */
+      workflowId?: string;
+      version?: TaskVersion | undefined;
       previousStartedEventId: number;
       /** Whole history for a normal queue; none of it for a sticky one. */
       history: HistoryRange;
@@ -231,6 +235,8 @@ export interface DispatchTask {
   readonly expireTime: number;
   /** Nothing is written for it. */
   readonly isSpeculative?: boolean;
+  /** Which workers it is for; undefined: the queue's rules say. */
+  readonly version?: TaskVersion | undefined;
 }
 
 /** An effect on another execution. The row is durable with the transition; the shell runs it after (or with) the commit. */

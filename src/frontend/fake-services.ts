@@ -12,6 +12,7 @@ import type { HistoryService, TestClockService } from "../history/contract.js";
 import { FakeRuntime } from "../lib/fake-runtime.js";
 import { BuildIds } from "../matching/build-ids.js";
 import type { MatchingService } from "../matching/contract.js";
+import { Deployments } from "../matching/deployments.js";
 import { NexusQueues } from "../matching/nexus-queues.js";
 import { Workers } from "../matching/workers.js";
 import { namespaceLimits } from "../namespace/limits.js";
@@ -176,6 +177,7 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
     clocks: new FakeClocks(),
     matching: matching as MatchingService,
     buildIds: new BuildIds({ rows: [], commit: () => Promise.resolve(), now: () => runtime.now, limits: () => defaultConfig().limits }),
+    deployments: new Deployments({ rows: [], commit: () => Promise.resolve(), now: () => runtime.now, limits: () => defaultConfig().limits }),
     workers: new Workers({
       rows: [],
       commit: () => Promise.resolve(),

@@ -32,6 +32,8 @@ export interface RequestLimits {
   readonly fairnessWeightOverridesMax: number;
   readonly areVersionSetsServed: boolean;
   readonly areVersioningRulesServed: boolean;
+  readonly areDeploymentsServed: boolean;
+  readonly isVersionReactivated: boolean;
   readonly reachabilityBuildIdsMax: number;
   readonly reachabilityTaskQueuesMax: number;
   /** Microseconds. */
@@ -77,6 +79,8 @@ export function requestLimits(limits: Limits): RequestLimits {
     fairnessWeightOverridesMax: limits.fairnessWeightOverridesMax,
     areVersionSetsServed: limits.versionSetApis,
     areVersioningRulesServed: limits.versioningRuleApis,
+    areDeploymentsServed: limits.deploymentVersions,
+    isVersionReactivated: limits.versionReactivation,
     reachabilityBuildIdsMax: limits.reachabilityBuildIdsMax,
     reachabilityTaskQueuesMax: limits.reachabilityTaskQueuesMax,
     reachabilityDefaultAge: limits.reachabilityDefaultAgeMs * MICROS_PER_MS,

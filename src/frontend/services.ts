@@ -12,6 +12,7 @@ import type { HistoryService, TestClockService } from "../history/contract.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { BuildIds } from "../matching/build-ids.js";
 import type { MatchingService } from "../matching/contract.js";
+import type { Deployments } from "../matching/deployments.js";
 import type { NexusQueues } from "../matching/nexus-queues.js";
 import type { Workers } from "../matching/workers.js";
 import type { NamespaceRegistry } from "../namespace/registry.js";
@@ -68,6 +69,7 @@ export interface Services {
   readonly buildIds: BuildIds;
   readonly nexusTasks: NexusQueues;
   readonly nexusEndpoints: NexusEndpointRegistry;
+  readonly deployments: Deployments;
   readonly namespaces: NamespaceRegistry;
   readonly visibility: VisibilityService;
   readonly searchAttributes: SearchAttributeRules;

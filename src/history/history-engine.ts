@@ -21,6 +21,7 @@ import { loadState } from "../core/load-state.js";
 import type { NamespaceDirectory, NamespaceView } from "../core/namespace-view.js";
 import { type NexusEndpointDirectory, NO_ENDPOINTS } from "../core/nexus-operation/endpoints.js";
 import type { DispatchTask, EventReference, HistoryRange, Loaded, Outcome, Replies, Transition } from "../core/transition.js";
+import type { VersionDirectory } from "../core/versioning/routing.js";
 import { beginsBatch } from "../core/workflow/event-factory.js";
 import { aheadOf, REAL_CLOCK } from "../core/workflow/execution-clock.js";
 import { type EventBatch, Kind, RunDraft, RunState, TASK_SPECULATIVE } from "../core/workflow/mutable-state.js";
@@ -59,6 +60,8 @@ export interface HistoryEngineOptions {
   /** Without them there are no endpoints, and no calls that leave the store. */
   readonly nexusEndpoints?: () => NexusEndpointDirectory;
   readonly outbound?: OutboundCaller;
+  /** Which worker versions serve which queues. Unset: none serves any. */
+  readonly versions?: () => VersionDirectory;
   readonly dispatcher: TaskDispatcher;
   readonly apply: typeof Apply;
   /** Record of kind "keys" of the registry. */
@@ -373,6 +376,7 @@ export class HistoryEngine implements HistoryService {
       this.o.config(),
       namespace,
       namespaces,
+      this.o.versions,
       chain.currentRunId ?? address.runId,
       this.runIds,
       this.keys,
@@ -1292,6 +1296,7 @@ class TurnEnv implements Env {
     readonly config: Config,
     readonly namespace: Env["namespace"],
     readonly namespaces: NamespaceDirectory,
+    private readonly versionsNow: (() => VersionDirectory) | undefined,
     private readonly currentRunId: string,
     private readonly runIds: RunIds,
     private readonly keys: KeyAllocator,
@@ -1301,6 +1306,9 @@ class TurnEnv implements Env {
 
   get nexusEndpoints(): NexusEndpointDirectory {
     return this.endpoints?.() ?? NO_ENDPOINTS;
+  }
+  get versions(): VersionDirectory | undefined {
+    return this.versionsNow?.();
   }
   get newRunId(): string {
     return (this.runId ??= this.runIds.next(this.currentRunId));

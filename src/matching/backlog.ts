@@ -10,6 +10,7 @@ import { decode, encode } from "../api/wire.js";
 import { type BacklogWindow, comparePositions, type Position } from "../core/matching/backlog-window.js";
 import type { Fairness, FairnessTask } from "../core/matching/fairness.js";
 import type { DispatchTask } from "../core/transition.js";
+import { taskVersionOf, taskVersionRecord } from "../core/versioning/task-version.js";
 import { assert } from "../lib/assert.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { BacklogKey, Batch } from "../persistence/batch.js";
@@ -216,6 +217,7 @@ export class Backlog {
       fairnessWeight: r.fairnessWeight,
       createTime: r.createTime,
       expireTime: r.expireTime,
+      version: taskVersionOf(r.version),
     };
     return { order: position(at), at, task, home: this, isVoid: false };
   }
@@ -239,5 +241,6 @@ function recordOf(task: DispatchTask): TaskRecord {
     fairnessKey: task.fairnessKey,
     fairnessWeight: task.fairnessWeight,
     executionKey: task.executionKey,
+    version: taskVersionRecord(task.version),
   };
 }

@@ -29,11 +29,21 @@ const NONE = BuildIdsRecord.create({});
 
 export class BuildIds {
   private readonly records = new Map<string, { record: BuildIdsRecord; version: number }>();
+  private readonly listeners: ((namespaceId: string, taskQueue: string) => void)[] = [];
   private lastChange: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: BuildIdsOptions) {
     for (const { kind, id, version, value } of options.rows)
       if (kind === BUILD_IDS_REGISTRY_KIND) this.records.set(id, { record: decode(BuildIdsRecord, value), version });
+  }
+
+  get isEmpty(): boolean {
+    return this.records.size === 0;
+  }
+
+  /** Rules or sets of the queue have changed. */
+  onChange(f: (namespaceId: string, taskQueue: string) => void): void {
+    this.listeners.push(f);
   }
 
   /** Empty where nothing was ever set. */
@@ -101,6 +111,7 @@ export class BuildIds {
       batch.writeRegistry(BUILD_IDS_REGISTRY_KIND, id, version, { op: old === undefined ? "insert" : "put", value: encode(BuildIdsRecord, record) });
       await this.options.commit(batch);
       this.records.set(id, { record, version });
+      for (const g of this.listeners) g(namespaceId, taskQueue);
       return record;
     });
     this.lastChange = change.catch(() => undefined);

@@ -1,6 +1,6 @@
 /** What the rest of the server knows of matching, and what it needs of history. */
 
-import type { TaskQueueConfig } from "../../gen/wire/temporal/api/taskqueue/v1/message.js";
+import type { TaskQueueConfig, TaskQueueStats } from "../../gen/wire/temporal/api/taskqueue/v1/message.js";
 import type {
   DescribeTaskQueueRequest,
   DescribeTaskQueueResponse,
@@ -17,6 +17,8 @@ import type { Init } from "../api/wire.js";
 import type { Poller } from "../core/input.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import type { DispatchTask, QueryReply, StartedActivity, StartedWorkflowTask } from "../core/transition.js";
+import type { QueueFacts, VersionTaskQueue } from "../core/versioning/deployment.js";
+import type { Version } from "../core/versioning/version.js";
 import type { BacklogKey } from "../persistence/batch.js";
 
 /**
@@ -47,6 +49,12 @@ export interface DirectQuery {
 export type PolledWorkflowTask = { task: StartedWorkflowTask; scaling: number } | { query: DirectQuery; queryId: string; scaling: number };
 export type PolledActivityTask = { task: StartedActivity; scaling: number };
 
+/** What waits for a version in one of its queues. */
+export interface VersionStats {
+  readonly stats: Init<TaskQueueStats>;
+  readonly statsByPriorityKey: Record<string, Init<TaskQueueStats>>;
+}
+
 export interface MatchingService {
   /** Undefined: the long poll ended without a task; the caller answers empty. */
   pollWorkflowTask(namespace: NamespaceView, request: PollWorkflowTaskQueueRequest, call: Call): Promise<PolledWorkflowTask | undefined>;
@@ -60,6 +68,10 @@ export interface MatchingService {
   describeTaskQueue(namespace: NamespaceView, request: DescribeTaskQueueRequest): Promise<Init<DescribeTaskQueueResponse>>;
   /** Whether a worker of the build id polled the workflow queue within this time; an empty one is any that is not versioned. */
   hasPollerOf(namespace: NamespaceView, taskQueue: string, buildId: string, withinMs: number): boolean;
+  /** One of each queue, in the same order. */
+  versionStats(namespace: NamespaceView, version: Version, queues: readonly VersionTaskQueue[]): Promise<VersionStats[]>;
+  /** What changes of deployments must know of the namespace's queues. */
+  queueFacts(namespace: NamespaceView): QueueFacts;
   /** Resolves when the change is durable and in force. */
   updateTaskQueueConfig(namespace: NamespaceView, request: UpdateTaskQueueConfigRequest): Promise<TaskQueueConfig>;
   /** Ends the polls of a worker at once and forgets it (sticky tasks fall back). */

@@ -9,13 +9,18 @@ import type {
   TaskQueueStats,
   TaskQueueStatus,
   TaskQueueVersionInfo,
+  TaskQueueVersioningInfo,
 } from "../../gen/wire/temporal/api/taskqueue/v1/message.js";
 import type { DescribeTaskQueueRequest, DescribeTaskQueueResponse } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { invalidArgument } from "../api/service-error.js";
 import { duration, timestampOf } from "../api/time.js";
 import type { Init } from "../api/wire.js";
+import type { QueueVersions } from "../core/versioning/routing.js";
+import { oldVersionText, parseVersion, sameVersion, UNVERSIONED, type Version } from "../core/versioning/version.js";
+import type { StoredTask } from "./backlog.js";
 import type { QueueKeys } from "./queue-keys.js";
 import type { QueueState } from "./queue-state.js";
+import { deploymentKey } from "./version-router.js";
 
 /** Go's zero time, which the official server shows where no version was ever set. */
 const NEVER_SECONDS = -62_135_596_800;
@@ -24,6 +29,7 @@ interface DescribeContext {
   now(): number;
   readonly queueKeys: QueueKeys;
   config(name: string, type: TaskQueueType): TaskQueueConfig | undefined;
+  versions(name: string, type: "workflow" | "activity"): QueueVersions | undefined;
   open(name: string, type: "workflow" | "activity", isSticky: boolean): QueueState;
 }
 
@@ -41,18 +47,80 @@ export async function describeTaskQueue(request: DescribeTaskQueueRequest, conte
   const now = context.now();
   const { perSecond, source } = q.limits.effective;
   const response: Init<DescribeTaskQueueResponse> = {
-    pollers: pollersOf(q, now),
+    pollers: [...q.family()].flatMap((each) => pollersOf(each, now)),
     effectiveRateLimit: { requestsPerSecond: perSecond, rateLimitSource: source },
   };
   if (request.reportConfig && !isSticky) response.config = context.config(taskQueue.name, request.taskQueueType);
-  if (!isSticky) response.versioningInfo = { currentVersion: "__unversioned__", updateTime: { seconds: NEVER_SECONDS, nanos: 0 } };
+  if (!isSticky) response.versioningInfo = versioningInfo(context.versions(taskQueue.name, typeName(request.taskQueueType)));
   if (request.includeTaskQueueStatus) response.taskQueueStatus = await statusOf(q, context);
   if (request.reportStats) {
-    const byPriority = await statsByPriority(q, now);
+    const byPriority = await familyStats(q, now);
     response.statsByPriorityKey = byPriority;
     response.stats = total(Object.values(byPriority));
   }
   return response;
+}
+
+function versioningInfo(versions: QueueVersions | undefined): Init<TaskQueueVersioningInfo> {
+  if (versions === undefined) return { currentVersion: UNVERSIONED, updateTime: { seconds: NEVER_SECONDS, nanos: 0 } };
+  const info: Init<TaskQueueVersioningInfo> = {
+    currentVersion: oldVersionText(versions.current),
+    currentDeploymentVersion: versions.current,
+    updateTime: timestampOf(versions.currentTime),
+  };
+  if (!versions.isRamping) return info;
+  return {
+    ...info,
+    rampingVersion: oldVersionText(versions.ramping),
+    rampingDeploymentVersion: versions.ramping,
+    rampingVersionPercentage: versions.rampPercentage,
+    updateTime: timestampOf(Math.max(versions.currentTime, versions.rampingTime)),
+  };
+}
+
+/** Of the queue and of every version's part of it. */
+async function familyStats(q: QueueState, now: number): Promise<Record<string, Init<TaskQueueStats>>> {
+  let sum: Record<string, Init<TaskQueueStats>> = {};
+  for (const each of q.family()) sum = merged(sum, await statsByPriority(each, now));
+  return sum;
+}
+
+function merged(a: Record<string, Init<TaskQueueStats>>, b: Record<string, Init<TaskQueueStats>>): Record<string, Init<TaskQueueStats>> {
+  const out = { ...a };
+  for (const [key, stats] of Object.entries(b)) out[key] = out[key] === undefined ? stats : total([out[key], stats]);
+  return out;
+}
+
+/** The part of what waits without a version that goes to the current or to the ramping one. */
+function share(stats: Record<string, Init<TaskQueueStats>>, of: number): Record<string, Init<TaskQueueStats>> {
+  if (of >= 1) return stats;
+  return Object.fromEntries(
+    Object.entries(stats).map(([key, s]) => [
+      key,
+      {
+        ...s,
+        approximateBacklogCount: Math.ceil((s.approximateBacklogCount ?? 0) * of),
+        tasksAddRate: (s.tasksAddRate ?? 0) * of,
+        tasksDispatchRate: (s.tasksDispatchRate ?? 0) * of,
+      },
+    ]),
+  );
+}
+
+/** What waits for a version, with its part of the queue that has none. */
+export async function versionStats(
+  q: QueueState,
+  version: Version,
+  versions: QueueVersions | undefined,
+  now: number,
+): Promise<{ stats: Init<TaskQueueStats>; statsByPriorityKey: Record<string, Init<TaskQueueStats>> }> {
+  const own = q.versions?.get(deploymentKey(version));
+  let stats = own === undefined ? {} : await statsByPriority(own, now);
+  const ramp = versions?.isRamping === true ? versions.rampPercentage / 100 : 0;
+  if (sameVersion(versions?.current, version)) stats = merged(stats, share(await statsByPriority(q, now), 1 - ramp));
+  else if (ramp > 0 && sameVersion(versions?.ramping, version)) stats = merged(stats, share(await statsByPriority(q, now), ramp));
+  if (Object.keys(stats).length === 0) stats = { "3": total([]) };
+  return { stats: total(Object.values(stats)), statsByPriorityKey: stats };
 }
 
 async function describeEnhanced(request: DescribeTaskQueueRequest, name: string, context: DescribeContext): Promise<Init<DescribeTaskQueueResponse>> {
@@ -62,24 +130,41 @@ async function describeEnhanced(request: DescribeTaskQueueRequest, name: string,
   const versionsInfo: Record<string, Init<TaskQueueVersionInfo>> = {};
   for (const buildId of wanted) {
     const typesInfo: NonNullable<Init<TaskQueueVersionInfo>["typesInfo"]> = {};
-    for (const type of types) typesInfo[String(type)] = buildId === "" ? await typeInfo(request, name, type, context) : emptyTypeInfo(request);
+    for (const type of types) typesInfo[String(type)] = await typeInfo(request, name, buildId, type, context);
     versionsInfo[buildId] = { typesInfo };
   }
   return { versionsInfo };
 }
 
-async function typeInfo(request: DescribeTaskQueueRequest, name: string, type: TaskQueueType, context: DescribeContext) {
-  const q = context.open(name, typeName(type), false);
+async function typeInfo(request: DescribeTaskQueueRequest, name: string, buildId: string, type: TaskQueueType, context: DescribeContext) {
+  const base = context.open(name, typeName(type), false);
   const now = context.now();
+  const versions = context.versions(name, typeName(type));
+  const key = buildId === "" ? undefined : [...(base.versions?.keys() ?? [])].find((k) => isKeyOf(k, buildId));
+  const q = buildId === "" ? base : base.versions?.get(key ?? "");
+  const deployment = key?.startsWith("d:") ? parseVersion(key.slice(2)) : undefined;
   return {
-    pollers: request.reportPollers ? pollersOf(q, now) : [],
-    stats: request.reportStats ? total(Object.values(await statsByPriority(q, now))) : undefined,
+    pollers: request.reportPollers && q !== undefined ? pollersOf(q, now) : [],
+    stats: request.reportStats ? await statsOf(base, q, deployment, versions, now) : undefined,
   };
 }
 
-/** Of a build id: its tasks and pollers are not told apart from the others. */
-function emptyTypeInfo(request: DescribeTaskQueueRequest) {
-  return { pollers: [], stats: request.reportStats ? total([]) : undefined };
+async function statsOf(base: QueueState, q: QueueState | undefined, version: Version | undefined, versions: QueueVersions | undefined, now: number) {
+  if (version !== undefined) return (await versionStats(base, version, versions, now)).stats;
+  if (q === undefined) return total([]);
+  const stats = await statsByPriority(q, now);
+  if (q !== base || versions === undefined) return total(Object.values(stats));
+  // What goes to a version counts as that one's.
+  const ramp = versions.isRamping ? versions.rampPercentage / 100 : 0;
+  const rest = (versions.current === undefined ? 1 - ramp : 0) + (versions.isRamping && versions.ramping === undefined ? ramp : 0);
+  return total(Object.values(rest <= 0 ? {} : share(stats, rest)));
+}
+
+/** A build id, or a version in either of its forms. */
+function isKeyOf(key: string, buildId: string): boolean {
+  const name = key.slice(2);
+  if (key.startsWith("d:")) return name === buildId || name.replace(":", ".") === buildId || name.slice(name.indexOf(":") + 1) === buildId;
+  return name === buildId;
 }
 
 function typeName(type: TaskQueueType): "workflow" | "activity" {
@@ -99,7 +184,7 @@ function pollersOf(q: QueueState, now: number): Init<PollerInfo>[] {
 
 async function statusOf(q: QueueState, context: DescribeContext): Promise<Init<TaskQueueStatus>> {
   await q.backlog.refill();
-  const count = await q.backlog.count();
+  const count = (await q.backlog.count()) + spreadCount(q);
   const key = q.backlog.key;
   const first = q.line.window.first();
   return {
@@ -113,13 +198,14 @@ async function statusOf(q: QueueState, context: DescribeContext): Promise<Init<T
 
 async function statsByPriority(q: QueueState, now: number): Promise<Record<string, Init<TaskQueueStats>>> {
   await q.backlog.refill();
-  const count = await q.backlog.count();
+  const count = (await q.backlog.count()) + spreadCount(q);
   const rateLimitingActive = q.limited.perSecond(now) > 0;
   const stats = new Map<number, { count: number; oldest: number | undefined }>();
   for (const priority of [3, ...q.rates.keys()]) stats.set(priority, { count: 0, oldest: undefined });
   let inMemory = 0;
   let last = 3;
-  for (const stored of q.line.window.values()) {
+  for (const stored of [...q.line.window.values(), ...q.line.movedTasks(), ...spreadFrom(q)]) {
+    if (q.line.isSpread && stored.home !== q.backlog) continue;
     const { createTime } = stored.task;
     const { priority } = stored.order;
     const s = stats.get(priority) ?? { count: 0, oldest: undefined };
@@ -144,6 +230,19 @@ async function statsByPriority(q: QueueState, now: number): Promise<Record<strin
     };
   }
   return result;
+}
+
+/** Taken out of the window, and still waiting. */
+function spreadCount(q: QueueState): number {
+  if (!q.line.isSpread) return 0;
+  let count = 0;
+  for (const stored of [...q.line.movedTasks(), ...spreadFrom(q)]) if (stored.home === q.backlog) count++;
+  return count;
+}
+
+/** Tasks of the queue that wait in the lines of its versions. */
+function* spreadFrom(q: QueueState): Generator<StoredTask> {
+  for (const version of q.versions?.values() ?? []) yield* version.line.movedTasks();
 }
 
 function total(stats: Init<TaskQueueStats>[]): Init<TaskQueueStats> {

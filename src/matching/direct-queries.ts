@@ -1,5 +1,7 @@
 /** Queries that a worker is asked directly, through a task without history: each waits in a queue, then for its worker's answer. */
+import { WorkerDeploymentVersionStatus } from "../../gen/wire/temporal/api/enums/v1/deployment.js";
 import { QueryResultType } from "../../gen/wire/temporal/api/enums/v1/query.js";
+import { VersioningBehavior } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { QueryWorkflowResponse, RespondQueryTaskCompletedRequest } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Call } from "../api/call.js";
 import {
@@ -15,6 +17,8 @@ import {
 import { MICROS_PER_MS } from "../api/time.js";
 import type { Init } from "../api/wire.js";
 import type { NamespaceView } from "../core/namespace-view.js";
+import type { DispatchTask } from "../core/transition.js";
+import { statusOf } from "../core/versioning/routing.js";
 import type { Runtime } from "../lib/runtime.js";
 import type { DirectQuery } from "./contract.js";
 import { EMPTY_ANSWER_BUDGET_MS, type MatchingLimits } from "./limits.js";
@@ -22,6 +26,9 @@ import { PendingQuery, type QueryOutcome } from "./pending-query.js";
 import { type QueueName, queueId } from "./queue-keys.js";
 import type { QueueState } from "./queue-state.js";
 import type { Queues } from "./queues.js";
+import type { VersionRouter } from "./version-router.js";
+
+const QUERY = { type: "workflow" } as const;
 
 interface DirectQueriesDependencies {
   readonly runtime: Runtime;
@@ -29,6 +36,7 @@ interface DirectQueriesDependencies {
   readonly queues: Queues;
   /** Brings together what waits in the queue. */
   readonly pump: (q: QueueState) => void;
+  readonly versions: VersionRouter | undefined;
 }
 
 export class DirectQueries {
@@ -46,7 +54,9 @@ export class DirectQueries {
     const { queues } = this.deps;
     const limits = this.deps.limits();
     const deadline = call.deadlineMs === undefined ? this.now() + limits.queryWithoutDeadlineMs * MICROS_PER_MS : call.deadlineMs * MICROS_PER_MS;
-    if (reply.stickyTaskQueue !== "") {
+    const { versions } = this.deps;
+    const routed = versions?.isActive === true ? { ...QUERY, ...reply, workflowId: reply.workflowId ?? "", namespaceId: namespace.id } : undefined;
+    if (reply.stickyTaskQueue !== "" && (routed === undefined || versions?.fitsSticky(routed, reply.taskQueue) === true)) {
       const sticky = queues.find(queueId(workflowQueue(namespace, reply.stickyTaskQueue, true)));
       if (sticky?.isStickyAvailable(this.now())) {
         const until = Math.min(deadline, this.now() + reply.stickyScheduleToStartMs * MICROS_PER_MS);
@@ -55,13 +65,30 @@ export class DirectQueries {
       }
     }
     if (!call.cancelled && this.now() < deadline) {
-      const normal = queues.open(workflowQueue(namespace, reply.taskQueue, false));
+      const name = workflowQueue(namespace, reply.taskQueue, false);
+      if (routed !== undefined) this.refuseDrained(name, routed);
+      const version = routed === undefined ? undefined : versions?.waitsFor(routed, reply.taskQueue);
+      const normal = queues.open(version === undefined ? name : { ...name, version });
       const outcome = await this.ask(normal, namespace, query, call, deadline, true);
       if (outcome.kind !== "unanswered") return answerOf(outcome);
     }
     throw call.cancelled && this.now() < deadline
       ? canceled("context canceled")
       : deadlineExceeded("query timed out before a worker could process it");
+  }
+
+  /** Of a version that has drained and whose workers are gone nobody will answer. */
+  private refuseDrained(name: QueueName, task: Pick<DispatchTask, "version">): void {
+    const { version } = task;
+    if (version?.behavior !== VersioningBehavior.PINNED || version.version === undefined) return;
+    const status = statusOf(this.deps.versions?.versionsOf(name.namespaceId, name.name, "workflow"), version.version);
+    if (status !== WorkerDeploymentVersionStatus.DRAINED) return;
+    const base = this.deps.queues.find(queueId(name));
+    if (base !== undefined && [...base.family()].some((q) => q.pollers.list(this.now()).length > 0)) return;
+    const { buildId } = version.version;
+    throw failedPrecondition(
+      `You are trying to query a closed Workflow that is PINNED to Worker Deployment Version ${buildId}, but ${buildId} is drained and has no pollers to answer the query. Immediately: You can re-deploy Workers in this Deployment Version to take those queries, or you can workflow update-options to change your workflow to AUTO_UPGRADE. For the future: In your infrastructure, consider waiting longer after the last queried timestamp as reported in Describe Deployment before you sunset Workers. Or mark this workflow as AUTO_UPGRADE.`,
+    );
   }
 
   respond(namespace: NamespaceView, id: string, request: RespondQueryTaskCompletedRequest): void {

@@ -31,6 +31,13 @@ export class KeptTasks {
     return undefined;
   }
 
+  /** All of them, to be offered elsewhere. */
+  takeAll(): DispatchTask[] {
+    const tasks = [...this.tasks];
+    this.tasks.clear();
+    return tasks;
+  }
+
   /** Its worker has gone: they wait for another one's. */
   moveTo(other: KeptTasks): number {
     const count = this.tasks.size;

@@ -30,14 +30,17 @@ import { MICROS_PER_MS } from "../api/time.js";
 import type { Init } from "../api/wire.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import type { DispatchTask, StartedActivity, StartedWorkflowTask } from "../core/transition.js";
+import type { QueueFacts, VersionTaskQueue } from "../core/versioning/deployment.js";
+import { sameVersion, type Version, versionOfWorker } from "../core/versioning/version.js";
 import type { Reservation, TaskDispatcher } from "../history/contract.js";
 import { assert } from "../lib/assert.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { Batch } from "../persistence/batch.js";
 import type { Store } from "../persistence/store.js";
 import type { StoredTask } from "./backlog.js";
-import type { DirectQuery, MatchingService, PolledActivityTask, PolledWorkflowTask, TaskStarter } from "./contract.js";
-import { describeTaskQueue } from "./describe-task-queue.js";
+import type { DirectQuery, MatchingService, PolledActivityTask, PolledWorkflowTask, TaskStarter, VersionStats } from "./contract.js";
+import { QUEUE_TYPES } from "./deployments.js";
+import { describeTaskQueue, versionStats } from "./describe-task-queue.js";
 import { DirectQueries } from "./direct-queries.js";
 import { type MatchingLimits, RETRY_MS, SHUTDOWN_WORKER_REMEMBERED_MS } from "./limits.js";
 import { type PollAnswer, type PollRequest, PollWaiter } from "./poll-waiter.js";
@@ -45,6 +48,7 @@ import { type QueueKeys, type QueueName, queueId } from "./queue-keys.js";
 import type { QueueState } from "./queue-state.js";
 import { Queues } from "./queues.js";
 import type { TaskQueueConfigs } from "./task-queue-configs.js";
+import { deploymentKey, type VersionRouter } from "./version-router.js";
 
 export interface MatchingDependencies {
   readonly store: Store;
@@ -53,6 +57,8 @@ export interface MatchingDependencies {
   readonly limits: () => MatchingLimits;
   readonly queueKeys: QueueKeys;
   readonly configs: TaskQueueConfigs;
+  /** Unset: no worker names a version. */
+  readonly versions?: VersionRouter;
 }
 
 export class MatchingEngine implements MatchingService, TaskDispatcher {
@@ -72,7 +78,8 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       (q) => this.pump(q),
       (q) => this.abandon(q),
     );
-    this.queries = new DirectQueries({ runtime, limits, queues: this.queues, pump: (q) => this.pump(q) });
+    this.queries = new DirectQueries({ runtime, limits, queues: this.queues, pump: (q) => this.pump(q), versions: deps.versions });
+    deps.versions?.onChange((namespaceId, name, type) => this.reroute(namespaceId, name, type));
     // Rows that an earlier process left in sticky queues: their tasks time out by themselves; the sweep clears the rows away.
     for (const key of deps.queueKeys) if (key.queue.isSticky) this.queues.open(key.queue);
   }
@@ -93,6 +100,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     const now = this.now();
     const waiter = q.line.nextPoller(now);
     if (waiter === undefined) return undefined;
+    if (q.name.version !== undefined && !this.isFirstOfStored(task, q)) return undefined;
     if (!q.limits.tryTake(task.fairnessKey, q.weightOf(task), now)) {
       q.limited.add(now);
       return undefined;
@@ -127,7 +135,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   }
 
   store(task: DispatchTask, batch: Batch): void {
-    const q = this.queues.open(this.route(task));
+    const q = this.queues.open(this.storedBy(task));
     const now = this.now();
     q.lastUsed = now;
     if (q.name.isSticky && task.normalTaskQueue !== undefined) q.normalName = task.normalTaskQueue;
@@ -138,7 +146,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     if (queues === undefined) this.storing.set(batch, (queues = new Set()));
     queues.add(q);
     // There may be a poller: it was not allowed to take the task directly. Later, because the engine is in the middle of a batch.
-    if (q.line.pollerCount > 0) this.pumpSoon(q);
+    if (q.line.pollerCount > 0 || this.isRouted(q)) this.pumpSoon(q);
   }
 
   keep(task: DispatchTask): void {
@@ -196,6 +204,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       now: () => this.now(),
       queueKeys: this.deps.queueKeys,
       config: (name, type) => this.deps.configs.get(namespace.id, name, type),
+      versions: (name, type) => this.deps.versions?.versionsOf(namespace.id, name, type),
       open: (name, type, isSticky) => {
         const q = this.queues.open({ namespaceId: namespace.id, namespaceKey: namespace.key, name, type, isSticky });
         q.lastUsed = this.now();
@@ -227,11 +236,44 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     const q = this.queues.find(
       queueId({ namespaceId: namespace.id, namespaceKey: namespace.key, name: taskQueue, type: "workflow", isSticky: false }),
     );
-    const seen = q?.pollers.list(now) ?? [];
+    const seen = q === undefined ? [] : [...q.family()].flatMap((each) => each.pollers.list(now));
     return seen.some(({ lastAccess, version: { capabilities } }) => {
       const own = capabilities?.useVersioning ? capabilities.buildId : "";
       return own === buildId && lastAccess >= now - withinMs * MICROS_PER_MS;
     });
+  }
+
+  queueFacts(namespace: NamespaceView): QueueFacts {
+    const find = (version: Version, { name, type }: VersionTaskQueue) => {
+      const base: QueueName = {
+        namespaceId: namespace.id,
+        namespaceKey: namespace.key,
+        name,
+        type: type === QUEUE_TYPES.activity ? "activity" : "workflow",
+        isSticky: false,
+      };
+      return { base, own: this.queues.find(queueId({ ...base, version: deploymentKey(version) })), common: this.queues.find(queueId(base)) };
+    };
+    return {
+      hasPollers: (version, queues) => queues.some((q) => (find(version, q).own?.pollers.list(this.now()).length ?? 0) > 0),
+      isInUse: (version, queue) => {
+        const { base, own, common } = find(version, queue);
+        const now = this.now();
+        const current = this.deps.versions?.versionsOf(namespace.id, base.name, base.type)?.current;
+        if (!sameVersion(current, version)) return false;
+        return [own, common].some((q) => q !== undefined && (q.addRate(now) > 0 || q.waitingCount > 0 || q.backlog.isBusy));
+      },
+    };
+  }
+
+  async versionStats(namespace: NamespaceView, version: Version, queues: readonly VersionTaskQueue[]): Promise<VersionStats[]> {
+    const out: VersionStats[] = [];
+    for (const { name, type: number } of queues) {
+      const type = number === QUEUE_TYPES.activity ? "activity" : "workflow";
+      const q = this.queues.open({ namespaceId: namespace.id, namespaceKey: namespace.key, name, type, isSticky: false });
+      out.push(await versionStats(q, version, this.deps.versions?.versionsOf(namespace.id, name, type), this.now()));
+    }
+    return out;
   }
 
   sinceLastPoll(namespace: NamespaceView, taskQueue: string, type: "workflow" | "activity"): number | undefined {
@@ -242,6 +284,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   forgetNamespace(namespaceId: string): { registryId: string; key: number }[] {
     for (const q of this.queues.forget(namespaceId))
       for (let query = q.line.nextQuery(); query !== undefined; query = q.line.nextQuery()) query.settle({ kind: "unanswered" });
+    this.deps.versions?.deployments.forgetNamespace(namespaceId);
     return this.deps.queueKeys.ofNamespace(namespaceId);
   }
 
@@ -270,9 +313,14 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   ): Promise<{ answer: NonNullable<PollAnswer>; scaling: number } | undefined> {
     const now = this.now();
     if (this.isDraining || this.hasShutDown(request.workerInstanceKey)) return Promise.resolve(undefined);
+    const registered = this.register(namespace, type, request);
+    if (registered !== undefined) return registered.then(() => this.poll(namespace, type, request, rate, call));
     const kind = request.taskQueue?.kind === TaskQueueKind.STICKY ? TaskQueueKind.STICKY : TaskQueueKind.NORMAL;
     const isSticky = kind === TaskQueueKind.STICKY;
-    const q = this.queues.open({ namespaceId: namespace.id, namespaceKey: namespace.key, name: request.taskQueue?.name ?? "", type, isSticky });
+    const base: QueueName = { namespaceId: namespace.id, namespaceKey: namespace.key, name: request.taskQueue?.name ?? "", type, isSticky };
+    // Workers of a version stand in a line of their own, but for the sticky queues, which are one worker's anyway.
+    const version = isSticky ? undefined : this.deps.versions?.polls(request, namespace.id, base.name);
+    const q = this.queues.open(version === undefined ? base : { ...base, version });
     const limits = this.deps.limits();
     q.lastUsed = now;
     if (isSticky) {
@@ -284,6 +332,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     if (q.limits.setWorkerRate(rate, now)) q.forgetWake();
     const waiter = new PollWaiter(request, call, kind, limits.longPollExpirationMs, this.deps.runtime, (w) => q.line.removePoller(w));
     q.line.addPoller(waiter);
+    if (q.base !== undefined) this.feed(q, q.base, now);
     this.pump(q);
     waiter.watch();
     return waiter.answer
@@ -293,6 +342,16 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
         q.lastUsed = end;
       })
       .then((answer) => (answer === undefined ? undefined : { answer, scaling: waiter.scaling }));
+  }
+
+  /** The first poll of a worker version in a queue makes it known. Undefined: it is. */
+  private register(namespace: NamespaceView, type: "workflow" | "activity", request: PollRequest): Promise<void> | undefined {
+    if (this.deps.versions === undefined || (request.deploymentOptions === undefined && request.workerVersionCapabilities === undefined))
+      return undefined;
+    const version = versionOfWorker(request);
+    if (version === undefined || request.taskQueue?.kind === TaskQueueKind.STICKY) return undefined;
+    const { deployments } = this.deps.versions;
+    return deployments.register(namespace.id, version, request.taskQueue?.name ?? "", QUEUE_TYPES[type], this.queueFacts(namespace));
   }
 
   private give(q: QueueState, waiter: PollWaiter, answer: NonNullable<PollAnswer>): void {
@@ -322,6 +381,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   private pump(q: QueueState): void {
     if (this.isDraining) return;
     if (q.isAbandoned) return this.moveToNormal(q);
+    if (this.isRouted(q)) this.spread(q);
     for (;;) {
       const now = this.now();
       const waiter = q.line.nextPoller(now);
@@ -410,6 +470,8 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     }
     q.startingCount--;
     q.lastUsed = this.now();
+    // There may be more for this line where the task was stored.
+    if (q.base !== undefined && q.base.line.window.size > 0) this.pumpSoon(q.base);
     this.pump(q);
   }
 
@@ -446,7 +508,11 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     const stop = this.deps.runtime.setTimer(RETRY_MS, () => {
       q.resting.delete(stop);
       if (stored.home === q.backlog) stored.home.putBack(stored);
-      else q.line.addMoved(stored);
+      else {
+        const to = this.queues.open(this.waitsFor({ ...q.name, version: undefined }, stored.task));
+        to.line.addMoved(stored);
+        if (to !== q) this.pump(to);
+      }
       this.pump(q);
     });
     q.resting.add(stop);
@@ -457,10 +523,95 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   /** Queue that a task is offered to: a sticky one only while its worker polls. */
   private route(task: DispatchTask): QueueName {
     const { namespaceId, namespaceKey, type } = task;
-    if (task.normalTaskQueue === undefined) return { namespaceId, namespaceKey, type, name: task.taskQueue, isSticky: false };
-    const sticky: QueueName = { namespaceId, namespaceKey, type, name: task.taskQueue, isSticky: true };
-    if (this.queues.find(queueId(sticky))?.isStickyAvailable(this.now())) return sticky;
-    return { namespaceId, namespaceKey, type, name: task.normalTaskQueue, isSticky: false };
+    const normal = task.normalTaskQueue ?? task.taskQueue;
+    if (task.normalTaskQueue !== undefined) {
+      const sticky: QueueName = { namespaceId, namespaceKey, type, name: task.taskQueue, isSticky: true };
+      const isFit = this.deps.versions?.isActive !== true || this.deps.versions.fitsSticky(task, normal);
+      if (isFit && this.queues.find(queueId(sticky))?.isStickyAvailable(this.now())) return sticky;
+    }
+    return this.waitsFor({ namespaceId, namespaceKey, type, name: normal, isSticky: false }, task);
+  }
+
+  // --- versions
+
+  /** Where the pollers of the task's version stand. */
+  private waitsFor(queue: QueueName, task: DispatchTask): QueueName {
+    const { versions } = this.deps;
+    if (versions?.isActive !== true) return queue;
+    const version = versions.waitsFor(task, queue.name);
+    return version === undefined ? queue : { ...queue, version };
+  }
+
+  private storedBy(task: DispatchTask): QueueName {
+    const queue = this.route(task);
+    if (queue.isSticky || this.deps.versions?.isActive !== true) return queue;
+    return { ...queue, version: this.deps.versions.storedBy(task, queue.name) };
+  }
+
+  /** Whether tasks of the queue may be for pollers that stand elsewhere. */
+  private isRouted(q: QueueState): boolean {
+    return !q.name.isSticky && this.deps.versions?.isActive === true && q.name.version?.startsWith("d:") !== true;
+  }
+
+  /** Whether nothing that is stored goes before a new task that is stored in one queue and waits in another. */
+  private isFirstOfStored(task: DispatchTask, q: QueueState): boolean {
+    const id = queueId(this.storedBy(task));
+    if (id === q.id) return true;
+    const from = this.queues.find(id);
+    return from === undefined ? this.deps.queueKeys.find(id) === undefined : from.line.window.size === 0 && from.line.window.isComplete;
+  }
+
+  /** Each task goes to the line of the pollers that it is for. Their rows stay where they are. */
+  private spread(q: QueueState): void {
+    const max = this.deps.limits().backlogWindowTasksMax;
+    const { window } = q.line;
+    q.line.isSpread = true;
+    for (let stored = window.first(); stored !== undefined; stored = window.first()) {
+      const to = this.queues.open(this.waitsFor({ ...q.name, version: undefined }, stored.task));
+      if (to.line.movedCount >= max) break;
+      window.takeFirst();
+      stored.home.take(stored);
+      to.line.addMoved(stored);
+      if (to !== q && to.line.pollerCount > 0) this.pumpSoon(to);
+    }
+  }
+
+  /** The tasks of a version are for the most part stored in the queue without one. */
+  private feed(q: QueueState, base: QueueState, now: number): void {
+    base.lastUsed = now;
+    base.pollers.touch(now);
+    for (const from of [base, ...this.upstreamOf(q)]) {
+      from.lastUsed = now;
+      if (from.line.window.isUnread) void from.backlog.refill();
+      else if (from.line.window.size > 0) this.spread(from);
+    }
+  }
+
+  /** Queues of build ids whose tasks are redirected to this one's. */
+  private upstreamOf(q: QueueState): QueueState[] {
+    const keys = this.deps.versions?.upstreamOf(q.name) ?? [];
+    return keys.map((version) => this.queues.open({ ...q.name, version }));
+  }
+
+  /** What is said of the queue's versions has changed: what waits is looked at again. */
+  private reroute(namespaceId: string, name: string, type: QueueName["type"]): void {
+    const base = this.queues.find(queueId({ namespaceId, namespaceKey: 0, name, type, isSticky: false }));
+    if (base === undefined) return;
+    const family = [...base.family()];
+    const kept = family.flatMap((q) => q.kept.takeAll());
+    const homes = new Set(family.map((q) => q.backlog));
+    for (const q of family)
+      for (const stored of q.line.takeMoved()) {
+        if (homes.has(stored.home)) stored.home.putBack(stored);
+        else this.queues.open(this.waitsFor({ ...q.name, version: undefined }, stored.task)).line.addMoved(stored);
+      }
+    for (const task of kept) this.queues.open(this.waitsFor({ ...base.name, version: undefined }, task)).kept.add(task);
+    for (const q of family) {
+      // Its worker comes again, and finds the line that it belongs to now.
+      if (q.name.version !== undefined && this.deps.versions?.isOutdated(q.name.version, namespaceId, name))
+        for (const waiter of [...q.line.pollers()]) waiter.end();
+    }
+    for (const q of base.family()) this.pumpSoon(q);
   }
 
   /** The worker of a sticky queue has gone: nobody will poll it again. */
@@ -474,14 +625,17 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   /** Tasks of an abandoned sticky queue go to the front of the normal one. Their rows stay where they are. */
   private moveToNormal(q: QueueState): void {
     if (q.normalName !== "") {
-      const normal = this.queues.open({ ...q.name, name: q.normalName, isSticky: false });
-      let moved = q.kept.moveTo(normal.kept);
+      for (const task of q.kept.takeAll()) {
+        const to = this.queues.open(this.waitsFor({ ...q.name, name: q.normalName, isSticky: false }, task));
+        to.kept.add(task);
+        this.pumpSoon(to);
+      }
       for (let stored = q.line.takeTask(); stored !== undefined; stored = q.line.takeTask()) {
         stored.home.take(stored);
-        normal.line.addMoved(stored);
-        moved++;
+        const to = this.queues.open(this.waitsFor({ ...q.name, name: q.normalName, isSticky: false }, stored.task));
+        to.line.addMoved(stored);
+        this.pumpSoon(to);
       }
-      if (moved > 0) this.pumpSoon(normal);
     }
     void q.backlog.refill();
   }

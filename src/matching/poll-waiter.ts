@@ -11,6 +11,7 @@ import { MICROS_PER_MS } from "../api/time.js";
 import type { Poller } from "../core/input.js";
 import type { WaitingPoller } from "../core/matching/task-queue.js";
 import type { StartedActivity, StartedWorkflowTask } from "../core/transition.js";
+import { versionOfWorker } from "../core/versioning/version.js";
 import type { Runtime } from "../lib/runtime.js";
 import { uuidV4 } from "../lib/uuid.js";
 import type { DirectQuery } from "./contract.js";
@@ -53,6 +54,7 @@ export class PollWaiter implements WaitingPoller {
       taskQueue: request.taskQueue?.name ?? "",
       taskQueueKind: kind,
       workerInstanceKey: request.workerInstanceKey,
+      deployment: versionOfWorker(request),
     };
     this.answer = new Promise((resolve, reject) => {
       this.resolve = resolve;

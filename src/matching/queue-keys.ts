@@ -22,11 +22,14 @@ export interface QueueName {
   readonly name: string;
   readonly type: "workflow" | "activity";
   readonly isSticky: boolean;
+  /** Whose tasks it has: of one worker version, by the router's key. Unset: of workers without one, and those not assigned yet. */
+  readonly version?: string | undefined;
 }
 
 /** Id of the queue's record, and of the queue in memory. */
 export function queueId(q: QueueName): string {
-  return `${q.namespaceId}/${q.type}/${q.isSticky ? "sticky" : "normal"}/${q.name}`;
+  const kind = q.isSticky ? "sticky" : q.version === undefined ? "normal" : `normal@${encodeURIComponent(q.version)}`;
+  return `${q.namespaceId}/${q.type}/${kind}/${q.name}`;
 }
 
 export interface QueueKey {
@@ -64,6 +67,7 @@ export class QueueKeys {
         name: r.name,
         type,
         isSticky: r.kind === TaskQueueKind.STICKY,
+        ...(r.version === "" ? {} : { version: r.version }),
       } as const;
       const { normalName, key, idEpoch: epoch, fairness } = r;
       this.keys.set(id, { queue, normalName, key, epoch, lastId: 0, record: "old", fairness, edition: 0 });
@@ -155,6 +159,7 @@ export class QueueKeys {
       type: queue.type === "activity" ? TaskQueueType.ACTIVITY : TaskQueueType.WORKFLOW,
       kind: queue.isSticky ? TaskQueueKind.STICKY : TaskQueueKind.NORMAL,
       normalName: entry.normalName,
+      version: queue.version ?? "",
       idEpoch: entry.epoch,
       fairness: entry.fairness.map(({ priority, front, keys }) => ({ priority, front, keys: [...keys] })),
     });

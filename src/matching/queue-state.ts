@@ -51,6 +51,8 @@ export class QueueState implements QueueLoad {
   readonly resting = new Set<() => void>();
   /** Tasks being started. */
   startingCount = 0;
+  /** Of a queue without a version: those of the versions, by key. */
+  versions: Map<string, QueueState> | undefined;
   private readonly priorityLevels: number;
   private weights: WeightOverrides | undefined;
 
@@ -64,6 +66,8 @@ export class QueueState implements QueueLoad {
     runtime: Runtime,
     logger: Logger,
     onRead: (q: QueueState) => void,
+    /** The queue of the same name and type that is of no version. */
+    readonly base?: QueueState,
   ) {
     const key = keys.find(id);
     this.normalName = key?.normalName ?? "";
@@ -71,7 +75,7 @@ export class QueueState implements QueueLoad {
     // A sticky queue is one worker's own: its tasks are few and soon gone.
     const fairness = limits.fairness && !name.isSticky ? new Fairness(key?.fairness) : undefined;
     this.backlog = new Backlog(id, name, keys, this.line.window, store, runtime, logger, fairness, () => onRead(this));
-    this.limits = new DispatchLimits(limits.taskQueueDispatchPerSecondMax, now);
+    this.limits = base === undefined ? new DispatchLimits(limits.taskQueueDispatchPerSecondMax, now) : base.limits;
     this.priorityLevels = limits.priorityLevels;
     this.limited = new TaskRate(now);
     this.lastUsed = now;
@@ -97,6 +101,11 @@ export class QueueState implements QueueLoad {
 
   weightOf(task: DispatchTask): number {
     return effectiveWeight(this.weights, task.fairnessKey, task.fairnessWeight);
+  }
+
+  /** Tasks in memory. */
+  get waitingCount(): number {
+    return this.line.window.size + this.line.movedCount + this.kept.size;
   }
 
   /** An approximation: the first and the last of the line are looked at. */
@@ -145,6 +154,12 @@ export class QueueState implements QueueLoad {
       this.kept.size === 0 &&
       !this.backlog.isBusy
     );
+  }
+
+  /** It, and the queues of its name and type that are of a version. */
+  *family(): Generator<QueueState> {
+    yield this;
+    if (this.versions !== undefined) yield* this.versions.values();
   }
 
   stop(): void {

@@ -36,8 +36,10 @@ export class Queues {
       if (type === undefined) return;
       const q = this.queues.get(queueId({ namespaceId, namespaceKey: 0, name, type, isSticky: false }));
       if (q === undefined) return;
-      q.applyConfig(deps.configs.find(namespaceId, name, type), deps.runtime.nowMicros());
-      onRead(q);
+      for (const each of q.family()) {
+        each.applyConfig(deps.configs.find(namespaceId, name, type), deps.runtime.nowMicros());
+        onRead(each);
+      }
     });
   }
 
@@ -55,7 +57,9 @@ export class Queues {
     if (q !== undefined) return q;
     const { store, runtime, logger, queueKeys, configs } = this.deps;
     const now = runtime.nowMicros();
-    q = new QueueState(id, name, this.deps.limits(), now, queueKeys, store, runtime, logger, this.onRead);
+    const base = name.version === undefined ? undefined : this.open({ ...name, version: undefined });
+    q = new QueueState(id, name, this.deps.limits(), now, queueKeys, store, runtime, logger, this.onRead, base);
+    if (base !== undefined) (base.versions ??= new Map()).set(name.version ?? "", q);
     if (!name.isSticky) {
       const config = configs.find(name.namespaceId, name.name, name.type);
       if (config !== undefined) q.applyConfig(config, now);
@@ -72,7 +76,7 @@ export class Queues {
   sinceLastPoll(id: string): number | undefined {
     const q = this.queues.get(id);
     const now = this.deps.runtime.nowMicros();
-    if (q?.line.nextPoller(now) !== undefined) return 0;
+    if (q !== undefined) for (const each of q.family()) if (each.line.nextPoller(now) !== undefined) return 0;
     const last = q?.pollers.lastPoll ?? this.lastPolls.get(id);
     return last === undefined ? undefined : Math.max(0, Math.floor((now - last) / MICROS_PER_MS));
   }
@@ -110,7 +114,8 @@ export class Queues {
   private sweep(): void {
     const oldest = this.deps.runtime.nowMicros() - this.deps.limits().taskQueueIdleMsMax * MICROS_PER_MS;
     for (const q of this.queues.values()) {
-      if (q.lastUsed > oldest || !q.isIdle()) continue;
+      if (q.lastUsed > oldest || !q.isIdle() || (q.versions?.size ?? 0) > 0) continue;
+      q.base?.versions?.delete(q.name.version ?? "");
       if (q.name.isSticky) {
         // Whatever is left in it has timed out long ago; its normal queue finds the tasks stale and drops the rows.
         const isEmpty = q.line.window.isComplete && q.line.window.size === 0;

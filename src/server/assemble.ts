@@ -22,11 +22,13 @@ import { assert } from "../lib/assert.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { uuidV4 } from "../lib/uuid.js";
 import { BuildIds } from "../matching/build-ids.js";
+import { Deployments } from "../matching/deployments.js";
 import type { MatchingLimits } from "../matching/limits.js";
 import { MatchingEngine } from "../matching/matching-engine.js";
 import { NexusQueues } from "../matching/nexus-queues.js";
 import { QUEUE_REGISTRY_KIND, QueueKeys } from "../matching/queue-keys.js";
 import { TaskQueueConfigs } from "../matching/task-queue-configs.js";
+import { VersionRouter } from "../matching/version-router.js";
 import { Workers } from "../matching/workers.js";
 import { namespaceLimits } from "../namespace/limits.js";
 import { DEFAULT_NAMESPACE, NamespaceRegistry } from "../namespace/registry.js";
@@ -45,6 +47,7 @@ import { BacklogScavenger } from "../worker/backlog-scavenger.js";
 import { Batcher } from "../worker/batch/batcher.js";
 import { InternalClient } from "../worker/internal-client.js";
 import { NamespaceDeletion } from "../worker/namespace-deletion.js";
+import { VersionDrainage } from "../worker/version-drainage.js";
 import type { BugReport } from "./bug-report.js";
 import { VERSION } from "./version.js";
 
@@ -112,6 +115,8 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     longPollExpirationMs: limits.matchingLongPollMs,
     taskQueueDispatchPerSecondMax: limits.taskQueueToPartitionDispatchRate * limits.taskQueueReadPartitions,
   };
+  const buildIds = new BuildIds({ rows: registry, commit, now: () => runtime.nowMicros(), limits: () => limits });
+  const deployments = new Deployments({ rows: registry, commit, now: () => runtime.nowMicros(), limits: () => limits });
   const matching = new MatchingEngine({
     store,
     runtime,
@@ -124,6 +129,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       now: () => runtime.nowMicros(),
       weightOverridesMax: () => limits.fairnessWeightOverridesMax,
     }),
+    versions: new VersionRouter(deployments, buildIds),
   });
   const endpoints = new NexusEndpointRegistry({
     rows: registry,
@@ -168,6 +174,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     namespaces: () => namespaces.directory,
     nexusEndpoints: () => endpoints,
     outbound: caller,
+    versions: () => deployments.directory,
     dispatcher: matching,
     apply,
     keysRecord: registry.find((r) => r.kind === KEYS_REGISTRY_KIND)?.value,
@@ -196,11 +203,19 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       entriesMax: limits.workerEntriesMax,
     }),
   });
-  const buildIds = new BuildIds({ rows: registry, commit, now: () => runtime.nowMicros(), limits: () => limits });
   const client = new InternalClient(() => methods, runtime);
   const batcher = new Batcher({ runtime, logger, config: () => config, client, namespaces, history: engine });
   const namespaceDeletion = new NamespaceDeletion({ store, runtime, logger, namespaces, history: engine, matching });
   const scavenger = new BacklogScavenger({ store, runtime, logger, intervalMs: () => limits.backlogScavengeMs, history: engine, matching });
+  const drainage = new VersionDrainage({
+    runtime,
+    logger,
+    namespaces,
+    deployments,
+    visibility,
+    graceMs: () => limits.versionDrainageGraceMs,
+    intervalMs: () => limits.versionDrainageRefreshMs,
+  });
   const identity = {
     version: VERSION,
     clusterId,
@@ -217,6 +232,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     buildIds,
     nexusTasks,
     nexusEndpoints: endpoints,
+    deployments,
     namespaces,
     visibility,
     searchAttributes: rules,
@@ -232,6 +248,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   namespaceDeletion.start();
   batcher.resumeAll(registry);
   scavenger.start();
+  drainage.start();
   return {
     methods,
     routes: nexusRoutes({
@@ -256,6 +273,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       namespaceDeletion.stop();
       batcher.stop();
       scavenger.stop();
+      drainage.stop();
       archiver.stop();
       matching.drain();
       nexusTasks.drain();

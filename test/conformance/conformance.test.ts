@@ -7,11 +7,14 @@ import { type ServerProcess, startServer } from "../harness/server-process.js";
 import { CoreSubject } from "./core-subject.js";
 import { GrpcSubject } from "./grpc-subject.js";
 import { FILES, hashOf, play, prepare, REFERENCE, recorded, scriptsOf } from "./play.js";
+import { COMMON_SETTINGS } from "./reference-settings.js";
 
 let server: ServerProcess;
 let ours: GrpcSubject;
 beforeAll(async () => {
-  server = await startServer();
+  server = await startServer(
+    Object.entries(COMMON_SETTINGS).flatMap(([key, value]) => ["--dynamic-config-value", `${key}=${JSON.stringify(value)}`]),
+  );
   ours = new GrpcSubject(server.address);
   await prepare(ours);
 });

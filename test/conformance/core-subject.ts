@@ -5,7 +5,7 @@
 import type { Call } from "../../src/api/call.js";
 import { Code, ServiceError } from "../../src/api/service-error.js";
 import { decode, encode } from "../../src/api/wire.js";
-import { defaultConfig } from "../../src/config/dynamic-config.js";
+import { defaultConfig, withSettings } from "../../src/config/dynamic-config.js";
 import type { Logger } from "../../src/lib/runtime.js";
 import type { HttpCaller } from "../../src/nexus/http/client.js";
 import { MemoryStore } from "../../src/persistence/memory/store.js";
@@ -13,6 +13,7 @@ import type { Store } from "../../src/persistence/store.js";
 import { Chain } from "../../src/rpc/interceptor/chain.js";
 import { type Assembled, assemble, type Parts } from "../../src/server/assemble.js";
 import { SimRuntime, settleMicrotasks } from "../simulation/sim-runtime.js";
+import { COMMON_SETTINGS } from "./reference-settings.js";
 import { CallError, type MethodOf, type Subject } from "./subject.js";
 
 type TestClocks = NonNullable<Parts["testClocks"]>;
@@ -47,7 +48,11 @@ export class CoreSubject implements Subject {
       store,
       runtime,
       logger: o.logger ?? SILENT,
-      config: defaultConfig(),
+      config: withSettings(
+        defaultConfig(),
+        Object.entries(COMMON_SETTINGS).map(([key, value]) => `${key}=${JSON.stringify(value)}`),
+        () => undefined,
+      ),
       namespaces: [],
       searchAttributes: {},
       address: "core",

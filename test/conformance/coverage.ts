@@ -36,6 +36,14 @@ const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
   ResetWorkflowExecution: [...USUAL, "FAILED_PRECONDITION"],
   UnpauseWorkflowExecution: [...USUAL, "FAILED_PRECONDITION"],
   UpdateWorkflowExecutionOptions: [...USUAL, "FAILED_PRECONDITION"],
+  CreateWorkerDeployment: [...USUAL, "ALREADY_EXISTS"],
+  CreateWorkerDeploymentVersion: [...USUAL, "ALREADY_EXISTS"],
+  DeleteWorkerDeployment: [...USUAL, "FAILED_PRECONDITION"],
+  DeleteWorkerDeploymentVersion: [...USUAL, "FAILED_PRECONDITION"],
+  ListWorkerDeployments: ["OK", "NOT_FOUND"],
+  SetWorkerDeploymentCurrentVersion: [...USUAL, "FAILED_PRECONDITION"],
+  SetWorkerDeploymentManager: [...USUAL, "FAILED_PRECONDITION"],
+  SetWorkerDeploymentRampingVersion: [...USUAL, "FAILED_PRECONDITION"],
   DescribeDeployment: ["UNIMPLEMENTED"],
   DescribeWorker: ["OK", "NOT_FOUND"],
   GetCurrentDeployment: ["UNIMPLEMENTED"],
@@ -58,6 +66,9 @@ const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
   UpdateNexusEndpoint: [...USUAL, "FAILED_PRECONDITION"],
 };
 const EXEMPT: ReadonlySet<string> = new Set([
+  // The official server keeps such a configuration only with a controller that knows a cloud.
+  "UpdateWorkerDeploymentVersionComputeConfig",
+  "ValidateWorkerDeploymentVersionComputeConfig",
   // Refused by the official server.
   "FetchWorkerConfig",
   "UpdateWorkerConfig",

@@ -49,6 +49,7 @@ const SCRIPTS = {
   schedules: () => import("./scripts/schedules.js"),
   nexus: () => import("./scripts/nexus.js"),
   "nexus-operations": () => import("./scripts/nexus-operations.js"),
+  "worker-deployments": () => import("./scripts/worker-deployments.js"),
   "time-skipping": () => import("./scripts/time-skipping.js"),
 } satisfies Record<string, () => Promise<ScriptFile>>;
 export const FILES = Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[];
@@ -71,6 +72,7 @@ export const OFFICIAL_SETTINGS: Readonly<Partial<Record<keyof typeof SCRIPTS, re
     "frontend.rps.namespaceReplicationInducingAPIs=10000",
     "frontend.namespaceRPS.namespaceReplicationInducingAPIs=10000",
   ],
+  "worker-deployments": ONE_PARTITION,
   "worker-registry": [...ONE_PARTITION, "frontend.enableCancelWorkerPollsOnShutdown=true"],
 };
 
@@ -105,6 +107,12 @@ export async function prepare(subject: Subject): Promise<void> {
   );
 }
 
+/** Whether a poll that gets nothing is answered empty or too late is up to the machine. */
+function withoutChance(coverage: Record<string, string[]>): Record<string, string[]> {
+  const isChance = (what: string, outcome: string) => what.startsWith("rpc Poll") && outcome === "DEADLINE_EXCEEDED";
+  return Object.fromEntries(Object.entries(coverage).map(([what, outcomes]) => [what, outcomes.filter((o) => !isChance(what, o))]));
+}
+
 /** What a script records on the subject. A script that throws has recorded where it ended, which no record may hold. */
 export async function play(subject: Subject, script: Script): Promise<Played> {
   const session = new Session(subject);
@@ -113,7 +121,7 @@ export async function play(subject: Subject, script: Script): Promise<Played> {
   } catch (e) {
     session.note(ENDED_EARLY, e instanceof Error ? e.message : String(e));
   }
-  return JSON.parse(JSON.stringify({ record: session.record(), coverage: session.coverage() }));
+  return JSON.parse(JSON.stringify({ record: session.record(), coverage: withoutChance(session.coverage()) }));
 }
 
 const pathOf = (file: string): string => join(here, "expected", `${file}.json`);

@@ -1,5 +1,12 @@
+/** What neither server has by default: a script would wait for minutes. */
+export const COMMON_SETTINGS: Readonly<Record<string, unknown>> = {
+  "matching.wv.VersionDrainageStatusVisibilityGracePeriod": "4s",
+  "matching.wv.VersionDrainageStatusRefreshInterval": "2s",
+};
+
 /** Dynamic configuration of the official server when its answers are recorded: what is on by default here is on there. */
 export const REFERENCE_SETTINGS: Readonly<Record<string, unknown>> = {
+  ...COMMON_SETTINGS,
   "callback.allowedAddresses": [{ Pattern: "*", AllowInsecure: true }],
   "system.forceNexusEndpointRefreshOnRead": true,
   "nexusoperation.enableStandalone": true,

@@ -22,6 +22,8 @@ import { notePauses } from "../workflow/derived-attributes.js";
 import { inheritedPriority } from "../workflow/priority.js";
 import { isRetryable, nextBackoff, nextRetryDelay, timeoutName } from "../workflow/retry-and-cron.js";
 import { wakeWorkflow } from "../workflow/signal.js";
+import { activityTaskVersion, concernsVersions, mayStartActivity } from "../workflow/versioning.js";
+import { offerTaskAgain } from "../workflow/workflow-task.js";
 
 const NOT_FOUND = "invalid activityID or activity already timed out or invoking workflow is completed";
 
@@ -47,6 +49,7 @@ export function dispatchActivity(run: Run, a: ActivityRecord): void {
     fairnessWeight: a.priority?.fairnessWeight || info.priority?.fairnessWeight || 0,
     createTime: run.real(a.attemptScheduledTime),
     expireTime: a.scheduleToStartTimeout > 0 ? run.real(a.attemptScheduledTime + a.scheduleToStartTimeout) : 0,
+    version: activityTaskVersion(info, a),
   });
 }
 
@@ -82,10 +85,21 @@ export function startActivity(run: Run, scheduledEventId: number, attempt: numbe
     run.ctx.refused = notFound(`Activity task with this stamp not found: ${stamp}`);
     return undefined;
   }
+  if (concernsVersions(run.info, poller) && mayStartActivity(run, a, poller) === "moves") {
+    // Not started: it is offered again when the run has arrived.
+    offerTaskAgain(run);
+    wakeWorkflow(run);
+    run.ctx.refused = notFound("activity task is not started: its workflow moves to another worker version");
+    return undefined;
+  }
   return startedActivity(run, markStarted(run, a, poller));
 }
 
-export function markStarted(run: Run, a: ActivityRecord, poller: Pick<Poller, "requestId" | "identity" | "versionStamp">): ActivityRecord {
+export function markStarted(
+  run: Run,
+  a: ActivityRecord,
+  poller: Pick<Poller, "requestId" | "identity" | "versionStamp" | "deployment">,
+): ActivityRecord {
   const started: ActivityRecord = ActivityRecord.copy(a, {
     startedTime: run.now,
     startedIdentity: poller.identity,
@@ -95,6 +109,10 @@ export function markStarted(run: Run, a: ActivityRecord, poller: Pick<Poller, "r
     lastHeartbeatTime: a.lastHeartbeatDetails === undefined ? 0 : a.lastHeartbeatTime,
     waitsForRetry: false,
   });
+  if (poller.deployment !== undefined) {
+    started.workerDeploymentName = poller.deployment.deploymentName;
+    started.workerBuildId = poller.deployment.buildId;
+  }
   run.draft.putActivity(started);
   noteDeadlines(run, started);
   return started;

@@ -22,6 +22,8 @@ export class TaskQueue<P extends WaitingPoller, Q, T extends { readonly order: P
   private readonly returned = new Set<P>();
   private readonly waiting = new Set<P>();
   private readonly queries = new Set<Q>();
+  /** Tasks of the window may be for other lines: what is for this one has been moved to its front. */
+  isSpread = false;
 
   constructor(windowMax: number, isKnownEmpty: boolean) {
     this.window = new BacklogWindow<T>(windowMax, isKnownEmpty ? "all" : "none");
@@ -80,12 +82,13 @@ export class TaskQueue<P extends WaitingPoller, Q, T extends { readonly order: P
   canStartDirectly(priority: number): boolean {
     const next = this.nextTask();
     if (next !== undefined && next.order.priority <= priority) return false;
+    if (this.isSpread) return this.window.isComplete && this.window.size === 0;
     // Without a stored task in memory the rest of the backlog must be known to be empty. With one, the rest lies behind it.
     return this.window.isComplete || this.window.size > 0;
   }
 
   nextTask(): T | undefined {
-    const own = this.window.first();
+    const own = this.isSpread ? undefined : this.window.first();
     const moved = this.moved.first();
     if (own === undefined || moved === undefined) return moved ?? own;
     return moved.order.priority <= own.order.priority ? moved : own;
@@ -95,6 +98,17 @@ export class TaskQueue<P extends WaitingPoller, Q, T extends { readonly order: P
     const next = this.nextTask();
     if (next === undefined) return undefined;
     return next === this.moved.first() ? this.moved.takeFirst() : this.window.takeFirst();
+  }
+
+  /** Those whose row belongs to another queue, in order. */
+  movedTasks(): IterableIterator<T> {
+    return this.moved.values();
+  }
+
+  takeMoved(): T[] {
+    const taken: T[] = [];
+    for (let t = this.moved.takeFirst(); t !== undefined; t = this.moved.takeFirst()) taken.push(t);
+    return taken;
   }
 
   /** A task whose row belongs to another queue. */

@@ -12,6 +12,7 @@ import { BuildIdAssignmentRule, type CompatibleBuildIdRedirectRule } from "../..
 import type { UpdateWorkerVersioningRulesRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { alreadyExists, failedPrecondition, invalidArgument, notFound } from "../../api/service-error.js";
 import type { Init } from "../../api/wire.js";
+import { fingerprint32 } from "../../lib/fingerprint32.js";
 import { findBuildId } from "./version-sets.js";
 
 export interface RuleLimits {
@@ -103,6 +104,14 @@ export function isFullyRamped({ rule }: AssignmentRuleRecord): boolean {
 /** Of the first rule that takes everything; without one the unversioned workers are the default. */
 export function defaultBuildId(rules: readonly AssignmentRuleRecord[]): string {
   return rules.find(isFullyRamped)?.rule?.targetBuildId ?? "";
+}
+
+/** The build id that a new run gets; empty: none. A ramp is decided by the run's id. */
+export function assignedBuildId(rules: readonly AssignmentRuleRecord[], runId: string): string {
+  if (rules.length === 0) return "";
+  const threshold = 100 * (fingerprint32(Buffer.from(runId)) / 2 ** 32);
+  const taken = rules.find((r) => isFullyRamped(r) || (r.rule?.ramp.case === "percentageRamp" && r.rule.ramp.value.rampPercentage > threshold));
+  return taken?.rule?.targetBuildId ?? "";
 }
 
 /** Where redirect rules lead from a build id. */

@@ -25,6 +25,7 @@ import { applyNexusEvent } from "../nexus-operation/apply.js";
 import { newForm } from "./effective-version.js";
 import type { RunDraft } from "./mutable-state.js";
 import { configured, hasOwnClock, transitioned } from "./time-skipping.js";
+import { applyCompletedVersion, applyStartedVersion } from "./versioning.js";
 
 /** Workflow task types of WorkflowTaskRecord. */
 export const TASK_NORMAL = 1;
@@ -65,6 +66,7 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
       info.userMetadata = event.userMetadata;
       info.links = event.links;
       info.inheritedBuildId = v.inheritedBuildId;
+      applyStartedVersion(draft, v);
       info.status = WorkflowExecutionStatus.RUNNING;
       if (v.parentWorkflowExecution !== undefined)
         info.parent = {
@@ -109,6 +111,7 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
     case "workflowTaskCompletedEventAttributes":
       info.workflowTask = undefined;
       info.lastCompletedTaskStartedEventId = a.value.startedEventId;
+      applyCompletedVersion(draft, a.value);
       return;
     case "workflowTaskFailedEventAttributes":
     case "workflowTaskTimedOutEventAttributes":

@@ -18,6 +18,7 @@ import { closeRun, HISTORY_SERVICE_IDENTITY, terminateRun } from "./close.js";
 import { Completion, TaskFailure } from "./commands/command.js";
 import { COMMANDS, checkSequence } from "./commands/table.js";
 import type { Context, Run } from "./context.js";
+import { noteVersioning } from "./derived-attributes.js";
 import { enumName } from "./enum-name.js";
 import { TASK_SPECULATIVE } from "./mutable-state.js";
 import { beginNextRun } from "./next-run.js";
@@ -25,6 +26,7 @@ import { addResetPoint } from "./reset-points.js";
 import { addressed, addressedOpen } from "./signal.js";
 import { handleMessage, isRejection, Messages } from "./update/messages.js";
 import { failSent, outgoing, rejectUnprocessed } from "./update/registry.js";
+import { completedVersion, hasMoved, offerActivitiesAgain } from "./versioning.js";
 import {
   completeTask,
   discardTask,
@@ -51,6 +53,7 @@ export function completeWorkflowTask(
   if (isPaused && request.forceCreateNewWorkflowTask)
     throw failedPrecondition("Workflow is paused and force create new workflow task is not allowed.");
   checkSequence(request.commands);
+  const version = completedVersion(request);
   const limits = ctx.env.config.limits;
 
   const isDiscarded = task.type === TASK_SPECULATIVE && isDiscardable(run, request);
@@ -66,7 +69,7 @@ export function completeWorkflowTask(
     heartbeatTimedOut = true;
   } else {
     const hasBuffered = run.events.hasBuffered;
-    const completedEventId = isDiscarded ? discard(run) : complete(run, request);
+    const completedEventId = isDiscarded ? discard(run) : complete(run, request, version);
     setSticky(run, request);
     completion = new Completion(run, completedEventId, request.identity, hasBuffered);
     if (request.messages.length > 0) completion.messages = new Messages(request.messages);
@@ -133,9 +136,11 @@ export function completeWorkflowTask(
       completion?.hasBuffered === true ||
       (run.events.hasBuffered && run.events.hasBufferedWhere(isNews)) ||
       completion?.activityCanceledUnstarted === true ||
+      run.info.versioningInfo?.versionTransition !== undefined ||
       run.draft.queries.length > 0)
   ) {
-    const isReturned = request.returnNewWorkflowTask;
+    // A run on its way to another version takes its next task there.
+    const isReturned = request.returnNewWorkflowTask && run.info.versioningInfo?.versionTransition === undefined;
     scheduleWorkflowTask(run, {
       bypassDispatch: isReturned,
       originalScheduledTime: isHeartbeat && !heartbeatTimedOut ? heartbeatsSince : run.now,
@@ -157,20 +162,23 @@ export function completeWorkflowTask(
 const isNews = (e: HistoryEvent): boolean => e.eventType !== EventType.WORKFLOW_EXECUTION_OPTIONS_UPDATED;
 
 /** The task enters history. Answers the id of the completed event. */
-function complete(run: Run, request: RespondWorkflowTaskCompletedRequest): number {
+function complete(run: Run, request: RespondWorkflowTaskCompletedRequest, version: ReturnType<typeof completedVersion>): number {
+  const before = run.draft.base.info.versioningInfo === undefined && run.info.versioningInfo === undefined ? undefined : { ...run.info };
+  const scheduledTime = run.info.workflowTask?.scheduledTime ?? run.now;
   const event = completeTask(run, {
     identity: request.identity,
     binaryChecksum: request.binaryChecksum,
     workerVersion: request.workerVersionStamp,
     sdkMetadata: request.sdkMetadata,
     meteringMetadata: request.meteringMetadata,
-    versioningBehavior: request.versioningBehavior,
-    workerDeploymentName: request.deploymentOptions?.deploymentName ?? "",
-    deploymentVersion: undefined,
-    deployment: undefined,
+    ...version,
   });
   addResetPoint(run, event);
   run.info.mostRecentWorkerVersionStamp = request.workerVersionStamp ?? run.info.mostRecentWorkerVersionStamp;
+  if (before !== undefined || run.info.versioningInfo !== undefined || run.info.versioning !== undefined) {
+    if (hasMoved(before ?? run.draft.base.info, run.info)) offerActivitiesAgain(run, run.now - scheduledTime);
+    noteVersioning(run, { stamp: request.workerVersionStamp, version: version.deploymentVersion });
+  }
   return event.eventId;
 }
 
@@ -211,6 +219,8 @@ function setSticky(run: Run, request: RespondWorkflowTaskCompletedRequest): void
     return;
   }
   const info = run.info;
+  // It is on its way to workers of another version: this one is not asked again.
+  if (info.versioningInfo?.versionTransition !== undefined) return;
   info.stickyTaskQueue = sticky.workerTaskQueue.name;
   info.stickyScheduleToStartTimeout = durationMicros(sticky.scheduleToStartTimeout);
 }

@@ -161,6 +161,7 @@ export const EMPTY_TRANSFER: TransferRecord = {
   sourceArchetype: 0,
   archetype: 0,
   startRequest: new Uint8Array(0),
+  inheritedVersion: undefined,
 };
 
 /** Buffered events now have ids: records that refer to them follow. */

@@ -1,16 +1,25 @@
 /** Search attributes that the server keeps of a workflow by itself: what of it is paused, and where it may run. */
-import { Payload } from "../../../gen/wire/temporal/api/common/v1/message.js";
+import type { ExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import { Payload, type WorkerVersionStamp } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { VersioningBehavior } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
-import { encode } from "../../api/wire.js";
+import { decode, encode } from "../../api/wire.js";
+import { type Version, versionText } from "../versioning/version.js";
 import type { Run } from "./context.js";
-import { effectiveVersion } from "./effective-version.js";
+import { overrideTarget } from "./effective-version.js";
 import { enumName } from "./enum-name.js";
 
 const PAUSE_INFO = "TemporalPauseInfo";
 const VERSIONING_BEHAVIOR = "TemporalWorkflowVersioningBehavior";
+const DEPLOYMENT = "TemporalWorkerDeployment";
+const DEPLOYMENT_VERSION = "TemporalWorkerDeploymentVersion";
+const USED_VERSIONS = "TemporalUsedWorkerDeploymentVersions";
+const BUILD_IDS = "BuildIds";
+const UNVERSIONED = "unversioned";
+const ASSIGNED = "assigned:";
+const PINNED = "pinned:";
 
 /** Not of the events: a replay does not give them. */
-export const DERIVED_ATTRIBUTES: readonly string[] = [PAUSE_INFO, VERSIONING_BEHAVIOR];
+export const DERIVED_ATTRIBUTES: readonly string[] = [PAUSE_INFO, VERSIONING_BEHAVIOR, DEPLOYMENT, DEPLOYMENT_VERSION, USED_VERSIONS, BUILD_IDS];
 
 /** `value` undefined: the workflow does not have it. */
 function put(run: Run, name: string, type: string, value: unknown): void {
@@ -43,7 +52,70 @@ export function notePauses(run: Run): void {
   put(run, PAUSE_INFO, "KeywordList", entries.length === 0 ? undefined : entries);
 }
 
-export function noteVersioning(run: Run): void {
-  const { behavior } = effectiveVersion(run.info);
+/** `used`: what the worker that has just completed a task said of itself. */
+export function noteVersioning(run: Run, used?: { stamp: WorkerVersionStamp | undefined; version: Version | undefined }): void {
+  const { info } = run;
+  // What is on its way is not there yet.
+  const settled = info.versioningInfo === undefined ? undefined : { ...info.versioningInfo, versionTransition: undefined };
+  const target = overrideTarget(settled?.versioningOverride);
+  const isAutoUpgrade = settled?.versioningOverride?.override.case === "autoUpgrade";
+  const behavior = isAutoUpgrade ? VersioningBehavior.AUTO_UPGRADE : target !== undefined ? VersioningBehavior.PINNED : (settled?.behavior ?? 0);
+  const version = target ?? settled?.deploymentVersion;
+  const deployment = version?.deploymentName ?? info.versioning?.workerDeploymentName ?? "";
+  const max = run.ctx.env.config.limits.searchAttributeValueBytesMax;
+  put(run, BUILD_IDS, "KeywordList", bounded(buildIds(run, behavior, version, used?.stamp), max));
+  if (used?.version !== undefined) {
+    const known = listOf(run, USED_VERSIONS);
+    const text = versionText(used.version);
+    if (!known.includes(text)) put(run, USED_VERSIONS, "KeywordList", bounded([...known, text], max));
+  }
+  put(run, DEPLOYMENT, "Keyword", deployment || undefined);
+  put(run, DEPLOYMENT_VERSION, "Keyword", versionText(version) || undefined);
   put(run, VERSIONING_BEHAVIOR, "Keyword", behavior === VersioningBehavior.UNSPECIFIED ? undefined : enumName(VersioningBehavior, behavior));
+}
+
+/** The oldest go when there are too many; the first says how the workflow runs now, where it says so. */
+function bounded(values: readonly string[], sizeMax: number): string[] | undefined {
+  let kept = [...values];
+  const first = kept[0] ?? "";
+  const leads = first === UNVERSIONED || first.startsWith(ASSIGNED);
+  while (kept.length > 0 && Buffer.byteLength(JSON.stringify(kept)) > sizeMax)
+    kept = leads && kept.length > 1 ? [first, ...kept.slice(2)] : kept.slice(1);
+  return kept.length === 0 ? undefined : kept;
+}
+
+function buildIds(run: Run, behavior: VersioningBehavior, version: Version | undefined, stamp: WorkerVersionStamp | undefined): string[] {
+  const { info } = run;
+  const values: string[] = [];
+  if (behavior === VersioningBehavior.UNSPECIFIED) {
+    if (stamp?.useVersioning !== true && info.assignedBuildId === "") values.push(UNVERSIONED);
+    else if (info.assignedBuildId !== "") values.push(`${ASSIGNED}${info.assignedBuildId}`);
+  }
+  if (behavior === VersioningBehavior.PINNED) values.push(`${PINNED}${versionText(version)}`);
+  const known = storedOrSeenBuildIds(info, listOf(run, BUILD_IDS));
+  for (const v of known) if (v !== UNVERSIONED && !v.startsWith(ASSIGNED) && !v.startsWith(PINNED)) values.push(v);
+  const own = stamp === undefined ? undefined : stampText(stamp);
+  if (own !== undefined && !values.includes(own)) values.push(own);
+  return values;
+}
+
+function stampText(stamp: WorkerVersionStamp): string {
+  if (stamp.buildId === "") return UNVERSIONED;
+  return `${stamp.useVersioning ? "versioned" : UNVERSIONED}:${stamp.buildId}`;
+}
+
+/** As long as no version concerns a workflow its build ids are not kept as an attribute: its reset points name them. */
+export function storedOrSeenBuildIds(info: ExecutionRecord, stored: readonly string[]): readonly string[] {
+  if (stored.length > 0 || info.lastCompletedTaskStartedEventId === 0 || info.versioningInfo !== undefined) return stored;
+  const seen = (info.autoResetPoints?.points ?? [])
+    .filter((p) => p.runId === info.runId && p.buildId !== "")
+    .map((p) => `${UNVERSIONED}:${p.buildId}`);
+  return [UNVERSIONED, ...new Set(seen)];
+}
+
+function listOf(run: Run, name: string): string[] {
+  const payload = run.draft.searchAttributes?.indexedFields[name];
+  if (payload === undefined) return [];
+  const value = JSON.parse(Buffer.from(decode(Payload, payload).data).toString()) as unknown;
+  return Array.isArray(value) ? value.filter((v): v is string => typeof v === "string") : typeof value === "string" ? [value] : [];
 }

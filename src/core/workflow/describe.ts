@@ -12,6 +12,7 @@ import { callbackInfo } from "../callback/statemachine.js";
 import type { ExecutionAddress } from "../input.js";
 import { pendingNexusOperation } from "../nexus-operation/describe.js";
 import type { HistoryPosition, Replies } from "../transition.js";
+import { oldVersionText } from "../versioning/version.js";
 import { type Context, segmentsOf } from "./context.js";
 import { shownVersioning } from "./effective-version.js";
 import { BUFFERED_EVENT_ID } from "./event-factory.js";
@@ -59,6 +60,9 @@ export function describe(ctx: Context, address: ExecutionAddress): Replies["desc
       rootExecution: { workflowId: info.rootWorkflowId, runId: info.rootRunId },
       firstRunId: info.firstRunId,
       versioningInfo: shownVersioning(info.versioningInfo),
+      workerDeploymentName: info.versioning?.workerDeploymentName ?? "",
+      assignedBuildId: info.assignedBuildId,
+      inheritedBuildId: info.inheritedBuildId,
       priority: info.priority ?? {},
     },
     workflowExtendedInfo: {
@@ -134,6 +138,7 @@ function pauseInfo(ctx: Context, a: ActivityRecord): Init<PendingActivityInfo_Pa
 
 function pendingActivity(ctx: Context, now: number, a: ActivityRecord): NonNullable<Replies["describe"]["pendingActivities"]>[number] {
   const state = stateOf(a);
+  const lastVersion = a.workerBuildId === "" ? undefined : { deploymentName: a.workerDeploymentName, buildId: a.workerBuildId };
   return {
     activityId: a.activityId,
     activityType: { name: a.activityType },
@@ -154,6 +159,8 @@ function pendingActivity(ctx: Context, now: number, a: ActivityRecord): NonNulla
     paused: a.paused,
     pauseInfo: pauseInfo(ctx, a),
     priority: a.priority,
+    lastDeploymentVersion: lastVersion,
+    lastWorkerDeploymentVersion: lastVersion === undefined ? "" : oldVersionText(lastVersion),
     activityOptions: {
       taskQueue: { name: a.taskQueue, normalName: a.taskQueue },
       scheduleToCloseTimeout: duration(a.scheduleToCloseTimeout),

@@ -15,6 +15,7 @@ import type { Run } from "./context.js";
 import { rollOverResetPoints } from "./reset-points.js";
 import { beginFirstTask, createRun, type NewRun } from "./start.js";
 import { clockOfNextRun } from "./time-skipping.js";
+import { inheritedByContinuation, inheritedByNextRun } from "./versioning.js";
 
 /** Microseconds until the next cron run; undefined when the workflow is no cron or its chain's time is over. */
 export function cronDelay(run: Run): number | undefined {
@@ -82,6 +83,7 @@ export function nextRunOf(
       firstWorkflowTaskBackoff: duration(minimalBackoff(run, next.delay)),
       attempt: isRetry ? info.attempt + 1 : 1,
       completionCallbacks: isRetry ? callbacksToCarry(run.draft) : [],
+      ...inheritedByNextRun(run, a, next.initiator),
     },
     workflowId: info.workflowId,
     requestId: "",
@@ -117,6 +119,7 @@ export function continueAsNewRun(
       firstWorkflowTaskBackoff: duration(minimalBackoff(run, cappedMicros(a.backoffStartInterval))),
       attempt: a.initiator === ContinueAsNewInitiator.RETRY ? info.attempt + 1 : 1,
       completionCallbacks: callbacksToCarry(run.draft),
+      ...inheritedByContinuation(run, resolved.queue, a.inheritBuildId, a.initialVersioningBehavior),
     },
     workflowId: info.workflowId,
     requestId: "",

@@ -2,8 +2,9 @@
  * Options of a running workflow: where it runs (versioning override) and its priority, by field mask. Behaviour:
  * service/history/api/updateworkflowoptions of the official server.
  */
-import { WorkflowTaskRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { Priority, TimeSkippingConfig } from "../../../gen/wire/temporal/api/common/v1/message.js";
+import type { WorkerDeploymentVersion } from "../../../gen/wire/temporal/api/deployment/v1/message.js";
+import { TaskQueueType } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import { VersioningBehavior } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import {
   VersioningOverride_PinnedOverrideBehavior as PinnedBehavior,
@@ -13,8 +14,10 @@ import {
 } from "../../../gen/wire/temporal/api/workflow/v1/message.js";
 import { failedPrecondition, invalidArgument, ServiceError } from "../../api/service-error.js";
 import { encode } from "../../api/wire.js";
-import type { ExecutionAddress, InputOf } from "../input.js";
+import type { Env, ExecutionAddress, InputOf } from "../input.js";
 import type { Replies } from "../transition.js";
+import { servesQueue } from "../versioning/routing.js";
+import { parseVersion, versionText } from "../versioning/version.js";
 import type { Context, Run } from "./context.js";
 import { noteVersioning } from "./derived-attributes.js";
 import { effectiveVersion, newForm } from "./effective-version.js";
@@ -22,7 +25,8 @@ import { enumName } from "./enum-name.js";
 import { checkPaths, type FieldTree, fieldPaths } from "./field-mask.js";
 import { addressedOpen } from "./signal.js";
 import { addOptionsEvent } from "./time-skipping.js";
-import { clearSticky, dispatchWorkflowTask, isTaskRunning } from "./workflow-task.js";
+import { offerActivitiesAgain } from "./versioning.js";
+import { clearSticky, offerTaskAgain } from "./workflow-task.js";
 
 /** What a mask may name. */
 const VERSION: FieldTree = { deployment_name: true, build_id: true };
@@ -57,12 +61,26 @@ export function updateOptions(ctx: Context, address: ExecutionAddress, input: In
       );
     target.value.version = version;
   }
-  checkVersioningOverride(options.versioningOverride, run.info.taskQueue);
+  checkVersioningOverride(ctx.env, options.versioningOverride, run.info.taskQueue);
   return { workflowExecutionOptions: mergeAndApply(run, options, request.updateMask?.paths ?? [], request.identity) };
 }
 
 /** @throws ServiceError of an override that says nothing, or names a version that does not serve the queue. */
-export function checkVersioningOverride(override: VersioningOverride | undefined, taskQueue: string): void {
+export function checkVersioningOverride(env: Env, override: VersioningOverride | undefined, taskQueue: string): void {
+  checkOverrideForm(override);
+  const target = override?.override;
+  const served = (version: WorkerDeploymentVersion | undefined) => {
+    if (version === undefined || servesQueue(env.versions?.queue(env.namespace.id, taskQueue, TaskQueueType.WORKFLOW), version)) return;
+    throw failedPrecondition(`Pinned version '${versionText(version)}' is not present in task queue '${taskQueue}' of type 'Workflow'`);
+  };
+  if (target?.case === "pinned") served(target.value.version);
+  else if (target?.case === "oneTime") served(target.value.targetDeploymentVersion);
+  else if (target?.case === undefined && override?.behavior === VersioningBehavior.PINNED && override.deployment === undefined)
+    served(parseVersion(override.pinnedVersion));
+}
+
+/** @throws ServiceError of an override that says nothing. */
+export function checkOverrideForm(override: VersioningOverride | undefined): void {
   if (override === undefined) return;
   const target = override.override;
   switch (target.case) {
@@ -72,11 +90,11 @@ export function checkVersioningOverride(override: VersioningOverride | undefined
     case "pinned":
       if (target.value.version === undefined) throw invalidArgument("must provide version if override is pinned.");
       if (target.value.behavior === PinnedBehavior.UNSPECIFIED) throw invalidArgument("must specify pinned override behavior if override is pinned.");
-      throw notInTaskQueue(target.value.version, taskQueue);
+      return;
     case "oneTime":
       if (target.value.targetDeploymentVersion === undefined)
         throw invalidArgument("must provide target deployment version if override is one-time.");
-      throw notInTaskQueue(target.value.targetDeploymentVersion, taskQueue);
+      return;
     default:
   }
   const { behavior, deployment, pinnedVersion } = override;
@@ -89,12 +107,12 @@ export function checkVersioningOverride(override: VersioningOverride | undefined
         return;
       }
       if (pinnedVersion === "") throw invalidArgument("must provide deployment (deprecated) or pinned version if behavior is 'PINNED'");
-      {
-        const at = pinnedVersion.indexOf(".");
-        if (at < 0)
-          throw invalidArgument(`invalid version string ${JSON.stringify(pinnedVersion)}, expected format is "<deployment_name>.<build_id>"`);
-        throw notInTaskQueue({ deploymentName: pinnedVersion.slice(0, at), buildId: pinnedVersion.slice(at + 1) }, taskQueue);
+      try {
+        parseVersion(pinnedVersion);
+      } catch {
+        throw invalidArgument(`invalid version string ${JSON.stringify(pinnedVersion)}, expected format is "<deployment_name>.<build_id>"`);
       }
+      return;
     case VersioningBehavior.AUTO_UPGRADE:
       if (deployment !== undefined) throw invalidArgument("only provide deployment if behavior is 'PINNED'");
       if (pinnedVersion !== "") throw invalidArgument("only provide pinned version if behavior is 'PINNED'");
@@ -105,10 +123,6 @@ export function checkVersioningOverride(override: VersioningOverride | undefined
       throw invalidArgument(`override behavior ${behavior} not recognized`);
   }
 }
-
-/** No version of a deployment serves any queue as long as there are no deployments. */
-const notInTaskQueue = (version: { deploymentName: string; buildId: string }, taskQueue: string): ServiceError =>
-  failedPrecondition(`Pinned version '${version.deploymentName}:${version.buildId}' is not present in task queue '${taskQueue}' of type 'Workflow'`);
 
 /** The options as they are with the fields of the mask taken over; an event when that changes anything. */
 function mergeAndApply(run: Run, wanted: WorkflowExecutionOptions, paths: readonly string[], identity: string): WorkflowExecutionOptions {
@@ -140,8 +154,11 @@ function mergeAndApply(run: Run, wanted: WorkflowExecutionOptions, paths: readon
   });
   const isElsewhere = JSON.stringify(effectiveVersion(run.info)) !== versionBefore;
   if (isElsewhere) {
+    const { versioningInfo } = run.info;
+    if (versioningInfo?.versionTransition !== undefined) run.info.versioningInfo = { ...versioningInfo, versionTransition: undefined };
     clearSticky(run.draft);
     noteVersioning(run);
+    offerActivitiesAgain(run);
   }
   const hasPriority = (p: Priority | undefined) => Buffer.from(encode(Priority, p ?? {}));
   if (isElsewhere || (merged.priority !== undefined && !hasPriority(before.priority).equals(hasPriority(merged.priority)))) offerTaskAgain(run);
@@ -151,21 +168,6 @@ function mergeAndApply(run: Run, wanted: WorkflowExecutionOptions, paths: readon
 function isSameConfig(a: TimeSkippingConfig | undefined, b: TimeSkippingConfig | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   return Buffer.from(encode(TimeSkippingConfig, a)).equals(encode(TimeSkippingConfig, b));
-}
-
-/** A workflow task that waits for a poller is in the wrong place. */
-function offerTaskAgain(run: Run): void {
-  const { info, draft } = run;
-  const task = info.workflowTask;
-  if (task === undefined || isTaskRunning(draft)) return;
-  info.taskStamp++;
-  const isSticky = info.stickyTaskQueue !== "";
-  info.workflowTask = WorkflowTaskRecord.copy(task, {
-    stamp: info.taskStamp,
-    stickyTaskQueue: isSticky ? task.stickyTaskQueue : "",
-    scheduleToStartDeadline: isSticky ? task.scheduleToStartDeadline : 0,
-  });
-  dispatchWorkflowTask(run);
 }
 
 function merge(into: WorkflowExecutionOptions, from: WorkflowExecutionOptions, fields: ReadonlySet<string>): WorkflowExecutionOptions {
@@ -188,11 +190,11 @@ function merge(into: WorkflowExecutionOptions, from: WorkflowExecutionOptions, f
 }
 
 /** @throws ServiceError of an operation that cannot follow a reset. */
-export function checkPostResetOperations(operations: readonly PostResetOperation[], taskQueue: string): void {
+export function checkPostResetOperations(env: Env, operations: readonly PostResetOperation[], taskQueue: string): void {
   for (const { variant } of operations) {
     if (variant.case === "signalWorkflow") throw invalidArgument("unsupported post reset operation: *workflow.PostResetOperation_SignalWorkflow_");
     if (variant.case === undefined) throw invalidArgument("unsupported post reset operation: <nil>");
-    checkVersioningOverride(variant.value.workflowExecutionOptions?.versioningOverride, taskQueue);
+    checkVersioningOverride(env, variant.value.workflowExecutionOptions?.versioningOverride, taskQueue);
   }
 }
 

@@ -13,6 +13,7 @@ import type { ExecutionAddress, InputOf } from "../input.js";
 import type { Replies } from "../transition.js";
 import { type Context, type Run, Stale, segmentsOf } from "./context.js";
 import { addressed } from "./signal.js";
+import { workflowTaskVersion } from "./versioning.js";
 
 export function query(ctx: Context, address: ExecutionAddress, input: InputOf<"query">): Replies["query"] | undefined {
   const { request } = input;
@@ -62,6 +63,8 @@ export function directReply(run: Run): Replies["query"] {
     workflowType: info.workflowType,
     priority: info.priority?.priorityKey || 3,
     previousStartedEventId: info.lastCompletedTaskStartedEventId,
+    workflowId: info.workflowId,
+    version: workflowTaskVersion(info),
     history: { runKey: run.draft.key, segments: segmentsOf(run.draft), fromEventId: 1, endEventId: info.nextEventId },
   };
 }

@@ -46,6 +46,7 @@ const SIDE_FIELDS: ReadonlySet<keyof ExecutionRecord> = new Set([
   "mostRecentWorkerVersionStamp",
   "autoResetPoints",
   "versioningInfo",
+  "versioning",
   "assignedBuildId",
   "inheritedBuildId",
   "segments",

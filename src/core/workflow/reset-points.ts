@@ -13,7 +13,7 @@ export function addResetPoint(run: Run, completed: HistoryEvent): void {
   const a = completed.attributes;
   if (a.case !== "workflowTaskCompletedEventAttributes") return;
   const { binaryChecksum } = a.value;
-  const buildId = a.value.workerVersion?.buildId ?? "";
+  const buildId = a.value.deploymentVersion?.buildId ?? a.value.workerVersion?.buildId ?? "";
   const points = run.info.autoResetPoints?.points ?? [];
   if (points.some((p) => p.binaryChecksum === binaryChecksum && p.buildId === buildId)) return;
   const { children, externalSignals, externalCancels } = run.draft;

@@ -50,7 +50,7 @@ export function reset(ctx: Context, address: ExecutionAddress, input: InputOf<"r
   const forkEventId = request.workflowTaskFinishEventId;
   if (forkEventId <= 1 || forkEventId >= base.info.nextEventId)
     throw invalidArgument("Workflow task finish ID must be > 1 && <= workflow last event ID.");
-  checkPostResetOperations(request.postResetOperations, base.info.taskQueue);
+  checkPostResetOperations(ctx.env, request.postResetOperations, base.info.taskQueue);
   const current = ctx.chain.current();
   if (current === undefined) throw new Need([], [], { runs: [""], histories: [] });
   if (current.info.startRequestId === request.requestId || current.info.reset?.requestId === request.requestId) return { runId: current.info.runId };

@@ -26,7 +26,10 @@ import type { Replies } from "../transition.js";
 import { typed } from "../visibility/search-attributes.js";
 import { HISTORY_SERVICE_IDENTITY, stringPayloads, terminateRun } from "./close.js";
 import type { Context, Run } from "./context.js";
+import { noteVersioning } from "./derived-attributes.js";
+import { newForm } from "./effective-version.js";
 import type { RunState } from "./mutable-state.js";
+import { checkVersioningOverride } from "./options.js";
 import { addSignal } from "./signal.js";
 import { hasOwnClock, type InheritedClock } from "./time-skipping.js";
 import { recordStarted, scheduleWorkflowTask, startedWorkflowTask } from "./workflow-task.js";
@@ -95,6 +98,7 @@ export function createRun(ctx: Context, start: NewRun): Run {
     info.rootWorkflowId = info.workflowId;
     info.rootRunId = info.runId;
   }
+  if (info.versioningInfo !== undefined) noteVersioning(run);
   if (start.requestId !== "") run.draft.requestIds.push({ id: start.requestId, eventType: EventType.WORKFLOW_EXECUTION_STARTED, eventId: 1 });
   run.visibilityChanged = true;
   run.deadline(info.runDeadline);
@@ -152,12 +156,29 @@ export function startAttributes(
     memo: request.memo,
     searchAttributes: request.searchAttributes,
     completionCallbacks: request.completionCallbacks,
-    versioningOverride: request.versioningOverride,
+    ...startedVersion(request, parent),
     priority: request.priority,
     eagerExecutionAccepted: eager,
     timeSkippingConfig: request.timeSkippingConfig,
     timeSkippingStatePropagation: parent?.timeSkipping,
   } as Init<WorkflowExecutionStartedEventAttributes>;
+}
+
+/** The override of the request, and what a child inherits. */
+function startedVersion(
+  { versioningOverride }: StartWorkflowExecutionRequest,
+  parent: ParentStart | undefined,
+): Partial<Init<WorkflowExecutionStartedEventAttributes>> {
+  const inherited = parent?.inheritedVersion;
+  const override = versioningOverride ?? inherited?.versioningOverride;
+  if (inherited === undefined) return override === undefined ? {} : { versioningOverride: newForm(override) };
+  return {
+    versioningOverride: override === undefined ? undefined : newForm(override),
+    inheritedPinnedVersion: inherited.pinnedVersion,
+    inheritedAutoUpgradeInfo: inherited.autoUpgrade,
+    inheritedBuildId: inherited.buildId,
+    sourceVersionStamp: inherited.sourceStamp,
+  };
 }
 
 export function alreadyStarted(
@@ -207,6 +228,7 @@ function policies(
 
 export function start(ctx: Context, _address: ExecutionAddress, input: InputOf<"start">): Replies["start"] {
   const { request, parent } = input;
+  if (request.versioningOverride !== undefined) checkVersioningOverride(ctx.env, request.versioningOverride, request.taskQueue?.name ?? "");
   const current = ctx.chain.current();
   const eager =
     request.requestEagerExecution && request.cronSchedule === "" && cappedMicros(request.workflowStartDelay) === 0 && parent === undefined;
@@ -307,6 +329,7 @@ function useExisting(ctx: Context, current: RunState, request: StartWorkflowExec
 
 export function signalWithStart(ctx: Context, _address: ExecutionAddress, input: InputOf<"signalWithStart">): Replies["signalWithStart"] {
   const { request } = input;
+  if (request.versioningOverride !== undefined) checkVersioningOverride(ctx.env, request.versioningOverride, request.taskQueue?.name ?? "");
   const current = ctx.chain.current();
   const policy = policies(request.workflowIdReusePolicy, request.workflowIdConflictPolicy, WorkflowIdConflictPolicy.USE_EXISTING);
   const signal = {

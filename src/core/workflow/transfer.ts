@@ -74,6 +74,7 @@ export function transferInput(id: number, record: TransferRecord, directory: Nam
             searchAttributes: v.searchAttributes,
             priority: v.priority,
             userMetadata: record.event?.userMetadata,
+            versioningOverride: v.versioningOverride,
             timeSkippingConfig: v.timeSkippingConfig,
           }),
           parent: {
@@ -85,6 +86,7 @@ export function transferInput(id: number, record: TransferRecord, directory: Nam
             rootWorkflowId: record.rootWorkflowId,
             rootRunId: record.rootRunId,
             baseRunIds: record.baseRunIds,
+            inheritedVersion: record.inheritedVersion,
             timeSkipping: v.timeSkippingStatePropagation,
           },
         },
@@ -237,6 +239,13 @@ const PASSING: ReadonlySet<Code> = new Set([
   Code.UNKNOWN,
 ]);
 
+/** The child was to run on a version that does not serve its queue, or that nobody can follow. */
+function isBadOverride({ event }: TransferRecord, error: ServiceError): boolean {
+  const a = event?.attributes;
+  if (a?.case !== "startChildWorkflowExecutionInitiatedEventAttributes" || a.value.versioningOverride === undefined) return false;
+  return error.code === Code.FAILED_PRECONDITION || error.code === Code.INVALID_ARGUMENT;
+}
+
 /** What the source learns from the target's answer; "retry" when the answer says nothing for good. */
 export function transferResult(transferId: number, record: TransferRecord, answer: { reply: unknown } | { error: ServiceError }): Input | "retry" {
   const { initiatedEventId } = record;
@@ -256,7 +265,11 @@ export function transferResult(transferId: number, record: TransferRecord, answe
         kind: "childStartFailed",
         transferId,
         initiatedEventId,
-        cause: error.code === Code.NOT_FOUND ? StartCause.NAMESPACE_NOT_FOUND : StartCause.WORKFLOW_ALREADY_EXISTS,
+        cause: isBadOverride(record, error)
+          ? StartCause.INVALID_VERSIONING_OVERRIDE
+          : error.code === Code.NOT_FOUND
+            ? StartCause.NAMESPACE_NOT_FOUND
+            : StartCause.WORKFLOW_ALREADY_EXISTS,
       };
     case TransferKind.SIGNAL_EXTERNAL:
       return {

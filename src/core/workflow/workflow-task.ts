@@ -26,6 +26,7 @@ import { type Run, Stale, segmentsOf } from "./context.js";
 import { BUFFERED_EVENT_ID, frame } from "./event-factory.js";
 import { type PendingQuery, type RunDraft, TASK_SPECULATIVE } from "./mutable-state.js";
 import { hasManyUpdates, send } from "./update/registry.js";
+import { concernsVersions, isTargetChanged, noteTarget, noteWorkflowTaskPoller, workflowTaskVersion } from "./versioning.js";
 
 /** Attempts up to this one use the plain timeout; later ones add a growing delay, which slows a failing worker down. */
 const PLAIN_ATTEMPTS_MAX = 3;
@@ -198,7 +199,23 @@ export function dispatchWorkflowTask(run: Run): void {
     createTime: run.real(task.scheduledTime),
     expireTime: task.scheduleToStartDeadline > 0 ? run.real(task.scheduleToStartDeadline) : 0,
     isSpeculative: task.type === TASK_SPECULATIVE,
+    version: workflowTaskVersion(draft.info),
   });
+}
+
+/** A workflow task that waits for a poller is in the wrong place. */
+export function offerTaskAgain(run: Run): void {
+  const { info, draft } = run;
+  const task = info.workflowTask;
+  if (task === undefined || isTaskRunning(draft)) return;
+  info.taskStamp++;
+  const isSticky = info.stickyTaskQueue !== "";
+  info.workflowTask = WorkflowTaskRecord.copy(task, {
+    stamp: info.taskStamp,
+    stickyTaskQueue: isSticky ? task.stickyTaskQueue : "",
+    scheduleToStartDeadline: isSticky ? task.scheduleToStartDeadline : 0,
+  });
+  dispatchWorkflowTask(run);
 }
 
 /** A poller takes the pending task. The same poll request again gets the same answer. */
@@ -213,10 +230,16 @@ export function startWorkflowTask(run: Run, scheduledEventId: number, attempt: n
     return startedWorkflowTask(run);
   }
   const polledSticky = poller.taskQueueKind === TaskQueueKind.STICKY;
+  const isVersioned = concernsVersions(info, poller);
   if (info.stickyTaskQueue !== "" && info.stickyTaskQueue !== poller.taskQueue) {
+    // What moves between versions goes by the normal queue.
+    if (polledSticky && (isVersioned || info.assignedBuildId !== "")) throw new Stale();
     if (forgetSticky(draft) && task.type !== TASK_SPECULATIVE) draft.dirty = true;
   } else if (info.stickyTaskQueue === "" && polledSticky) throw new Stale();
+  if (isVersioned) noteTarget(run);
   recordStarted(run, poller.requestId, poller.identity, poller.versionStamp);
+  // Of a speculative task nothing stays: what its completion says of the version does.
+  if (isVersioned && info.workflowTask?.type !== TASK_SPECULATIVE) noteWorkflowTaskPoller(run, poller);
   return startedWorkflowTask(run);
 }
 
@@ -265,6 +288,7 @@ export function recordStarted(run: Run, requestId: string, identity: string, ver
       suggestContinueAsNewReasons: reasons,
       historySizeBytes,
       workerVersion: versionStamp,
+      targetWorkerDeploymentVersionChanged: isTargetChanged(info),
     });
     run.events.endBatch();
     info.workflowTask = WorkflowTaskRecord.copy(info.workflowTask as WorkflowTaskRecord, { nonce, scheduleToStartDeadline: 0 });
@@ -376,6 +400,7 @@ export function transientEvents(run: Run, identity: string): Uint8Array | undefi
             suggestContinueAsNew: task.suggestContinueAsNew,
             suggestContinueAsNewReasons: transientReasons(run, task),
             historySizeBytes: task.historySizeAtStart,
+            targetWorkerDeploymentVersionChanged: isTargetChanged(draft.info),
           },
         },
       }),
@@ -424,6 +449,7 @@ function materialize(run: Run, identity: string, started = true): WorkflowTaskRe
       suggestContinueAsNew: task.suggestContinueAsNew,
       suggestContinueAsNewReasons: transientReasons(run, task),
       historySizeBytes: task.historySizeAtStart,
+      targetWorkerDeploymentVersionChanged: isTargetChanged(run.info),
     },
     task.startedTime,
   );

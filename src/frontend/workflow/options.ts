@@ -1,5 +1,5 @@
 /** UpdateWorkflowExecutionOptions. */
-import { WorkflowExecutionOptions } from "../../../gen/wire/temporal/api/workflow/v1/message.js";
+import { type VersioningOverride, WorkflowExecutionOptions } from "../../../gen/wire/temporal/api/workflow/v1/message.js";
 import type {
   UpdateWorkflowExecutionOptionsRequest,
   UpdateWorkflowExecutionOptionsResponse,
@@ -12,6 +12,7 @@ import type { Services } from "../services.js";
 import { validateAddress } from "../validation/execution.js";
 import { validatePriority } from "../validation/priority.js";
 import { validateTimeSkipping } from "../validation/time-skipping.js";
+import { reactivateVersion } from "./reactivation.js";
 
 export const updateWorkflowExecutionOptions =
   (s: Services): Handler<UpdateWorkflowExecutionOptionsRequest, UpdateWorkflowExecutionOptionsResponse> =>
@@ -28,6 +29,8 @@ export const updateWorkflowExecutionOptions =
     validatePriority(request.workflowExecutionOptions.priority);
     validateTimeSkipping(request.workflowExecutionOptions.timeSkippingConfig, s.limits(request.namespace));
     validateAddress(workflowId, runId);
-    const namespaceId = s.namespaces.view(request.namespace).id;
-    return s.history.submit({ namespaceId, workflowId, runId }, { kind: "updateOptions", request });
+    const namespace = s.namespaces.view(request.namespace);
+    const reply = await s.history.submit({ namespaceId: namespace.id, workflowId, runId }, { kind: "updateOptions", request });
+    reactivateVersion(s, namespace, reply.workflowExecutionOptions?.versioningOverride as VersioningOverride | undefined);
+    return reply;
   };

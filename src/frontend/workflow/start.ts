@@ -27,6 +27,7 @@ import {
   validateStartDelay,
   validateWorkflowTimeouts,
 } from "../validation/timeouts.js";
+import { reactivateVersion } from "./reactivation.js";
 import { workflowTaskResponse } from "./task-response.js";
 
 export const startWorkflowExecution =
@@ -36,6 +37,7 @@ export const startWorkflowExecution =
     const namespace = s.namespaces.view(request.namespace);
     const { workflowId } = request;
     const reply = await s.history.submit({ namespaceId: namespace.id, workflowId, runId: "" }, { kind: "start", request, parent: undefined });
+    if (reply.started) reactivateVersion(s, namespace, request.versioningOverride);
     const attached = !reply.started && request.onConflictOptions?.attachRequestId === true;
     return {
       runId: reply.runId,
@@ -56,6 +58,7 @@ export const signalWithStartWorkflowExecution =
     const namespace = s.namespaces.view(request.namespace);
     const { workflowId } = request;
     const reply = await s.history.submit({ namespaceId: namespace.id, workflowId, runId: "" }, { kind: "signalWithStart", request });
+    if (reply.started) reactivateVersion(s, namespace, request.versioningOverride);
     return {
       runId: reply.runId,
       firstExecutionRunId: reply.started ? reply.runId : "",

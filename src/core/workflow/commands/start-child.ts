@@ -11,10 +11,12 @@ import { cappedMicros, duration, durationProblem } from "../../../api/time.js";
 import { parseCron } from "../../../lib/cron.js";
 import { priorityProblem } from "../../activity/validator.js";
 import { typed } from "../../visibility/search-attributes.js";
+import { newForm } from "../effective-version.js";
 import { inheritedPriority } from "../priority.js";
 import { retryPolicyProblem, withRetryDefaults } from "../retry-and-cron.js";
 import { clockOfChild } from "../time-skipping.js";
 import { TransferKind } from "../transfer-kind.js";
+import { inheritedByChild } from "../versioning.js";
 import { type Completion, TaskFailure, taskQueueText } from "./command.js";
 import { boundedTaskTimeout, checkBlob, checkMemo } from "./limits-check.js";
 import { checkSearchAttributes } from "./upsert-search-attributes.js";
@@ -107,6 +109,7 @@ export function startChild(c: Completion, command: Command): HistoryEvent | unde
       searchAttributes: typed(a.searchAttributes, target),
       inheritBuildId: a.inheritBuildId,
       priority: a.priority,
+      versioningOverride: a.versioningOverride === undefined ? undefined : newForm(a.versioningOverride),
       ...clockOfChild(run),
     },
     c.extra(command),
@@ -120,6 +123,12 @@ export function startChild(c: Completion, command: Command): HistoryEvent | unde
     workflowId: id,
     event: inheriting(event, run.info.priority),
     requestId: `${run.info.runId}:${event.eventId}`,
+    inheritedVersion: inheritedByChild(run, {
+      namespaceId: target.id,
+      taskQueue: queue,
+      inheritBuildId: a.inheritBuildId,
+      override: a.versioningOverride,
+    }),
   });
   return event;
 }

@@ -4,6 +4,7 @@ import { UpdateWorkflowExecutionLifecycleStage as Stage } from "../../../../gen/
 import { SuggestContinueAsNewReason } from "../../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { Request } from "../../../../gen/wire/temporal/api/update/v1/message.js";
 import {
+  RespondWorkflowTaskCompletedRequest,
   type StartWorkflowExecutionRequest,
   TerminateWorkflowExecutionRequest,
 } from "../../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
@@ -62,7 +63,7 @@ describe("a rejected update", () => {
     const outcome = world.outcome<"completeWorkflowTask">(world.address("w"), {
       kind: "completeWorkflowTask",
       token: tokenOf(started),
-      request: { commands: [], messages: [], queryResults: {} } as never,
+      request: RespondWorkflowTaskCompletedRequest.create({}),
     });
     expect(outcome.outcome === "accepted" && outcome.runs.map((r) => r.dirty)).toEqual([false]);
   });
