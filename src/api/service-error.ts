@@ -20,6 +20,7 @@ import {
   SystemWorkflowFailure,
   WorkflowExecutionAlreadyStartedFailure,
   WorkflowNotReadyFailure,
+  WorkflowTaskCompletionBufferLostFailure,
 } from "../../gen/wire/temporal/api/errordetails/v1/message.js";
 import { encode, type Init, type MessageType, WireError } from "./wire.js";
 
@@ -74,6 +75,9 @@ export const deadlineExceeded = (message: string) => new ServiceError(Code.DEADL
 export const canceled = (message: string) => new ServiceError(Code.CANCELLED, message);
 export const alreadyExists = (message: string) => new ServiceError(Code.ALREADY_EXISTS, message);
 export const aborted = (message: string) => new ServiceError(Code.ABORTED, message);
+
+export const completionBufferLost = (message: string) =>
+  new ServiceError(Code.ABORTED, message, [detail(WorkflowTaskCompletionBufferLostFailure, {})]);
 
 export const notFound = (message: string) => new ServiceError(Code.NOT_FOUND, message, [detail(NotFoundFailure, {})]);
 export const namespaceNotFound = (namespace: string) =>

@@ -152,7 +152,8 @@ export type Input =
   | { kind: "updateWithStart"; start: StartWorkflowExecutionRequest; update: UpdateWorkflowExecutionRequest; waiter: number }
   | { kind: "resetSticky" }
   | { kind: "startWorkflowTask"; scheduledEventId: number; attempt: number; stamp: number; poller: Poller }
-  | { kind: "completeWorkflowTask"; token: TaskToken; request: RespondWorkflowTaskCompletedRequest }
+  /** `page`: not the whole of it. Only the task is looked at, or ended because its pages are too large. */
+  | { kind: "completeWorkflowTask"; token: TaskToken; request: RespondWorkflowTaskCompletedRequest; page?: "look" | "too large" }
   | { kind: "failWorkflowTask"; token: TaskToken; request: RespondWorkflowTaskFailedRequest }
   | { kind: "startActivity"; scheduledEventId: number; attempt: number; stamp: number; poller: Poller; metadata: TaskQueueMetadata | undefined }
   | { kind: "heartbeatActivity"; activity: ActivityReference; details: Uint8Array | undefined; identity: string }

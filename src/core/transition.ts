@@ -111,6 +111,8 @@ export interface Replies {
     newTask: StartedWorkflowTask | undefined;
     activityTasks: StartedActivity[];
     resetHistoryEventId: number;
+    /** Microseconds that are left of the task, when it was only looked at. */
+    timeLeft?: number;
   };
   failWorkflowTask: undefined;
   startActivity: StartedActivity;

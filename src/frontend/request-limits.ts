@@ -23,6 +23,11 @@ export interface RequestLimits {
   /** Microseconds. */
   readonly defaultWorkflowTaskTimeout: number;
   readonly workflowTaskCompletionSizeMax: number;
+  readonly areCompletionsPaged: boolean;
+  /** Bytes of the server; 0 is no limit. */
+  readonly completionPagesTotalMax: number;
+  /** Part of them that one namespace may take. */
+  readonly completionPagesNamespaceShare: number;
   readonly isEagerWorkflowStartEnabled: boolean;
   readonly isWorkflowPauseEnabled: boolean;
   readonly areWorkflowRulesEnabled: boolean;
@@ -100,6 +105,9 @@ export function requestLimits(limits: Limits): RequestLimits {
     queryWithoutDeadlineMs: limits.queryWithoutDeadlineMs,
     defaultWorkflowTaskTimeout: limits.workflowTaskTimeoutMsDefault * 1000,
     workflowTaskCompletionSizeMax: limits.completionBufferBytesMax,
+    areCompletionsPaged: limits.completionPagination,
+    completionPagesTotalMax: limits.completionBufferTotalBytesMax,
+    completionPagesNamespaceShare: limits.completionBufferNamespaceShare,
     isEagerWorkflowStartEnabled: limits.eagerWorkflowStart,
     isWorkflowPauseEnabled: limits.workflowPause,
     areWorkflowRulesEnabled: limits.workflowRules,

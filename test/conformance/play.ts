@@ -51,6 +51,7 @@ const SCRIPTS = {
   "nexus-operations": () => import("./scripts/nexus-operations.js"),
   "worker-deployments": () => import("./scripts/worker-deployments.js"),
   "time-skipping": () => import("./scripts/time-skipping.js"),
+  "completion-pages": () => import("./scripts/completion-pages.js"),
 } satisfies Record<string, () => Promise<ScriptFile>>;
 export const FILES = Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[];
 

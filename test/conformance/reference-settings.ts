@@ -14,5 +14,6 @@ export const REFERENCE_SETTINGS: Readonly<Record<string, unknown>> = {
   "frontend.WorkflowTimeSkippingEnabled": true,
   "frontend.workflowRulesAPIsEnabled": true,
   "history.enableCHASMSchedulerCreation": true,
+  "history.enableWorkflowTaskCompletionPagination": true,
   "history.chasmSchedulerCreationRolloutPercent": 100,
 };

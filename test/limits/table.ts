@@ -147,6 +147,4 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "frontend.keepAliveMaxConnectionIdle": CONNECTION,
   "frontend.keepAliveMaxConnectionAge": CONNECTION,
   "frontend.keepAliveMaxConnectionAgeGrace": CONNECTION,
-  "history.workflowTaskCompletionBufferTotalSizeLimit": "completions come in one piece: the feature is off by default",
-  "history.enableWorkflowTaskCompletionPagination": "completions come in one piece: the feature is off by default",
 };

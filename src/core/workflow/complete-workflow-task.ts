@@ -52,6 +52,7 @@ export function completeWorkflowTask(
   const isPaused = state.info.pause !== undefined;
   if (isPaused && request.forceCreateNewWorkflowTask)
     throw failedPrecondition("Workflow is paused and force create new workflow task is not allowed.");
+  if (input.page === "look") return { ...NOTHING, timeLeft: task.startedTime + task.timeout - run.now };
   checkSequence(request.commands);
   const version = completedVersion(request);
   const limits = ctx.env.config.limits;
@@ -74,6 +75,8 @@ export function completeWorkflowTask(
     completion = new Completion(run, completedEventId, request.identity, hasBuffered);
     if (request.messages.length > 0) completion.messages = new Messages(request.messages);
     try {
+      if (input.page === "too large")
+        throw new TaskFailure(Cause.REQUEST_TOO_LARGE, invalidArgument("workflow task completion buffer size exceeds the per-workflow limit"), true);
       for (const command of request.commands) {
         if (!run.isOpen) break;
         COMMANDS[command.commandType]?.handle(completion, command);

@@ -26,7 +26,9 @@ const capabilities = (limits: RequestLimits) => ({
   eagerWorkflowStart: true,
   syncUpdate: limits.areUpdatesEnabled,
   asyncUpdate: limits.areUpdatesAcceptedEnabled,
+  workflowPause: limits.isWorkflowPauseEnabled,
   pollerAutoscaling: true,
+  workflowTaskCompletionPagination: limits.areCompletionsPaged,
   workerHeartbeats: limits.areWorkerHeartbeatsKept,
   workerPollCompleteOnShutdown: limits.doPollsEndOnShutdown,
 });

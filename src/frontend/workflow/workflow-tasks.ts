@@ -25,6 +25,7 @@ import { validateIdentity } from "../validation/execution.js";
 import { isBlobAllowed } from "../validation/size.js";
 import { validateTaskQueue } from "../validation/task-queue.js";
 import { validateVersioning } from "../validation/versioning.js";
+import { CompletionPages, checkPagesAllowed, isPaged } from "./completion-pages.js";
 import { activityTaskResponse, advised, queryTaskResponse, workflowTaskResponse } from "./task-response.js";
 
 export const pollWorkflowTaskQueue =
@@ -49,7 +50,7 @@ export const pollWorkflowTaskQueue =
   };
 
 export const respondWorkflowTaskCompleted =
-  (s: Services): Handler<RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskCompletedResponse> =>
+  (s: Services, pages = new CompletionPages(s.runtime)): Handler<RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskCompletedResponse> =>
   async (request) => {
     const token = taskToken(request.taskToken);
     const namespace = s.namespaces.viewById(token.namespaceId);
@@ -58,7 +59,18 @@ export const respondWorkflowTaskCompleted =
     validateVersioning(request.workerVersionStamp, request.deploymentOptions, request.stickyAttributes?.workerTaskQueue, limits);
     const { workflowId, runId } = token;
     warnOfCommandSizes(request.commands, { logger: s.logger, limits, namespace: namespace.name, workflowId, runId });
-    const reply = await s.history.submit({ namespaceId: namespace.id, workflowId, runId }, { kind: "completeWorkflowTask", token, request });
+    const address = { namespaceId: namespace.id, workflowId, runId };
+    const complete = (page?: "look" | "too large") =>
+      s.history.submit(address, { kind: "completeWorkflowTask", token, request, ...(page === undefined ? {} : { page }) });
+    let isTooLarge = false;
+    if (isPaged(request)) {
+      const { timeLeft = 0 } = await complete("look");
+      checkPagesAllowed(namespace.name, limits);
+      if (!request.intermediatePage) request.commands.unshift(...pages.take(token, request));
+      else if (pages.keep(token, request, timeLeft / 1000, limits) === "kept") return {};
+      else isTooLarge = true;
+    }
+    const reply = await complete(isTooLarge ? "too large" : undefined);
     if (reply.refused !== undefined) throw reply.refused;
     const started: Init<PollActivityTaskQueueResponse>[] = [];
     for (const task of reply.activityTasks) {

@@ -4,12 +4,25 @@ import { CommandType } from "../../../gen/wire/temporal/api/enums/v1/command_typ
 import { History } from "../../../gen/wire/temporal/api/history/v1/message.js";
 import { decode } from "../../../src/api/wire.js";
 import { command, type Session } from "../../conformance/session.js";
-import { blob, events, type Group, refusal, typesOf } from "../row.js";
+import { blob, effect, events, type Group, refusal, typesOf } from "../row.js";
 
 const target = (s: Session) => ({ workflowExecution: { workflowId: s.id } });
 const execution = (s: Session) => ({ execution: { workflowId: s.id } });
 const poll = (s: Session, timeoutMs: number, extra: object = {}) =>
   s.call("PollWorkflowTaskQueue", { taskQueue: { name: s.queue }, identity: "worker", ...extra }, timeoutMs);
+/** A page of a completion, of 70,000 bytes. */
+const page = (taskToken: Uint8Array, pageNumber: number) => ({
+  taskToken,
+  identity: "worker",
+  pageNumber,
+  intermediatePage: true,
+  commands: [
+    {
+      commandType: CommandType.RECORD_MARKER,
+      attributes: { case: "recordMarkerCommandAttributes", value: { markerName: "m", details: { d: blob(70_000) } } } as never,
+    },
+  ],
+});
 const countOf = (data: Uint8Array | undefined) => (data === undefined ? 0 : decode(History, data).events.length);
 
 /** A deadline that no answer of a lowered setting waits for: it is longer than the test has. */
@@ -43,8 +56,27 @@ export const times: Group = {
     "system.enableActivityEagerExecution=false",
     "system.enableEagerWorkflowStart=false",
     "frontend.enableUpdateWorkflowExecution=false",
+    "history.enableWorkflowTaskCompletionPagination=false",
   ],
   rows: [
+    {
+      keys: ["history.enableWorkflowTaskCompletionPagination"],
+      breach: "the first page of a completion, and a last one",
+      play: async (s) => {
+        await s.start();
+        const { taskToken } = await s.workflowTask();
+        return [
+          await refusal(s, "RespondWorkflowTaskCompleted", page(taskToken, 0)),
+          await refusal(s, "RespondWorkflowTaskCompleted", { ...page(taskToken, 1), intermediatePage: false }),
+          (await s.call("DescribeNamespace", {})).namespaceInfo?.capabilities?.workflowTaskCompletionPagination,
+        ];
+      },
+      answer: [
+        ["FAILED_PRECONDITION", "workflow task completion pagination is disabled for this namespace default"],
+        ["FAILED_PRECONDITION", "workflow task completion pagination is disabled for this namespace default"],
+        false,
+      ],
+    },
     {
       keys: ["frontend.enableUpdateWorkflowExecution"],
       breach: "an update, and a poll for one",
@@ -220,7 +252,10 @@ export const pages: Group = {
     "frontend.historyMaxPageSize=4",
     "matching.historyMaxPageSize=3",
     "frontend.receiveMessageSize=100000",
+    "history.enableWorkflowTaskCompletionPagination=true",
     "history.workflowTaskCompletionBufferSizeLimit=123456",
+    "history.workflowTaskCompletionBufferTotalSizeLimit=300000",
+    "history.workflowTaskCompletionBufferNamespaceRatio=0.5",
     "system.searchAttributesPerTypeMax=2",
   ],
   rows: [
@@ -285,6 +320,47 @@ export const pages: Group = {
       answer: ["OK", 3, "OK"],
       ours: ["RESOURCE_EXHAUSTED", 2, "OK"],
       differs: "ours alone has the setting; the official limit is fixed",
+    },
+    {
+      keys: ["history.workflowTaskCompletionBufferSizeLimit"],
+      breach: "two pages of one completion",
+      play: async (s) => {
+        await s.start();
+        const { taskToken } = await s.workflowTask();
+        return [
+          await refusal(s, "RespondWorkflowTaskCompleted", page(taskToken, 0)),
+          await refusal(s, "RespondWorkflowTaskCompleted", page(taskToken, 1)),
+          await effect(s),
+        ];
+      },
+      answer: [
+        "OK",
+        ["INVALID_ARGUMENT", "RequestTooLarge: workflow task completion buffer size exceeds the per-workflow limit"],
+        [
+          "TERMINATED",
+          "WORKFLOW_EXECUTION_TERMINATED",
+          "RequestTooLarge: workflow task completion buffer size exceeds the per-workflow limit (history-service)",
+        ],
+      ],
+    },
+    {
+      keys: ["history.workflowTaskCompletionBufferTotalSizeLimit", "history.workflowTaskCompletionBufferNamespaceRatio"],
+      breach: "pages of three workflows at once",
+      play: async (s) => {
+        const tokens: Uint8Array[] = [];
+        for (const n of [1, 2, 3]) {
+          await s.start({ workflowId: `${s.id}-${n}`, workflowTaskTimeout: { seconds: 60 } });
+          tokens.push((await s.workflowTask()).taskToken);
+        }
+        const answers: unknown[] = [];
+        for (const taskToken of tokens) answers.push(await refusal(s, "RespondWorkflowTaskCompleted", page(taskToken, 0)));
+        // A last page makes room, kept or not.
+        for (const taskToken of tokens)
+          await refusal(s, "RespondWorkflowTaskCompleted", { taskToken, pageNumber: 2, commands: [command.complete()] });
+        answers.push(await refusal(s, "RespondWorkflowTaskCompleted", page(tokens[2] as Uint8Array, 0)));
+        return answers;
+      },
+      answer: ["OK", "OK", ["ABORTED", "workflow task completion buffer memory limit reached while buffering page 0"], "OK"],
     },
     {
       keys: ["history.workflowTaskCompletionBufferSizeLimit"],

@@ -118,3 +118,11 @@ export async function random(): Promise<{ uuids: string[]; sum: number; now: num
   uuids.push(wf.uuid4());
   return { uuids, sum: Math.random(), now: Date.now() };
 }
+
+const { sizeOf } = wf.proxyActivities<{ sizeOf(blob: string): Promise<number> }>({ startToCloseTimeout: "1 minute" });
+
+/** All commands at once, each with so many bytes. */
+export async function sendsMuch(count: number, bytes: number): Promise<number> {
+  const sizes = await Promise.all(Array.from({ length: count }, (_, i) => sizeOf(String.fromCharCode(97 + i).repeat(bytes))));
+  return sizes.reduce((a, b) => a + b, 0);
+}
