@@ -1,6 +1,6 @@
 /**
  * An execution as the shell sees it, whatever it is: a run of a workflow, or something that is no workflow and has no history (a
- * schedule). Each archetype has its own space of ids; within it one chain per id, with the same inputs, transitions, group commit,
+ * schedule, a standalone Nexus operation). Each archetype has its own space of ids; within it one chain per id, with the same inputs, transitions, group commit,
  * due row, visibility row, cache, transfer tasks and deletion. The shell loads, writes and evicts through these interfaces; the
  * door of the core (engine.ts) hands an input to the handlers of its archetype.
  *
