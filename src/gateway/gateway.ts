@@ -15,6 +15,7 @@ import { BAD_REQUEST, METHOD_NOT_ALLOWED, NOT_FOUND, plainError } from "./offici
 import type { CallOptions, GatewayContext, GatewayServices, HttpAnswer, HttpRequest, PathParameters, Route, RouteModule, Rpc } from "./route.js";
 import { Router } from "./router.js";
 import { sendAnswer } from "./send-answer.js";
+import { WorkerRegistrations } from "./worker-registrations.js";
 
 export interface GatewayOptions {
   readonly methods: MethodTable;
@@ -37,6 +38,7 @@ export async function createGateway(o: GatewayOptions): Promise<Gateway> {
   const context: GatewayContext = {
     methods: o.methods,
     services: o.services,
+    registrations: new WorkerRegistrations(),
     runtime: o.runtime,
     logger: o.logger,
     receiveBytesMax: o.receiveBytesMax,

@@ -7,11 +7,12 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Method, MethodTable } from "../api/call.js";
 import type { ServiceError } from "../api/service-error.js";
 import type { Init, MessageType } from "../api/wire.js";
-import type { HistoryService } from "../history/contract.js";
+import type { HistoryService, ShardService } from "../history/contract.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { MatchingService } from "../matching/contract.js";
 import type { Workers } from "../matching/workers.js";
 import type { NamespaceRegistry } from "../namespace/registry.js";
+import type { WorkerRegistrations } from "./worker-registrations.js";
 
 export interface HttpRequest {
   /** Upper case. */
@@ -82,6 +83,7 @@ export interface CallOptions {
 /** What there is behind the RPCs, for what no RPC gives. */
 export interface GatewayServices {
   readonly history: HistoryService;
+  readonly shards: ShardService;
   readonly matching: MatchingService;
   readonly workers: Workers;
   readonly namespaces: NamespaceRegistry;
@@ -92,6 +94,8 @@ export interface GatewayServices {
 export interface GatewayContext {
   readonly methods: MethodTable;
   readonly services: GatewayServices;
+  /** What workers say that they can run. */
+  readonly registrations: WorkerRegistrations;
   readonly runtime: Runtime;
   readonly logger: Logger;
   /** Of a request's body. */

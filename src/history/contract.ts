@@ -51,6 +51,15 @@ export interface OutboundCaller {
   ): Promise<{ outcome: { kind: "done" } | { kind: "failed" | "retry"; message: string }; isDown: boolean }>;
 }
 
+/** Shards, of which one process here owns all: what it has of them in memory. Ids are 1 to `count`. */
+export interface ShardService {
+  readonly count: number;
+  /** Runs in memory, and how often the shard was loaded in this process. */
+  describeShard(id: number): { executions: number; loads: number };
+  /** Forgets what is in memory of the shard; what is asked for next, or due next, is read from the store again. */
+  closeShard(id: number): void;
+}
+
 /** TestService. A call without a namespace acts on the clock of all namespaces that have none of their own. */
 export interface TestClockService {
   lock(namespace: NamespaceView | undefined): Promise<void>;

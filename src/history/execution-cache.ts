@@ -160,6 +160,18 @@ export class ExecutionCache {
     if (!chain.isPinned && chain.sequence <= durable && this.chains.get(chain.id) === chain) this.evict(chain);
   }
 
+  /** Runs of these chains that are in memory. */
+  runsOf(isOne: (chain: CachedChain) => boolean): number {
+    let n = 0;
+    for (const chain of this.chains.values()) if (isOne(chain)) n += chain.runs.size;
+    return n;
+  }
+
+  /** Lets every one of these chains go that the store has whole; the next input loads it again. */
+  evictAll(isOne: (chain: CachedChain) => boolean, durable: number): void {
+    for (const chain of [...this.chains.values()]) if (isOne(chain)) this.rest(chain, durable);
+  }
+
   /** Lets closed runs of a chain go that has begun many: a workflow that continues as new for ever stays small. */
   trim(chain: CachedChain, durable: number): void {
     if (chain.runs.size <= CLOSED_RUNS_MAX + 1 || chain.sequence > durable || chain.isLoading || chain.isBlocked) return;

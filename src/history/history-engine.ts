@@ -34,7 +34,7 @@ import type { BacklogKey } from "../persistence/batch.js";
 import { runSpace } from "../persistence/run-space.js";
 import type { Store } from "../persistence/store.js";
 import { type ClockHost, Clocks, type NamespaceClock } from "./clocks.js";
-import type { HistoryService, OutboundCaller, Reservation, TaskDispatcher } from "./contract.js";
+import type { HistoryService, OutboundCaller, Reservation, ShardService, TaskDispatcher } from "./contract.js";
 import { EventsCache } from "./events-cache.js";
 import { EventsNotifier } from "./events-notifier.js";
 import { type CachedChain, ExecutionCache } from "./execution-cache.js";
@@ -109,7 +109,7 @@ export const SHARD_COUNT = 1024;
 
 const NOTHING = (): void => undefined;
 
-export class HistoryEngine implements HistoryService {
+export class HistoryEngine implements HistoryService, ShardService {
   private readonly cache: ExecutionCache;
   private readonly eventsCache: EventsCache;
   private readonly reader: HistoryReader;
@@ -133,6 +133,7 @@ export class HistoryEngine implements HistoryService {
   private drained: (() => void) | undefined;
   private lastNow = 0;
   private nextWaiter = 1;
+  private readonly shardLoads = new Map<number, number>();
   private readonly waiters = new Map<number, PendingInput>();
   private idleTurnScheduled = false;
   /** Counters for the bench and metrics. */
@@ -204,6 +205,17 @@ export class HistoryEngine implements HistoryService {
 
   newWaiter(): number {
     return this.nextWaiter++;
+  }
+
+  readonly count = SHARD_COUNT;
+
+  describeShard(id: number): { executions: number; loads: number } {
+    return { executions: this.cache.runsOf((c) => shardOf(c) === id), loads: this.shardLoads.get(id) ?? 1 };
+  }
+
+  closeShard(id: number): void {
+    this.cache.evictAll((c) => shardOf(c) === id, this.commits.durable);
+    this.shardLoads.set(id, (this.shardLoads.get(id) ?? 1) + 1);
   }
 
   submit<K extends InputKind>(

@@ -78,6 +78,10 @@ export interface MatchingService {
   shutdownWorker(namespace: NamespaceView, request: ShutdownWorkerRequest): void;
   /** Milliseconds since somebody polled the queue; undefined when never. */
   sinceLastPoll(namespace: NamespaceView, taskQueue: string, type: "workflow" | "activity"): number | undefined;
+  /** Whether anybody polls the queue or has lately, or a task was ever stored in it. */
+  isKnown(namespace: NamespaceView, taskQueue: string): boolean;
+  /** Workflow tasks a second of a queue, as its poller asks for; workflow task polls have no field for it. Undefined: no limit. */
+  limitWorkflowTasks(namespace: NamespaceView, taskQueue: string, perSecond: number | undefined): void;
   /**
    * Nothing will be asked of the queues of the namespace any more: they leave memory. Answers their numbers in table `backlog` and
    * the ids of their registry rows of kind "queue": the rows are the caller's to delete.

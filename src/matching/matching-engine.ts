@@ -281,6 +281,21 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     return this.queues.sinceLastPoll(id);
   }
 
+  isKnown(namespace: NamespaceView, taskQueue: string): boolean {
+    return (["workflow", "activity", "sticky"] as const).some((kind) => {
+      const isSticky = kind === "sticky";
+      const type = isSticky ? "workflow" : kind;
+      const id = queueId({ namespaceId: namespace.id, namespaceKey: namespace.key, name: taskQueue, type, isSticky });
+      return this.queues.sinceLastPoll(id) !== undefined || this.deps.queueKeys.find(id) !== undefined;
+    });
+  }
+
+  limitWorkflowTasks(namespace: NamespaceView, taskQueue: string, perSecond: number | undefined): void {
+    const name = { namespaceId: namespace.id, namespaceKey: namespace.key, name: taskQueue, type: "workflow", isSticky: false } as const;
+    const q = perSecond === undefined ? this.queues.find(queueId(name)) : this.queues.open(name);
+    if (q !== undefined) q.askedRate = perSecond;
+  }
+
   forgetNamespace(namespaceId: string): { registryId: string; key: number }[] {
     for (const q of this.queues.forget(namespaceId))
       for (let query = q.line.nextQuery(); query !== undefined; query = q.line.nextQuery()) query.settle({ kind: "unanswered" });
@@ -329,7 +344,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     }
     q.pollers.record(request.identity, rate, { capabilities: request.workerVersionCapabilities, deploymentOptions: request.deploymentOptions }, now);
     // The latest poll decides, also when it asks for no limit (official: InjectWorkerRPS).
-    if (q.limits.setWorkerRate(rate, now)) q.forgetWake();
+    if (q.limits.setWorkerRate(rate ?? q.askedRate, now)) q.forgetWake();
     const waiter = new PollWaiter(request, call, kind, limits.longPollExpirationMs, this.deps.runtime, (w) => q.line.removePoller(w));
     q.line.addPoller(waiter);
     if (q.base !== undefined) this.feed(q, q.base, now);

@@ -44,6 +44,8 @@ export class QueueState implements QueueLoad {
   normalName = "";
   /** A sticky queue whose worker has said goodbye. */
   isAbandoned = false;
+  /** Workflow tasks a second that a poller asked for whose polls cannot say so themselves. */
+  askedRate: number | undefined;
   lastUsed: number;
   isPumpDue = false;
   stopWake: (() => void) | undefined;

@@ -268,7 +268,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       namespaceStateValidator(namespaces),
       concurrentCallsLimiter(() => limits.longPollsPerNamespaceMax),
     ],
-    gateway: services,
+    gateway: { ...services, shards: running },
     drain: () => {
       namespaceDeletion.stop();
       batcher.stop();
