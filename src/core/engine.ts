@@ -105,7 +105,7 @@ const HANDLERS: Handlers = {
     activity.startActivity(matchedRun(ctx, address), input.scheduledEventId, input.attempt, input.stamp, input.poller),
   heartbeatActivity: (ctx, address, input) => activity.heartbeat(activityRun(ctx, address), input.activity, input.details),
   completeActivity: (ctx, address, input) => {
-    activity.complete(activityRun(ctx, address), input.activity, input.result, input.identity, input.version);
+    activity.complete(activityRun(ctx, address), input.activity, input.result, input.identity);
     return {};
   },
   failActivity: (ctx, address, input) => {

@@ -162,7 +162,6 @@ export type Input =
       activity: ActivityReference;
       result: Uint8Array | undefined;
       identity: string;
-      version: WorkerVersionStamp | undefined;
     }
   | {
       kind: "failActivity";

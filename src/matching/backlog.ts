@@ -40,7 +40,7 @@ export class Backlog {
 
   constructor(
     private readonly id: string,
-    private readonly queue: QueueName,
+    readonly queue: QueueName,
     private readonly keys: QueueKeys,
     private readonly window: BacklogWindow<StoredTask>,
     private readonly store: Store,

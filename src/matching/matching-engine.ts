@@ -345,7 +345,15 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     q.pollers.record(request.identity, rate, { capabilities: request.workerVersionCapabilities, deploymentOptions: request.deploymentOptions }, now);
     // The latest poll decides, also when it asks for no limit (official: InjectWorkerRPS).
     if (q.limits.setWorkerRate(rate ?? q.askedRate, now)) q.forgetWake();
-    const waiter = new PollWaiter(request, call, kind, limits.longPollExpirationMs, this.deps.runtime, (w) => q.line.removePoller(w));
+    const waiter = new PollWaiter(
+      request,
+      call,
+      kind,
+      limits.longPollExpirationMs,
+      this.deps.runtime,
+      (w) => q.line.removePoller(w),
+      isSticky || version?.startsWith("s:") === true,
+    );
     q.line.addPoller(waiter);
     if (q.base !== undefined) this.feed(q, q.base, now);
     this.pump(q);
@@ -524,7 +532,8 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       q.resting.delete(stop);
       if (stored.home === q.backlog) stored.home.putBack(stored);
       else {
-        const to = this.queues.open(this.waitsFor({ ...q.name, version: undefined }, stored.task));
+        const { queue } = stored.home;
+        const to = this.queues.open(this.waitsFor(queue.isSticky ? { ...q.name, version: undefined } : queue, stored.task));
         to.line.addMoved(stored);
         if (to !== q) this.pump(to);
       }
@@ -553,8 +562,9 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   private waitsFor(queue: QueueName, task: DispatchTask): QueueName {
     const { versions } = this.deps;
     if (versions?.isActive !== true) return queue;
-    const version = versions.waitsFor(task, queue.name);
-    return version === undefined ? queue : { ...queue, version };
+    // What a build id's own queue has stored is that build's, whatever the rules have come to say of new runs.
+    const version = versions.waitsFor(task, queue.name, queue.version);
+    return version === queue.version ? queue : { ...queue, version };
   }
 
   private storedBy(task: DispatchTask): QueueName {
@@ -582,7 +592,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     const { window } = q.line;
     q.line.isSpread = true;
     for (let stored = window.first(); stored !== undefined; stored = window.first()) {
-      const to = this.queues.open(this.waitsFor({ ...q.name, version: undefined }, stored.task));
+      const to = this.queues.open(this.waitsFor(q.name, stored.task));
       if (to.line.movedCount >= max) break;
       window.takeFirst();
       stored.home.take(stored);

@@ -42,6 +42,8 @@ export class PollWaiter implements WaitingPoller {
     private readonly runtime: Runtime,
     /** Takes the waiter out of its queue. */
     private readonly leave: (waiter: PollWaiter) => void,
+    /** Version sets, and sticky queues, leave the build id out of history. */
+    withoutStamp = false,
   ) {
     this.since = runtime.nowMicros();
     const latest = this.since + (longPollMs - EMPTY_ANSWER_BUDGET_MS) * MICROS_PER_MS;
@@ -50,7 +52,7 @@ export class PollWaiter implements WaitingPoller {
     this.poller = {
       requestId: uuidV4(runtime.randomBytes16()),
       identity: request.identity,
-      versionStamp: versionStampOf(request),
+      versionStamp: versionStampOf(request, withoutStamp),
       taskQueue: request.taskQueue?.name ?? "",
       taskQueueKind: kind,
       workerInstanceKey: request.workerInstanceKey,
@@ -120,10 +122,11 @@ export class PollWaiter implements WaitingPoller {
 }
 
 /** What events record of the poller's version: nothing for workers of a deployment (official: StampFromCapabilities). */
-function versionStampOf(request: PollRequest): WorkerVersionStamp | undefined {
+function versionStampOf(request: PollRequest, withoutStamp: boolean): WorkerVersionStamp | undefined {
   const { workerVersionCapabilities: capabilities, deploymentOptions: options } = request;
   if (options?.workerVersioningMode === WorkerVersioningMode.VERSIONED && options.deploymentName !== "") return undefined;
   if (capabilities === undefined || capabilities.buildId === "") return undefined;
+  if (capabilities.useVersioning && withoutStamp) return undefined;
   if (capabilities.useVersioning && capabilities.deploymentSeriesName !== "") return undefined;
   return { buildId: capabilities.buildId, useVersioning: capabilities.useVersioning };
 }

@@ -9,6 +9,7 @@ import { VersioningBehavior } from "../../gen/wire/temporal/api/enums/v1/workflo
 import type { DispatchTask } from "../core/transition.js";
 import { dispatchTarget, type QueueVersions, servesQueue } from "../core/versioning/routing.js";
 import { assignedBuildId, terminalBuildId, upstreamBuildIds } from "../core/versioning/rules.js";
+import { ofBuildId } from "../core/versioning/task-version.js";
 import { sameVersion, type Version, versionOfWorker } from "../core/versioning/version.js";
 import { findBuildId } from "../core/versioning/version-sets.js";
 import type { BuildIds } from "./build-ids.js";
@@ -55,7 +56,9 @@ export class VersionRouter {
     return this.deployments.directory.queue(namespaceId, queue, QUEUE_TYPES[type]);
   }
 
-  waitsFor(task: RoutedTask, queue: string): VersionKey {
+  /** `stored`: the queue that has the task's row. */
+  waitsFor(task: RoutedTask, queue: string, stored?: VersionKey): VersionKey {
+    if (stored?.startsWith("b:") === true) return this.place({ ...task, version: ofBuildId(stored.slice(2)) }, queue).waitsFor;
     return this.place(task, queue).waitsFor;
   }
 

@@ -8,6 +8,8 @@ import { MICROS_PER_MS } from "../api/time.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { ServerOptions } from "../config/options.js";
 import { apply } from "../core/engine.js";
+import type { VersionDirectory } from "../core/versioning/routing.js";
+import { terminalBuildId } from "../core/versioning/rules.js";
 import { concurrentCallsLimiter } from "../frontend/concurrent-calls.js";
 import { methodTable } from "../frontend/methods.js";
 import { namespaceOnDemand } from "../frontend/namespace-on-demand.js";
@@ -166,6 +168,10 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     payloadBytesMax,
     callbackTimeoutMs: () => limits.callbackRequestTimeoutMs,
   });
+  const directory: VersionDirectory = {
+    queue: (...of) => deployments.directory.queue(...of),
+    redirected: (namespaceId, taskQueue, buildId) => terminalBuildId(buildIds.get(namespaceId, taskQueue).redirectRules, buildId),
+  };
   engine = new HistoryEngine({
     store,
     runtime,
@@ -174,7 +180,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     namespaces: () => namespaces.directory,
     nexusEndpoints: () => endpoints,
     outbound: caller,
-    versions: () => deployments.directory,
+    versions: () => (buildIds.isEmpty ? deployments.directory : directory),
     dispatcher: matching,
     apply,
     keysRecord: registry.find((r) => r.kind === KEYS_REGISTRY_KIND)?.value,

@@ -50,6 +50,7 @@ const SCRIPTS = {
   nexus: () => import("./scripts/nexus.js"),
   "nexus-operations": () => import("./scripts/nexus-operations.js"),
   "worker-deployments": () => import("./scripts/worker-deployments.js"),
+  "versioned-tasks": () => import("./scripts/versioned-tasks.js"),
   "time-skipping": () => import("./scripts/time-skipping.js"),
   "completion-pages": () => import("./scripts/completion-pages.js"),
 } satisfies Record<string, () => Promise<ScriptFile>>;
@@ -74,6 +75,14 @@ export const OFFICIAL_SETTINGS: Readonly<Partial<Record<keyof typeof SCRIPTS, re
     "frontend.namespaceRPS.namespaceReplicationInducingAPIs=10000",
   ],
   "worker-deployments": ONE_PARTITION,
+  "versioned-tasks": [
+    ...ONE_PARTITION,
+    "frontend.workerVersioningDataAPIs=true",
+    "frontend.workerVersioningRuleAPIs=true",
+    "frontend.workerVersioningWorkflowAPIs=true",
+    "frontend.rps.namespaceReplicationInducingAPIs=10000",
+    "frontend.namespaceRPS.namespaceReplicationInducingAPIs=10000",
+  ],
   "worker-registry": [...ONE_PARTITION, "frontend.enableCancelWorkerPollsOnShutdown=true"],
 };
 

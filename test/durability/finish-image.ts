@@ -95,7 +95,7 @@ async function finish(store: SqliteStore, db: Database.Database, nowMicros: numb
     if (token === undefined) return;
     await engine.submit(
       { namespaceId: namespace.id, workflowId: token.workflowId, runId: token.runId },
-      { kind: "completeActivity", activity: { by: "token", token }, result: undefined, identity: "", version: undefined },
+      { kind: "completeActivity", activity: { by: "token", token }, result: undefined, identity: "" },
     );
   };
   const polls = [

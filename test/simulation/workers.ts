@@ -249,7 +249,7 @@ export class Workers {
       return;
     }
     const send = (again: boolean): void => {
-      w.submit(workflowId, runId, { kind: "completeActivity", activity, result: undefined, identity: "sim", version: undefined }).then(() => {
+      w.submit(workflowId, runId, { kind: "completeActivity", activity, result: undefined, identity: "sim" }).then(() => {
         w.acknowledged.activities.push({ runId, scheduledEventId, attempt: isById ? 0 : attempt });
         if (again) {
           w.count("worker lost a reply");

@@ -61,7 +61,7 @@ describe("a paused activity", () => {
     expect(heartbeat(task)).toMatchObject({ activityPaused: false });
     pause();
     expect(heartbeat(task)).toEqual({ cancelRequested: false, activityPaused: true, activityReset: false });
-    world.submit(address(), { kind: "completeActivity", activity: by(task), result: undefined, identity: "worker", version: undefined });
+    world.submit(address(), { kind: "completeActivity", activity: by(task), result: undefined, identity: "worker" });
     expect(world.types()).toContain("ACTIVITY_TASK_COMPLETED");
     // What is paused no more is not listed as paused.
     expect(pauseInfo()).toBe("");

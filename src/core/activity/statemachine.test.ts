@@ -31,7 +31,6 @@ const complete = (activity: ActivityReference, result?: unknown) =>
     activity,
     result: result === undefined ? undefined : c.payloads(result),
     identity: "worker",
-    version: undefined,
   });
 const fail = (activity: ActivityReference, failure: Failure | undefined = c.applicationFailure("no"), details?: unknown) =>
   world.submit<"failActivity">(w(), {

@@ -5,7 +5,6 @@
  * official server.
  */
 import { ActivityControlRecord, ActivityRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
-import type { WorkerVersionStamp } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { RetryState, TimeoutType, WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
@@ -17,12 +16,13 @@ import { encode } from "../../api/wire.js";
 import type { ActivityReference, Poller } from "../input.js";
 import { applyRules } from "../rules/workflow-rules.js";
 import type { StartedActivity } from "../transition.js";
+import { followBuildId, redirectCounter, withBuildId } from "../workflow/build-id.js";
 import { eventReference, type Run, Stale } from "../workflow/context.js";
 import { notePauses } from "../workflow/derived-attributes.js";
 import { inheritedPriority } from "../workflow/priority.js";
 import { isRetryable, nextBackoff, nextRetryDelay, timeoutName } from "../workflow/retry-and-cron.js";
 import { wakeWorkflow } from "../workflow/signal.js";
-import { activityTaskVersion, concernsVersions, mayStartActivity } from "../workflow/versioning.js";
+import { activityTaskVersion, concernsVersions, mayStartActivity, offerActivitiesAgain } from "../workflow/versioning.js";
 import { offerTaskAgain } from "../workflow/workflow-task.js";
 
 const NOT_FOUND = "invalid activityID or activity already timed out or invoking workflow is completed";
@@ -92,7 +92,12 @@ export function startActivity(run: Run, scheduledEventId: number, attempt: numbe
     run.ctx.refused = notFound("activity task is not started: its workflow moves to another worker version");
     return undefined;
   }
-  return startedActivity(run, markStarted(run, a, poller));
+  const { versionStamp } = poller;
+  if (versionStamp?.useVersioning === true && a.useWorkflowBuildId && followBuildId(run, versionStamp, redirectCounter(run, versionStamp))) {
+    offerTaskAgain(run);
+    offerActivitiesAgain(run, 0, (other) => other.useWorkflowBuildId && other.scheduledEventId !== scheduledEventId);
+  }
+  return startedActivity(run, markStarted(run, withBuildId(a, versionStamp), poller));
 }
 
 export function markStarted(
@@ -181,6 +186,7 @@ function writeStarted(run: Run, a: ActivityRecord): number {
       attempt: a.attempt,
       lastFailure: a.lastFailure,
       workerVersion: a.versionStamp,
+      buildIdRedirectCounter: a.useWorkflowBuildId && a.versionStamp?.useVersioning === true ? (run.info.versioning?.redirectCounter ?? 0) : 0,
     },
     a.startedTime,
   );
@@ -198,13 +204,7 @@ export function heartbeat(
   return { cancelRequested: a.cancelRequested, activityPaused: a.paused, activityReset: a.control?.reset === true };
 }
 
-export function complete(
-  run: Run,
-  reference: ActivityReference,
-  result: Uint8Array | undefined,
-  identity: string,
-  version: WorkerVersionStamp | undefined,
-): void {
+export function complete(run: Run, reference: ActivityReference, result: Uint8Array | undefined, identity: string): void {
   let a = activityByReference(run, reference, { needsStart: false });
   if (a.startedTime === 0) a = ActivityRecord.copy(a, { startedTime: run.now, startedIdentity: identity, requestId: "" });
   const startedEventId = writeStarted(run, a);
@@ -213,7 +213,6 @@ export function complete(
     scheduledEventId: a.scheduledEventId,
     startedEventId,
     identity,
-    workerVersion: version,
   });
   endOf(run, a);
 }

@@ -1,6 +1,7 @@
 /**
  * Whether a build id may still get tasks of a queue: by the queue's sets (GetWorkerTaskReachability) or rules (DescribeTaskQueue). What
- * workflows there are is the caller's to count. No workflow is bound to a build id yet: all of them are the unversioned workers'.
+ * workflows there are is the caller's to count, by their attribute BuildIds; those without it are nobody's yet, or the unversioned
+ * workers'.
  */
 import type { BuildIdsRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { BuildIdTaskReachability, TaskReachability } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
@@ -19,6 +20,15 @@ const STATUSES: Readonly<Partial<Record<TaskReachability, WorkflowStatus>>> = {
   [TaskReachability.CLOSED_WORKFLOWS]: "closed",
 };
 
+/** Workflows to look for. */
+export interface Wanted {
+  readonly status: WorkflowStatus;
+  /** Values of BuildIds, of which one is enough. */
+  readonly buildIds: readonly string[];
+  /** Also those that have none. */
+  readonly orNone: boolean;
+}
+
 /** `defaultAge`: microseconds for which what was the default until lately counts as reachable. */
 export function setReachability(
   { sets }: BuildIds,
@@ -26,9 +36,10 @@ export function setReachability(
   type: TaskReachability,
   now: number,
   defaultAge: number,
-): { isNew: boolean; existing: { status: WorkflowStatus; type: TaskReachability } | undefined } {
+): { isNew: boolean; existing: (Wanted & { type: TaskReachability }) | undefined } {
   let isDefault = sets.length === 0;
   let isNew = isDefault;
+  let buildIds: readonly string[] = ["unversioned"];
   if (buildId === "") {
     isNew ||= now - Math.min(...sets.map((s) => s.defaultSince)) < defaultAge;
   } else {
@@ -38,23 +49,29 @@ export function setReachability(
     if (found === undefined || set === undefined || found.index < set.buildIds.length - 1) return { isNew: false, existing: undefined };
     isDefault = found.set === sets.length - 1;
     isNew = isDefault || now - set.defaultSince < defaultAge;
+    buildIds = set.buildIds.map((b) => `versioned:${b.id}`);
   }
   if (type === TaskReachability.NEW_WORKFLOWS) return { isNew, existing: undefined };
   const status = STATUSES[type];
   if (status === undefined) throw invalidArgument(`Unsupported reachability type: ${type}`);
-  // Workflows that no worker has seen yet are the default's; the others here are the unversioned workers'.
-  const mayHave = buildId === "" || (isDefault && type !== TaskReachability.CLOSED_WORKFLOWS);
+  // Workflows that no worker has seen yet are the default's.
+  const orNone = buildId === "" || (isDefault && type !== TaskReachability.CLOSED_WORKFLOWS);
   const told = type === TaskReachability.UNSPECIFIED ? TaskReachability.EXISTING_WORKFLOWS : type;
-  return { isNew, existing: mayHave ? { status, type: told } : undefined };
+  return { isNew, existing: { status, buildIds, orNone, type: told } };
 }
 
-/** Undefined: whether the queue has workflows of the unversioned workers decides. */
-export function ruleReachability({ assignmentRules, redirectRules }: BuildIds, buildId: string): BuildIdTaskReachability | undefined {
-  if (redirectRules.some((r) => r.rule?.sourceBuildId === buildId)) return BuildIdTaskReachability.UNREACHABLE;
+/** Either what the rules alone say, or which workflows decide: open ones make it reachable, closed ones alone for queries. */
+export function ruleReachability(
+  { assignmentRules, redirectRules }: BuildIds,
+  buildId: string,
+): { known: BuildIdTaskReachability } | { open: Wanted; closed: Wanted } {
+  if (redirectRules.some((r) => r.rule?.sourceBuildId === buildId)) return { known: BuildIdTaskReachability.UNREACHABLE };
   const interest = new Set([...upstreamBuildIds(redirectRules, buildId), buildId]);
   const last = assignmentRules.findIndex(isFullyRamped);
   const reached = assignmentRules.slice(0, last < 0 ? undefined : last + 1).map((r) => r.rule?.targetBuildId ?? "");
   if (last < 0) reached.push("");
-  if (reached.some((id) => interest.has(id))) return BuildIdTaskReachability.REACHABLE;
-  return interest.has("") ? undefined : BuildIdTaskReachability.UNREACHABLE;
+  if (reached.some((id) => interest.has(id))) return { known: BuildIdTaskReachability.REACHABLE };
+  const values = (prefix: string) => [...interest].sort().map((id) => (id === "" ? "unversioned" : `${prefix}:${id}`));
+  const orNone = interest.has("");
+  return { open: { status: "open", buildIds: values("assigned"), orNone }, closed: { status: "closed", buildIds: values("versioned"), orNone } };
 }

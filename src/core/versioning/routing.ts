@@ -29,6 +29,8 @@ export interface QueueVersions {
 export interface VersionDirectory {
   /** Undefined: no version has ever polled the queue. */
   queue(namespaceId: string, taskQueue: string, type: TaskQueueType): QueueVersions | undefined;
+  /** Where redirect rules lead from a build id. Unset: nobody has rules. */
+  redirected?(namespaceId: string, taskQueue: string, buildId: string): string;
 }
 
 export const NO_VERSIONS: VersionDirectory = { queue: () => undefined };

@@ -14,6 +14,7 @@ import { durationMicros } from "../../api/time.js";
 import { markStarted, startedActivity } from "../activity/statemachine.js";
 import type { ExecutionAddress, InputOf } from "../input.js";
 import type { Replies, StartedActivity } from "../transition.js";
+import { checkCompletingBuild } from "./build-id.js";
 import { closeRun, HISTORY_SERVICE_IDENTITY, terminateRun } from "./close.js";
 import { Completion, TaskFailure } from "./commands/command.js";
 import { COMMANDS, checkSequence } from "./commands/table.js";
@@ -55,6 +56,7 @@ export function completeWorkflowTask(
   if (input.page === "look") return { ...NOTHING, timeLeft: task.startedTime + task.timeout - run.now };
   checkSequence(request.commands);
   const version = completedVersion(request);
+  checkCompletingBuild(run, request);
   const limits = ctx.env.config.limits;
 
   const isDiscarded = task.type === TASK_SPECULATIVE && isDiscardable(run, request);
@@ -143,7 +145,8 @@ export function completeWorkflowTask(
       run.draft.queries.length > 0)
   ) {
     // A run on its way to another version takes its next task there.
-    const isReturned = request.returnNewWorkflowTask && run.info.versioningInfo?.versionTransition === undefined;
+    const isHere = run.info.assignedBuildId === "" || run.info.assignedBuildId === request.workerVersionStamp?.buildId;
+    const isReturned = request.returnNewWorkflowTask && isHere && run.info.versioningInfo?.versionTransition === undefined;
     scheduleWorkflowTask(run, {
       bypassDispatch: isReturned,
       originalScheduledTime: isHeartbeat && !heartbeatTimedOut ? heartbeatsSince : run.now,
@@ -177,8 +180,10 @@ function complete(run: Run, request: RespondWorkflowTaskCompletedRequest, versio
     ...version,
   });
   addResetPoint(run, event);
-  run.info.mostRecentWorkerVersionStamp = request.workerVersionStamp ?? run.info.mostRecentWorkerVersionStamp;
-  if (before !== undefined || run.info.versioningInfo !== undefined || run.info.versioning !== undefined) {
+  run.info.mostRecentWorkerVersionStamp = request.workerVersionStamp;
+  const isVersioned =
+    run.info.versioningInfo !== undefined || run.info.versioning !== undefined || request.workerVersionStamp?.useVersioning === true;
+  if (before !== undefined || isVersioned) {
     if (hasMoved(before ?? run.draft.base.info, run.info)) offerActivitiesAgain(run, run.now - scheduledTime);
     noteVersioning(run, { stamp: request.workerVersionStamp, version: version.deploymentVersion });
   }
@@ -204,7 +209,9 @@ function isDiscardable(run: Run, request: RespondWorkflowTaskCompletedRequest): 
 
 /** The next task, for the worker that has just completed one. */
 function startReturned(run: Run, request: RespondWorkflowTaskCompletedRequest): Replies["completeWorkflowTask"]["newTask"] {
-  recordStarted(run, "request-from-RespondWorkflowTaskCompleted", request.identity, undefined);
+  // A stamp says that rules have assigned a build id: sets do not.
+  const stamp = request.workerVersionStamp?.useVersioning === true && run.info.assignedBuildId === "" ? undefined : request.workerVersionStamp;
+  recordStarted(run, "request-from-RespondWorkflowTaskCompleted", request.identity, stamp, run.info.versioning?.redirectCounter ?? 0);
   return startedWorkflowTask(run, { holdsWorkflow: true, isHeartbeat: request.forceCreateNewWorkflowTask });
 }
 
@@ -224,6 +231,7 @@ function setSticky(run: Run, request: RespondWorkflowTaskCompletedRequest): void
   const info = run.info;
   // It is on its way to workers of another version: this one is not asked again.
   if (info.versioningInfo?.versionTransition !== undefined) return;
+  if (info.assignedBuildId !== "" && info.assignedBuildId !== request.workerVersionStamp?.buildId) return;
   info.stickyTaskQueue = sticky.workerTaskQueue.name;
   info.stickyScheduleToStartTimeout = durationMicros(sticky.scheduleToStartTimeout);
 }

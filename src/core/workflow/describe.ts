@@ -136,6 +136,12 @@ function pauseInfo(ctx: Context, a: ActivityRecord): Init<PendingActivityInfo_Pa
   } as Init<PendingActivityInfo_PauseInfo>;
 }
 
+/** Which build runs it: its workflow's, or one of its own. */
+function assignedBuild(a: ActivityRecord): object {
+  if (a.useWorkflowBuildId) return { assignedBuildId: { case: "useWorkflowBuildId", value: {} } };
+  return a.buildId === "" ? {} : { assignedBuildId: { case: "lastIndependentlyAssignedBuildId", value: a.buildId } };
+}
+
 function pendingActivity(ctx: Context, now: number, a: ActivityRecord): NonNullable<Replies["describe"]["pendingActivities"]>[number] {
   const state = stateOf(a);
   const lastVersion = a.workerBuildId === "" ? undefined : { deploymentName: a.workerDeploymentName, buildId: a.workerBuildId };
@@ -159,6 +165,7 @@ function pendingActivity(ctx: Context, now: number, a: ActivityRecord): NonNulla
     paused: a.paused,
     pauseInfo: pauseInfo(ctx, a),
     priority: a.priority,
+    ...assignedBuild(a),
     lastDeploymentVersion: lastVersion,
     lastWorkerDeploymentVersion: lastVersion === undefined ? "" : oldVersionText(lastVersion),
     activityOptions: {

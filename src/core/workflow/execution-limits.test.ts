@@ -75,7 +75,6 @@ describe("events that are too large for one transaction", () => {
         activity: { by: "token", token: tokenOf(task) },
         result: new Uint8Array(bytes),
         identity: "worker",
-        version: undefined,
       });
     world.limit({ transactionSizeBytesMax: 2000 });
     const before = world.types();

@@ -299,7 +299,7 @@ class Chaos {
     const address = this.world.address(token.workflowId, token.runId);
     const identity = "worker";
     this.pick<() => unknown>([
-      () => this.world.submit(address, { kind: "completeActivity", activity, result: c.payloads(1), identity, version: undefined }),
+      () => this.world.submit(address, { kind: "completeActivity", activity, result: c.payloads(1), identity }),
       () => {
         const failure = c.applicationFailure("no", { nonRetryable: this.chance(0.3) });
         this.world.submit(address, { kind: "failActivity", activity, failure, lastHeartbeatDetails: undefined, identity });

@@ -162,7 +162,6 @@ describe("a reset", () => {
         activity: { by: "token", token },
         result: undefined,
         identity: "",
-        version: undefined,
       }),
     ).toThrow("workflow execution already completed");
     const again = world.activityTask();

@@ -172,7 +172,7 @@ function fork(ctx: Context, base: RunState, request: ResetWorkflowExecutionReque
         break;
       case "workflowTaskCompletedEventAttributes":
         attempt = 1;
-        info.mostRecentWorkerVersionStamp = a.value.workerVersion ?? info.mostRecentWorkerVersionStamp;
+        info.mostRecentWorkerVersionStamp = a.value.workerVersion;
         addResetPoint(run, event);
         break;
       case "workflowExecutionOptionsUpdatedEventAttributes":

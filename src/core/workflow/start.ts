@@ -99,6 +99,8 @@ export function createRun(ctx: Context, start: NewRun): Run {
     info.rootRunId = info.runId;
   }
   if (info.versioningInfo !== undefined) noteVersioning(run);
+  else if (info.assignedBuildId !== "") noteVersioning(run, { stamp: { buildId: info.assignedBuildId, useVersioning: true }, version: undefined });
+  else if (info.mostRecentWorkerVersionStamp !== undefined) noteVersioning(run, { stamp: info.mostRecentWorkerVersionStamp, version: undefined });
   if (start.requestId !== "") run.draft.requestIds.push({ id: start.requestId, eventType: EventType.WORKFLOW_EXECUTION_STARTED, eventId: 1 });
   run.visibilityChanged = true;
   run.deadline(info.runDeadline);

@@ -36,7 +36,6 @@ test("the size follows what comes and goes, transition by transition", () => {
     activity: { by: "token", token: tokenOf(activity) },
     result: undefined,
     identity: "worker",
-    version: undefined,
   });
   expect(size()).toBeLessThan(started);
   world.advance(2 * c.MICROS);

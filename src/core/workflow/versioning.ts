@@ -206,9 +206,9 @@ export function hasMoved(before: ExecutionRecord, after: ExecutionRecord): boole
 }
 
 /** Activities that no worker has taken are offered to the workers that they are for now. `later`: how long a task kept them. */
-export function offerActivitiesAgain(run: Run, later = 0): void {
+export function offerActivitiesAgain(run: Run, later = 0, which: (a: ActivityRecord) => boolean = () => true): void {
   for (const a of [...run.draft.activities.values()]) {
-    if (a.startedTime !== 0) continue;
+    if (a.startedTime !== 0 || !which(a)) continue;
     const again = Activity.copy(a, { stamp: a.stamp + 1, attemptScheduledTime: a.attemptScheduledTime + (a.waitsForRetry ? 0 : later) });
     run.draft.putActivity(again);
     if (!again.waitsForRetry) dispatchActivity(run, again);
@@ -328,6 +328,8 @@ export function inheritedByNextRun(run: Run, started: WorkflowExecutionStartedEv
 /** The state follows the started event. */
 export function applyStartedVersion(draft: RunDraft, a: WorkflowExecutionStartedEventAttributes): void {
   const { info } = draft;
+  if (a.sourceVersionStamp !== undefined) info.mostRecentWorkerVersionStamp = a.sourceVersionStamp;
+  if (a.inheritedBuildId !== "") info.assignedBuildId = a.inheritedBuildId;
   const { versioningOverride: override, inheritedPinnedVersion: pinned, inheritedAutoUpgradeInfo: upgrade } = a;
   if (override === undefined && pinned === undefined && upgrade === undefined) return;
   const next = WorkflowExecutionVersioningInfo.create({});

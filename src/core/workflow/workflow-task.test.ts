@@ -439,7 +439,6 @@ describe("what happens while a workflow task runs", () => {
         activity: { by: "token", token: tokenOf(activity) },
         result: undefined,
         identity: "worker",
-        version: undefined,
       });
     respond(b);
     world.signal("first");

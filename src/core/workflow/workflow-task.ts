@@ -22,11 +22,12 @@ import { assert } from "../../lib/assert.js";
 import type { Poller } from "../input.js";
 import type { StartedWorkflowTask } from "../transition.js";
 import { applyEvent, TASK_NORMAL, TASK_TRANSIENT } from "./apply-events.js";
+import { concernsBuildId, followBuildId, noteTaskBuildId, redirectCounter } from "./build-id.js";
 import { type Run, Stale, segmentsOf } from "./context.js";
 import { BUFFERED_EVENT_ID, frame } from "./event-factory.js";
 import { type PendingQuery, type RunDraft, TASK_SPECULATIVE } from "./mutable-state.js";
 import { hasManyUpdates, send } from "./update/registry.js";
-import { concernsVersions, isTargetChanged, noteTarget, noteWorkflowTaskPoller, workflowTaskVersion } from "./versioning.js";
+import { concernsVersions, isTargetChanged, noteTarget, noteWorkflowTaskPoller, offerActivitiesAgain, workflowTaskVersion } from "./versioning.js";
 
 /** Attempts up to this one use the plain timeout; later ones add a growing delay, which slows a failing worker down. */
 const PLAIN_ATTEMPTS_MAX = 3;
@@ -237,10 +238,31 @@ export function startWorkflowTask(run: Run, scheduledEventId: number, attempt: n
     if (forgetSticky(draft) && task.type !== TASK_SPECULATIVE) draft.dirty = true;
   } else if (info.stickyTaskQueue === "" && polledSticky) throw new Stale();
   if (isVersioned) noteTarget(run);
-  recordStarted(run, poller.requestId, poller.identity, poller.versionStamp);
+  const byBuildId = concernsBuildId(run, poller.versionStamp, polledSticky && info.stickyTaskQueue === poller.taskQueue);
+  const counter = byBuildId ? redirectCounter(run, poller.versionStamp) : 0;
+  // Another build tries again: its attempts are its own.
+  if (byBuildId && task.type === TASK_TRANSIENT && (info.versioning?.taskBuildId ?? "") !== poller.versionStamp?.buildId) beginAfresh(run);
+  recordStarted(run, poller.requestId, poller.identity, poller.versionStamp, counter);
+  if (byBuildId) {
+    noteTaskBuildId(run, poller.versionStamp);
+    if (followBuildId(run, poller.versionStamp, counter)) offerActivitiesAgain(run, 0, (a) => a.useWorkflowBuildId);
+  }
   // Of a speculative task nothing stays: what its completion says of the version does.
   if (isVersioned && info.workflowTask?.type !== TASK_SPECULATIVE) noteWorkflowTaskPoller(run, poller);
   return startedWorkflowTask(run);
+}
+
+/** The pending transient task becomes a normal one, whose event counts the attempts that there were. */
+function beginAfresh(run: Run): void {
+  const { draft, info } = run;
+  const task = info.workflowTask as WorkflowTaskRecord;
+  const { stamp, originalScheduledTime, timeout, attempt } = task;
+  run.add(EventType.WORKFLOW_TASK_SCHEDULED, "workflowTaskScheduledEventAttributes", {
+    taskQueue: taskQueueOf(draft),
+    startToCloseTimeout: duration(timeout),
+    attempt,
+  });
+  info.workflowTask = WorkflowTaskRecord.copy(info.workflowTask as WorkflowTaskRecord, { stamp, originalScheduledTime, attempt: 1 });
 }
 
 /** Why the workflow should continue as new, as a task that starts says it. */
@@ -259,7 +281,7 @@ function transientReasons(run: Run, task: WorkflowTaskRecord): SuggestContinueAs
 }
 
 /** The pending task is started: for a poller, or within the completion of the one before. */
-export function recordStarted(run: Run, requestId: string, identity: string, versionStamp: Poller["versionStamp"]): void {
+export function recordStarted(run: Run, requestId: string, identity: string, versionStamp: Poller["versionStamp"], redirects = 0): void {
   const { draft, now } = run;
   const info = draft.info;
   let task = info.workflowTask;
@@ -288,6 +310,7 @@ export function recordStarted(run: Run, requestId: string, identity: string, ver
       suggestContinueAsNewReasons: reasons,
       historySizeBytes,
       workerVersion: versionStamp,
+      buildIdRedirectCounter: redirects,
       targetWorkerDeploymentVersionChanged: isTargetChanged(info),
     });
     run.events.endBatch();

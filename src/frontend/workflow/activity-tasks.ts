@@ -75,7 +75,7 @@ export const respondActivityTaskCompleted =
 export const respondActivityTaskCompletedById =
   (s: Services): Handler<RespondActivityTaskCompletedByIdRequest, RespondActivityTaskCompletedByIdResponse> =>
   (request) =>
-    complete(s, byId(s, request, request.identity, "RespondActivityTaskCompletedById"), { ...request, workerVersion: undefined });
+    complete(s, byId(s, request, request.identity, "RespondActivityTaskCompletedById"), request);
 
 export const respondActivityTaskFailed =
   (s: Services): Handler<RespondActivityTaskFailedRequest, RespondActivityTaskFailedResponse> =>
@@ -169,11 +169,11 @@ async function heartbeat(
 async function complete(
   s: Services,
   target: Target,
-  request: Pick<RespondActivityTaskCompletedRequest, "result" | "identity" | "workerVersion">,
+  request: Pick<RespondActivityTaskCompletedRequest, "result" | "identity">,
 ): Promise<Record<string, never>> {
-  const { result, identity, workerVersion } = request;
+  const { result, identity } = request;
   if (isAllowed(result, target.size))
-    await s.history.submit(target.address, { kind: "completeActivity", activity: target.activity, result, identity, version: workerVersion });
+    await s.history.submit(target.address, { kind: "completeActivity", activity: target.activity, result, identity });
   else await failTooLarge(s, target, "Complete result exceeds size limit.", identity);
   return {};
 }

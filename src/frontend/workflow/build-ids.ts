@@ -19,7 +19,7 @@ import { invalidArgument, permissionDenied } from "../../api/service-error.js";
 import { timestampOf } from "../../api/time.js";
 import type { Init } from "../../api/wire.js";
 import type { NamespaceView } from "../../core/namespace-view.js";
-import { ruleReachability, setReachability, type WorkflowStatus } from "../../core/versioning/reachability.js";
+import { ruleReachability, setReachability, type Wanted, type WorkflowStatus } from "../../core/versioning/reachability.js";
 import type { Services } from "../services.js";
 import { isLongerThan } from "../validation/execution.js";
 import { validateTaskQueueName } from "../validation/task-queue.js";
@@ -130,16 +130,16 @@ async function reachabilityOf(
   const defaultAge = s.limits(namespace.name).reachabilityDefaultAge;
   const { isNew, existing } = setReachability(s.buildIds.get(namespace.id, taskQueue), buildId, type, s.runtime.nowMicros(), defaultAge);
   const told = isNew ? [TaskReachability.NEW_WORKFLOWS] : [];
-  if (existing !== undefined && (await hasWorkflows(s, namespace, taskQueue, existing.status))) told.push(existing.type);
+  if (existing !== undefined && (await hasWorkflows(s, namespace, taskQueue, existing))) told.push(existing.type);
   return told;
 }
 
 /** As DescribeTaskQueue tells it, by rules. */
 export async function taskReachability(s: Services, namespace: NamespaceView, taskQueue: string, buildId: string): Promise<BuildIdTaskReachability> {
-  const known = ruleReachability(s.buildIds.get(namespace.id, taskQueue), buildId);
-  if (known !== undefined) return known;
-  if (await hasWorkflows(s, namespace, taskQueue, "open")) return BuildIdTaskReachability.REACHABLE;
-  const hasClosed = await hasWorkflows(s, namespace, taskQueue, "closed");
+  const by = ruleReachability(s.buildIds.get(namespace.id, taskQueue), buildId);
+  if ("known" in by) return by.known;
+  if (await hasWorkflows(s, namespace, taskQueue, by.open)) return BuildIdTaskReachability.REACHABLE;
+  const hasClosed = await hasWorkflows(s, namespace, taskQueue, by.closed);
   return hasClosed ? BuildIdTaskReachability.CLOSED_WORKFLOWS_ONLY : BuildIdTaskReachability.UNREACHABLE;
 }
 
@@ -149,8 +149,11 @@ const STATUS_FILTERS: Readonly<Record<WorkflowStatus, string>> = {
   closed: " AND ExecutionStatus != 'Running'",
 };
 
-async function hasWorkflows(s: Services, namespace: NamespaceView, taskQueue: string, status: WorkflowStatus): Promise<boolean> {
-  const name = taskQueue.replaceAll("\\", "\\\\").replaceAll("'", "''");
-  const { count } = await s.visibility.count(namespace, `TaskQueue = '${name}'${STATUS_FILTERS[status]}`);
+const quoted = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
+
+async function hasWorkflows(s: Services, namespace: NamespaceView, taskQueue: string, { status, buildIds, orNone }: Wanted): Promise<boolean> {
+  const named = `BuildIds IN (${buildIds.map(quoted).join(", ")})`;
+  const filter = orNone ? `(BuildIds IS NULL OR ${named})` : named;
+  const { count } = await s.visibility.count(namespace, `TaskQueue = ${quoted(taskQueue)} AND ${filter}${STATUS_FILTERS[status]}`);
   return (count ?? 0) > 0;
 }
