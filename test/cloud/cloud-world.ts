@@ -21,8 +21,10 @@ type OutputOf<M> = M extends { output: MessageType<infer O> } ? O : never;
 export const W = WorkflowService.methods;
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
+const DEADLINE_MS = 60_000;
+
 export class TestCall implements Call {
-  readonly deadlineMs = undefined;
+  readonly deadlineMs: number;
   identity: Call["identity"];
   rateLimit: Call["rateLimit"];
   cancelled = false;
@@ -33,8 +35,10 @@ export class TestCall implements Call {
   constructor(
     readonly path: string,
     private readonly headers: Readonly<Record<string, string>>,
+    nowMicros: number,
     readonly peer = "10.0.0.1:1",
   ) {
+    this.deadlineMs = nowMicros / 1000 + DEADLINE_MS;
     this.aborted = new Promise((_, reject) => {
       this.refuse = reject;
     });
@@ -109,7 +113,8 @@ export class CloudWorld {
   ): Promise<O> {
     const found = this.api.methods.get(method.path);
     if (found === undefined) throw new Error(method.path);
-    const call = new TestCall(method.path, { ...headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) });
+    const authorization: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const call = new TestCall(method.path, { ...headers, ...authorization }, this.runtime.nowMicros());
     // By way of the wire, as requests come and answers leave.
     const message = decode(method.input, encode(method.input, request));
     const reply = await Promise.race([this.chain.run(found, message, call), call.aborted]);

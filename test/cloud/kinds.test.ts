@@ -7,7 +7,9 @@ import {
 import { AccountAccess_Role as Role } from "../../gen/wire/temporal/api/cloud/identity/v1/message.js";
 import { AsyncOperation_State } from "../../gen/wire/temporal/api/cloud/operation/v1/message.js";
 import { ResourceState } from "../../gen/wire/temporal/api/cloud/resource/v1/message.js";
-import { decode, type Init } from "../../src/api/wire.js";
+import { Payload } from "../../gen/wire/temporal/api/common/v1/message.js";
+import { OperatorService } from "../../gen/wire/temporal/api/operatorservice/v1/service.js";
+import { decode, encode, type Init } from "../../src/api/wire.js";
 import { accessOf, CloudWorld, codeOf, outcomeOf, W } from "./cloud-world.js";
 
 let world: CloudWorld;
@@ -348,8 +350,6 @@ describe("namespaces", () => {
     await world.call("CreateNamespace", { spec });
     const start = { namespace: "orders", workflowId: "w", requestId: "r", workflowType: { name: "t" }, taskQueue: { name: "q" } };
     const data = { metadata: { encoding: Buffer.from("json/plain"), type: Buffer.from("Keyword") }, data: Buffer.from('"ann"') };
-    const { Payload } = await import("../../gen/wire/temporal/api/common/v1/message.js");
-    const { encode } = await import("../../src/api/wire.js");
     await world.rpc(W.StartWorkflowExecution, { ...start, searchAttributes: { indexedFields: { Customer: encode(Payload, data) } } } as never);
     const count = async (query: string) => (await world.rpc(W.CountWorkflowExecutions, { namespace: "orders", query })).count;
     expect(await count('Customer = "ann"')).toBe(1);
@@ -404,7 +404,6 @@ describe("namespaces", () => {
     await world.call("CreateNamespace", { spec: { ...spec, lifecycle: { enableDeleteProtection: true } } });
     const resourceVersion = (await world.call("GetNamespace", { namespace: "orders" })).namespace?.resourceVersion ?? "";
     expect(await codeOf(world.call("DeleteNamespace", { namespace: "orders", resourceVersion }))).toBe("FAILED_PRECONDITION");
-    const { OperatorService } = await import("../../gen/wire/temporal/api/operatorservice/v1/service.js");
     expect(await codeOf(world.rpc(OperatorService.methods.DeleteNamespace, { namespace: "orders" }))).toBe("FAILED_PRECONDITION");
     expect((await world.call("GetNamespace", { namespace: "orders" })).namespace?.state).toBe(ResourceState.ACTIVE);
   });
