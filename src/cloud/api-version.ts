@@ -2,12 +2,11 @@
  * The version of the published protos that a caller of CloudService speaks, by header. Those from v0.4.0 to ours are served alike: what
  * came later is unset in what they send, and unknown fields of answers are passed over. Before, enumerations were texts.
  */
-import type { Interceptor } from "../api/call.js";
+import type { Call } from "../api/call.js";
 import { invalidArgument } from "../api/service-error.js";
 
 export const CLOUD_API_VERSION_HEADER = "temporal-cloud-api-version";
 export const CLOUD_API_VERSION = "v0.17.0";
-export const CLOUD_SERVICE = "temporal.api.cloud.cloudservice.v1.CloudService";
 
 const SERVED: ReadonlySet<string> = new Set([
   ...["v0.4.0", "v0.5.0", "v0.5.1", "v0.6.0", "v0.6.1", "v0.7.0", "v0.7.1", "v0.8.0", "v0.8.1", "v0.8.2", "v0.9.0"],
@@ -15,14 +14,11 @@ const SERVED: ReadonlySet<string> = new Set([
   CLOUD_API_VERSION,
 ]);
 
-/** A call without the header is of our version. */
-export const cloudApiVersion: Interceptor = async (method, _request, call, next) => {
-  if (method.service === CLOUD_SERVICE) {
-    const version = call.metadata(CLOUD_API_VERSION_HEADER);
-    if (version !== undefined && !SERVED.has(version))
-      throw invalidArgument(
-        `${CLOUD_API_VERSION_HEADER} ${JSON.stringify(version)} is not supported; supported versions: v0.4.0 to ${CLOUD_API_VERSION}`,
-      );
-  }
-  return next();
-};
+/** A call without the header is of our version. @throws INVALID_ARGUMENT */
+export function checkCloudApiVersion(call: Pick<Call, "metadata">): void {
+  const version = call.metadata(CLOUD_API_VERSION_HEADER);
+  if (version !== undefined && !SERVED.has(version))
+    throw invalidArgument(
+      `${CLOUD_API_VERSION_HEADER} ${JSON.stringify(version)} is not supported; supported versions: v0.4.0 to ${CLOUD_API_VERSION}`,
+    );
+}

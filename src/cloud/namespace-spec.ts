@@ -77,16 +77,16 @@ function checkRegions({ regions, replicas }: NamespaceSpec, here: string): void 
 
 /** @throws ServiceError */
 function checkAttributes(spec: NamespaceSpec, before: Before["attributes"] | undefined): Record<string, number> {
-  const wanted: Record<string, number> = {};
+  const wanted = new Map<string, number>();
   for (const [name, type] of Object.entries(spec.searchAttributes)) {
     if (type === AttributeType.UNSPECIFIED || AttributeType[type] === undefined) throw invalidArgument(`search attribute ${name} has no type`);
-    wanted[name] = type;
+    wanted.set(name, type);
   }
   for (const [name, { type }] of before ?? []) {
-    if (wanted[name] === undefined) throw invalidArgument(`search attribute ${name} cannot be deleted`);
-    if (wanted[name] !== type) throw invalidArgument(`the type of search attribute ${name} cannot be changed`);
+    if (!wanted.has(name)) throw invalidArgument(`search attribute ${name} cannot be deleted`);
+    if (wanted.get(name) !== type) throw invalidArgument(`the type of search attribute ${name} cannot be changed`);
   }
-  return wanted;
+  return Object.fromEntries(wanted);
 }
 
 /** @throws ServiceError */

@@ -8,7 +8,6 @@ import { ApiKeys } from "../authorization/api-keys.js";
 import { AuditLog, type AuditRecord } from "../authorization/audit.js";
 import { Authenticator } from "../authorization/authenticator.js";
 import { Authorization } from "../authorization/interceptor.js";
-import { cloudApiVersion } from "../cloud/api-version.js";
 import { CloudStore } from "../cloud/cloud-store.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { ServerOptions } from "../config/options.js";
@@ -253,7 +252,6 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const nowMicros = () => runtime.nowMicros();
   const identify = authorization === undefined ? [] : [authorization.identify];
   const checks = [
-    cloudApiVersion,
     namespaceNameValidator(namespaces, () => limits.idLengthMax),
     ...(authorization === undefined ? [] : [authorization.authorize]),
     ...(testClocks.anyNamespace ? [namespaceOnDemand(namespaces)] : []),
