@@ -51,6 +51,7 @@ import {
   updateNamespace,
   updateNamespaceTags,
 } from "./cloud/namespaces.js";
+import { createNexusEndpoint, deleteNexusEndpoint, getNexusEndpoint, getNexusEndpoints, updateNexusEndpoint } from "./cloud/nexus-endpoints.js";
 import {
   createServiceAccount,
   deleteServiceAccount,
@@ -157,11 +158,11 @@ export const cloudService = (s: Services): Rows<typeof CloudService.methods> =>
     ValidateNamespaceExportSink: row("namespace.update", 2, validateNamespaceExportSink(s)),
 
     // Nexus endpoints: who may make namespaces makes them to namespaces of their own
-    GetNexusEndpoints: row("cluster.read", 3),
-    GetNexusEndpoint: row("cluster.read", 3),
-    CreateNexusEndpoint: row("namespace.create", 2),
-    UpdateNexusEndpoint: row("namespace.create", 2),
-    DeleteNexusEndpoint: row("namespace.create", 2),
+    GetNexusEndpoints: row("cluster.read", 3, getNexusEndpoints(s)),
+    GetNexusEndpoint: row("cluster.read", 3, getNexusEndpoint(s)),
+    CreateNexusEndpoint: row("namespace.create", 2, createNexusEndpoint(s)),
+    UpdateNexusEndpoint: row("namespace.create", 2, updateNexusEndpoint(s)),
+    DeleteNexusEndpoint: row("namespace.create", 2, deleteNexusEndpoint(s)),
 
     // Of the vendor of a cloud
     GetUsage: row("cluster.read", 3, refuse(NO_USAGE)),

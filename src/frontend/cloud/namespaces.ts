@@ -237,6 +237,8 @@ export function checkDeletable(s: Services, { view }: NamespaceEntry): void {
   if (s.limits(view.name).protectedNamespaces.includes(view.name)) throw failedPrecondition(`namespace ${view.name} is protected from deletion`);
   if (s.cloud.namespaceSettings.find(view.id)?.spec.lifecycle?.enableDeleteProtection === true)
     throw failedPrecondition(`namespace ${view.name} is protected from deletion: lifecycle.enable_delete_protection`);
+  const endpoint = s.limits(view.name).canDeleteEndpointTargets ? undefined : s.nexusEndpoints.targeting(view.id);
+  if (endpoint !== undefined) throw failedPrecondition(`cannot delete a namespace that is a target of a Nexus endpoint ${endpoint}`);
 }
 
 export const failoverNamespaceRegion = (s: Services): Handler<FailoverNamespaceRegionRequest, FailoverNamespaceRegionResponse> =>
