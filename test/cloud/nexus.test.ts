@@ -1,9 +1,9 @@
 /** CloudService: Nexus endpoints, which are OperatorService's too, and who may call them. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { AccountAccess_Role as Role } from "../../gen/wire/temporal/api/cloud/identity/v1/message.js";
-import { OperatorService } from "../../gen/wire/temporal/api/operatorservice/v1/service.js";
 import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
 import { History } from "../../gen/wire/temporal/api/history/v1/message.js";
+import { OperatorService } from "../../gen/wire/temporal/api/operatorservice/v1/service.js";
 import { decode } from "../../src/api/wire.js";
 import { CloudWorld, codeOf, W } from "./cloud-world.js";
 

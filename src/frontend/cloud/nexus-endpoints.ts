@@ -72,7 +72,9 @@ export const getNexusEndpoints =
       .all()
       .filter(
         (r) =>
-          (name === "" || r.name === name) && (target === "" || r.namespaceId === target) && (targetTaskQueue === "" || r.taskQueue === targetTaskQueue),
+          (name === "" || r.name === name) &&
+          (target === "" || r.namespaceId === target) &&
+          (targetTaskQueue === "" || r.taskQueue === targetTaskQueue),
       );
     const { items, nextPageToken } = page(all, (r) => r.id, request);
     return { endpoints: items.map((r) => endpointOf(s, r)), nextPageToken };
