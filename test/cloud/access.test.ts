@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { KeyService } from "../../gen/wire/perdure/security/v1/service.js";
 import { AccountAccess_Role as Role } from "../../gen/wire/temporal/api/cloud/identity/v1/message.js";
 import { ResourceState } from "../../gen/wire/temporal/api/cloud/resource/v1/message.js";
+import { StoreFailure } from "../../src/persistence/store.js";
 import { accessOf, CloudWorld, codeOf, outcomeOf, W, type Who } from "./cloud-world.js";
 
 let world: CloudWorld;
@@ -197,6 +198,35 @@ describe("an API key", () => {
     const open = { ...spec, apiKeyAuth: { enabled: true } };
     await world.call("UpdateNamespace", { namespace: "closed", spec: open, resourceVersion: namespace?.resourceVersion ?? "" });
     expect(await codeOf(world.rpc(W.DescribeNamespace, { namespace: "closed" }))).toBe("OK");
+  });
+});
+
+describe("a change that the store does not take", () => {
+  it("is none: neither the resource nor its keys nor its operation have changed, now or later", async () => {
+    const userId = await world.user("a@example.com", { role: Role.READ, namespaces: { one: 2 } });
+    const key = await world.key(1, userId);
+    const { apiKeys } = await world.call("GetApiKeys", {});
+    const commit = world.store.commit.bind(world.store);
+    world.store.commit = () => Promise.reject(new StoreFailure("refused", "no"));
+    const spec = { name: "made", retentionDays: 1 };
+    for (const answer of [
+      world.call("DeleteUser", { userId, resourceVersion: "1" }),
+      world.call("SetUserNamespaceAccess", { userId, namespace: "one", resourceVersion: "1" }),
+      world.call("UpdateApiKey", { keyId: key.id, resourceVersion: "1", spec: { displayName: "x", disabled: true } }),
+      world.call("DeleteApiKey", { keyId: key.id, resourceVersion: "1" }),
+      world.call("CreateNamespace", { spec }),
+    ])
+      expect(await codeOf(answer)).not.toBe("OK");
+    world.store.commit = commit;
+    for (const again of [false, true]) {
+      if (again) await world.restart();
+      expect(await list(key, "one")).toBe("OK");
+      expect((await world.call("GetUser", { userId })).user?.resourceVersion).toBe("1");
+      expect((await world.call("GetApiKeys", {})).apiKeys).toEqual(apiKeys);
+      expect(await codeOf(world.call("GetNamespace", { namespace: "made" }))).toBe("NOT_FOUND");
+      expect((await world.call("GetAuditLogs", {})).logs.map((l) => l.operation)).toEqual(["CreateUser", "CreateApiKey"]);
+    }
+    expect(await codeOf(world.call("DeleteUser", { userId, resourceVersion: "1" }))).toBe("OK");
   });
 });
 
