@@ -77,6 +77,21 @@ describe("a start over HTTP", () => {
     expect(await post(queue, "read")).toMatchObject({ message: "permission denied" });
   });
 
+  it("does not hand its caller's key to the worker", async () => {
+    const worker = await Connection.connect({ address: server.address, tls: { serverRootCACertificate: ca }, apiKey: keys["worker"] });
+    const started = post(queue.replace("nobody", "served"), "write", { mine: "told" });
+    const of = { namespace: "default", identity: "handler" };
+    const task = await worker.withDeadline(Date.now() + 20_000, () =>
+      worker.workflowService.pollNexusTaskQueue({ ...of, taskQueue: { name: "served" } }),
+    );
+    expect(task.request?.header).toMatchObject({ mine: "told" });
+    expect(Object.values(task.request?.header ?? {}).join()).not.toContain(keys["write"]);
+    const response = { startOperation: { syncSuccess: { payload: null } } };
+    await worker.workflowService.respondNexusTaskCompleted({ ...of, taskToken: task.taskToken, response });
+    expect((await started).status).toBe(200);
+    await worker.close();
+  });
+
   it("in a namespace that is none is refused like one where the caller may not", async () => {
     const nowhere = queue.replace("default", "nowhere");
     expect((await post(nowhere, "write")).status).toBe(403);
