@@ -14,35 +14,32 @@ import { internal, namespaceNotFound, resourceExhausted, ServiceError, unavailab
 import { decode, encode } from "../api/wire.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { apply as Apply } from "../core/engine.js";
-import { Archetype, type ExecutionDraft } from "../core/execution.js";
+import { Archetype } from "../core/execution.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
 import type { NamespaceDirectory, NamespaceView } from "../core/namespace-view.js";
 import type { NexusEndpointDirectory } from "../core/nexus-operation/endpoints.js";
-import type { DispatchTask, EventReference, HistoryRange, Loaded, Outcome, Replies, Transition } from "../core/transition.js";
+import type { EventReference, HistoryRange, Loaded, Outcome, Replies, Transition } from "../core/transition.js";
 import type { VersionDirectory } from "../core/versioning/routing.js";
-import type { VisibilityRow } from "../core/visibility/row.js";
-import { beginsBatch } from "../core/workflow/event-factory.js";
 import { aheadOf, REAL_CLOCK } from "../core/workflow/execution-clock.js";
-import { type EventBatch, Kind, RunDraft, RunState, TASK_SPECULATIVE } from "../core/workflow/mutable-state.js";
+import { Kind, RunDraft, RunState, TASK_SPECULATIVE } from "../core/workflow/mutable-state.js";
 import { assert } from "../lib/assert.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { BacklogKey } from "../persistence/batch.js";
-import { runSpace } from "../persistence/run-space.js";
 import type { Store } from "../persistence/store.js";
 import { EngineAdmin, type HistoryAdmin } from "./admin.js";
 import { Clocks } from "./clocks.js";
 import { CompletionTally } from "./completion-tally.js";
-import type { ChangeWait, HistoryService, OutboundCaller, Reservation, ShardService, StatusChangesService, TaskDispatcher } from "./contract.js";
+import type { ChangeWait, HistoryService, OutboundCaller, ShardService, StatusChangesService, TaskDispatcher } from "./contract.js";
 import { Effects } from "./effects.js";
 import { EngineClocks } from "./engine-clocks.js";
 import { EventsCache } from "./events-cache.js";
 import { EventsNotifier } from "./events-notifier.js";
 import { type CachedChain, ExecutionCache } from "./execution-cache.js";
 import { ExecutionLoader, type Need } from "./execution-loader.js";
+import { ExecutionWriter } from "./execution-writer.js";
 import { type FailureKind, GroupCommit, type OpenBatch } from "./group-commit.js";
-import { branchOf, HistoryReader, type PageLimits } from "./history-reader.js";
+import { HistoryReader, type PageLimits } from "./history-reader.js";
 import { KeyAllocator, RunIds } from "./ids.js";
-import { warnOfSizes } from "./limit-warnings.js";
 import { addressOf } from "./open-runs.js";
 import { OutboundCalls } from "./outbound-calls.js";
 import { eventKey, historyKey, InputClass, type PendingInput } from "./pending-input.js";
@@ -53,7 +50,9 @@ import { TransferQueue } from "./queues/transfer-queue.js";
 import { SHARD_COUNT, shardOf } from "./shard.js";
 import { SpeculativeTimers } from "./speculative-timers.js";
 import { StatusChanges } from "./status-changes.js";
+import { TaskOffers } from "./task-offers.js";
 import { TurnEnv } from "./turn-env.js";
+import { UndurableEvents } from "./undurable-events.js";
 
 export interface HistoryEngineOptions {
   readonly store: Store;
@@ -120,8 +119,11 @@ export class HistoryEngine implements HistoryService, ShardService {
   private readonly commits: GroupCommit;
   private readonly runIds: RunIds;
   private readonly keys: KeyAllocator;
+  private readonly undurable: UndurableEvents;
+  private readonly writer: ExecutionWriter;
   private readonly loader: ExecutionLoader;
   private readonly effects: Effects;
+  private readonly offers: TaskOffers;
   readonly timers: TimerQueue;
   readonly transfers: TransferQueue;
   private readonly outbound: OutboundQueue | undefined;
@@ -177,6 +179,13 @@ export class HistoryEngine implements HistoryService, ShardService {
       deleteRow: (id) => this.deleteTransferRow(id),
       withBatch: (f) => this.withBatch(f),
     });
+    this.offers = new TaskOffers({
+      dispatcher: o.dispatcher,
+      applyInput: (chain, p) => this.applyInput(chain, p),
+      accept: (chain, t, depth) => this.accept(chain, t, depth),
+      quarantine: (chain) => this.quarantine(chain, undefined),
+      undeliver: (address, task, reply) => this.undeliver(address, task, reply),
+    });
     this.transfers = new TransferQueue({
       store: o.store,
       runtime: o.runtime,
@@ -184,6 +193,24 @@ export class HistoryEngine implements HistoryService, ShardService {
       ownIdsFrom: this.keys.first,
       run: (id, record) => this.effects.run(id, record),
       save: (id, record) => this.saveTransfer(id, record),
+    });
+    this.undurable = new UndurableEvents(this.eventsCache);
+    this.writer = new ExecutionWriter({
+      logger: o.logger,
+      config: o.config,
+      namespaces: o.namespaces,
+      onEvents: o.onEvents,
+      cache: this.cache,
+      eventsCache: this.eventsCache,
+      undurable: this.undurable,
+      notifier: this.notifier,
+      keys: this.keys,
+      timers: this.timers,
+      clocks: () => this.clocks,
+      retention: () => this.retention,
+      changes: () => this.changes,
+      completions: this.completions,
+      wake: (chain) => this.wake(chain),
     });
     this.speculative = new SpeculativeTimers(
       o.runtime,
@@ -432,7 +459,7 @@ export class HistoryEngine implements HistoryService, ShardService {
     const env = this.env(chain, p.address);
     if (env === undefined) return { outcome: "error", error: namespaceNotFound(p.address.namespaceId) };
     const loaded: Loaded = {
-      event: (r) => p.loadedEvents?.get(eventKey(r)) ?? this.recentEvent(r) ?? this.reader.cachedEvent(r),
+      event: (r) => p.loadedEvents?.get(eventKey(r)) ?? this.undurable.find(r) ?? this.reader.cachedEvent(r),
       requestId: (id) => p.loadedRequestIds?.get(id),
       history: (range) => p.loadedHistories?.get(historyKey(range)),
       update: (id) => p.loadedUpdates?.get(id),
@@ -446,29 +473,6 @@ export class HistoryEngine implements HistoryService, ShardService {
       this.o.logger.error({ err: error, reproducer: where, kind: p.input.kind, workflowId: p.address.workflowId }, "an input could not be applied");
       return "bug";
     }
-  }
-
-  /** Events of batches that are not settled are in memory only. */
-  private recentEvent(r: EventReference): HistoryEvent | undefined {
-    const branch = branchOf(r);
-    const batches = branch === undefined ? undefined : this.undurable.get(branch);
-    if (batches === undefined) return undefined;
-    for (const b of batches) {
-      const event = b.events[r.eventId - b.firstEventId];
-      if (event !== undefined) return event;
-    }
-    return undefined;
-  }
-  /** History that is not durable yet, by branch. */
-  private readonly undurable = new Map<number, EventBatch[]>();
-
-  private historyDurable(b: EventBatch): void {
-    // Only the bytes: the events, and the requests that their payloads are views of, may go.
-    this.eventsCache.append({ branch: b.branch, firstEventId: b.firstEventId, data: b.data });
-    const batches = this.undurable.get(b.branch);
-    if (batches === undefined) return;
-    batches.shift();
-    if (batches.length === 0) this.undurable.delete(b.branch);
   }
 
   private process(chain: CachedChain, p: PendingInput): void {
@@ -705,7 +709,7 @@ export class HistoryEngine implements HistoryService, ShardService {
       if (!draft.dirty && !draft.isNew) draft.accept();
       else {
         open.chains.add(chain);
-        this.writeExecution(chain, draft, open);
+        this.writer.write(chain, draft, open);
       }
       if (draft instanceof RunDraft && draft.info.workflowTask?.type === TASK_SPECULATIVE) this.speculative.watch(draft.base);
       if (this.clocks.isCounting) {
@@ -728,170 +732,10 @@ export class HistoryEngine implements HistoryService, ShardService {
         waiting,
       );
     }
-    for (const task of t.dispatch) this.dispatch(chain, task, depth);
+    for (const task of t.dispatch) this.offers.offer(chain, task, this.commits.open, depth);
     for (const draft of t.runs) for (const transfer of draft.transfers) this.effects.begin(transfer.record, open, depth);
     for (const draft of t.runs) if (draft.outbound !== undefined) for (const record of draft.outbound) this.beginOutbound(record, open);
   }
-
-  private writeExecution(chain: CachedChain, draft: ExecutionDraft, open: OpenBatch): void {
-    const { rows } = open;
-    const { info, key } = draft;
-    const namespace = this.o.namespaces().byId(info.namespaceId);
-    assert(namespace !== undefined, "an execution has a namespace");
-    const space = runSpace(namespace.key, chain.archetype);
-    const old = draft.base.info;
-    const oldDue = draft.isNew ? 0 : old.due;
-    const oldClock = draft.isNew ? 0 : old.dueClock;
-    if (draft.removed) {
-      if (oldDue > 0) rows.deleteDue(oldClock, oldDue, key);
-      const remove = this.retention.remove(rows, {
-        key,
-        namespaceKey: namespace.key,
-        space,
-        workflowId: info.workflowId,
-        runId: info.runId,
-        history: draft.history,
-        shard: shardOf(info),
-      });
-      for (const id of draft.doneTransfers) this.deleteTransferRow(id);
-      open.timers.push(remove);
-      open.runs.delete(draft.base);
-      this.cache.unindex(key);
-      chain.runs.delete(info.runId);
-      chain.addMissing(info.runId);
-      if (chain.currentRunId === info.runId) chain.currentRunId = undefined;
-      // The store still has the run until the batch is durable: nothing of the workflow id is loaded before.
-      chain.isBlocked = true;
-      const unblock = (): void => {
-        chain.isBlocked = false;
-        this.wake(chain);
-      };
-      open.replies.push(unblock);
-      open.undo.push(unblock);
-      const { history } = draft;
-      if (draft.changes !== undefined) open.polls.push(() => this.notifier.notify(key, 0, true));
-      if (history !== undefined)
-        open.polls.push(() => {
-          this.eventsCache.drop(history.branch);
-          this.notifier.notify(key, history.lastEventId + 1, true);
-        });
-      return;
-    }
-    const components = draft.componentWrites();
-    const due = info.due;
-    if (due !== oldDue || info.dueClock !== oldClock) {
-      if (oldDue > 0) rows.deleteDue(oldClock, oldDue, key);
-      if (due > 0) {
-        rows.insertDue(info.dueClock, due, key);
-        const clock = info.dueClock;
-        open.timers.push(() => (clock === REAL_CLOCK ? this.timers : this.clocks.queueOf(clock))?.add({ clock, due, key }));
-      }
-    }
-    if (draft.isNew) {
-      this.keys.writeTo(rows);
-      rows.insertRun({ namespaceKey: space, workflowId: info.workflowId, runId: info.runId, key });
-      for (const s of draft.history?.segments ?? [])
-        rows.forks.push({ parentBranch: s.branch, childBranch: draft.history?.branch ?? 0, endEventId: s.endEventId });
-    }
-    for (const b of draft.batches) {
-      rows.appendHistory(b.branch, b.firstEventId, b.data, b.events.length, beginsBatch(b.events[0]?.eventType));
-      this.o.onEvents?.(namespace.name, b.events.length);
-      const undurable = this.undurable.get(b.branch);
-      if (undurable === undefined) this.undurable.set(b.branch, [b]);
-      else undurable.push(b);
-      open.replies.push(() => this.historyDurable(b));
-      open.undo.push(() => this.undurable.delete(b.branch));
-    }
-    for (const c of components) rows.writeComponent(key, c.kind, c.id, c.op === "delete" ? { op: "delete" } : { op: c.op, value: c.value });
-    for (const r of draft.requestIds) if (r.id !== info.startRequestId) rows.writeComponent(key, Kind.REQUEST_ID, r.id, { op: "put", value: ONE });
-    for (const id of draft.doneTransfers) this.deleteTransferRow(id);
-    if (draft.doneOutbound !== undefined) for (const id of draft.doneOutbound) this.deleteOutboundRow(id);
-    if (draft.visibility !== undefined) {
-      rows.putVisibility(draft.visibility, draft.isNew);
-      if (this.changes.isKeeping) this.keepStatusChange(draft, draft.visibility, open);
-    }
-    const lastEventId = draft.batches.length > 0 ? draft.history?.lastEventId : draft.changes;
-    const { base } = draft;
-    const oldRun = base instanceof RunState ? base.info : undefined;
-    const oldStateBytes = base instanceof RunState ? base.stateSizeBytes : 0;
-    const state = draft.accept();
-    if (oldRun !== undefined) warnOfSizes(this.o.logger, this.o.config().limits, namespace.name, oldRun, oldStateBytes, state as RunState);
-    open.putRun(state, shardOf(info), draft.isNew);
-    if (draft.isNew) {
-      chain.began(state);
-      this.cache.index(chain, state);
-    }
-    if (draft instanceof RunDraft && draft.timeSkipping !== undefined) {
-      const { skip } = draft;
-      if (skip !== undefined) open.replies.push(() => this.clocks.logSkip(info, skip));
-      open.polls.push(() => this.clocks.executionChanged(key));
-    }
-    if (lastEventId !== undefined) {
-      const isClosed = !state.isOpen;
-      if (isClosed && state instanceof RunState) open.replies.push(() => this.completions.note(state.info));
-      open.polls.push(() => this.notifier.notify(key, lastEventId, isClosed));
-    }
-  }
-
-  private keepStatusChange(draft: ExecutionDraft, row: VisibilityRow, open: OpenBatch): void {
-    if (!(draft.base instanceof RunState) || (!draft.isNew && draft.base.info.status === row.status)) return;
-    const durable = this.changes.add(open.rows, row);
-    if (durable !== undefined) open.polls.push(durable);
-  }
-
-  private dispatch(chain: CachedChain, task: DispatchTask, depth: number): void {
-    const open = this.commits.open;
-    const reservation = this.o.dispatcher.reserve(task);
-    if (reservation === undefined) {
-      this.storeTask(task, open);
-      return;
-    }
-    const address = addressOf(task, task.archetype ?? Archetype.WORKFLOW);
-    const outcome = this.applyInput(chain, { address, input: reservation.input });
-    if (outcome === "bug" || outcome.outcome !== "accepted") {
-      reservation.release();
-      if (outcome === "bug") this.quarantine(chain, undefined);
-      else if (outcome.outcome === "stale") return;
-      this.storeTask(task, open);
-      return;
-    }
-    this.accept(chain, outcome, depth);
-    if (outcome.refused !== undefined) {
-      reservation.release();
-      return;
-    }
-    open.undo.push(() => reservation.release());
-    const reply = outcome.reply as Replies["startWorkflowTask"] | Replies["startActivity"];
-    open.dispatch.push(() => this.confirm(reservation, address, reply));
-  }
-
-  private confirm(reservation: Reservation, address: ExecutionAddress, reply: Replies["startWorkflowTask"] | Replies["startActivity"]): void {
-    if (reservation.isGone()) {
-      reservation.release();
-      this.undeliver(address, reservation.input.kind === "startActivity" ? "activity" : "workflow", reply);
-      return;
-    }
-    reservation.confirm(reply);
-  }
-
-  private storeTask(task: DispatchTask, open: OpenBatch): void {
-    if (task.isSpeculative === true) {
-      this.o.dispatcher.keep(task);
-      return;
-    }
-    this.o.dispatcher.store(task, open.rows);
-    if (this.storing.has(open)) return;
-    this.storing.add(open);
-    open.dispatch.push(() => {
-      this.storing.delete(open);
-      this.o.dispatcher.settled(open.rows, true);
-    });
-    open.undo.push(() => {
-      this.storing.delete(open);
-      this.o.dispatcher.settled(open.rows, false);
-    });
-  }
-  private readonly storing = new Set<OpenBatch>();
 
   // --- Effects on other executions
 
@@ -1135,5 +979,4 @@ export class HistoryEngine implements HistoryService, ShardService {
   }
 }
 
-const ONE = new Uint8Array([1]);
 const STALE_TASK = new ServiceError(5, "Task not found.");
