@@ -1,0 +1,46 @@
+"""The Python SDK over TLS with an API key: a workflow with an activity from its start to its result.
+
+Arguments: address, file of the authority to trust, namespace. The key is in API_KEY.
+"""
+
+import asyncio
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from temporalio import activity, workflow
+from temporalio.client import Client, TLSConfig
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+
+@activity.defn
+async def greet(name: str) -> str:
+    return f"hello {name}"
+
+
+@workflow.defn
+class Greeting:
+    @workflow.run
+    async def run(self, name: str) -> str:
+        return await workflow.execute_activity(greet, name, start_to_close_timeout=timedelta(seconds=10))
+
+
+async def main(address: str, ca: str, namespace: str) -> None:
+    client = await Client.connect(
+        address,
+        namespace=namespace,
+        tls=TLSConfig(server_root_ca_cert=Path(ca).read_bytes()),
+        api_key=os.environ["API_KEY"],
+    )
+    async with Worker(
+        client,
+        task_queue="python-secure",
+        workflows=[Greeting],
+        activities=[greet],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        print(await client.execute_workflow(Greeting.run, "Python", id="python-secure", task_queue="python-secure"))
+
+
+asyncio.run(main(*sys.argv[1:4]))
