@@ -43,8 +43,6 @@ export interface GatewayOptions {
 
 export type Gateway = (request: NodeRequest, response: NodeResponse, caller: HttpCaller) => void;
 
-const TOO_MANY_REQUESTS = 429;
-
 type OwnedRoute = Route & { readonly owner: RouteModule };
 
 export async function createGateway(o: GatewayOptions): Promise<Gateway> {
@@ -80,7 +78,7 @@ export async function createGateway(o: GatewayOptions): Promise<Gateway> {
 
 function withLimits(answer: HttpAnswer, { rateLimit }: HttpRequest): HttpAnswer {
   if (rateLimit === undefined) return answer;
-  return { ...answer, headers: { ...answer.headers, ...rateLimitHeaders(rateLimit, answer.status === TOO_MANY_REQUESTS) } };
+  return { ...answer, headers: { ...answer.headers, ...rateLimitHeaders(rateLimit) } };
 }
 
 async function answerTo(o: GatewayOptions, router: Router<OwnedRoute>, request: HttpRequest): Promise<HttpAnswer> {

@@ -9,6 +9,7 @@
 
 import { Code, ServiceError } from "../../api/service-error.js";
 import type { ProductWorkflow } from "../../config/workflows.js";
+import { isRefusal } from "../../quotas/headers.js";
 import { issuesOf } from "../catalog/input-schema.js";
 import { namespaceOf, type Products } from "../products.js";
 import type { GatewayContext, HttpAnswer, HttpRequest, PathParameters, Route, RouteModule } from "../route.js";
@@ -29,7 +30,7 @@ export const triggerApi: RouteModule = {
 };
 
 function detail(e: ProductError): HttpAnswer {
-  return json(e.status, { detail: e.message, ...("issues" in e.fields ? { issues: e.fields["issues"] } : {}) }, e.headers);
+  return json(e.status, { detail: e.message, ...("issues" in e.fields ? { issues: e.fields["issues"] } : {}) });
 }
 
 class TriggerApi {
@@ -109,9 +110,9 @@ class TriggerApi {
 
   private checkRate(request: HttpRequest, workflow: ProductWorkflow, max: number): void {
     const address = request.peer.slice(0, request.peer.lastIndexOf(":"));
-    const wait = this.rates.take(`${workflow.name} ${address}`, max);
-    if (wait === undefined) return;
-    throw new ProductError(429, "RateLimitExceeded", `Rate limit exceeded: ${max} per 1 minute`, {}, { "retry-after": String(wait) });
+    const stand = this.rates.take(workflow.name, address, max);
+    request.rateLimit = stand;
+    if (isRefusal(stand)) throw new ProductError(429, "RateLimitExceeded", `Rate limit exceeded: ${max} per 1 minute`);
   }
 
   private async status(request: HttpRequest, parameters: PathParameters): Promise<HttpAnswer> {

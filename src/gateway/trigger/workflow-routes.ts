@@ -44,7 +44,7 @@ export const workflowApi: RouteModule = {
   fail: (error) => failed(productError(error) as ProductError),
 };
 
-export const failed = (e: ProductError): HttpAnswer => json(e.status, { error: e.name, message: e.message, ...e.fields }, e.headers);
+export const failed = (e: ProductError): HttpAnswer => json(e.status, { error: e.name, message: e.message, ...e.fields });
 
 /** Errors of the product become its answers; those of RPCs become the module's. */
 export const guarded = (handler: Route["handler"]): Route["handler"] => {

@@ -26,7 +26,7 @@ import { AdminService } from "../../../gen/es/temporal/server/api/adminservice/v
 import type { Call, Method } from "../../api/call.js";
 import type { Identity } from "../../api/identity.js";
 import type { RateLimit } from "../../api/rate-limit.js";
-import { Code, ServiceError } from "../../api/service-error.js";
+import { ServiceError } from "../../api/service-error.js";
 import { decode, encode } from "../../api/wire.js";
 import { rateLimitHeaders } from "../../quotas/headers.js";
 import { metadataValue } from "../grpc/metadata.js";
@@ -87,16 +87,13 @@ async function unary(o: OtherProtocolsOptions, desc: DescMethod, method: Method,
   try {
     const running = o.chain.run(method, decode(method.input, toBinary(desc.input, request)), call);
     const reply = await Promise.race([running, gone(context.signal), call.aborted]);
-    for (const [name, value] of Object.entries(headersOf(call, false))) context.responseHeader.set(name, value);
     return fromBinary(desc.output, encode(method.output, reply as never));
   } catch (e) {
     if (!(e instanceof ServiceError || e instanceof ConnectError)) o.logger.error({ err: e, method: method.path }, "reply cannot be converted");
-    throw toConnectError(e, headersOf(call, e instanceof ServiceError && e.code === Code.RESOURCE_EXHAUSTED));
+    throw toConnectError(e);
+  } finally {
+    for (const [name, value] of Object.entries(rateLimitHeaders(call.rateLimit))) context.responseHeader.set(name, value);
   }
-}
-
-function headersOf({ rateLimit }: Call, isRefused: boolean): Record<string, string> {
-  return rateLimitHeaders(rateLimit, isRefused);
 }
 
 /** Rejects when the caller has gone or its deadline has passed: a handler may be slow to notice, or not notice at all. */
@@ -107,11 +104,10 @@ function gone(signal: AbortSignal): Promise<never> {
   });
 }
 
-/** `headers`: of the answer. */
-function toConnectError(e: unknown, headers: Record<string, string> = {}): ConnectError {
+function toConnectError(e: unknown): ConnectError {
   if (e instanceof ConnectError) return e;
   if (!(e instanceof ServiceError)) return new ConnectError("internal error", ConnectCode.Internal);
-  const error = new ConnectError(e.message, e.code as number as ConnectCode, headers);
+  const error = new ConnectError(e.message, e.code as number as ConnectCode);
   error.details = e.details.map((d) => ({ type: d.typeName, value: d.value }));
   return error;
 }
