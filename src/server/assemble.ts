@@ -87,6 +87,7 @@ export interface Assembled {
   readonly observer: CallObserver;
   /** See ListenerOptions. */
   readonly admit: Authorization["admit"] | undefined;
+  readonly isKnown: Authorization["isKnown"] | undefined;
   /** For the HTTP doors. */
   readonly gateway: GatewayServices;
   /** Answers polls, takes no new work; resolves when the last batch is durable. */
@@ -251,6 +252,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     methods,
     interceptors: () => (quotas.isOn ? limited : unlimited),
     admit: authorization?.admit.bind(authorization),
+    isKnown: authorization?.isKnown.bind(authorization),
     observer: { nowMicros, record: (...call) => requests.record(...call) },
     gateway: { ...services, shards: running, metrics: [...requests.metrics, ...serverMetrics({ history: running, matching, nameOf, nowMicros })] },
     drain: () => {

@@ -120,6 +120,7 @@ async function wire(
     health,
     tls: tls?.endpoint,
     admit: api.admit,
+    isKnown: api.isKnown,
     origins: new Origins({ hosts: [...options.allowedHosts, ...(tls?.names ?? [])], corsOrigins: options.corsOrigins }),
     observer: api.observer,
     gateway: { ...api.gateway, products: await productsOf(options.product) },

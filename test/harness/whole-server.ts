@@ -2,6 +2,7 @@
  * The whole server behind a port of this process: store, engine, interceptors, every protocol. Its clock and its store are in the
  * test's hand; nothing of it is a stand-in.
  */
+import type { Method } from "../../src/api/call.js";
 import { defaultConfig } from "../../src/config/dynamic-config.js";
 import { parseWorkflow } from "../../src/config/workflows.js";
 import { TraceStores } from "../../src/gateway/trace/trace-store.js";
@@ -15,6 +16,8 @@ import { type Assembled, assemble, type Parts } from "../../src/server/assemble.
 export interface WholeServerOptions extends Partial<Pick<Parts, "auth" | "namespaces" | "liveConfig" | "writeAudit" | "logger">> {
   readonly runtime: Runtime;
   readonly store?: Store;
+  /** In place of the handlers of RPCs. */
+  readonly handlers?: (method: Method) => NonNullable<Method["handler"]>;
   /** Of the product APIs: their JSON by name. */
   readonly workflows?: Readonly<Record<string, object>>;
 }
@@ -46,12 +49,16 @@ export async function openWholeServer(o: WholeServerOptions): Promise<WholeServe
   });
   const workflows = Object.entries(o.workflows ?? {}).map(([name, entry]) => parseWorkflow(name, JSON.stringify(entry)));
   const products = { namespace: "one", workflows, traces: new TraceStores(undefined, () => ({})) };
+  const { handlers } = o;
+  const methods =
+    handlers === undefined ? api.methods : new Map([...api.methods].map(([path, m]) => [path, { ...m, handler: handlers(m) }] as const));
   const listener = await openListener({
-    ...{ host: "127.0.0.1", port: 0, extra: [], methods: api.methods, runtime, logger },
+    ...{ host: "127.0.0.1", port: 0, extra: [], methods, runtime, logger },
     interceptors: api.interceptors,
     limits: { receiveBytesMax: 4 * 1024 * 1024 },
     health: new Health(new Set([...api.methods.values()].map((m) => m.service))),
     admit: api.admit,
+    isKnown: api.isKnown,
     observer: api.observer,
     gateway: { ...api.gateway, products },
   });

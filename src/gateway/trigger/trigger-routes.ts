@@ -48,9 +48,10 @@ class TriggerApi {
   }
 
   routes(): Route[] {
-    const route = (method: string, template: string, handler: Route["handler"]): Route => ({
+    const route = (method: string, template: string, handler: Route["handler"], shows?: Route["shows"]): Route => ({
       method,
       template,
+      shows,
       handler: async (request, parameters) => {
         try {
           return await handler(request, parameters);
@@ -61,9 +62,9 @@ class TriggerApi {
       },
     });
     return [
-      route("GET", "/", (request) => this.root(request)),
-      route("GET", "/docs", () => ({ headers: HTML, body: docsPage(this.products) })),
-      route("GET", "/openapi.json", () => json(200, openApi(this.products, this.context.services.server.version))),
+      route("GET", "/", (request) => this.root(request), "health"),
+      route("GET", "/docs", () => ({ headers: HTML, body: docsPage(this.products) }), "reflection"),
+      route("GET", "/openapi.json", () => json(200, openApi(this.products, this.context.services.server.version)), "reflection"),
       route("POST", "/workflows/{name}", (request, p) => this.run(request, p)),
       route("POST", "/workflows/{name}/async", (request, p) => this.start(request, p)),
       route("GET", "/workflows/{workflow_id}/status", (request, p) => this.status(request, p)),
