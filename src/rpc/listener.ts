@@ -30,8 +30,6 @@ export interface ListenerOptions {
   readonly port: number;
   /** `isOptional`: left out where the port is taken. */
   readonly extra: readonly { host: string; port: number; isOptional?: boolean }[];
-  /** Origins whose pages may call; "*" is any. */
-  readonly corsOrigins?: readonly string[];
   readonly methods: MethodTable;
   readonly interceptors: readonly Interceptor[] | (() => readonly Interceptor[]);
   readonly limits: ListenerLimits;
@@ -89,8 +87,8 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
   const interceptorsNow = typeof interceptors === "function" ? interceptors : () => interceptors;
   const chain = new Chain(interceptorsNow, o.logger, o.limits.errorMessageLengthMax, o.observer);
   const grpc = { methods, chain, runtime: o.runtime, receiveBytesMax: o.limits.receiveBytesMax, logger: o.logger, isDraining: () => isDraining };
-  const { health, admit, isKnown, gateway, origins, corsOrigins = [] } = o;
-  const others = new OtherProtocols({ ...grpc, health, admit, isKnown, gateway, origins, corsOrigins });
+  const { health, admit, isKnown, gateway, origins } = o;
+  const others = new OtherProtocols({ ...grpc, health, admit, isKnown, gateway, origins });
   const begin = (): void => {
     calls++;
   };

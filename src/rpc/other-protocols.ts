@@ -29,7 +29,6 @@ export interface OtherProtocolsOptions {
   readonly origins?: Origins | undefined;
   /** What stands behind the gateway; without it there is none. */
   readonly gateway?: GatewayServices;
-  readonly corsOrigins?: readonly string[];
 }
 
 const STREAMING: ReadonlySet<string> = new Set([
@@ -69,7 +68,7 @@ export class OtherProtocols {
       response.end();
       return;
     }
-    if (answerCors(request, response, this.o.corsOrigins ?? [])) return;
+    if (answerCors(request, response, this.o.origins)) return;
     const { gateway, origins } = this.o;
     const isHttp1 = request.httpVersionMajor < 2;
     // Node takes the first of two hosts; whoever stands before it may have taken the second.

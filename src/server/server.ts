@@ -106,7 +106,6 @@ async function wire(
     host: options.ip,
     port: options.port,
     extra,
-    corsOrigins: options.corsOrigins,
     methods: api.methods,
     interceptors: api.interceptors,
     limits: {
