@@ -218,3 +218,21 @@ describe("curl", () => {
     expect((await held.opened).cancelled).toBe(true);
   });
 });
+
+describe("a Connect body that cannot be read", () => {
+  it.each([
+    ["application/proto", Buffer.from([0x0a, 0xff])],
+    ["application/json", Buffer.from("{")],
+    ["application/json", Buffer.from('{"pageSize":"x"}')],
+  ])("is the caller's fault: %s", async (type, body) => {
+    const url = `http://127.0.0.1:${server.port}/${WorkflowServiceDesc.typeName}/ListNamespaces`;
+    const answer = await fetch(url, { method: "POST", headers: { "content-type": type }, body });
+    expect([answer.status, await answer.json()]).toMatchObject([400, { code: "invalid_argument" }]);
+  });
+
+  it("is told from a bug", async () => {
+    const url = `http://127.0.0.1:${server.port}/${WorkflowServiceDesc.typeName}/ListNamespaces`;
+    const answer = await fetch(url, { method: "POST", headers: { "content-type": "application/proto" } });
+    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([500, "internal"]);
+  });
+});

@@ -14,6 +14,7 @@ import {
   createContextValues,
   type HandlerContext,
 } from "@connectrpc/connect";
+import { createAsyncIterable, type UniversalHandler, type UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { Health as HealthDesc } from "../../../gen/es/grpc/health/v1/health_pb.js";
 import { ServerReflection as ReflectionV1 } from "../../../gen/es/grpc/reflection/v1/reflection_pb.js";
@@ -36,6 +37,8 @@ import { Reflection } from "../reflection/reflection.js";
 type Handle = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => void;
 
 const SERVICES: readonly DescService[] = [WorkflowService, OperatorService, TestService, KeyService, AdminService, HealthDesc];
+const INTERNAL_SERVER_ERROR = 500;
+const UNREADABLE = '{"code":"internal","message":"parse binary';
 const REFLECTION: readonly DescService[] = [ReflectionV1, ReflectionV1Alpha];
 /** Who is at the other end: of a request's socket, which Connect does not show. */
 const CALLER = createContextKey<Caller>({ peer: "" });
@@ -51,9 +54,29 @@ export function connectAdapter(o: OtherProtocolsOptions): Handle {
         router.service(service, {
           serverReflectionInfo: (requests: AsyncIterable<Message>, context: HandlerContext) => reflect(o, reflection, requests, context),
         } as never);
+      router.handlers.forEach((handler, i) => {
+        router.handlers[i] = blamingTheCaller(handler);
+      });
     },
   });
   return handler as unknown as Handle;
+}
+
+/** Connect answers 500 to a body that is no message; it is the caller's, as in its other implementations and in its own JSON. */
+function blamingTheCaller(handler: UniversalHandler): UniversalHandler {
+  const answer = async (...request: Parameters<UniversalHandler>): Promise<UniversalServerResponse> => {
+    const response = await handler(...request);
+    if (response.status !== INTERNAL_SERVER_ERROR || response.body === undefined) return response;
+    const parts: Uint8Array[] = [];
+    for await (const part of response.body) parts.push(part);
+    const bytes = Buffer.concat(parts);
+    const text = bytes.toString();
+    if (!text.startsWith(UNREADABLE)) return { ...response, body: createAsyncIterable([bytes]) };
+    const body = Buffer.from(text.replace('"internal"', '"invalid_argument"'));
+    response.header?.delete("content-length");
+    return { ...response, status: 400, body: createAsyncIterable([body]) };
+  };
+  return Object.assign(answer, handler);
 }
 
 function implementation(o: OtherProtocolsOptions, service: DescService): never {
