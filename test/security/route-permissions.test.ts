@@ -171,6 +171,34 @@ describe("permissions of the HTTP doors", () => {
     expect(found).toEqual(routes[name]);
   });
 
+  it("are told in the form of the door", async () => {
+    const told = async (path: string, token: string | undefined, init: RequestInit = {}) => {
+      const headers = { ...init.headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+      const answer = await fetch(server.base + path, { ...init, headers });
+      return [answer.status, await answer.json()];
+    };
+    const [denied, unknown] = ["Request unauthorized.", "Request unauthenticated: no credentials."];
+    const [, , , , , stranger] = tokens;
+    const rest = "/api/v1/namespaces/one/workflows/count";
+    const details = expect.anything();
+    expect(await told(rest, undefined)).toEqual([401, { error: { code: "UNAUTHENTICATED", message: unknown, details: [] } }]);
+    expect(await told(rest, stranger)).toEqual([403, { error: { code: "PERMISSION_DENIED", message: denied, details } }]);
+    const official = "/namespaces/one/workflow-count";
+    expect(await told(official, undefined)).toMatchObject([401, { code: 16, message: unknown }]);
+    expect(await told(official, stranger)).toMatchObject([403, { code: 7, message: denied }]);
+    const post = { method: "POST", body: "{}" };
+    expect(await told("/workflows/known", undefined, post)).toEqual([401, { detail: unknown }]);
+    expect(await told("/workflows/known", stranger, post)).toEqual([403, { detail: denied }]);
+    expect(await told("/workflow/x/status", undefined)).toEqual([401, { error: "UnauthenticatedError", message: unknown }]);
+    expect(await told("/workflow/x/status", stranger)).toEqual([403, { error: "PermissionDeniedError", message: denied }]);
+    // Whoever is not known learns nothing of what there is.
+    expect(await told("/workflows/none", undefined, post)).toEqual([401, { detail: unknown }]);
+    expect(await told("/workflow/start", undefined, { method: "POST", body: "{" })).toEqual([
+      401,
+      { error: "UnauthenticatedError", message: unknown },
+    ]);
+  });
+
   it("leave out of lists what the caller may not see", async () => {
     const all = ["default", "one", "temporal-system", "two"];
     const expected = [["401"], ["one"], ["one"], ["one"], ["one"], ["two"], all, all, all, all];

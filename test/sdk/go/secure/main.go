@@ -1,5 +1,5 @@
 // The Go SDK over TLS with an API key, as the API reference connects: a workflow with an activity from its start to its result.
-// Arguments: address, file of the authority to trust, namespace. The key is in API_KEY.
+// Arguments: address, file of the authority to trust, namespace, API version. The key is in API_KEY.
 package main
 
 import (
@@ -26,7 +26,13 @@ func Greeting(ctx workflow.Context, name string) (out string, err error) {
 	return
 }
 
-func run(address, ca, namespace string) error {
+type versionHeader string
+
+func (v versionHeader) GetHeaders(context.Context) (map[string]string, error) {
+	return map[string]string{"temporal-api-version": string(v)}, nil
+}
+
+func run(address, ca, namespace, version string) error {
 	pem, err := os.ReadFile(ca)
 	if err != nil {
 		return err
@@ -41,12 +47,14 @@ func run(address, ca, namespace string) error {
 		ConnectionOptions: client.ConnectionOptions{TLS: &tls.Config{RootCAs: roots}},
 		Logger:            log.NewStructuredLogger(slog.New(slog.DiscardHandler)),
 		Credentials:       client.NewAPIKeyStaticCredentials(os.Getenv("API_KEY")),
+		HeadersProvider:   versionHeader(version),
 	})
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	w := worker.New(c, "go-secure", worker.Options{})
+	queue := "go-" + version
+	w := worker.New(c, queue, worker.Options{})
 	w.RegisterWorkflow(Greeting)
 	w.RegisterActivity(Greet)
 	if err := w.Start(); err != nil {
@@ -55,7 +63,7 @@ func run(address, ca, namespace string) error {
 	defer w.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	started, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: "go-secure", TaskQueue: "go-secure"}, Greeting, "Go")
+	started, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: queue, TaskQueue: queue}, Greeting, "Go")
 	if err != nil {
 		return err
 	}
@@ -68,7 +76,7 @@ func run(address, ca, namespace string) error {
 }
 
 func main() {
-	if err := run(os.Args[1], os.Args[2], os.Args[3]); err != nil {
+	if err := run(os.Args[1], os.Args[2], os.Args[3], os.Args[4]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
