@@ -21,7 +21,7 @@ export interface SqliteStoreOptions {
   /** ":memory:" keeps nothing. */
   readonly file: string;
   readonly durability: Durability;
-  /** `auto`: the engine's thread while the median fsync is under 1 ms. */
+  /** `auto`: the engine's thread while the median fsync is under 2 ms. */
   readonly commitThread: "auto" | "engine" | "writer";
   readonly pragmas: readonly string[];
   readonly logger: Logger;
@@ -31,7 +31,8 @@ export interface SqliteStoreOptions {
 
 const CHECKPOINT_WAL_BYTES = 16 * 1024 * 1024;
 const INTERRUPT_WAL_BYTES = 128 * 1024 * 1024;
-const FSYNC_ENGINE_MS_MAX = 1;
+/** While fsync is fast, a thread of its own costs 20-25 % more CPU a workflow and gives 8 % more of them a second (docs/PERFORMANCE.md). */
+const FSYNC_ENGINE_MS_MAX = 2;
 const FREE_PAGES_PER_TURN = 64;
 
 export class SqliteStore implements Store {
