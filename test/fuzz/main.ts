@@ -29,7 +29,8 @@ for (let seed = first; seed < first + rounds; seed++) {
   const r = await fuzzRound(seed, requests);
   for (const [k, n] of r.outcomes) outcomes.set(k, (outcomes.get(k) ?? 0) + n);
   refused += r.refused;
-  if (r.problems.length > 0) {
+  if (r.problems.length === 0) process.stdout.write(`seed ${seed} holds: ${r.refused} of ${requests} refused\n`);
+  else {
     failed++;
     process.stdout.write(
       `seed ${seed} FAILED:\n  ${r.problems.join("\n  ")}\n  replay: npm run fuzz:long -- --seed ${seed} --requests ${requests}\n`,

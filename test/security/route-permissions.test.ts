@@ -159,7 +159,7 @@ const contextOf = (): GatewayContext =>
 describe("permissions of the HTTP doors", () => {
   it("has a row for each route", async () => {
     for (const m of ROUTE_MODULES) {
-      if (m.name === "http-api") continue;
+      if (m.name === "http-api" || m.name === "nexus") continue;
       const names = (await m.routes(contextOf())).map((r) => `${r.method} ${r.template}`);
       expect([m.name, names.sort()]).toEqual([m.name, Object.keys(routes[m.name] ?? {}).sort()]);
     }
@@ -169,6 +169,17 @@ describe("permissions of the HTTP doors", () => {
     const found: Record<string, string> = {};
     for (const route of Object.keys(routes[name] ?? {})) found[route] = await row(route);
     expect(found).toEqual(routes[name]);
+  });
+
+  it("of the Nexus routes are to start, and to answer, in the namespace", async () => {
+    // Whoever may is answered by a worker, and there is none.
+    const refused = async (path: string, allowed: string) => {
+      for (const [i, token] of tokens.entries())
+        if (allowed[i] === "-") expect([path, i, await ask("POST", path, {}, token)]).toEqual([path, i, "-"]);
+    };
+    await refused("/namespaces/one/task-queues/q/nexus-services/s/o", "---xx---xx");
+    await refused("/namespaces/one/task-queues/q/nexus-services/s/o/t/cancel", "---xx---xx");
+    for (const path of ["/nexus/endpoints/e/services/s/o", "/nexus/callback", "/namespaces/one/nexus/callback"]) await refused(path, "-xxxxxxxxx");
   });
 
   it("are told in the form of the door", async () => {
