@@ -8,6 +8,7 @@ import { ApiKeys } from "../authorization/api-keys.js";
 import { AuditLog, type AuditRecord } from "../authorization/audit.js";
 import { Authenticator } from "../authorization/authenticator.js";
 import { Authorization } from "../authorization/interceptor.js";
+import { CloudStore } from "../cloud/cloud-store.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { ServerOptions } from "../config/options.js";
 import { apply } from "../core/engine.js";
@@ -53,6 +54,7 @@ import { searchAttributeRules, VisibilityManager } from "../visibility/manager.j
 import { Archiver } from "../worker/archival/archiver.js";
 import { BacklogScavenger } from "../worker/backlog-scavenger.js";
 import { Batcher } from "../worker/batch/batcher.js";
+import { Exporter } from "../worker/export/exporter.js";
 import { InternalClient } from "../worker/internal-client.js";
 import { NamespaceDeletion } from "../worker/namespace-deletion.js";
 import { VersionDrainage } from "../worker/version-drainage.js";
@@ -233,12 +235,26 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       entriesMax: limits.workerEntriesMax,
     }),
   });
-  const apiKeys = new ApiKeys({ rows: registry, commit, runtime });
-  const authorization = parts.auth === undefined ? undefined : authorizationOf(parts, parts.auth, apiKeys, () => namespaces.directory);
+  const apiKeys = new ApiKeys({ rows: registry, commit, runtime, owners: () => cloud });
+  const cloud = new CloudStore({
+    rows: registry,
+    commit,
+    runtime,
+    logger,
+    namespaces: () => namespaces.directory,
+    onAccessChange: () => apiKeys.ownersChanged(),
+  });
+  const authorization = parts.auth === undefined ? undefined : authorizationOf(parts, parts.auth, apiKeys, cloud, () => namespaces.directory);
   const client = new InternalClient(() => methods, runtime);
   const batcher = new Batcher({ runtime, logger, config: () => config, client, namespaces, history: engine });
   const namespaceDeletion = new NamespaceDeletion({ store, runtime, logger, namespaces, history: engine, matching });
   const scavenger = new BacklogScavenger({ store, runtime, logger, intervalMs: () => limits.backlogScavengeMs, history: engine, matching });
+  const exporter = new Exporter({
+    ...{ cloud, history: engine, visibility, runtime, logger },
+    namespace: (id) => namespaces.directory.byId(id),
+    s3: () => ({ region: limits.archivalS3Region, endpoint: limits.archivalS3Endpoint, isPathStyle: limits.archivalS3PathStyle }),
+    intervalMs: () => limits.cloudExportMs,
+  });
   const drainage = new VersionDrainage({
     runtime,
     logger,
@@ -273,6 +289,8 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     namespaceDeletion,
     archival: archiver,
     apiKeys,
+    cloud,
+    exports: exporter,
     admin: { history: engine.admin, matching: matching.admin },
     limits: () => requestLimitsNow,
     runtime,
@@ -298,6 +316,9 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   batcher.resumeAll(registry);
   scavenger.start();
   drainage.start();
+  exporter.start();
+  namespaces.onChange(() => void cloud.namespacesChanged());
+  await cloud.namespacesChanged();
   return {
     methods,
     interceptors: () => (quotas.isOn ? limited : unlimited),
@@ -318,6 +339,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       batcher.stop();
       scavenger.stop();
       drainage.stop();
+      exporter.stop();
       archiver.stop();
       matching.drain();
       nexusTasks.drain();
@@ -326,7 +348,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   };
 }
 
-function authorizationOf(parts: Parts, auth: AuthParts, keys: ApiKeys, namespaces: () => NamespaceDirectory): Authorization {
+function authorizationOf(parts: Parts, auth: AuthParts, keys: ApiKeys, cloud: CloudStore, namespaces: () => NamespaceDirectory): Authorization {
   const { runtime, logger } = parts;
   return new Authorization({
     authenticator: new Authenticator(keys, auth.jwt, auth.certificates),
@@ -335,6 +357,7 @@ function authorizationOf(parts: Parts, auth: AuthParts, keys: ApiKeys, namespace
     publicSubjects: new Set(auth.publicSubjects),
     namespaces,
     runtime,
+    isClosedToKeys: (namespace) => cloud.isClosedToKeys(namespace),
   });
 }
 

@@ -207,9 +207,13 @@ export class Operators {
       case 0:
         return this.send(workflowId, { kind: "pauseActivity", request: PauseActivityRequest.create({ activity, requestId }) });
       case 1:
-      case 2:
-        return this.send(workflowId, { kind: "unpauseActivity", request: UnpauseActivityRequest.create({ activity, resetAttempts: w.chance(300) }) });
+      case 2: {
+        const resetAttempts = w.chance(300);
+        if (resetAttempts) w.acknowledged.attemptsReset.add(workflowId);
+        return this.send(workflowId, { kind: "unpauseActivity", request: UnpauseActivityRequest.create({ activity, resetAttempts }) });
+      }
       case 3:
+        w.acknowledged.attemptsReset.add(workflowId);
         return this.send(workflowId, {
           kind: "resetActivity",
           request: ResetActivityRequest.create({ activity, keepPaused: w.chance(300), resetHeartbeat: w.chance(300) }),

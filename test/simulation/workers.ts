@@ -199,7 +199,9 @@ export class Workers {
     if (token === undefined) return w.problem("an activity task has no token");
     const attempt = task.response.attempt ?? 1;
     const id = `${token.runId} ${token.scheduledEventId}`;
-    if (attempt <= (w.acknowledged.failedAttempts.get(id) ?? 0)) w.problem(`activity ${id}: attempt ${attempt} comes after it has failed`);
+    const mayCountAnew = w.acknowledged.attemptsReset.has(token.workflowId);
+    if (!mayCountAnew && attempt <= (w.acknowledged.failedAttempts.get(id) ?? 0))
+      w.problem(`activity ${id}: attempt ${attempt} comes after it has failed`);
     if (!w.isHealed && w.swarm.workerDeaths && w.chance(50)) return w.count("worker died with an activity");
     const name = task.response.activityType?.name;
     if (name === "waits") return this.waitForCancel(token, attempt, 0);
