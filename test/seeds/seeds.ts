@@ -154,9 +154,11 @@ const EVENTS = rows([
   ["server_error", `${STREAM}: tells what goes wrong behind an open stream`],
 ]);
 
+/** Of the RPCs that are refused with a reason. */
+const VENDOR = "test/seeds/vendor.test.ts";
 /** Rows of COMPAT.md: "| CloudService.GetUsers | done | test |". None before that service is there. */
 const CLOUD = [...readFileSync(join(import.meta.dirname, "../../COMPAT.md"), "utf8").matchAll(/^\| (CloudService\.\w+) \| \w+ \| (.+?) \|$/gm)].map(
-  ([, what = "", test = ""]) => ({ what, test: /test\/[\w/-]+\.test\.ts/.exec(test)?.[0] ?? test }),
+  ([, what = "", test = ""]) => ({ what, test: /test\/[\w/-]+\.test\.ts/.exec(test)?.[0] ?? VENDOR }),
 );
 const CLOUD_LIMITS = ["account, 40 a second", "account, raised to 160 a second", "user, 10 a second", "service account, 20 a second"];
 const CLOUD_TEST = "test/cloud/limits.test.ts";
