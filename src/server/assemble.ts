@@ -2,6 +2,7 @@
  * The server without its port: history, matching, namespaces and visibility over a store, wired by plain constructors, and the
  * methods that they serve. What the flags ask for is durable when this returns.
  */
+import { TaskQueueType } from "../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import type { Interceptor, MethodTable } from "../api/call.js";
 import { MICROS_PER_MS } from "../api/time.js";
 import { ApiKeys } from "../authorization/api-keys.js";
@@ -78,6 +79,8 @@ export interface Parts {
   readonly searchAttributes: ServerOptions["searchAttributes"];
   /** "host:port" as asked for. */
   readonly address: string;
+  /** The port speaks TLS. */
+  readonly isTls?: boolean;
   /** What limits on calls go by, where the configuration changes while the server runs. */
   readonly liveConfig?: () => Config;
   /** Undefined: nobody is asked who they are. */
@@ -140,18 +143,19 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   };
   const buildIds = new BuildIds({ rows: registry, commit, now: () => runtime.nowMicros(), limits: () => limits });
   const deployments = new Deployments({ rows: registry, commit, now: () => runtime.nowMicros(), limits: () => limits });
+  const queueConfigs = new TaskQueueConfigs({
+    rows: registry,
+    commit,
+    now: () => runtime.nowMicros(),
+    weightOverridesMax: () => limits.fairnessWeightOverridesMax,
+  });
   const matching = new MatchingEngine({
     store,
     runtime,
     logger,
     limits: () => matchingLimits,
     queueKeys: new QueueKeys(registry.filter((r) => r.kind === QUEUE_REGISTRY_KIND)),
-    configs: new TaskQueueConfigs({
-      rows: registry,
-      commit,
-      now: () => runtime.nowMicros(),
-      weightOverridesMax: () => limits.fairnessWeightOverridesMax,
-    }),
+    configs: queueConfigs,
     versions: new VersionRouter(deployments, buildIds),
   });
   const endpoints = new NexusEndpointRegistry({
@@ -166,7 +170,12 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       taskQueueLengthMax: limits.idLengthMax,
     }),
   });
-  const nexusTasks = new NexusQueues({ runtime, longPollExpirationMs: () => limits.matchingLongPollMs });
+  const nexusTasks = new NexusQueues({
+    runtime,
+    longPollExpirationMs: () => limits.matchingLongPollMs,
+    rateOf: (...queue) => queueConfigs.get(...queue, TaskQueueType.NEXUS)?.queueRateLimit?.rateLimit?.requestsPerSecond,
+  });
+  queueConfigs.onChange((namespaceId, taskQueue) => nexusTasks.rateChanged(namespaceId, taskQueue));
   const payloadBytesMax = (): number => limits.blobSizeBytesMax;
   const operations = new OperationService({ dispatcher: nexusTasks, runtime, payloadBytesMax });
   const completions = new CompletionService({
@@ -184,7 +193,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     client: new NexusClient(parts.http ?? callOverHttp, runtime),
     namespaces: () => namespaces.directory,
     logger,
-    callbackUrl: ({ name, id }) => callbackUrl(limits.nexusCallbackUrlTemplate, address, name, id),
+    callbackUrl: ({ name, id }) => callbackUrl(limits.nexusCallbackUrlTemplate, parts.isTls === true ? "https" : "http", address, name, id),
     tokenBytesMax: () => limits.nexusTokenBytesMax,
     payloadBytesMax,
     callbackTimeoutMs: () => limits.callbackRequestTimeoutMs,
@@ -362,10 +371,10 @@ function authorizationOf(parts: Parts, auth: AuthParts, keys: ApiKeys, cloud: Cl
 }
 
 /** Where handlers outside bring the outcome of an operation. An address that stands for any is reached by way of this machine's own. */
-function callbackUrl(template: string, address: string, namespace: string, namespaceId: string): string {
+function callbackUrl(template: string, scheme: string, address: string, namespace: string, namespaceId: string): string {
   if (template === "" || template === "unset") {
     const at = address.replace(/^(0\.0\.0\.0|\[?::\]?)(?=:\d+$)/, "127.0.0.1");
-    return `http://${at}/namespaces/${encodeURIComponent(namespace)}/nexus/callback`;
+    return `${scheme}://${at}/namespaces/${encodeURIComponent(namespace)}/nexus/callback`;
   }
   return template.replaceAll(/\{\{\s*\.NamespaceName\s*\}\}/g, namespace).replaceAll(/\{\{\s*\.NamespaceID\s*\}\}/g, namespaceId);
 }

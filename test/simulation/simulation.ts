@@ -18,7 +18,7 @@ import type { Batch } from "../../src/persistence/batch.js";
 import { checkAll, checkRun, isSchedule, loadRun } from "./checks.js";
 import { Clients } from "./clients.js";
 import { Coverage } from "./coverage.js";
-import { Operators } from "./operators.js";
+import { type OpenRun, Operators } from "./operators.js";
 import { Schedules } from "./schedules.js";
 import { NAMESPACE, type SimServer, startSimServer } from "./server.js";
 import { SimRuntime, settleMicrotasks } from "./sim-runtime.js";
@@ -370,7 +370,9 @@ export class Simulation implements SimWorld {
       if (i % 500 !== 499) continue;
       const open = this.openRuns();
       if (this.schedules.end(open.length === 0 && !this.schedules.isRunningOut) && open.length === 0) return;
-      if (open.length > 0) this.operators.release(open);
+      if (open.length === 0) continue;
+      this.operators.release(open);
+      this.operators.giveUp(await this.orphansOfReset(open));
     }
     for (const key of await this.disk.executionKeys()) {
       const state = await loadRun(this.disk, key);
@@ -383,7 +385,24 @@ export class Simulation implements SimWorld {
     }
   }
 
-  private openRuns(): { workflowId: string; runId: string }[] {
+  /**
+   * Runs that a reset has begun again, and that wait for a child that ended together with their base, of which nothing tells them:
+   * they wait for ever, on the official server too.
+   */
+  private async orphansOfReset(open: readonly OpenRun[]): Promise<OpenRun[]> {
+    const keys = new Map([...this.disk.visibility].map(([key, row]) => [row.runId, key]));
+    const isClosed = (runId: string): boolean => this.disk.visibility.get(keys.get(runId) ?? -1)?.closeTime !== 0;
+    const out: OpenRun[] = [];
+    for (const run of open) {
+      const state = await loadRun(this.disk, keys.get(run.runId) ?? -1);
+      if (state?.info.reset === undefined || state.info.workflowTask !== undefined || state.info.due > 0) continue;
+      const children = [...state.children.base.values()];
+      if (children.length > 0 && children.every((c) => isClosed(c.runId))) out.push(run);
+    }
+    return out;
+  }
+
+  private openRuns(): OpenRun[] {
     return [...this.disk.visibility.values()].filter((row) => row.closeTime === 0 && !isSchedule(row));
   }
 }

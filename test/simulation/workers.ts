@@ -175,7 +175,9 @@ export class Workers {
       for (const c of given) this.onCommand(c.commandType as CommandType);
       w.submit<"completeWorkflowTask">(workflowId, runId, { kind: "completeWorkflowTask", token, request }).then(
         (reply) => {
-          if (reply.refused === undefined) w.acknowledged.workflowTasks.push({ runId, scheduledEventId: token.scheduledEventId, identity });
+          // Of a task that turned updates down and did nothing else no trace is kept, and the worker is told so.
+          const isKept = reply.refused === undefined && reply.resetHistoryEventId === 0;
+          if (isKept) w.acknowledged.workflowTasks.push({ runId, scheduledEventId: token.scheduledEventId, identity });
           if (reply.newTask !== undefined) this.workflowTask(reply.newTask, worker);
           for (const a of reply.activityTasks) this.activity(a);
           if (again) {

@@ -32,13 +32,14 @@ export const getSystemInfo =
       activityFailureIncludeHeartbeat: true,
       supportsSchedules: true,
       encodedFailureAttributes: true,
-      buildIdBasedVersioning: false,
+      buildIdBasedVersioning: true,
       upsertMemo: true,
       eagerWorkflowStart: true,
       sdkMetadata: true,
       countGroupByExecutionStatus: true,
       nexus: true,
-      serverScaledDeployments: false,
+      // Compute configuration is kept and checked; COMPAT.md says who acts on it.
+      serverScaledDeployments: true,
       serverScaledProviderCloudRun: false,
     },
   });
