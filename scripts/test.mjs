@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { seedsWithoutTest } from "./seeds.mjs";
 import { root, setup } from "./setup.mjs";
 
 const args = process.argv.slice(2);
@@ -57,8 +58,17 @@ function tests() {
   const broken = report?.testResults?.filter((f) => f.status === "failed" && !f.assertionResults.some((t) => t.status === "failed")).length ?? 0;
   const found = (report?.numFailedTests ?? 0) + broken;
   failed += found;
+  if (args.length === 0 && report !== undefined) seeds(report);
   // Errors outside any test, or no report at all.
   if (status !== 0 && found === 0) failed++;
+}
+
+/** A row of docs/SEEDS.md without a passing test is a test that failed. */
+function seeds(report) {
+  const problems = seedsWithoutTest(report);
+  for (const problem of problems) console.log(`docs/SEEDS.md: ${problem}`);
+  if (problems.length > 0) failed++;
+  else passed++;
 }
 
 try {

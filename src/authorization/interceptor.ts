@@ -71,11 +71,17 @@ export class Authorization {
     return ADMINISTRATIVE.has(permission) || ADMINISTRATIVE_METHODS.has(method.name) ? this.audited(method, request, call, run) : run();
   };
 
-  /** For what is not in the table of methods: streams, pages. @throws ServiceError */
-  async admit(subject: PublicSubject | "page", call: Call): Promise<void> {
-    if (subject !== "page" && this.o.publicSubjects.has(subject)) return;
+  /** For streams that are not in the table of methods. @throws ServiceError */
+  async admit(subject: PublicSubject, call: Call): Promise<void> {
+    if (this.o.publicSubjects.has(subject)) return;
     call.identity = await this.o.authenticator.identify(call);
     if (call.identity === undefined) this.refuseUnknown(call, undefined);
+  }
+
+  /** Whether the caller is known, or need not be: for doors that would look at a request before it is a call. */
+  async isKnown(subject: PublicSubject | undefined, call: Call): Promise<boolean> {
+    if (subject !== undefined && this.o.publicSubjects.has(subject)) return true;
+    return (await this.o.authenticator.identify(call)) !== undefined;
   }
 
   private isPublic({ service }: Method): boolean {

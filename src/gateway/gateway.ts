@@ -13,6 +13,7 @@ import { HttpCall } from "./http-call.js";
 import { ROUTE_MODULES } from "./modules.js";
 import { GatewayRequest, type NodeRequest, type NodeResponse } from "./node-request.js";
 import { BAD_REQUEST, METHOD_NOT_ALLOWED, NOT_FOUND, plainError } from "./official-error.js";
+import { ownMethod } from "./own-method.js";
 import type {
   CallOptions,
   GatewayContext,
@@ -39,11 +40,13 @@ export interface GatewayOptions {
   readonly receiveBytesMax: number;
   readonly draining: AbortSignal;
   readonly modules?: readonly RouteModule[];
+  /** Whether the caller is known, or need not be; without it nobody need be. */
+  readonly isKnown?: IsKnown | undefined;
 }
 
-export type Gateway = (request: NodeRequest, response: NodeResponse, caller: HttpCaller) => void;
+export type IsKnown = (subject: Route["shows"], call: Call) => Promise<boolean>;
 
-const TOO_MANY_REQUESTS = 429;
+export type Gateway = (request: NodeRequest, response: NodeResponse, caller: HttpCaller) => void;
 
 type OwnedRoute = Route & { readonly owner: RouteModule };
 
@@ -80,7 +83,7 @@ export async function createGateway(o: GatewayOptions): Promise<Gateway> {
 
 function withLimits(answer: HttpAnswer, { rateLimit }: HttpRequest): HttpAnswer {
   if (rateLimit === undefined) return answer;
-  return { ...answer, headers: { ...answer.headers, ...rateLimitHeaders(rateLimit, answer.status === TOO_MANY_REQUESTS) } };
+  return { ...answer, headers: { ...answer.headers, ...rateLimitHeaders(rateLimit) } };
 }
 
 async function answerTo(o: GatewayOptions, router: Router<OwnedRoute>, request: HttpRequest): Promise<HttpAnswer> {
@@ -94,12 +97,22 @@ async function answerTo(o: GatewayOptions, router: Router<OwnedRoute>, request: 
 
 async function runRoute(o: GatewayOptions, route: OwnedRoute, request: HttpRequest, parameters: PathParameters): Promise<HttpAnswer> {
   try {
+    if (o.isKnown !== undefined) await refuseUnknown(o, o.isKnown, route, request);
     return await route.handler(request, parameters);
   } catch (e) {
     if (!(e instanceof ServiceError)) o.logger.error({ err: e, route: `${route.method} ${route.template}` }, "route failed");
     const error = fromUnknown(e);
     return route.fail?.(error, request) ?? route.owner.fail(error, request);
   }
+}
+
+/** Before anything of the request is looked at. Whoever is refused is counted and put down like the caller of an RPC. @throws ServiceError */
+async function refuseUnknown(o: GatewayOptions, isKnown: IsKnown, route: OwnedRoute, request: HttpRequest): Promise<void> {
+  const call = new HttpCall(`${route.method} ${route.template}`, request, o.runtime, o.services.server.version, {});
+  call.end();
+  if (await isKnown(route.shows, call)) return;
+  const nothing = { service: "perdure.gateway", name: call.path, permission: "authenticated", handler: () => ({}) } as const;
+  await runCall(o, request, ownMethod(nothing), {}, {});
 }
 
 /** A handler may be slow to notice that its caller has gone or its time is up, or not notice at all. */
@@ -109,10 +122,22 @@ async function runCall(o: GatewayOptions, request: HttpRequest, method: Method, 
     return await new Promise((resolve, reject) => {
       call.onCancel(() => reject(request.signal.aborted ? canceled("context canceled") : deadlineExceeded("context deadline exceeded")));
       call.refuse = reject;
-      o.run(method, message, call).then(resolve, reject);
+      o.run(options.first === undefined ? method : beginning(method, options.first), message, call).then(resolve, reject);
     });
   } finally {
     if (call.rateLimit !== undefined) request.rateLimit = call.rateLimit;
     call.end();
   }
+}
+
+function beginning(method: Method, first: () => void): Method {
+  const { handler } = method;
+  if (handler === undefined) return method;
+  return {
+    ...method,
+    handler: (message, call) => {
+      first();
+      return handler(message, call);
+    },
+  };
 }

@@ -67,6 +67,8 @@ export interface Route {
   readonly handler: (request: HttpRequest, parameters: PathParameters) => Promise<HttpAnswer> | HttpAnswer;
   /** Of several routes of one method and path, the first that accepts the request serves it; one without this accepts any. */
   readonly accepts?: (request: HttpRequest) => boolean;
+  /** What it shows, where that may be open to everybody; every other route is for callers who are known. */
+  readonly shows?: "health" | "system-info" | "reflection" | undefined;
   /** Form of this route's errors, when it is not its module's. */
   readonly fail?: (error: ServiceError, request: HttpRequest) => HttpAnswer;
 }
@@ -89,6 +91,8 @@ export interface Rpc<I, O> {
 export interface CallOptions {
   /** Limit of its own, for callers who set none. */
   readonly timeoutMs?: number;
+  /** Done once the call has been let in, before its handler. */
+  readonly first?: () => void;
 }
 
 /** What there is behind the RPCs, for what no RPC gives. */

@@ -26,6 +26,7 @@ export interface QuotasOptions {
 const LEVELS = 6;
 const BUCKETS_MAX = 20_000;
 const SWEEP_MICROS = 10_000_000;
+const LOOK_AGAIN_MS = 1_000;
 
 interface Plan {
   readonly version: number;
@@ -65,12 +66,12 @@ export class Quotas {
     const level = levelOf(method);
     const applied = this.applied(rules, facts, now);
     this.check(applied, facts, level, call, now);
-    const leaveWaiting = waitingMax > 0 && waits(method, request) ? this.enterWaiting(facts.client, waitingMax) : undefined;
+    const leaveWaiting = waitingMax > 0 && waits(method, request) ? this.enterWaiting(facts.client, waitingMax, call, now) : undefined;
     const taken = applied.filter((a) => a.rule.isChargedLater !== true);
     for (const { buckets } of taken) buckets.take(level, now);
     call.rateLimit = this.tightest(applied, level, now);
     try {
-      const reply = await (openMax > 0 && isStart(method) ? this.startWithin(openMax, facts.namespace, next) : next());
+      const reply = await (openMax > 0 && isStart(method) ? this.startWithin(openMax, facts.namespace, call, next) : next());
       for (const { rule, buckets } of taken) if (rule.countsReply?.(reply) === false) buckets.giveBack(level);
       return reply;
     } catch (e) {
@@ -153,14 +154,17 @@ export class Quotas {
     let found: RateLimit | undefined;
     for (const { rule, scope, buckets } of applied) {
       const stand = standOf(rule, scope, buckets.at(level), now);
-      if (found === undefined || stand.remaining / stand.limit < found.remaining / found.limit) found = stand;
+      if (found === undefined || stand.remaining / stand.limit < found.remaining / found.limit) found = { ...stand, retryAfterMs: 0 };
     }
     return found;
   }
 
-  private enterWaiting(client: string, max: number): () => void {
+  private enterWaiting(client: string, max: number, call: Call, now: number): () => void {
     const count = this.waiting.get(client) ?? 0;
-    if (count >= max) throw tooMany(`Too many concurrent long polls of client '${client}'`, ResourceExhaustedScope.SYSTEM);
+    if (count >= max) {
+      call.rateLimit = fullOf(`client:${client}`, max, now);
+      throw tooMany(`Too many concurrent long polls of client '${client}'`, ResourceExhaustedScope.SYSTEM);
+    }
     this.waiting.set(client, count + 1);
     return () => leave(this.waiting, client);
   }
@@ -169,12 +173,15 @@ export class Quotas {
    * Each start counts those before it that are still on their way as if they had made an execution: together they never make one too
    * many, at worst one that was on its way and came to nothing keeps another out.
    */
-  private async startWithin(max: number, namespace: string, next: () => Promise<unknown>): Promise<unknown> {
+  private async startWithin(max: number, namespace: string, call: Call, next: () => Promise<unknown>): Promise<unknown> {
     const before = this.starting.get(namespace) ?? 0;
     this.starting.set(namespace, before + 1);
     try {
       const open = await this.o.openExecutions(namespace);
-      if (open + before >= max) throw tooMany(`Too many concurrent executions in namespace '${namespace}'`, ResourceExhaustedScope.NAMESPACE);
+      if (open + before >= max) {
+        call.rateLimit = fullOf(`namespace:${namespace}`, max, this.o.runtime.nowMicros());
+        throw tooMany(`Too many concurrent executions in namespace '${namespace}'`, ResourceExhaustedScope.NAMESPACE);
+      }
       return await next();
     } finally {
       leave(this.starting, namespace);
@@ -202,6 +209,11 @@ function standOf({ limit, windowMs }: Rule, scope: string, bucket: TokenBucket, 
     resetTime: now + bucket.untilFull(now),
     retryAfterMs: bucket.untilNext(now) / 1000,
   };
+}
+
+/** As many at the same time as may be. When there is room again nobody knows: the caller is to look in a moment. */
+function fullOf(scope: string, limit: number, now: number): RateLimit {
+  return { scope, limit, windowMs: undefined, remaining: 0, resetTime: now + LOOK_AGAIN_MS * 1000, retryAfterMs: LOOK_AGAIN_MS };
 }
 
 /** 0 first. What has been done already is worth most: refused, it would be done again. */

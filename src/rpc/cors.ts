@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import type { Origins } from "./origins.js";
 
 type Request = Pick<IncomingMessage | Http2ServerRequest, "method" | "headers">;
 type Response = ServerResponse | Http2ServerResponse;
@@ -18,24 +19,24 @@ const EXPOSED = [
 const PREFLIGHT_SECONDS = 7200;
 
 /** Sets the headers that an origin needs; true when that was all that was asked for. */
-export function answerCors(request: Request, response: Response, origins: readonly string[]): boolean {
+export function answerCors(request: Request, response: Response, origins: Origins | undefined): boolean {
   const { origin } = request.headers;
-  if (origins.length === 0 || origin === undefined) return false;
+  if (origins?.isCorsOn !== true || origin === undefined) return false;
   const isPreflight = request.method === "OPTIONS" && request.headers["access-control-request-method"] !== undefined;
-  const isAllowed = origins.includes("*") || origins.includes(origin);
+  const allowed = origins.allowed(origin);
   response.setHeader("vary", "Origin");
-  if (isAllowed) {
-    response.setHeader("access-control-allow-origin", origins.includes("*") ? "*" : origin);
+  if (allowed !== undefined) {
+    response.setHeader("access-control-allow-origin", allowed);
     response.setHeader("access-control-expose-headers", EXPOSED);
   }
   if (!isPreflight) return false;
-  if (isAllowed) {
+  if (allowed !== undefined) {
     response.setHeader("access-control-allow-methods", METHODS);
     // Any header may be metadata.
     response.setHeader("access-control-allow-headers", request.headers["access-control-request-headers"] ?? "*");
     response.setHeader("access-control-max-age", PREFLIGHT_SECONDS);
   }
-  response.statusCode = isAllowed ? 204 : 403;
+  response.statusCode = allowed !== undefined ? 204 : 403;
   response.end();
   return true;
 }

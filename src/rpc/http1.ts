@@ -25,6 +25,8 @@ export function serveHttp1(runtime: Runtime, handle: Http1Handler): (socket: Soc
   };
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     const { socket } = request;
+    // Nobody changes the protocol here, and Node's parser drops what came with such a request: whoever sends on does so anew.
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
     request.once("end", () => disarm(socket));
     response.once("close", () => {
       if (!socket.destroyed) arm(socket);

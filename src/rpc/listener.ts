@@ -8,6 +8,7 @@
 import { createServer as createHttp2, type Http2Server, type Http2Session } from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Call, Interceptor, Method, MethodTable } from "../api/call.js";
+import type { IsKnown } from "../gateway/gateway.js";
 import type { GatewayServices } from "../gateway/route.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { byFirstBytes, type WireProtocol } from "./first-bytes.js";
@@ -29,8 +30,6 @@ export interface ListenerOptions {
   readonly port: number;
   /** `isOptional`: left out where the port is taken. */
   readonly extra: readonly { host: string; port: number; isOptional?: boolean }[];
-  /** Origins whose pages may call; "*" is any. */
-  readonly corsOrigins?: readonly string[];
   readonly methods: MethodTable;
   readonly interceptors: readonly Interceptor[] | (() => readonly Interceptor[]);
   readonly limits: ListenerLimits;
@@ -41,6 +40,8 @@ export interface ListenerOptions {
   readonly tls?: TlsEndpoint | undefined;
   /** Lets a call to what is not in the table of methods in, or throws a ServiceError; without it everybody is. */
   readonly admit?: Admit | undefined;
+  /** For the HTTP doors; without it callers need not be known. */
+  readonly isKnown?: IsKnown | undefined;
   /** Which web pages may send requests; without it all may. */
   readonly origins?: Origins | undefined;
   /** What stands behind the HTTP doors; without it there are none. */
@@ -48,7 +49,7 @@ export interface ListenerOptions {
   readonly observer?: CallObserver;
 }
 
-export type Admit = (subject: "health" | "reflection" | "page", call: Call) => Promise<void>;
+export type Admit = (subject: "health" | "reflection", call: Call) => Promise<void>;
 
 export interface ListenerLimits {
   readonly receiveBytesMax: number;
@@ -86,8 +87,8 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
   const interceptorsNow = typeof interceptors === "function" ? interceptors : () => interceptors;
   const chain = new Chain(interceptorsNow, o.logger, o.limits.errorMessageLengthMax, o.observer);
   const grpc = { methods, chain, runtime: o.runtime, receiveBytesMax: o.limits.receiveBytesMax, logger: o.logger, isDraining: () => isDraining };
-  const { health, admit, gateway, origins, corsOrigins = [] } = o;
-  const others = new OtherProtocols({ ...grpc, health, admit, gateway, origins, corsOrigins });
+  const { health, admit, isKnown, gateway, origins } = o;
+  const others = new OtherProtocols({ ...grpc, health, admit, isKnown, gateway, origins });
   const begin = (): void => {
     calls++;
   };

@@ -22,17 +22,27 @@ interface Refusal {
 
 export class Origins {
   private readonly hosts: ReadonlySet<string>;
-  private readonly cors: ReadonlySet<string>;
+  private readonly named: ReadonlySet<string>;
 
   constructor({ hosts, corsOrigins = [] }: OriginsOptions) {
     this.hosts = new Set(hosts);
-    this.cors = new Set(corsOrigins.map((c) => c.toLowerCase()));
+    this.named = new Set(corsOrigins.map((c) => c.toLowerCase()));
+  }
+
+  /** What an answer says of a page's origin to its browser, when any was named; undefined: its origin may not call. */
+  allowed(origin: string): string | undefined {
+    if (this.named.has("*")) return "*";
+    return this.named.has(origin.toLowerCase()) ? origin : undefined;
+  }
+
+  get isCorsOn(): boolean {
+    return this.named.size > 0;
   }
 
   /** Why the request is not served; undefined when it is. */
   refusal(headers: IncomingHttpHeaders, isHttp1: boolean): Refusal | undefined {
     const authority = (headers.host ?? (headers[":authority"] as string | undefined))?.toLowerCase();
-    if (isHttp1 && this.cors.size === 0 && !this.isHost(authority)) return { status: 403, text: "host is not allowed: see --allowed-host" };
+    if (isHttp1 && !this.isCorsOn && !this.isHost(authority)) return { status: 403, text: "host is not allowed: see --allowed-host" };
     const { origin } = headers;
     if (origin !== undefined && !this.isOrigin(origin.toLowerCase(), authority))
       return { status: 403, text: "origin is not allowed: see --cors-origin" };
@@ -50,7 +60,7 @@ export class Origins {
   }
 
   private isOrigin(origin: string, authority: string | undefined): boolean {
-    if (this.cors.has("*") || this.cors.has(origin)) return true;
+    if (this.allowed(origin) !== undefined) return true;
     return URL.canParse(origin) && /^https?:/.test(origin) && new URL(origin).host === withoutDefaultPort(authority, origin);
   }
 }

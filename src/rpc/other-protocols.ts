@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { Call, MethodTable } from "../api/call.js";
-import type { Gateway } from "../gateway/gateway.js";
+import type { Gateway, IsKnown } from "../gateway/gateway.js";
 import type { GatewayServices } from "../gateway/route.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { answerCors } from "./cors.js";
@@ -25,10 +25,10 @@ export interface OtherProtocolsOptions {
   readonly receiveBytesMax: number;
   readonly isDraining: () => boolean;
   readonly admit?: Admit | undefined;
+  readonly isKnown?: IsKnown | undefined;
   readonly origins?: Origins | undefined;
   /** What stands behind the gateway; without it there is none. */
   readonly gateway?: GatewayServices;
-  readonly corsOrigins?: readonly string[];
 }
 
 const STREAMING: ReadonlySet<string> = new Set([
@@ -68,7 +68,7 @@ export class OtherProtocols {
       response.end();
       return;
     }
-    if (answerCors(request, response, this.o.corsOrigins ?? [])) return;
+    if (answerCors(request, response, this.o.origins)) return;
     const { gateway, origins } = this.o;
     const isHttp1 = request.httpVersionMajor < 2;
     // Node takes the first of two hosts; whoever stands before it may have taken the second.
@@ -100,9 +100,10 @@ export class OtherProtocols {
 
   private loadGateway(services: GatewayServices): Promise<Handle> {
     this.gateway ??= import("../gateway/gateway.js").then(async ({ createGateway }) => {
-      const { methods, chain, runtime, logger, receiveBytesMax } = this.o;
+      const { methods, chain, runtime, logger, receiveBytesMax, isKnown } = this.o;
       const run = chain.run.bind(chain);
-      const gateway: Gateway = await createGateway({ methods, services, run, runtime, logger, receiveBytesMax, draining: this.draining.signal });
+      const draining = this.draining.signal;
+      const gateway: Gateway = await createGateway({ methods, services, run, runtime, logger, receiveBytesMax, isKnown, draining });
       return (request, response) => gateway(request, response, callerOf(request));
     });
     return this.gateway;

@@ -100,6 +100,7 @@ export interface Assembled {
   readonly observer: CallObserver;
   /** See ListenerOptions. */
   readonly admit: Authorization["admit"] | undefined;
+  readonly isKnown: Authorization["isKnown"] | undefined;
   /** "host:port" that the server listens at: where callbacks from outside come. */
   listening(address: string): void;
   /** For the HTTP doors. */
@@ -331,6 +332,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     methods,
     interceptors: () => (quotas.isOn ? limited : unlimited),
     admit: authorization?.admit.bind(authorization),
+    isKnown: authorization?.isKnown.bind(authorization),
     observer: { nowMicros, record: (...call) => requests.record(...call) },
     listening: (at) => {
       address = at;

@@ -107,7 +107,6 @@ async function wire(
     host: options.ip,
     port: options.port,
     extra,
-    corsOrigins: options.corsOrigins,
     methods: api.methods,
     interceptors: api.interceptors,
     limits: {
@@ -121,6 +120,7 @@ async function wire(
     health,
     tls: tls?.endpoint,
     admit: api.admit,
+    isKnown: api.isKnown,
     origins: new Origins({ hosts: [...options.allowedHosts, ...(tls?.names ?? [])], corsOrigins: options.corsOrigins }),
     observer: api.observer,
     gateway: { ...api.gateway, products: await productsOf(options.product) },

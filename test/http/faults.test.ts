@@ -99,6 +99,7 @@ describe("a store in trouble", () => {
     [Code.DATA_LOSS, 500],
     [Code.ABORTED, 409],
     [Code.UNAVAILABLE, 503],
+    [Code.UNIMPLEMENTED, 501],
   ])("that answers %i to a read is told so", async (code, status) => {
     readFault = new ServiceError(code, "the store says so");
     const answer = await ask(`POST ${NS}/workflows/scan`, {});

@@ -1,10 +1,10 @@
 /**
- * Go and Python for the suites that need them: are they here, and the programs of test/sdk/go and test/sdk/python, made ready under
- * .setup/sdks/ (a binary; a virtual environment with the official SDK). Where a tool is missing, one line says what is skipped.
+ * Go, Python and Java for the suites that need them: are they here, and the programs of test/sdk, made ready under .setup/sdks/ (a binary;
+ * a virtual environment with the official SDK; classes). Where a tool is missing, one line says what is skipped.
  */
 import { execFile, execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 
 const here = import.meta.dirname;
 const cache = join(here, "../../.setup/sdks");
@@ -52,6 +52,31 @@ export function pythonWithSdk(): string {
     writeFileSync(stamp, wanted);
   }
   return join(environment, "bin/python");
+}
+
+export function javaIsHere(whatIsSkipped: string): boolean {
+  const here = has("java", ["-version"]) && has("mvn", ["-version"]);
+  if (!here) process.stdout.write(`Java with Maven is not here: ${whatIsSkipped} is skipped\n`);
+  return here;
+}
+
+/** Compiles the programs of test/sdk/java; a class path with what its pom.xml names. */
+export function javaClasses(): string {
+  const project = join(here, "java");
+  const target = join(cache, "java");
+  const sources = [join(project, "pom.xml"), join(project, "src/main/java/secure/Secure.java")];
+  const wanted = sources.map((f) => readFileSync(f, "utf8")).join("");
+  const stamp = join(target, "built.txt");
+  if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== wanted) {
+    mkdirSync(target, { recursive: true });
+    for (const f of sources) {
+      mkdirSync(dirname(join(target, relative(project, f))), { recursive: true });
+      copyFileSync(f, join(target, relative(project, f)));
+    }
+    execFileSync("mvn", ["-q", "-B", "compile", "dependency:copy-dependencies"], { cwd: target });
+    writeFileSync(stamp, wanted);
+  }
+  return `${join(target, "target/classes")}:${join(target, "target/dependency/*")}`;
 }
 
 export interface Ended {

@@ -306,11 +306,11 @@ describe("a limit", () => {
     };
     const reset = (inSeconds: number) => String(runtime.now / 1_000_000 + inSeconds);
     const scope = { "x-ratelimit-limit": "2", "x-ratelimit-scope": "namespace:one" };
-    expect(rateLimitHeaders(await startWith("a"), false)).toEqual({ ...scope, "x-ratelimit-remaining": "1", "x-ratelimit-reset": reset(30) });
-    expect(rateLimitHeaders(await startWith("b"), false)).toEqual({ ...scope, "x-ratelimit-remaining": "0", "x-ratelimit-reset": reset(60) });
+    expect(rateLimitHeaders(await startWith("a"))).toEqual({ ...scope, "x-ratelimit-remaining": "1", "x-ratelimit-reset": reset(30) });
+    expect(rateLimitHeaders(await startWith("b"))).toEqual({ ...scope, "x-ratelimit-remaining": "0", "x-ratelimit-reset": reset(60) });
     const over = await startWith("c");
-    expect(rateLimitHeaders(over, true)).toEqual({ ...scope, "x-ratelimit-remaining": "0", "x-ratelimit-reset": reset(60), "retry-after": "30" });
+    expect(rateLimitHeaders(over)).toEqual({ ...scope, "x-ratelimit-remaining": "0", "x-ratelimit-reset": reset(60), "retry-after": "30" });
     expect(rateLimitDetail(over as never)).toEqual({ type: "RateLimitExceeded", scope: "namespace:one", limit: 2, window: "1m", retry_after: 30 });
-    expect(rateLimitHeaders(undefined, false)).toEqual({});
+    expect(rateLimitHeaders(undefined)).toEqual({});
   });
 });

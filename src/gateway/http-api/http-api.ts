@@ -26,10 +26,12 @@ export const httpApi: RouteModule = {
 const versioned = (request: HttpRequest, answer: HttpAnswer): HttpAnswer => (asksForVersion(request) ? withVersion(request, answer) : answer);
 
 function boundRoute(context: GatewayContext, binding: Binding): Route {
+  const isPublic = context.methods.get(binding.path)?.permission === "none";
   const inPath = new Set(parseTemplate(binding.template).captures.map((c) => c.name));
   return {
     method: binding.method,
     template: binding.template,
+    ...(isPublic ? { shows: "system-info" } : {}),
     handler: async (request, parameters) => {
       checkVersion(request);
       const method = context.methods.get(binding.path);

@@ -5,6 +5,7 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
 import type { Metric } from "../../telemetry/metrics/metric.js";
 import { plainError } from "../official-error.js";
+import { runOwn } from "../own-method.js";
 import type { RouteModule } from "../route.js";
 
 function registryOf(metrics: readonly Metric[]): Registry {
@@ -21,15 +22,25 @@ function registryOf(metrics: readonly Metric[]): Registry {
 
 export const METRICS: RouteModule = {
   name: "metrics",
-  routes({ services }) {
+  routes(context) {
     let registry: Registry | undefined;
+    const text = async (): Promise<string> => {
+      registry ??= registryOf(context.services.metrics);
+      return registry.metrics();
+    };
     return [
       {
         method: "GET",
         template: "/metrics",
-        async handler() {
-          registry ??= registryOf(services.metrics);
-          return { headers: { "content-type": registry.contentType }, body: await registry.metrics() };
+        async handler(request) {
+          // They name namespaces and task queues.
+          const body = await runOwn(context, request, {
+            service: "perdure.gateway.metrics",
+            name: "Scrape",
+            permission: "cluster.read",
+            handler: text,
+          });
+          return { headers: { "content-type": Registry.PROMETHEUS_CONTENT_TYPE }, body };
         },
       },
     ];

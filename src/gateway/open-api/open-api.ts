@@ -18,6 +18,7 @@ export const openApi: RouteModule = {
     {
       method: "GET",
       template: "/api",
+      shows: "reflection",
       handler: (): HttpAnswer => ({
         headers: { "content-type": "text/html; charset=utf-8", "content-security-policy": PAGE_POLICY, "x-content-type-options": "nosniff" },
         body: API_PAGE,
@@ -37,6 +38,7 @@ function document(
   return {
     method: "GET",
     template,
+    shows: "reflection",
     handler: () => {
       made ??= make(bindingsOf(OFFICIAL_SERVICES), services.server.version);
       return { headers: { "content-type": contentType }, body: made };

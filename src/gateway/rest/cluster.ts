@@ -1,8 +1,8 @@
 /** The cluster of one process, its shards, and task queues as an administrator sees them. */
-import { GetClusterInfoRequest, GetClusterInfoResponse } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
-import type { Method, Permission } from "../../api/call.js";
+import type { Permission } from "../../api/call.js";
 import { Code, ServiceError } from "../../api/service-error.js";
 import type { JsonObject } from "../json/json-text.js";
+import { runOwn } from "../own-method.js";
 import type { GatewayContext } from "../route.js";
 import { queueOf } from "./queue-names.js";
 import { booleanOf, listOf, type RestCall, type RestRoute } from "./rest-call.js";
@@ -29,18 +29,7 @@ async function own(
   f: () => JsonObject | Promise<JsonObject>,
   message = {},
 ): Promise<JsonObject> {
-  const method: Method = {
-    service: "perdure.gateway.rest",
-    name,
-    path: `/perdure.gateway.rest/${name}`,
-    input: GetClusterInfoRequest,
-    output: GetClusterInfoResponse,
-    handler: f,
-    permission,
-    priority: 2,
-    longPoll: false,
-  };
-  return (await call.context.run(call.request, method, message)) as JsonObject;
+  return runOwn(call.context, call.request, { service: "perdure.gateway.rest", name, permission, handler: f }, message);
 }
 
 async function describeCluster(call: RestCall): Promise<JsonObject> {

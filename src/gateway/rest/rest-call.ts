@@ -54,7 +54,7 @@ export function toRoute(context: GatewayContext, { method, template, subject = "
       const answer = await handler(new RestCall(context, request, parameters, fields));
       return withVersion(request, jsonAnswer(answer));
     },
-    fail: (error: ServiceError, request: HttpRequest) => withVersion(request, restErrorAnswer(error, subject)),
+    fail: (error: ServiceError, request: HttpRequest) => withVersion(request, restErrorAnswer(error, subject, request.rateLimit)),
   };
 }
 

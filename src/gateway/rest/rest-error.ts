@@ -3,7 +3,9 @@
  * type Status then has the standard one; the HTTP status is that of the standard code.
  */
 import { fromBinary, toJson } from "@bufbuild/protobuf";
+import type { RateLimit } from "../../api/rate-limit.js";
 import { Code, ServiceError } from "../../api/service-error.js";
+import { isRefusal, rateLimitDetail } from "../../quotas/headers.js";
 import { httpStatusOf } from "../http-status.js";
 import type { Json, JsonObject } from "../json/json-text.js";
 import { formatJson, isObject } from "../json/json-text.js";
@@ -45,13 +47,14 @@ export function specificCode(error: ServiceError, subject: Subject): SpecificCod
   return COMPLETED.test(error.message) ? "WORKFLOW_EXECUTION_COMPLETED" : "WORKFLOW_EXECUTION_NOT_FOUND";
 }
 
-export function restErrorAnswer(error: ServiceError, subject: Subject): HttpAnswer {
+export function restErrorAnswer(error: ServiceError, subject: Subject, rateLimit?: RateLimit): HttpAnswer {
   const standard = Code[error.code] ?? "INTERNAL";
   const specific = specificCode(error, subject);
   const details: Json[] = [];
   if (error instanceof RestError && error.detail !== undefined) details.push(error.detail);
   else if (error.code === Code.INVALID_ARGUMENT) details.push(badRequest(error.message));
-  for (const d of error.details) details.push(typedDetail(d.typeName, d.value));
+  if (error.code === Code.RESOURCE_EXHAUSTED && rateLimit !== undefined && isRefusal(rateLimit)) details.push(rateLimitDetail(rateLimit));
+  else for (const d of error.details) details.push(typedDetail(d.typeName, d.value));
   if (specific !== undefined) details.push({ type: "Status", code: standard });
   return {
     status: httpStatusOf(error.code),

@@ -15,5 +15,5 @@ export const rest: RouteModule = {
   name: "rest",
   routes: (context: GatewayContext): Route[] =>
     [...WORKFLOW_ROUTES, ...TASK_ROUTES, ...NAMESPACE_ROUTES, ...CLUSTER_ROUTES].map((route) => toRoute(context, route)),
-  fail: (error) => restErrorAnswer(error, "other"),
+  fail: (error, request) => restErrorAnswer(error, "other", request.rateLimit),
 };

@@ -45,10 +45,11 @@ async function pollWorkflowTask(call: RestCall): Promise<JsonObject> {
   const { task_queue_metadata: metadata, task_queue: _, ...fields } = call.fields;
   const { namespace } = call;
   const name = call.parameters["task_queue"] ?? "";
+  const rate = tasksPerSecond(metadata);
   const { matching, namespaces } = call.context.services;
   const known = namespaces.directory.byName(namespace);
-  if (known !== undefined) matching.limitWorkflowTasks(known, name, tasksPerSecond(metadata));
-  const reply = await call.rpc("PollWorkflowTaskQueue", { ...fields, namespace, task_queue: queueOf(name) }, { timeoutMs: POLL_TIMEOUT_MS });
+  const options = { timeoutMs: POLL_TIMEOUT_MS, ...(known === undefined ? {} : { first: () => matching.limitWorkflowTasks(known, name, rate) }) };
+  const reply = await call.rpc("PollWorkflowTaskQueue", { ...fields, namespace, task_queue: queueOf(name) }, options);
   return workflowTask(reply);
 }
 

@@ -5,10 +5,10 @@
  * that is older than what is kept is answered 410, and lists say what is now.
  * There is no RPC for it: a method of its own runs through the interceptors like those of services.
  */
-import { ListWorkflowExecutionsRequest, ListWorkflowExecutionsResponse } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Call, Method } from "../../api/call.js";
 import { invalidArgument } from "../../api/service-error.js";
 import type { StatusChangePage } from "../../history/contract.js";
+import { ownMethod } from "../own-method.js";
 import type { GatewayContext, GatewayServices, HttpRequest } from "../route.js";
 import { ProductError } from "../trigger/product-error.js";
 import { serverError, workflowOf } from "./history-stream.js";
@@ -32,17 +32,14 @@ interface ReadReply extends StatusChangePage {
 
 /** Permission, limits and measurements are those of lists. */
 function readStatusChanges(services: GatewayServices): Method {
-  return {
+  return ownMethod({
     service: "perdure.api.v1.StatusChanges",
     name: "ReadStatusChanges",
-    path: "/perdure.api.v1.StatusChanges/ReadStatusChanges",
-    input: ListWorkflowExecutionsRequest as never,
-    output: ListWorkflowExecutionsResponse as never,
     permission: "workflow.list",
     priority: 4,
     longPoll: true,
-    handler: async (message, call) => read(services, message as ReadRequest, call),
-  };
+    handler: (message, call) => read(services, message as ReadRequest, call),
+  });
 }
 
 async function read(services: GatewayServices, { namespace, after, waitMs }: ReadRequest, call: Call): Promise<ReadReply> {

@@ -20,7 +20,6 @@ export class ProductError extends Error {
     message: string,
     /** Further fields of the body. */
     readonly fields: Readonly<Record<string, unknown>> = {},
-    readonly headers: Readonly<Record<string, string>> = {},
   ) {
     super(message);
   }
@@ -34,9 +33,9 @@ export const invalidInput = (issues: readonly Issue[]): ProductError =>
 export const badRequest = (message: string, path?: string): ProductError =>
   new ProductError(400, "ValidationError", message, path === undefined ? {} : { issues: [{ path, message }] });
 
-export const json = (status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): HttpAnswer => ({
+export const json = (status: number, body: unknown): HttpAnswer => ({
   status,
-  headers: { "content-type": "application/json", ...headers },
+  headers: { "content-type": "application/json" },
   body: JSON.stringify(body),
 });
 

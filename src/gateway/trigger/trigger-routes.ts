@@ -9,6 +9,7 @@
 
 import { Code, ServiceError } from "../../api/service-error.js";
 import type { ProductWorkflow } from "../../config/workflows.js";
+import { isRefusal } from "../../quotas/headers.js";
 import { issuesOf } from "../catalog/input-schema.js";
 import { namespaceOf, type Products } from "../products.js";
 import type { GatewayContext, HttpAnswer, HttpRequest, PathParameters, Route, RouteModule } from "../route.js";
@@ -29,7 +30,7 @@ export const triggerApi: RouteModule = {
 };
 
 function detail(e: ProductError): HttpAnswer {
-  return json(e.status, { detail: e.message, ...("issues" in e.fields ? { issues: e.fields["issues"] } : {}) }, e.headers);
+  return json(e.status, { detail: e.message, ...("issues" in e.fields ? { issues: e.fields["issues"] } : {}) });
 }
 
 class TriggerApi {
@@ -47,9 +48,10 @@ class TriggerApi {
   }
 
   routes(): Route[] {
-    const route = (method: string, template: string, handler: Route["handler"]): Route => ({
+    const route = (method: string, template: string, handler: Route["handler"], shows?: Route["shows"]): Route => ({
       method,
       template,
+      shows,
       handler: async (request, parameters) => {
         try {
           return await handler(request, parameters);
@@ -60,9 +62,9 @@ class TriggerApi {
       },
     });
     return [
-      route("GET", "/", (request) => this.root(request)),
-      route("GET", "/docs", () => ({ headers: HTML, body: docsPage(this.products) })),
-      route("GET", "/openapi.json", () => json(200, openApi(this.products, this.context.services.server.version))),
+      route("GET", "/", (request) => this.root(request), "health"),
+      route("GET", "/docs", () => ({ headers: HTML, body: docsPage(this.products) }), "reflection"),
+      route("GET", "/openapi.json", () => json(200, openApi(this.products, this.context.services.server.version)), "reflection"),
       route("POST", "/workflows/{name}", (request, p) => this.run(request, p)),
       route("POST", "/workflows/{name}/async", (request, p) => this.start(request, p)),
       route("GET", "/workflows/{workflow_id}/status", (request, p) => this.status(request, p)),
@@ -109,9 +111,9 @@ class TriggerApi {
 
   private checkRate(request: HttpRequest, workflow: ProductWorkflow, max: number): void {
     const address = request.peer.slice(0, request.peer.lastIndexOf(":"));
-    const wait = this.rates.take(`${workflow.name} ${address}`, max);
-    if (wait === undefined) return;
-    throw new ProductError(429, "RateLimitExceeded", `Rate limit exceeded: ${max} per 1 minute`, {}, { "retry-after": String(wait) });
+    const stand = this.rates.take(workflow.name, address, max);
+    request.rateLimit = stand;
+    if (isRefusal(stand)) throw new ProductError(429, "RateLimitExceeded", `Rate limit exceeded: ${max} per 1 minute`);
   }
 
   private async status(request: HttpRequest, parameters: PathParameters): Promise<HttpAnswer> {

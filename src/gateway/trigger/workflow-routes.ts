@@ -12,6 +12,7 @@ import { Code, ServiceError } from "../../api/service-error.js";
 import { parseDurationMs } from "../../config/dynamic-config.js";
 import { WorkflowCatalog } from "../catalog/catalog.js";
 import { issuesOf } from "../catalog/input-schema.js";
+import { runOwn } from "../own-method.js";
 import { namespaceOf, type Products } from "../products.js";
 import type { GatewayContext, HttpAnswer, HttpRequest, PathParameters, Route, RouteModule } from "../route.js";
 import { traceOf } from "../trace/trace.js";
@@ -44,7 +45,7 @@ export const workflowApi: RouteModule = {
   fail: (error) => failed(productError(error) as ProductError),
 };
 
-export const failed = (e: ProductError): HttpAnswer => json(e.status, { error: e.name, message: e.message, ...e.fields }, e.headers);
+export const failed = (e: ProductError): HttpAnswer => json(e.status, { error: e.name, message: e.message, ...e.fields });
 
 /** Errors of the product become its answers; those of RPCs become the module's. */
 export const guarded = (handler: Route["handler"]): Route["handler"] => {
@@ -215,9 +216,11 @@ class WorkflowApi {
     return json(200, { terminated: true, workflowId: e.workflowId, runId: await this.calls.terminate(request, e, parsed.data.reason ?? "") });
   }
 
-  private catalog(request: HttpRequest, catalog: string | undefined): HttpAnswer {
+  private async catalog(request: HttpRequest, catalog: string | undefined): Promise<HttpAnswer> {
     const namespace = namespaceOf(request, this.products.namespace);
-    const entries = this.workflows.list(namespace, catalog);
+    const handler = () => this.workflows.list(namespace, catalog);
+    const method = { service: "perdure.gateway.workflows", name: "ListCatalog", permission: "workflow.read", handler } as const;
+    const entries = await runOwn(this.context, request, method, { namespace });
     if (catalog !== undefined && entries.length === 0)
       throw new ProductError(404, "CatalogNotFoundError", `Catalog ${JSON.stringify(catalog)} is not known.`);
     const workflows = entries.map(({ name, workflowType, description, aliases, taskQueue, inputSchema, outputSchema }) => ({

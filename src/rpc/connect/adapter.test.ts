@@ -205,7 +205,7 @@ describe("curl", () => {
       fetch(`http://127.0.0.1:${server.port}/`),
       post("GetSystemInfo", "{}"),
     ]);
-    expect(statuses.map((s) => s.status)).toEqual([400, 400, 415, 429, 400, 501, 500, 404, 405, 404, 200]);
+    expect(statuses.map((s) => s.status)).toEqual([400, 400, 415, 429, 400, 501, 400, 404, 405, 404, 200]);
     expect(await Promise.all(statuses.slice(0, 2).map(async (s) => ((await s.json()) as { code: string }).code))).toEqual([
       "invalid_argument",
       "invalid_argument",
@@ -216,5 +216,23 @@ describe("curl", () => {
     const answer = await post("PollWorkflowTaskQueue", "{}", { "connect-timeout-ms": "50", "connect-protocol-version": "1" });
     expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([504, "deadline_exceeded"]);
     expect((await held.opened).cancelled).toBe(true);
+  });
+});
+
+describe("a Connect body that cannot be read", () => {
+  it.each([
+    ["application/proto", Buffer.from([0x0a, 0xff])],
+    ["application/json", Buffer.from("{")],
+    ["application/json", Buffer.from('{"pageSize":"x"}')],
+  ])("is the caller's fault: %s", async (type, body) => {
+    const url = `http://127.0.0.1:${server.port}/${WorkflowServiceDesc.typeName}/ListNamespaces`;
+    const answer = await fetch(url, { method: "POST", headers: { "content-type": type }, body });
+    expect([answer.status, await answer.json()]).toMatchObject([400, { code: "invalid_argument" }]);
+  });
+
+  it("is told from a bug", async () => {
+    const url = `http://127.0.0.1:${server.port}/${WorkflowServiceDesc.typeName}/ListNamespaces`;
+    const answer = await fetch(url, { method: "POST", headers: { "content-type": "application/proto" } });
+    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([500, "internal"]);
   });
 });

@@ -14,6 +14,7 @@ import {
   createContextValues,
   type HandlerContext,
 } from "@connectrpc/connect";
+import { createAsyncIterable, type UniversalHandler, type UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { Health as HealthDesc } from "../../../gen/es/grpc/health/v1/health_pb.js";
 import { ServerReflection as ReflectionV1 } from "../../../gen/es/grpc/reflection/v1/reflection_pb.js";
@@ -27,7 +28,7 @@ import { AdminService } from "../../../gen/es/temporal/server/api/adminservice/v
 import type { Call, Method } from "../../api/call.js";
 import type { Identity } from "../../api/identity.js";
 import type { RateLimit } from "../../api/rate-limit.js";
-import { Code, ServiceError } from "../../api/service-error.js";
+import { ServiceError } from "../../api/service-error.js";
 import { decode, encode } from "../../api/wire.js";
 import { rateLimitHeaders } from "../../quotas/headers.js";
 import { metadataValue } from "../grpc/metadata.js";
@@ -37,6 +38,8 @@ import { Reflection } from "../reflection/reflection.js";
 type Handle = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => void;
 
 const SERVICES: readonly DescService[] = [WorkflowService, OperatorService, TestService, KeyService, AdminService, CloudService, HealthDesc];
+const INTERNAL_SERVER_ERROR = 500;
+const UNREADABLE = '{"code":"internal","message":"parse binary';
 const REFLECTION: readonly DescService[] = [ReflectionV1, ReflectionV1Alpha];
 /** Who is at the other end: of a request's socket, which Connect does not show. */
 const CALLER = createContextKey<Caller>({ peer: "" });
@@ -52,9 +55,29 @@ export function connectAdapter(o: OtherProtocolsOptions): Handle {
         router.service(service, {
           serverReflectionInfo: (requests: AsyncIterable<Message>, context: HandlerContext) => reflect(o, reflection, requests, context),
         } as never);
+      router.handlers.forEach((handler, i) => {
+        router.handlers[i] = blamingTheCaller(handler);
+      });
     },
   });
   return handler as unknown as Handle;
+}
+
+/** Connect answers 500 to a body that is no message; it is the caller's, as in its other implementations and in its own JSON. */
+function blamingTheCaller(handler: UniversalHandler): UniversalHandler {
+  const answer = async (...request: Parameters<UniversalHandler>): Promise<UniversalServerResponse> => {
+    const response = await handler(...request);
+    if (response.status !== INTERNAL_SERVER_ERROR || response.body === undefined) return response;
+    const parts: Uint8Array[] = [];
+    for await (const part of response.body) parts.push(part);
+    const bytes = Buffer.concat(parts);
+    const text = bytes.toString();
+    if (!text.startsWith(UNREADABLE)) return { ...response, body: createAsyncIterable([bytes]) };
+    const body = Buffer.from(text.replace('"internal"', '"invalid_argument"'));
+    response.header?.delete("content-length");
+    return { ...response, status: 400, body: createAsyncIterable([body]) };
+  };
+  return Object.assign(answer, handler);
 }
 
 function implementation(o: OtherProtocolsOptions, service: DescService): never {
@@ -88,16 +111,13 @@ async function unary(o: OtherProtocolsOptions, desc: DescMethod, method: Method,
   try {
     const running = o.chain.run(method, decode(method.input, toBinary(desc.input, request)), call);
     const reply = await Promise.race([running, gone(context.signal), call.aborted]);
-    for (const [name, value] of Object.entries(headersOf(call, false))) context.responseHeader.set(name, value);
     return fromBinary(desc.output, encode(method.output, reply as never));
   } catch (e) {
     if (!(e instanceof ServiceError || e instanceof ConnectError)) o.logger.error({ err: e, method: method.path }, "reply cannot be converted");
-    throw toConnectError(e, headersOf(call, e instanceof ServiceError && e.code === Code.RESOURCE_EXHAUSTED));
+    throw toConnectError(e);
+  } finally {
+    for (const [name, value] of Object.entries(rateLimitHeaders(call.rateLimit))) context.responseHeader.set(name, value);
   }
-}
-
-function headersOf({ rateLimit }: Call, isRefused: boolean): Record<string, string> {
-  return rateLimitHeaders(rateLimit, isRefused);
 }
 
 /** Rejects when the caller has gone or its deadline has passed: a handler may be slow to notice, or not notice at all. */
@@ -108,11 +128,10 @@ function gone(signal: AbortSignal): Promise<never> {
   });
 }
 
-/** `headers`: of the answer. */
-function toConnectError(e: unknown, headers: Record<string, string> = {}): ConnectError {
+function toConnectError(e: unknown): ConnectError {
   if (e instanceof ConnectError) return e;
   if (!(e instanceof ServiceError)) return new ConnectError("internal error", ConnectCode.Internal);
-  const error = new ConnectError(e.message, e.code as number as ConnectCode, headers);
+  const error = new ConnectError(e.message, e.code as number as ConnectCode);
   error.details = e.details.map((d) => ({ type: d.typeName, value: d.value }));
   return error;
 }

@@ -1,0 +1,191 @@
+/**
+ * One round: a whole server in this process, and so many random requests one after the other. Of each it is known what the server
+ * answered and whether it wrote anything, since every change of a table is a commit to its store.
+ */
+import { createHash } from "node:crypto";
+import { setTimeout as realTime } from "node:timers/promises";
+import { serialize } from "node:v8";
+import { FakeRuntime } from "../../src/lib/fake-runtime.js";
+import type { Logger } from "../../src/lib/runtime.js";
+import { MemoryStore } from "../../src/persistence/memory/store.js";
+import { openWholeServer } from "../harness/whole-server.js";
+import { Chance } from "./chance.js";
+import { type Answer, Doors } from "./doors.js";
+import { type FuzzRequest, Requests } from "./requests.js";
+
+export interface RoundResult {
+  readonly problems: string[];
+  /** Answers by protocol and outcome. */
+  readonly outcomes: Map<string, number>;
+  readonly refused: number;
+}
+
+const STEP_MS = 5_000;
+/** Longer than anything the server waits for. */
+const STEPS_MAX = 60;
+const WAITING_STEPS_MAX = 3;
+const REAL_MS_MAX = 20_000;
+/** Between looks at the tables themselves. */
+const LOOK_EVERY = 500;
+const PROBLEMS_MAX = 20;
+
+/** Refusals that write all the same, as on the official server. */
+const WRITES_ON_REFUSAL: readonly RegExp[] = [
+  // A workflow task whose commands make no sense is failed, and the worker is told why.
+  /RespondWorkflowTaskCompleted|workflow-tasks\/complete/,
+];
+/** What the official server calls INTERNAL though it is the caller's. */
+const INTERNAL_BY_NAME = /unknown( |%20)reset( |%20)reapply( |%20)type/;
+/** There, and UNIMPLEMENTED on one installation or without test clocks: COMPAT.md. */
+const NOT_THERE: readonly RegExp[] = [/Method Not Allowed/, /^AdminService\./, /^TestService\./, /Deployments?( |%20)are( |%20)deprecated/];
+
+const commitsOf = (store: MemoryStore): number => store.statistics().commits;
+function digestOf(store: MemoryStore): string {
+  const { visibility, ...tables } = (store as unknown as { tables: { visibility: { rows: unknown } } }).tables;
+  return createHash("sha256")
+    .update(serialize([tables, visibility.rows]))
+    .digest("hex");
+}
+
+export async function fuzzRound(seed: number, count: number): Promise<RoundResult> {
+  const problems: string[] = [];
+  const outcomes = new Map<string, number>();
+  const runtime = new FakeRuntime("free");
+  const store = new MemoryStore();
+  const ignore = (): void => undefined;
+  const logger: Logger = {
+    ...{ debug: ignore, info: ignore, warn: ignore },
+    error: (fields, message) => problems.push(`logged at error: ${message} ${describeError(fields)}`),
+  };
+  const server = await openWholeServer({
+    ...{ runtime, store, logger },
+    workflows: { plain: { workflowType: "T", taskQueue: "q1" }, schema: { workflowType: "T", taskQueue: "q1", inputSchema: { type: "object" } } },
+  });
+  const doors = new Doors(server.host, server.port);
+  const requests = new Requests(new Chance(seed));
+  let refused = 0;
+  const isThere = ({ rpc }: FuzzRequest): boolean => rpc === "" || server.api.methods.get(rpc ?? "-")?.handler !== undefined;
+  const failed = (i: number, r: FuzzRequest, text: string): void => {
+    problems.push(`request ${i}, ${r.protocol} ${r.subject}: ${text}\n    ${shown(r)}`);
+  };
+  try {
+    for (let i = 0; i < count && problems.length < PROBLEMS_MAX; i++) {
+      const request = requests.next();
+      const before = commitsOf(store);
+      const digest = i % LOOK_EVERY === 0 ? digestOf(store) : undefined;
+      const answering = Buffer.isBuffer(request.wire) ? doors.raw(request.wire) : doors.send(request.wire);
+      const found = await withinTime(answering, runtime, request.waits === true ? WAITING_STEPS_MAX : STEPS_MAX);
+      if (found === undefined && request.waits === true) {
+        doors.abandon();
+        await answering;
+        continue;
+      }
+      if (found === undefined) {
+        failed(i, request, "no answer, however long it is waited for");
+        break;
+      }
+      const { answer, hasTimePassed } = found;
+      const outcome = outcomeOf(request, answer);
+      const key = `${request.protocol} ${outcome}`;
+      outcomes.set(key, (outcomes.get(key) ?? 0) + 1);
+      if (isInternal(request, answer, outcome)) failed(i, request, `${outcome}: ${textOf(answer)}`);
+      if (
+        isUnimplemented(outcome) &&
+        isThere(request) &&
+        !isBrokenGrpc(request) &&
+        !NOT_THERE.some((p) => p.test(request.subject) || p.test(textOf(answer)))
+      )
+        failed(i, request, `${outcome}: ${textOf(answer)}`);
+      if (outcome === "OK") {
+        try {
+          request.learn?.(answer);
+        } catch (e) {
+          failed(i, request, `an answer that cannot be read: ${(e as Error).message}`);
+        }
+      } else if (!hasTimePassed && outcome !== "ended") {
+        refused++;
+        if (commitsOf(store) !== before && !WRITES_ON_REFUSAL.some((p) => p.test(request.subject)))
+          failed(i, request, `${outcome}, but it has written: ${textOf(answer)}`);
+        if (digest !== undefined && commitsOf(store) === before && digestOf(store) !== digest)
+          failed(i, request, `${outcome}, but tables have changed`);
+      }
+    }
+  } catch (e) {
+    problems.push(`the fuzzer itself: ${(e as Error).stack}`);
+  } finally {
+    doors.abandon();
+    await server.close();
+  }
+  return { problems, outcomes, refused };
+}
+
+/** Waits for the answer; when nothing goes on any more the server's time passes. Undefined: there is none. */
+async function withinTime(
+  answering: Promise<Answer>,
+  runtime: FakeRuntime,
+  stepsMax: number,
+): Promise<{ answer: Answer; hasTimePassed: boolean } | undefined> {
+  const none = Symbol();
+  const soon = async (ms: number) => Promise.race([answering, realTime(ms, none)]);
+  const first = await soon(25);
+  if (first !== none) return { answer: first as Answer, hasTimePassed: false };
+  for (let step = 0; step < stepsMax; step++) {
+    runtime.elapse(STEP_MS);
+    const answer = await soon(2);
+    if (answer !== none) return { answer: answer as Answer, hasTimePassed: true };
+  }
+  if (stepsMax < STEPS_MAX) return undefined;
+  const last = await soon(REAL_MS_MAX);
+  return last === none ? undefined : { answer: last as Answer, hasTimePassed: true };
+}
+
+const GRPC: readonly string[] = [
+  ...["OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED"],
+  ...[
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+  ],
+];
+
+function outcomeOf({ protocol }: FuzzRequest, { status, grpcStatus, body }: Answer): string {
+  if (status === 0) return "ended";
+  if (protocol === "grpc" || protocol === "grpc-web") {
+    const code = grpcStatus ?? /grpc-status: ?(\d+)/.exec(body.toString("latin1"))?.[1];
+    if (code !== undefined) return GRPC[Number(code)] ?? code;
+    if (status === 200) return "no status";
+  }
+  return status === 200 ? "OK" : String(status);
+}
+
+const isUnimplemented = (outcome: string): boolean => outcome === "UNIMPLEMENTED" || outcome === "501";
+
+/** By its own specification: an encoding that is not known, no message where one must be. */
+const isBrokenGrpc = ({ protocol, isBroken = false }: FuzzRequest): boolean => isBroken && protocol.startsWith("grpc");
+
+function isInternal(request: FuzzRequest, answer: Answer, outcome: string): boolean {
+  if (request.protocol === "raw-http2" || isBrokenGrpc(request)) return false;
+  if (INTERNAL_BY_NAME.test(textOf(answer))) return false;
+  // How the trigger API's document has it: a workflow that failed is a 500.
+  if (request.protocol === "trigger" && answer.body.toString().includes("Workflow failed: ")) return false;
+  return (
+    ["500", "502", "INTERNAL", "UNKNOWN", "DATA_LOSS", "no status"].includes(outcome) ||
+    answer.body.subarray(0, 200).toString().includes("internal error")
+  );
+}
+
+const textOf = ({ body, grpcMessage }: Answer): string => grpcMessage + JSON.stringify(body.subarray(0, 300).toString());
+const describeError = (fields: object): string =>
+  "err" in fields && fields.err instanceof Error ? (fields.err.stack ?? "") : JSON.stringify(fields);
+
+function shown({ wire }: FuzzRequest): string {
+  if (Buffer.isBuffer(wire)) return JSON.stringify(wire.toString("latin1"));
+  const { version, method, path, headers, body } = wire;
+  return `HTTP/${version} ${method} ${path.slice(0, 300)} ${JSON.stringify(headers).slice(0, 300)} ${JSON.stringify(body?.toString("latin1").slice(0, 1500))}`;
+}
