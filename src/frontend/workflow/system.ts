@@ -32,7 +32,7 @@ export const getSystemInfo =
       activityFailureIncludeHeartbeat: true,
       supportsSchedules: true,
       encodedFailureAttributes: true,
-      buildIdBasedVersioning: false,
+      buildIdBasedVersioning: true,
       upsertMemo: true,
       eagerWorkflowStart: true,
       sdkMetadata: true,
