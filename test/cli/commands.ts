@@ -111,7 +111,7 @@ export const STORIES: Readonly<Record<string, readonly Command[]>> = {
   activities: [
     { say: "workflow start --type wait --task-queue cli --workflow-id a-1", until: /a-1/ },
     { say: "workflow start --type insist --task-queue cli --workflow-id a-2", until: /a-2/ },
-    { say: "workflow describe --workflow-id a-1 -o json", until: /STATE_STARTED/ },
+    { say: "workflow describe --workflow-id a-1 -o json", until: /ACTIVITY_STATE_STARTED/ },
     { say: "workflow describe --workflow-id a-2 -o json", until: /"attempt": 2/ },
     { say: "workflow describe --workflow-id a-2" },
     { say: "activity pause --workflow-id a-2 --activity-id 1 --identity me" },

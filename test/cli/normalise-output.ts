@@ -11,6 +11,7 @@ const HIDDEN: ReadonlySet<string> = new Set([
   // How long it took, and how long a retry waits, to the nanosecond.
   "durationMillis",
   "currentRetryInterval",
+  "executionDuration",
   // Of the worker's process and its source files.
   "stackTrace",
   "processId",
@@ -30,6 +31,8 @@ const REPLACED: readonly (readonly [RegExp, string])[] = [
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g, "<time>"],
   // How long something took: to the fraction of a second. What was asked for is in whole seconds.
   [/\b(\d+m)?\d*\.\d+(µs|ms|s)\b|\b\d+(µs|ms)\b/g, "<duration>"],
+  [/((?:RunTime|ExecutionDuration|ElapsedSinceLastHeartbeat)\s+)\d+m?s/g, "$1<duration>"],
+  [/( ✓ \S+ \()\d+s(?=\))/g, "$1<duration>"],
   [/(HistorySize:?\s+)\d+/g, "$1<size>"],
   [/(taskId|historySizeBytes): \d+/g, "$1: <n>"],
   [/("stateSizeBytes":)"\d+"/g, "$1<size>"],
