@@ -44,6 +44,7 @@ export function parseDurationMs(text: string): number | undefined {
 function convert(setting: Setting, value: unknown): Setting["value"] | undefined {
   if (setting.kind === "bool") return typeof value === "boolean" ? value : undefined;
   if (setting.kind === "text") return typeof value === "string" ? value : undefined;
+  if (setting.kind === "json") return typeof value === "string" ? value : value === null ? undefined : JSON.stringify(value);
   if (setting.kind === "list") return Array.isArray(value) && value.every((v) => typeof v === "string") ? value : undefined;
   if (setting.kind === "ms") {
     if (typeof value === "string") return parseDurationMs(value);

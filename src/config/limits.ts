@@ -7,7 +7,7 @@
  * D destination; this server keeps one value for all. `simulation` is the range that the simulator draws from.
  */
 
-export type SettingKind = "bytes" | "count" | "ms" | "bool" | "rate" | "ratio" | "text" | "list";
+export type SettingKind = "bytes" | "count" | "ms" | "bool" | "rate" | "ratio" | "text" | "list" | "json";
 
 export interface Setting {
   /** Dynamic-config key. */
@@ -37,6 +37,8 @@ const rate = (key: string, scope: Setting["scope"], effect: string) => ({ key, k
 const ratio = (key: string, value: number, scope: Setting["scope"], effect: string) => ({ key, kind: "ratio", value, scope, effect }) as const;
 const bool = (key: string, value: boolean, scope: Setting["scope"], effect: string) => ({ key, kind: "bool", value, scope, effect }) as const;
 const text = (key: string, value: string, scope: Setting["scope"], effect: string) => ({ key, kind: "text", value, scope, effect }) as const;
+/** A value of many parts, kept as its JSON text. */
+const json = (key: string, value: string, scope: Setting["scope"], effect: string) => ({ key, kind: "json", value, scope, effect }) as const;
 const list = (key: string, value: readonly string[], scope: Setting["scope"], effect: string) =>
   ({ key, kind: "list", value, scope, effect }) as const;
 
@@ -115,6 +117,27 @@ export const SETTINGS = {
   nexusNameLengthMax: count("component.nexusoperations.limit.operation.name.length", 1000, "N", "the workflow task fails"),
   nexusScheduleToCloseTimeoutMsMax: ms("component.nexusoperations.limit.scheduleToCloseTimeout", 0, "N", "0 is none"),
   nexusServiceNameLengthMax: count("component.nexusoperations.limit.service.name.length", 1000, "N", "the workflow task fails"),
+  nexusExecutionServiceNameLengthMax: count("nexusoperation.limit.service.name.length", 1000, "N", "INVALID_ARGUMENT"),
+  nexusExecutionNameLengthMax: count("nexusoperation.limit.operation.name.length", 1000, "N", "INVALID_ARGUMENT"),
+  nexusExecutionHeaderBytesMax: bytes("nexusoperation.limit.header.size", 8192, "N", "INVALID_ARGUMENT"),
+  nexusExecutionScheduleToCloseTimeoutMsMax: ms("nexusoperation.limit.scheduleToCloseTimeout", 0, "N", "0 is none"),
+  nexusStandalone: bool("nexusoperation.enableStandalone", true, "N", "standalone Nexus operations; else UNIMPLEMENTED (official: off)"),
+  nexusLongPollMs: ms("nexusoperation.longPollTimeout", 60 * SECOND, "N", "then an empty answer"),
+  nexusLongPollBufferMs: ms("nexusoperation.longPollBuffer", SECOND, "N", "an empty answer leaves this long before the caller's deadline"),
+  nexusReasonLengthMax: count("nexusoperation.limit.reasonLength", 1000, "N", "INVALID_ARGUMENT"),
+  nexusCallbackUrlTemplate: text(
+    "component.nexusoperations.callback.endpoint.template",
+    "",
+    "G",
+    "callback URL for external handlers, with {{.NamespaceName}} and {{.NamespaceID}}; empty is this server's own address (official: unset)",
+  ),
+  callbackRequestTimeoutMs: ms("callback.request.timeout", 10 * SECOND, "D", "deadline of one delivery"),
+  callbackAllowedAddresses: json(
+    "callback.allowedAddresses",
+    "",
+    "N",
+    "list of {Pattern, AllowInsecure}: INVALID_ARGUMENT; empty allows any (official: none)",
+  ),
   endpointNameLengthMax: count("limit.endpointNameMaxLength", 200, "G", "INVALID_ARGUMENT"),
   endpointUrlLengthMax: count("limit.endpointExternalURLMaxLength", 4096, "G", "INVALID_ARGUMENT"),
   endpointDescriptionBytesMax: bytes("limit.endpointDescriptionMaxSize", 20_000, "G", "INVALID_ARGUMENT"),
@@ -253,6 +276,12 @@ export const SETTINGS = {
   namespaceRetentionMsMin: ms("system.namespaceMinRetentionLocal", 1 * HOUR, "G", "INVALID_ARGUMENT"),
   namespaceRetentionGlobalMsMin: ms("system.namespaceMinRetentionGlobal", 1 * DAY, "G", "INVALID_ARGUMENT"),
   namespaceDeleteDelayMs: ms("frontend.deleteNamespaceNamespaceDeleteDelay", 0, "G", "how long an emptied namespace stays"),
+  deleteEndpointTargets: bool(
+    "frontend.allowDeleteNamespaceIfNexusEndpointTarget",
+    false,
+    "G",
+    "namespaces that a Nexus endpoint targets may be deleted; else FAILED_PRECONDITION",
+  ),
   namespacesProtected: list("worker.protectedNamespaces", [], "G", "FAILED_PRECONDITION"),
   historyArchivalState: text("system.historyArchivalState", "disabled", "G", "enabled: histories are archived before retention deletes them"),
   historyArchivalRead: bool("system.enableReadFromHistoryArchival", true, "G", "archived histories are served"),
@@ -329,6 +358,7 @@ export type SettingName = keyof typeof SETTINGS;
 interface ValueOfKind {
   bool: boolean;
   text: string;
+  json: string;
   list: readonly string[];
 }
 
@@ -351,7 +381,7 @@ export const ACCEPTED_KEYS: Readonly<Record<string, string>> = {
   "history.enableUpdateWithStartRetryOnClosedWorkflowAbort": "always on",
   "history.enableUpdateWithStartRetryableErrorOnClosedWorkflowAbort": "always on",
   "history.sendTransientOrSpeculativeWorkflowTaskEvents": "always on",
-  "history.enableUpdateCallbacks": "comes with callbacks",
+  "history.enableUpdateCallbacks": "always on",
   "frontend.enableActivityEagerExecution": "always on",
   "frontend.workerVersioningWorkflowAPIs": "always on",
   "frontend.enableWorkerVersioningDataAPIs": "always on",
@@ -372,16 +402,13 @@ export const ACCEPTED_KEYS: Readonly<Record<string, string>> = {
   "system.forceSearchAttributesCacheRefreshOnRead": "search attributes are never stale here",
   "system.forceNexusEndpointRefreshOnRead": "endpoints are never stale here",
   "system.enableCancelActivityWorkerCommand": "comes with worker commands",
-  "system.enableNexus": "comes with Nexus",
+  "system.enableNexus": "always on",
   "system.enableDeployments": "the pre-release API of deployments is not served",
   "system.refreshNexusEndpointsMinWait": "endpoints are never stale here",
   "system.namespaceCacheRefreshInterval": "namespaces are never stale here",
-  "component.nexusoperations.recordCancelRequestCompletionEvents": "comes with Nexus",
-  "component.nexusoperations.useSystemCallbackURL": "comes with Nexus",
-  "component.nexusoperations.callback.endpoint.template": "comes with Nexus",
-  "component.callbacks.allowedAddresses": "comes with callbacks",
-  "callback.allowedAddresses": "comes with callbacks",
-  "nexusoperation.enableStandalone": "comes with standalone operations",
+  "component.nexusoperations.recordCancelRequestCompletionEvents": "always on",
+  "component.nexusoperations.useSystemCallbackURL": "always on",
+  "component.callbacks.allowedAddresses": "see callback.allowedAddresses",
   "activity.enableCallbacks": "comes with callbacks",
   "history.enableRequestIdRefLinks": "always on",
   "history.defaultActivityRetryPolicy": "fixed: 1 s, coefficient 2, at most 100 s between attempts, no last attempt",

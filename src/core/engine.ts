@@ -10,8 +10,11 @@ import * as operator from "./activity/operator.js";
 import * as activity from "./activity/statemachine.js";
 import { applyToActivity } from "./activity-execution/handlers.js";
 import { dropTimers, importRun, rebuild, refreshTasks } from "./admin/repair.js";
+import { callbackCall, callbackDelivered, fireCallbacksDue } from "./callback/statemachine.js";
 import { Archetype, type ExecutionChain } from "./execution.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf, WorkflowInputKind } from "./input.js";
+import { applyToNexusExecution } from "./nexus-operation/execution.js";
+import { nexusCall, nexusCancelRequested, nexusCompleted, nexusStarted } from "./nexus-operation/statemachine.js";
 import { triggerRule } from "./rules/workflow-rules.js";
 import { applyToSchedule } from "./scheduler/handlers.js";
 import type { Loaded, Outcome, Replies } from "./transition.js";
@@ -136,13 +139,14 @@ const HANDLERS: Handlers = {
     const state = address.runId === "" ? ctx.chain.current() : ctx.chain.run(address.runId);
     if (state === undefined) throw new Stale();
     const run = ctx.open(state);
-    // A closed run's only deadline is the end of its retention.
+    // Of a closed run, callbacks and the end of its retention are left.
     if (!state.isOpen && state.info.deleteAt > 0 && state.info.deleteAt <= realNow(ctx.env) && state.info.pendingTransfers === 0) {
       run.draft.removed = true;
       run.draft.dirty = true;
       return undefined;
     }
-    fireDue(run);
+    if (!state.isOpen && run.draft.hasCallbacks) fireCallbacksDue(run);
+    else fireDue(run);
     return undefined;
   },
   childStarted: child.childStarted,
@@ -171,6 +175,12 @@ const HANDLERS: Handlers = {
   rebuild,
   dropTimers,
   importRun,
+  nexusCall,
+  nexusStarted,
+  nexusCancelRequested,
+  nexusCompleted,
+  callbackCall,
+  callbackDelivered,
 };
 
 const RETENTION_RETRY_MICROS = 10_000_000;
@@ -232,6 +242,7 @@ export function apply<K extends InputKind>(
 ): Outcome<K> {
   if (address.archetype === Archetype.SCHEDULE) return applyToSchedule(chain, address, input, env);
   if (address.archetype === Archetype.ACTIVITY) return applyToActivity(chain, address, input, env);
+  if (address.archetype === Archetype.NEXUS_OPERATION) return applyToNexusExecution(chain, address, input, env);
   const ctx = new Context(chain as Chain, env, loaded);
   try {
     const handler = HANDLERS[input.kind as WorkflowInputKind] as (

@@ -1,12 +1,12 @@
 /**
  * An execution as the shell sees it, whatever it is: a run of a workflow, or something that is no workflow and has no history (a
- * schedule, a standalone activity). Each archetype has its own space of ids; within it one chain per id, with the same inputs, transitions, group commit,
- * due row, visibility row, cache, transfer tasks and deletion. The shell loads, writes and evicts through these interfaces; the
- * door of the core (engine.ts) hands an input to the handlers of its archetype.
+ * schedule, a standalone activity, a standalone Nexus operation). Each archetype has its own space of ids; within it one chain per
+ * id, with the same inputs, transitions, group commit, due row, visibility row, cache, transfer tasks and deletion. The shell loads,
+ * writes and evicts through these interfaces; the door of the core (engine.ts) hands an input to the handlers of its archetype.
  *
  * A record of table `execution` has the fields of `ExecutionInfo` under the numbers of ExecutionHeader (records.proto).
  */
-import type { TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import type { OutboundRecord, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import type { VisibilityRow } from "./visibility/row.js";
 import type { ComponentWrite, EventBatch } from "./workflow/mutable-state.js";
 
@@ -15,6 +15,7 @@ export enum Archetype {
   WORKFLOW = 0,
   SCHEDULE = 1,
   ACTIVITY = 2,
+  NEXUS_OPERATION = 3,
 }
 
 export interface ExecutionInfo {
@@ -71,6 +72,9 @@ export interface ExecutionDraft {
   readonly transfers: readonly { readonly id: number; readonly record: TransferRecord }[];
   /** Transfer rows that are done. */
   readonly doneTransfers: readonly number[];
+  /** Calls that leave the store, to be made; and rows of such calls that are done. */
+  readonly outbound?: readonly OutboundRecord[] | undefined;
+  readonly doneOutbound?: readonly number[] | undefined;
   /** Set when the visibility row changes. */
   readonly visibility: VisibilityRow | undefined;
   /** Rows of table `component` under its key. */

@@ -4,13 +4,14 @@
  */
 
 import type { InheritedVersionRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
-import type { Priority, TimeSkippingStatePropagation, WorkerVersionStamp } from "../../gen/wire/temporal/api/common/v1/message.js";
+import type { Link, Priority, TimeSkippingStatePropagation, WorkerVersionStamp } from "../../gen/wire/temporal/api/common/v1/message.js";
 import type { WorkerDeploymentVersion } from "../../gen/wire/temporal/api/deployment/v1/message.js";
 import type {
   CancelExternalWorkflowExecutionFailedCause,
   SignalExternalWorkflowExecutionFailedCause,
   StartChildWorkflowExecutionFailedCause,
 } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+import type { NexusOperationWaitStage } from "../../gen/wire/temporal/api/enums/v1/nexus.js";
 import type { UpdateWorkflowExecutionLifecycleStage } from "../../gen/wire/temporal/api/enums/v1/update.js";
 import type { Failure } from "../../gen/wire/temporal/api/failure/v1/message.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
@@ -20,6 +21,7 @@ import type { TaskQueueMetadata } from "../../gen/wire/temporal/api/taskqueue/v1
 import type {
   CreateScheduleRequest,
   DescribeActivityExecutionRequest,
+  DescribeNexusOperationExecutionRequest,
   ListScheduleMatchingTimesRequest,
   PatchScheduleRequest,
   PauseActivityExecutionRequest,
@@ -27,6 +29,7 @@ import type {
   PauseWorkflowExecutionRequest,
   QueryWorkflowRequest,
   RequestCancelActivityExecutionRequest,
+  RequestCancelNexusOperationExecutionRequest,
   RequestCancelWorkflowExecutionRequest,
   ResetActivityExecutionRequest,
   ResetActivityRequest,
@@ -36,7 +39,9 @@ import type {
   SignalWithStartWorkflowExecutionRequest,
   SignalWorkflowExecutionRequest,
   StartActivityExecutionRequest,
+  StartNexusOperationExecutionRequest,
   StartWorkflowExecutionRequest,
+  TerminateNexusOperationExecutionRequest,
   TerminateWorkflowExecutionRequest,
   UnpauseActivityExecutionRequest,
   UnpauseActivityRequest,
@@ -48,9 +53,12 @@ import type {
   UpdateWorkflowExecutionRequest,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { TaskToken } from "../api/task-token.js";
+import type { Init } from "../api/wire.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { Archetype } from "./execution.js";
 import type { NamespaceDirectory, NamespaceView } from "./namespace-view.js";
+import type { CancelOutcome, OperationOutcome, StartOutcome } from "./nexus-operation/calls.js";
+import type { NexusEndpointDirectory } from "./nexus-operation/endpoints.js";
 import type { VersionDirectory } from "./versioning/routing.js";
 
 /** What the shell knows at the moment of the input, frozen. */
@@ -68,6 +76,7 @@ export interface Env {
   readonly config: Config;
   readonly namespace: NamespaceView;
   readonly namespaces: NamespaceDirectory;
+  readonly nexusEndpoints: NexusEndpointDirectory;
   /** Which worker versions serve which queues. Unset: none serves any. */
   readonly versions?: VersionDirectory | undefined;
 }
@@ -238,7 +247,38 @@ export type Input =
   | { kind: "pauseActivityExecution"; request: PauseActivityExecutionRequest }
   | { kind: "unpauseActivityExecution"; request: UnpauseActivityExecutionRequest }
   | { kind: "resetActivityExecution"; request: ResetActivityExecutionRequest }
-  | { kind: "updateActivityExecutionOptions"; request: UpdateActivityExecutionOptionsRequest };
+  | { kind: "updateActivityExecutionOptions"; request: UpdateActivityExecutionOptionsRequest }
+
+  /** Standalone Nexus operations. Timeouts of a request are valid and within each other. */
+  | { kind: "startNexusExecution"; request: StartNexusOperationExecutionRequest; endpointId: string }
+  | { kind: "describeNexusExecution"; request: DescribeNexusOperationExecutionRequest }
+  | { kind: "pollNexusExecution"; stage: NexusOperationWaitStage }
+  | { kind: "cancelNexusExecution"; request: RequestCancelNexusOperationExecutionRequest }
+  | { kind: "terminateNexusExecution"; request: TerminateNexusOperationExecutionRequest }
+
+  /** Calls that leave the store, by their outbound rows: what to say (stale when the row no longer concerns anything), and what came of it. */
+  | { kind: "nexusCall"; scheduledEventId: number; attempt: number; isCancel: boolean }
+  | { kind: "nexusStarted"; outboundId: number; scheduledEventId: number; attempt: number; outcome: StartOutcome }
+  | { kind: "nexusCancelRequested"; outboundId: number; scheduledEventId: number; attempt: number; outcome: CancelOutcome }
+  | { kind: "callbackCall"; callbackId: number; attempt: number }
+  | {
+      kind: "callbackDelivered";
+      outboundId: number;
+      callbackId: number;
+      attempt: number;
+      outcome: { kind: "done" } | { kind: "failed" | "retry"; message: string };
+    }
+  /** A completion callback for an operation of this run. */
+  | {
+      kind: "nexusCompleted";
+      scheduledEventId: number;
+      requestId: string;
+      operationToken: string;
+      /** When the handler began, in case its start was not heard of; 0 is now. */
+      startTime: number;
+      links: readonly Init<Link>[];
+      outcome: OperationOutcome;
+    };
 
 export type InputKind = Input["kind"];
 /** What a workflow does not take. */
@@ -262,6 +302,12 @@ export type ActivityExecutionInputKind =
   | "unpauseActivityExecution"
   | "resetActivityExecution"
   | "updateActivityExecutionOptions";
-export type WorkflowInputKind = Exclude<InputKind, ScheduleInputKind | ActivityExecutionInputKind>;
+export type NexusExecutionInputKind =
+  | "startNexusExecution"
+  | "describeNexusExecution"
+  | "pollNexusExecution"
+  | "cancelNexusExecution"
+  | "terminateNexusExecution";
+export type WorkflowInputKind = Exclude<InputKind, ScheduleInputKind | ActivityExecutionInputKind | NexusExecutionInputKind>;
 export type InputOf<K extends InputKind> = Extract<Input, { kind: K }>;
 export type { Priority, UserMetadata };

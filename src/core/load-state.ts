@@ -2,6 +2,7 @@
 import { assert } from "../lib/assert.js";
 import { ActivityState } from "./activity-execution/activity-state.js";
 import { Archetype, type ExecutionState } from "./execution.js";
+import { NexusExecutionState } from "./nexus-operation/execution-state.js";
 import { ScheduleState } from "./scheduler/schedule-state.js";
 import { RunState } from "./workflow/mutable-state.js";
 
@@ -19,6 +20,8 @@ export function loadState(archetype: Archetype, { key, record, live }: Execution
       return ScheduleState.load(key, record, live);
     case Archetype.ACTIVITY:
       return ActivityState.load(key, record, live);
+    case Archetype.NEXUS_OPERATION:
+      return NexusExecutionState.load(key, record, live);
     default:
       assert(false, `archetype ${archetype} is not known`);
   }

@@ -12,9 +12,11 @@ import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/messag
 import type { Outcome as UpdateOutcome } from "../../gen/wire/temporal/api/update/v1/message.js";
 import type {
   DescribeActivityExecutionResponse,
+  DescribeNexusOperationExecutionResponse,
   DescribeScheduleResponse,
   DescribeWorkflowExecutionResponse,
   PollActivityTaskQueueResponse,
+  PollNexusOperationExecutionResponse,
   PollWorkflowTaskQueueResponse,
   QueryWorkflowResponse,
   RespondActivityTaskCompletedResponse,
@@ -24,8 +26,10 @@ import type {
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { ServiceError } from "../api/service-error.js";
 import type { Init } from "../api/wire.js";
+import type { CallbackCall } from "./callback/statemachine.js";
 import type { Archetype, ExecutionDraft } from "./execution.js";
 import type { InputKind } from "./input.js";
+import type { NexusCall } from "./nexus-operation/calls.js";
 import type { TaskVersion } from "./versioning/task-version.js";
 
 /** Part of a run's history that the shell reads from its rows when the reply is released. */
@@ -59,6 +63,13 @@ export interface StartedActivity {
   readonly scheduled: EventReference | undefined;
   readonly scheduledEventId: number;
   readonly nonce: number;
+}
+
+/** What is shown of a standalone Nexus operation, and where long polls for its next change begin. */
+export interface NexusExecutionView<T> {
+  readonly response: T;
+  readonly key: number;
+  readonly changes: number;
 }
 
 /** The answer to each kind of input. */
@@ -153,6 +164,18 @@ export interface Replies {
   unpauseActivityExecution: undefined;
   resetActivityExecution: undefined;
   updateActivityExecutionOptions: Init<UpdateActivityExecutionOptionsResponse>;
+  startNexusExecution: { runId: string; started: boolean };
+  describeNexusExecution: NexusExecutionView<Init<DescribeNexusOperationExecutionResponse>>;
+  /** Without a response the stage is not reached. */
+  pollNexusExecution: NexusExecutionView<Init<PollNexusOperationExecutionResponse> | undefined>;
+  cancelNexusExecution: undefined;
+  terminateNexusExecution: undefined;
+  nexusCall: NexusCall;
+  nexusStarted: undefined;
+  nexusCancelRequested: undefined;
+  callbackCall: CallbackCall;
+  callbackDelivered: undefined;
+  nexusCompleted: undefined;
 }
 
 /** A standalone activity at one moment; `key` and `changes` are for those who wait for the next one. */

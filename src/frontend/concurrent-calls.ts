@@ -19,6 +19,8 @@ const COUNTED: ReadonlySet<string> = new Set([
   "UpdateWorkflowExecution",
   "ExecuteMultiOperation",
   "GetWorkflowExecutionHistory",
+  "DispatchByNamespaceAndTaskQueue",
+  "DispatchByEndpoint",
 ]);
 
 interface CountedRequest {

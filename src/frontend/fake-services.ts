@@ -14,9 +14,11 @@ import { FakeRuntime } from "../lib/fake-runtime.js";
 import { BuildIds } from "../matching/build-ids.js";
 import type { MatchingService } from "../matching/contract.js";
 import { Deployments } from "../matching/deployments.js";
+import { NexusQueues } from "../matching/nexus-queues.js";
 import { Workers } from "../matching/workers.js";
 import { namespaceLimits } from "../namespace/limits.js";
 import { NamespaceRegistry } from "../namespace/registry.js";
+import { NexusEndpointRegistry } from "../nexus/endpoint-registry.js";
 import { requestLimits } from "./request-limits.js";
 import type { Services } from "./services.js";
 
@@ -87,6 +89,9 @@ export class FakeHistory implements HistoryService {
     if (input.kind === "historyPosition") return Promise.resolve(this.position() as Replies[K]);
     const reply = this.replies[input.kind as K];
     return reply === undefined ? Promise.reject(invalidArgument(`no reply to ${input.kind}`)) : Promise.resolve(reply());
+  }
+  isBlocked(): boolean {
+    return false;
   }
   newWaiter(): number {
     return 1;
@@ -186,6 +191,14 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
       commit: () => Promise.resolve(),
       runtime,
       limits: () => ({ entryTimeMax: 300_000_000, evictionAgeMin: 60_000_000, entriesMax: 100 }),
+    }),
+    nexusTasks: new NexusQueues({ runtime, longPollExpirationMs: () => 60_000 }),
+    nexusEndpoints: new NexusEndpointRegistry({
+      rows: [],
+      commit: () => Promise.resolve(),
+      runtime,
+      namespaces: () => namespaces.directory,
+      limits: () => ({ nameLengthMax: 200, urlLengthMax: 4096, descriptionBytesMax: 20_000, taskQueueLengthMax: 1000 }),
     }),
     namespaces,
     visibility: {

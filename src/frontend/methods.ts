@@ -15,6 +15,7 @@ import { adminService } from "./admin-methods.js";
 import { add, poll, type Rows, row } from "./method-row.js";
 import { listClusters, removeRemoteCluster } from "./operator/clusters.js";
 import { deleteNamespace } from "./operator/delete-namespace.js";
+import { createNexusEndpoint, deleteNexusEndpoint, getNexusEndpoint, listNexusEndpoints, updateNexusEndpoint } from "./operator/nexus-endpoints.js";
 import { addSearchAttributes, listSearchAttributes, removeSearchAttributes } from "./operator/search-attributes.js";
 import { createKey, deleteKey, listKeys, setKeyDisabled } from "./security/keys.js";
 import type { Services } from "./services.js";
@@ -64,6 +65,17 @@ import { describeWorkflowExecution } from "./workflow/describe.js";
 import { getWorkflowExecutionHistory, getWorkflowExecutionHistoryReverse } from "./workflow/history.js";
 import { executeMultiOperation } from "./workflow/multi-operation.js";
 import { deprecateNamespace, describeNamespace, listNamespaces, registerNamespace, updateNamespace } from "./workflow/namespaces.js";
+import { pollNexusTaskQueue, respondNexusTaskCompleted, respondNexusTaskFailed } from "./workflow/nexus.js";
+import {
+  countNexusOperationExecutions,
+  deleteNexusOperationExecution,
+  describeNexusOperationExecution,
+  listNexusOperationExecutions,
+  pollNexusOperationExecution,
+  requestCancelNexusOperationExecution,
+  startNexusOperationExecution,
+  terminateNexusOperationExecution,
+} from "./workflow/nexus-operations.js";
 import { updateWorkflowExecutionOptions } from "./workflow/options.js";
 import { pauseWorkflowExecution, unpauseWorkflowExecution } from "./workflow/pause.js";
 import { queryWorkflow } from "./workflow/query.js";
@@ -114,7 +126,6 @@ import {
   describeWorker,
   fetchWorkerConfig,
   listWorkers,
-  pollNexusTaskQueue,
   recordWorkerHeartbeat,
   shutdownWorker,
   updateWorkerConfig,
@@ -178,8 +189,8 @@ const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => (
   RespondActivityTaskCanceled: row("worker.respond", 3, respondActivityTaskCanceled(s)),
   RespondActivityTaskCanceledById: row("worker.respond", 3, respondActivityTaskCanceledById(s)),
   PollNexusTaskQueue: poll("worker.poll", 4, pollNexusTaskQueue(s)),
-  RespondNexusTaskCompleted: row("worker.respond", 1),
-  RespondNexusTaskFailed: row("worker.respond", 3),
+  RespondNexusTaskCompleted: row("worker.respond", 1, respondNexusTaskCompleted(s)),
+  RespondNexusTaskFailed: row("worker.respond", 3, respondNexusTaskFailed(s)),
   ResetStickyTaskQueue: row("worker.respond", 4, resetStickyTaskQueue(s)),
   ShutdownWorker: row("worker.poll", 4, shutdownWorker(s)),
   RecordWorkerHeartbeat: row("worker.poll", 4, recordWorkerHeartbeat(s)),
@@ -265,14 +276,14 @@ const workflowService = (s: Services): Rows<typeof WorkflowService.methods> => (
   UpdateActivityExecutionOptions: row("workflow.signal", 2, updateActivityExecutionOptions(s)),
 
   // Standalone Nexus operations
-  StartNexusOperationExecution: row("workflow.start", 1),
-  DescribeNexusOperationExecution: poll("workflow.read", 3),
-  PollNexusOperationExecution: poll("workflow.read", 4),
-  ListNexusOperationExecutions: row("workflow.list", 1),
-  CountNexusOperationExecutions: row("workflow.list", 1),
-  RequestCancelNexusOperationExecution: row("workflow.cancel", 2),
-  TerminateNexusOperationExecution: row("workflow.terminate", 2),
-  DeleteNexusOperationExecution: row("workflow.terminate", 2),
+  StartNexusOperationExecution: row("workflow.start", 1, startNexusOperationExecution(s)),
+  DescribeNexusOperationExecution: poll("workflow.read", 3, describeNexusOperationExecution(s)),
+  PollNexusOperationExecution: poll("workflow.read", 4, pollNexusOperationExecution(s)),
+  ListNexusOperationExecutions: row("workflow.list", 1, listNexusOperationExecutions(s)),
+  CountNexusOperationExecutions: row("workflow.list", 1, countNexusOperationExecutions(s)),
+  RequestCancelNexusOperationExecution: row("workflow.cancel", 2, requestCancelNexusOperationExecution(s)),
+  TerminateNexusOperationExecution: row("workflow.terminate", 2, terminateNexusOperationExecution(s)),
+  DeleteNexusOperationExecution: row("workflow.terminate", 2, deleteNexusOperationExecution(s)),
 });
 
 const operatorService = (s: Services): Rows<typeof OperatorService.methods> => ({
@@ -283,11 +294,11 @@ const operatorService = (s: Services): Rows<typeof OperatorService.methods> => (
   AddOrUpdateRemoteCluster: row("cluster.write", 2),
   RemoveRemoteCluster: row("cluster.write", 2, removeRemoteCluster(s)),
   ListClusters: row("cluster.read", 3, listClusters(s)),
-  GetNexusEndpoint: row("cluster.read", 3),
-  CreateNexusEndpoint: row("cluster.write", 2),
-  UpdateNexusEndpoint: row("cluster.write", 2),
-  DeleteNexusEndpoint: row("cluster.write", 2),
-  ListNexusEndpoints: row("cluster.read", 3),
+  GetNexusEndpoint: row("cluster.read", 3, getNexusEndpoint(s)),
+  CreateNexusEndpoint: row("cluster.write", 2, createNexusEndpoint(s)),
+  UpdateNexusEndpoint: row("cluster.write", 2, updateNexusEndpoint(s)),
+  DeleteNexusEndpoint: row("cluster.write", 2, deleteNexusEndpoint(s)),
+  ListNexusEndpoints: row("cluster.read", 3, listNexusEndpoints(s)),
 });
 
 const testService = (s: Services): Rows<typeof TestService.methods> => ({

@@ -145,9 +145,9 @@ const rows: [name: string, request: object, code: Code, text: string][] = [
   ],
   [
     "StartWorkflowExecution",
-    { ...start, completionCallbacks: [{ variant: { case: "nexus", value: { url: "http://x" } } }] },
+    { ...start, completionCallbacks: [{ variant: { case: "nexus", value: { url: "ftp://x" } } }] },
     BAD,
-    "invalid url: url does not match any configured callback address: http://x",
+    "invalid url: unknown scheme: ftp://x",
   ],
   ["StartWorkflowExecution", { ...start, input: blob }, BAD, "Blob data size exceeds limit."],
   ["StartWorkflowExecution", { ...start, memo: { fields: { a: blob } } }, BAD, "Memo size exceeds limit."],

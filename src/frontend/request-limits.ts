@@ -1,6 +1,7 @@
 /** The settings that request handling reads, by what they limit. */
 import { MICROS_PER_MS } from "../api/time.js";
 import type { Limits } from "../config/limits.js";
+import { type AddressRule, addressRules } from "./validation/callbacks.js";
 
 export interface RequestLimits {
   readonly idLengthMax: number;
@@ -57,6 +58,22 @@ export interface RequestLimits {
   readonly isActivityStartDelayEnabled: boolean;
   readonly activityLongPollMs: number;
   readonly activityLongPollBufferMs: number;
+  readonly canDeleteEndpointTargets: boolean;
+  readonly callbackUrlLengthMax: number;
+  readonly callbackHeaderBytesMax: number;
+  readonly callbacksPerExecutionMax: number;
+  /** Undefined: callbacks may go anywhere. */
+  readonly callbackAddressRules: readonly AddressRule[] | undefined;
+  readonly nexusTokenBytesMax: number;
+  readonly areNexusOperationsStandalone: boolean;
+  readonly nexusLongPollMs: number;
+  readonly nexusLongPollBufferMs: number;
+  readonly nexusReasonLengthMax: number;
+  readonly nexusServiceNameLengthMax: number;
+  readonly nexusNameLengthMax: number;
+  readonly nexusHeaderBytesMax: number;
+  /** Microseconds; 0 is none. */
+  readonly nexusScheduleToCloseTimeoutMax: number;
   readonly userMetadataSummaryMax: number;
   readonly userMetadataDetailsMax: number;
   readonly isTimeSkippingEnabled: boolean;
@@ -115,6 +132,20 @@ export function requestLimits(limits: Limits): RequestLimits {
     isActivityStartDelayEnabled: limits.activityStartDelay,
     activityLongPollMs: limits.activityLongPollMs,
     activityLongPollBufferMs: limits.activityLongPollBufferMs,
+    canDeleteEndpointTargets: limits.deleteEndpointTargets,
+    callbackUrlLengthMax: limits.callbackUrlLengthMax,
+    callbackHeaderBytesMax: limits.callbackHeaderBytesMax,
+    callbacksPerExecutionMax: limits.callbacksPerExecutionMax,
+    callbackAddressRules: addressRules(limits.callbackAllowedAddresses),
+    nexusTokenBytesMax: limits.nexusTokenBytesMax,
+    areNexusOperationsStandalone: limits.nexusStandalone,
+    nexusLongPollMs: limits.nexusLongPollMs,
+    nexusLongPollBufferMs: limits.nexusLongPollBufferMs,
+    nexusReasonLengthMax: limits.nexusReasonLengthMax,
+    nexusServiceNameLengthMax: limits.nexusExecutionServiceNameLengthMax,
+    nexusNameLengthMax: limits.nexusExecutionNameLengthMax,
+    nexusHeaderBytesMax: limits.nexusExecutionHeaderBytesMax,
+    nexusScheduleToCloseTimeoutMax: limits.nexusExecutionScheduleToCloseTimeoutMsMax * 1000,
     userMetadataSummaryMax: limits.userMetadataSummaryBytesMax,
     userMetadataDetailsMax: limits.userMetadataDetailsBytesMax,
     isTimeSkippingEnabled: limits.workflowTimeSkipping,

@@ -16,8 +16,10 @@ import type { MatchingAdmin } from "../matching/admin.js";
 import type { BuildIds } from "../matching/build-ids.js";
 import type { MatchingService } from "../matching/contract.js";
 import type { Deployments } from "../matching/deployments.js";
+import type { NexusQueues } from "../matching/nexus-queues.js";
 import type { Workers } from "../matching/workers.js";
 import type { NamespaceRegistry } from "../namespace/registry.js";
+import type { NexusEndpointRegistry } from "../nexus/endpoint-registry.js";
 import type { ArchivalService, BatchService, NamespaceDeletionService } from "../worker/contract.js";
 import type { RequestLimits } from "./request-limits.js";
 
@@ -70,6 +72,8 @@ export interface Services {
   readonly matching: MatchingService;
   readonly workers: Workers;
   readonly buildIds: BuildIds;
+  readonly nexusTasks: NexusQueues;
+  readonly nexusEndpoints: NexusEndpointRegistry;
   readonly deployments: Deployments;
   readonly namespaces: NamespaceRegistry;
   readonly visibility: VisibilityService;

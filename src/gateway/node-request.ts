@@ -48,13 +48,13 @@ export class GatewayRequest implements HttpRequest {
     return this.parsedQuery;
   }
 
-  body(): Promise<Buffer> {
-    this.whole ??= this.readBody();
+  body(bytesMax = this.bodyBytesMax): Promise<Buffer> {
+    this.whole ??= this.readBody(Math.min(bytesMax, this.bodyBytesMax));
     return this.whole;
   }
 
-  private readBody(): Promise<Buffer> {
-    const { node, bodyBytesMax } = this;
+  private readBody(bodyBytesMax: number): Promise<Buffer> {
+    const { node } = this;
     const tooLarge = () => invalidArgument("http: request body too large");
     if (Number(node.headers["content-length"]) > bodyBytesMax) return Promise.reject(tooLarge());
     return new Promise((resolve, reject) => {

@@ -14,6 +14,7 @@ import type { MatchingService } from "../matching/contract.js";
 import type { Workers } from "../matching/workers.js";
 import type { NamespaceRegistry } from "../namespace/registry.js";
 import type { Metric } from "../telemetry/metrics/metric.js";
+import type { NexusServices } from "./nexus/nexus-routes.js";
 import type { Products } from "./products.js";
 import type { WorkerRegistrations } from "./worker-registrations.js";
 
@@ -37,10 +38,10 @@ export interface HttpRequest {
   /** Aborted once the caller has gone, or has its whole answer. */
   readonly signal: AbortSignal;
   /**
-   * All of the body; empty when there is none. The same bytes again when called again.
+   * All of the body, of `bytesMax` at most; empty when there is none. The same bytes again when called again.
    * @throws ServiceError when it is larger than a request may be, or is cut off.
    */
-  body(): Promise<Buffer>;
+  body(bytesMax?: number): Promise<Buffer>;
 }
 
 /** Segments of the path by the names of the template, decoded. */
@@ -99,6 +100,8 @@ export interface GatewayServices {
   readonly namespaces: NamespaceRegistry;
   /** What /metrics tells. */
   readonly metrics: readonly Metric[];
+  /** Of the Nexus protocol over HTTP; without it it is not there. */
+  readonly nexus?: NexusServices;
   /** Of the product APIs; without it they are not there. */
   readonly products?: Products;
   /** What the server says of itself. */

@@ -2,8 +2,10 @@
 
 import type { StatusChangeRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+import type { CallbackCall } from "../core/callback/statemachine.js";
 import type { ExecutionAddress, InputKind, InputOf } from "../core/input.js";
 import type { NamespaceView } from "../core/namespace-view.js";
+import type { CancelOutcome, NexusCall, StartOutcome } from "../core/nexus-operation/calls.js";
 import type { DispatchTask, EventReference, HistoryRange, Replies } from "../core/transition.js";
 import type { BacklogKey, Batch } from "../persistence/batch.js";
 
@@ -36,6 +38,8 @@ export interface HistoryService {
   waitForChange(key: number, after: number, timeoutMs: number, onCancel: (f: () => void) => () => void): ChangeWait;
   /** How the workflows of a namespace change status, in order. */
   readonly statusChanges: StatusChangesService;
+  /** Whether calls of an OutboundKind to a destination are held back by its circuit breaker. */
+  isBlocked(kind: number, namespaceId: string, destination: string): boolean;
   /** Stops taking inputs, finishes the batch, resolves when all is durable. */
   drain(): Promise<void>;
 }
@@ -59,6 +63,16 @@ export interface StatusChangesService {
   read(namespaceKey: number, after: number, max: number): Promise<StatusChangePage>;
   /** Resolves when a change after the number is durable, at the time limit, or when cancelled. */
   wait(namespaceKey: number, after: number, timeoutMs: number, onCancel: (f: () => void) => () => void): Promise<void>;
+}
+
+/** Makes the calls of outbound rows, as history needs it. Never rejects for what the other side does. `isDown`: the destination is to blame. */
+export interface OutboundCaller {
+  startOperation(namespaceId: string, call: NexusCall): Promise<{ outcome: StartOutcome; isDown: boolean }>;
+  cancelOperation(namespaceId: string, call: NexusCall): Promise<{ outcome: CancelOutcome; isDown: boolean }>;
+  deliverCallback(
+    namespaceId: string,
+    call: CallbackCall,
+  ): Promise<{ outcome: { kind: "done" } | { kind: "failed" | "retry"; message: string }; isDown: boolean }>;
 }
 
 /** Shards, of which one process here owns all: what it has of them in memory. Ids are 1 to `count`. */

@@ -7,7 +7,7 @@
  * order; a reply leaves after every change that it was computed from is durable; nothing of a workflow id is loaded while a batch
  * holds rows of it.
  */
-import { CompletedUpdateRecord, ExecutionHeader, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import { CompletedUpdateRecord, ExecutionHeader, OutboundRecord, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { ResourceExhaustedCause, ResourceExhaustedScope } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import { Code, internal, namespaceNotFound, resourceExhausted, ServiceError, unavailable } from "../api/service-error.js";
@@ -19,6 +19,7 @@ import { nextDeadline } from "../core/followed-clock.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
 import { loadState } from "../core/load-state.js";
 import type { NamespaceDirectory, NamespaceView } from "../core/namespace-view.js";
+import { type NexusEndpointDirectory, NO_ENDPOINTS } from "../core/nexus-operation/endpoints.js";
 import type { DispatchTask, EventReference, HistoryRange, Loaded, Outcome, Replies, Transition } from "../core/transition.js";
 import type { VersionDirectory } from "../core/versioning/routing.js";
 import type { VisibilityRow } from "../core/visibility/row.js";
@@ -35,7 +36,7 @@ import type { Store } from "../persistence/store.js";
 import { EngineAdmin, type HistoryAdmin } from "./admin.js";
 import { type ClockHost, Clocks, type NamespaceClock } from "./clocks.js";
 import { CompletionTally } from "./completion-tally.js";
-import type { ChangeWait, HistoryService, Reservation, ShardService, StatusChangesService, TaskDispatcher } from "./contract.js";
+import type { ChangeWait, HistoryService, OutboundCaller, Reservation, ShardService, StatusChangesService, TaskDispatcher } from "./contract.js";
 import { EventsCache } from "./events-cache.js";
 import { EventsNotifier } from "./events-notifier.js";
 import { type CachedChain, ExecutionCache } from "./execution-cache.js";
@@ -44,7 +45,9 @@ import { branchOf, HistoryReader, type PageLimits } from "./history-reader.js";
 import { KeyAllocator, RunIds } from "./ids.js";
 import { warnOfSizes } from "./limit-warnings.js";
 import { addressOf, openRuns, transferSources } from "./open-runs.js";
+import { OutboundCalls } from "./outbound-calls.js";
 import { eventKey, historyKey, InputClass, type PendingInput } from "./pending-input.js";
+import { OutboundQueue } from "./queues/outbound-queue.js";
 import { Retention } from "./queues/retention.js";
 import { type DueRow, TimerQueue } from "./queues/timer-queue.js";
 import { type TransferOutcome, TransferQueue } from "./queues/transfer-queue.js";
@@ -58,6 +61,9 @@ export interface HistoryEngineOptions {
   readonly logger: Logger;
   readonly config: () => Config;
   readonly namespaces: () => NamespaceDirectory;
+  /** Without them there are no endpoints, and no calls that leave the store. */
+  readonly nexusEndpoints?: () => NexusEndpointDirectory;
+  readonly outbound?: OutboundCaller;
   /** Which worker versions serve which queues. Unset: none serves any. */
   readonly versions?: () => VersionDirectory;
   readonly dispatcher: TaskDispatcher;
@@ -129,6 +135,7 @@ export class HistoryEngine implements HistoryService, ShardService {
   private readonly keys: KeyAllocator;
   readonly timers: TimerQueue;
   readonly transfers: TransferQueue;
+  private readonly outbound: OutboundQueue | undefined;
   readonly clocks: Clocks;
   private readonly retention: Retention;
   private readonly speculative: SpeculativeTimers;
@@ -184,6 +191,15 @@ export class HistoryEngine implements HistoryService, ShardService {
         this.internalInput({ namespaceId: info.namespaceId, workflowId: info.workflowId, runId: info.runId }, { kind: "due" }, InputClass.TIMER);
       },
     );
+    if (o.outbound !== undefined) {
+      const calls = new OutboundCalls({
+        caller: o.outbound,
+        submit: (address, input) => this.submitInternal(address, input, InputClass.TRANSFER),
+        deleteRow: (id) => this.withBatch((rows) => rows.writeComponent(0, Kind.OUTBOUND, id, { op: "delete" })),
+      });
+      const { store, runtime, logger } = o;
+      this.outbound = new OutboundQueue({ store, runtime, logger, ownIdsFrom: this.keys.first, run: (id, record) => calls.run(id, record) });
+    }
     this.clocks = new Clocks({
       store: o.store,
       runtime: o.runtime,
@@ -218,6 +234,7 @@ export class HistoryEngine implements HistoryService, ShardService {
     await this.clocks.start(registry);
     await this.timers.start();
     await this.transfers.start();
+    await this.outbound?.start();
     this.retention.start(registry);
   }
 
@@ -415,6 +432,7 @@ export class HistoryEngine implements HistoryService, ShardService {
       this.runIds,
       this.keys,
       this.o.runtime,
+      this.o.nexusEndpoints,
     );
   }
 
@@ -591,10 +609,15 @@ export class HistoryEngine implements HistoryService, ShardService {
   private removeStaleRows(p: PendingInput): void {
     if (p.dueRow !== undefined) this.commits.open.rows.deleteDue(p.dueRow.clock, p.dueRow.due, p.dueRow.key);
     if (p.transferRow !== undefined) this.deleteTransferRow(p.transferRow);
+    if ("outboundId" in p.input) this.deleteOutboundRow(p.input.outboundId);
   }
 
   private deleteTransferRow(id: number): void {
     this.commits.open.rows.writeComponent(0, Kind.TRANSFER, id, { op: "delete" });
+  }
+
+  private deleteOutboundRow(id: number): void {
+    this.commits.open.rows.writeComponent(0, Kind.OUTBOUND, id, { op: "delete" });
   }
 
   /** After a bug of the core nothing of the chain is trusted: it takes no input until its batch has settled, and is loaded anew. */
@@ -766,6 +789,7 @@ export class HistoryEngine implements HistoryService, ShardService {
     }
     for (const task of t.dispatch) this.dispatch(chain, task, depth);
     for (const draft of t.runs) for (const transfer of draft.transfers) this.beginTransfer(transfer.record, open, depth);
+    for (const draft of t.runs) if (draft.outbound !== undefined) for (const record of draft.outbound) this.beginOutbound(record, open);
   }
 
   private writeExecution(chain: CachedChain, draft: ExecutionDraft, open: OpenBatch): void {
@@ -840,6 +864,7 @@ export class HistoryEngine implements HistoryService, ShardService {
     for (const c of components) rows.writeComponent(key, c.kind, c.id, c.op === "delete" ? { op: "delete" } : { op: c.op, value: c.value });
     for (const r of draft.requestIds) if (r.id !== info.startRequestId) rows.writeComponent(key, Kind.REQUEST_ID, r.id, { op: "put", value: ONE });
     for (const id of draft.doneTransfers) this.deleteTransferRow(id);
+    if (draft.doneOutbound !== undefined) for (const id of draft.doneOutbound) this.deleteOutboundRow(id);
     if (draft.visibility !== undefined) {
       rows.putVisibility(draft.visibility, draft.isNew);
       if (this.changes.isKeeping) this.keepStatusChange(draft, draft.visibility, open);
@@ -936,6 +961,17 @@ export class HistoryEngine implements HistoryService, ShardService {
     // An input that runs alone is to fail for its own rows only.
     if (this.o.sameBatchTransfers && open.alone === undefined && depth < TRANSFER_DEPTH_MAX && this.transferNow(id, record, depth)) return;
     open.timers.push(() => this.transfers.add(id, record));
+  }
+
+  private beginOutbound(record: OutboundRecord, open: OpenBatch): void {
+    const id = this.keys.next();
+    this.keys.writeTo(open.rows);
+    open.rows.writeComponent(0, Kind.OUTBOUND, id, { op: "insert", value: encode(OutboundRecord, { ...record, rowId: id }) });
+    open.timers.push(() => this.outbound?.add(id, record));
+  }
+
+  isBlocked(kind: number, namespaceId: string, destination: string): boolean {
+    return this.outbound?.isBlocked(kind, namespaceId, destination) ?? false;
   }
 
   /** Carries the effect within the batch, if both sides are in memory and nobody waits before it. */
@@ -1315,6 +1351,7 @@ export class HistoryEngine implements HistoryService, ShardService {
     this.timers.stop();
     this.clocks.stop();
     this.transfers.stop();
+    this.outbound?.stop();
     this.retention.stop();
     this.speculative.stop();
     this.notifier.wakeAll();
@@ -1356,8 +1393,12 @@ class TurnEnv implements Env {
     private readonly runIds: RunIds,
     private readonly keys: KeyAllocator,
     private readonly runtime: Runtime,
+    private readonly endpoints: (() => NexusEndpointDirectory) | undefined,
   ) {}
 
+  get nexusEndpoints(): NexusEndpointDirectory {
+    return this.endpoints?.() ?? NO_ENDPOINTS;
+  }
   get versions(): VersionDirectory | undefined {
     return this.versionsNow?.();
   }

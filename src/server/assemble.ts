@@ -31,12 +31,18 @@ import { BuildIds } from "../matching/build-ids.js";
 import { Deployments } from "../matching/deployments.js";
 import type { MatchingLimits } from "../matching/limits.js";
 import { MatchingEngine } from "../matching/matching-engine.js";
+import { NexusQueues } from "../matching/nexus-queues.js";
 import { QUEUE_REGISTRY_KIND, QueueKeys } from "../matching/queue-keys.js";
 import { TaskQueueConfigs } from "../matching/task-queue-configs.js";
 import { VersionRouter } from "../matching/version-router.js";
 import { Workers } from "../matching/workers.js";
 import { namespaceLimits } from "../namespace/limits.js";
 import { DEFAULT_NAMESPACE, NamespaceRegistry } from "../namespace/registry.js";
+import { NexusCaller } from "../nexus/caller.js";
+import { CompletionService } from "../nexus/completion-service.js";
+import { NexusEndpointRegistry } from "../nexus/endpoint-registry.js";
+import { callOverHttp, type HttpCaller, NexusClient } from "../nexus/http/client.js";
+import { OperationService } from "../nexus/operation-service.js";
 import { Batch } from "../persistence/batch.js";
 import type { Store } from "../persistence/store.js";
 import { Quotas } from "../quotas/quotas.js";
@@ -79,6 +85,8 @@ export interface Parts {
   readonly testClocks?: ServerOptions["testClocks"];
   readonly onBug: (report: BugReport) => string;
   readonly onFatal: (error: Error) => void;
+  /** For calls to other servers; Node's own without it. */
+  readonly http?: HttpCaller;
 }
 
 export interface Assembled {
@@ -87,6 +95,8 @@ export interface Assembled {
   readonly observer: CallObserver;
   /** See ListenerOptions. */
   readonly admit: Authorization["admit"] | undefined;
+  /** "host:port" that the server listens at: where callbacks from outside come. */
+  listening(address: string): void;
   /** For the HTTP doors. */
   readonly gateway: GatewayServices;
   /** Answers polls, takes no new work; resolves when the last batch is durable. */
@@ -101,7 +111,8 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const rules = searchAttributeRules(() => limits);
   let engine: HistoryEngine | undefined;
   // Before the engine runs nothing else writes.
-  const commit = (batch: Batch) => (engine === undefined ? store.commit(batch) : engine.commitRows((rows) => copyRegistry(batch, rows)));
+  const commit = (batch: Batch): Promise<void> =>
+    engine === undefined ? store.commit(batch) : engine.commitRows((rows) => copyRegistry(batch, rows));
   const archiver = new Archiver({
     config: () => config,
     namespaces: () => namespaces,
@@ -140,6 +151,41 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     }),
     versions: new VersionRouter(deployments, buildIds),
   });
+  const endpoints = new NexusEndpointRegistry({
+    rows: registry,
+    commit,
+    runtime,
+    namespaces: () => namespaces.directory,
+    limits: () => ({
+      nameLengthMax: limits.endpointNameLengthMax,
+      urlLengthMax: limits.endpointUrlLengthMax,
+      descriptionBytesMax: limits.endpointDescriptionBytesMax,
+      taskQueueLengthMax: limits.idLengthMax,
+    }),
+  });
+  const nexusTasks = new NexusQueues({ runtime, longPollExpirationMs: () => limits.matchingLongPollMs });
+  const payloadBytesMax = (): number => limits.blobSizeBytesMax;
+  const operations = new OperationService({ dispatcher: nexusTasks, runtime, payloadBytesMax });
+  const completions = new CompletionService({
+    submit: (address, input): Promise<unknown> => (engine as HistoryEngine).submit(address, input),
+    namespaces: () => namespaces.directory,
+    logger,
+    payloadBytesMax,
+    tokenBytesMax: () => limits.nexusTokenBytesMax,
+  });
+  let address = parts.address;
+  const caller = new NexusCaller({
+    endpoints,
+    operations,
+    completions,
+    client: new NexusClient(parts.http ?? callOverHttp, runtime),
+    namespaces: () => namespaces.directory,
+    logger,
+    callbackUrl: ({ name, id }) => callbackUrl(limits.nexusCallbackUrlTemplate, address, name, id),
+    tokenBytesMax: () => limits.nexusTokenBytesMax,
+    payloadBytesMax,
+    callbackTimeoutMs: () => limits.callbackRequestTimeoutMs,
+  });
   const directory: VersionDirectory = {
     queue: (...of) => deployments.directory.queue(...of),
     redirected: (namespaceId, taskQueue, buildId) => terminalBuildId(buildIds.get(namespaceId, taskQueue).redirectRules, buildId),
@@ -150,6 +196,8 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     logger,
     config: () => config,
     namespaces: () => namespaces.directory,
+    nexusEndpoints: () => endpoints,
+    outbound: caller,
     versions: () => (buildIds.isEmpty ? deployments.directory : directory),
     dispatcher: matching,
     apply,
@@ -163,6 +211,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     onBug: parts.onBug,
     onFatal: parts.onFatal,
   });
+  const running = engine;
   matching.setStarter(new EngineTaskStarter(engine));
   await namespaces.ensure([DEFAULT_NAMESPACE, ...parts.namespaces], parts.searchAttributes);
   const clusterId = await clusterIdOf(store, registry, runtime);
@@ -213,6 +262,8 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     matching,
     workers,
     buildIds,
+    nexusTasks,
+    nexusEndpoints: endpoints,
     deployments,
     namespaces,
     visibility,
@@ -228,7 +279,6 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     server: identity,
   };
   const methods: MethodTable = methodTable(services);
-  const running = engine;
   const requests = new RequestTally((name) => namespaces.directory.byName(name) !== undefined);
   const nameOf = (namespaceId: string): string => namespaces.directory.byId(namespaceId)?.name ?? namespaceId;
   const nowMicros = () => runtime.nowMicros();
@@ -252,7 +302,15 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     interceptors: () => (quotas.isOn ? limited : unlimited),
     admit: authorization?.admit.bind(authorization),
     observer: { nowMicros, record: (...call) => requests.record(...call) },
-    gateway: { ...services, shards: running, metrics: [...requests.metrics, ...serverMetrics({ history: running, matching, nameOf, nowMicros })] },
+    listening: (at) => {
+      address = at;
+    },
+    gateway: {
+      ...services,
+      shards: running,
+      nexus: { endpoints, operations, completions, namespaces: () => namespaces.directory },
+      metrics: [...requests.metrics, ...serverMetrics({ history: running, matching, nameOf, nowMicros })],
+    },
     drain: () => {
       namespaceDeletion.stop();
       batcher.stop();
@@ -260,6 +318,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       drainage.stop();
       archiver.stop();
       matching.drain();
+      nexusTasks.drain();
       return running.drain();
     },
   };
@@ -275,6 +334,15 @@ function authorizationOf(parts: Parts, auth: AuthParts, keys: ApiKeys, namespace
     namespaces,
     runtime,
   });
+}
+
+/** Where handlers outside bring the outcome of an operation. An address that stands for any is reached by way of this machine's own. */
+function callbackUrl(template: string, address: string, namespace: string, namespaceId: string): string {
+  if (template === "" || template === "unset") {
+    const at = address.replace(/^(0\.0\.0\.0|\[?::\]?)(?=:\d+$)/, "127.0.0.1");
+    return `http://${at}/namespaces/${encodeURIComponent(namespace)}/nexus/callback`;
+  }
+  return template.replaceAll(/\{\{\s*\.NamespaceName\s*\}\}/g, namespace).replaceAll(/\{\{\s*\.NamespaceID\s*\}\}/g, namespaceId);
 }
 
 function copyRegistry(from: Batch, to: Batch): void {

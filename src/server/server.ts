@@ -124,6 +124,7 @@ async function wire(
     observer: api.observer,
     gateway: { ...api.gateway, products: await productsOf(options.product) },
   });
+  api.listening(`${listener.addresses[0]?.host}:${listener.addresses[0]?.port}`);
   health.setServing(true);
   const text = (a: { host: string; port: number } | undefined): string => (a === undefined || a.port === 0 ? "" : `${a.host}:${a.port}`);
   const grpc = text(listener.addresses[0]);

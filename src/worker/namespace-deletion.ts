@@ -7,7 +7,7 @@
  * every other registry row that begins with the namespace's id, and after the delay the record.
  * Invariant: the record goes last, when no row of any table belongs to the namespace.
  */
-import { TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import { OutboundRecord, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { Code, ServiceError } from "../api/service-error.js";
 import { decode } from "../api/wire.js";
 import { Archetype } from "../core/execution.js";
@@ -90,6 +90,7 @@ export class NamespaceDeletion implements NamespaceDeletionService {
     if (entry?.record.reclaim === undefined) return undefined;
     if (!(await this.deleteRuns(entry))) return RETRY_MS;
     if (this.o.history.remnantsOf(entry.view.key) > 0 || (await this.hasTransfers(id))) return PAUSE_MS;
+    await this.deleteOutbound(id);
     await this.deleteQueues(id);
     await this.o.history.forgetStatusChanges(entry.view.key);
     this.o.history.clocks.forgetNamespace(id);
@@ -148,6 +149,21 @@ export class NamespaceDeletion implements NamespaceDeletionService {
       const rows = await this.o.store.listComponents(0, Kind.TRANSFER, after, SLICE_ROWS);
       if (rows.some((r) => decode(TransferRecord, r.value).sourceNamespaceId === namespaceId)) return true;
       if (rows.length < SLICE_ROWS) return false;
+      after = rows.at(-1)?.id;
+    }
+  }
+
+  /** Calls to others that their executions, which have gone, asked for. One that is under way finds out and ends by itself. */
+  private async deleteOutbound(namespaceId: string): Promise<void> {
+    let after: ComponentId | undefined;
+    for (;;) {
+      const rows = await this.o.store.listComponents(0, Kind.OUTBOUND, after, SLICE_ROWS);
+      const left = rows.filter((r) => decode(OutboundRecord, r.value).namespaceId === namespaceId);
+      if (left.length > 0)
+        await this.o.history.commitRows((batch) => {
+          for (const r of left) batch.writeComponent(0, Kind.OUTBOUND, r.id, { op: "delete" });
+        });
+      if (rows.length < SLICE_ROWS) return;
       after = rows.at(-1)?.id;
     }
   }

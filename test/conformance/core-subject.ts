@@ -7,6 +7,7 @@ import { Code, ServiceError } from "../../src/api/service-error.js";
 import { decode, encode } from "../../src/api/wire.js";
 import { defaultConfig, withSettings } from "../../src/config/dynamic-config.js";
 import type { Logger } from "../../src/lib/runtime.js";
+import type { HttpCaller } from "../../src/nexus/http/client.js";
 import { MemoryStore } from "../../src/persistence/memory/store.js";
 import type { Store } from "../../src/persistence/store.js";
 import { Chain } from "../../src/rpc/interceptor/chain.js";
@@ -18,6 +19,8 @@ import { CallError, type MethodOf, type Subject } from "./subject.js";
 type TestClocks = NonNullable<Parts["testClocks"]>;
 
 const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+const NOBODY_LISTENS: HttpCaller = (url) =>
+  Promise.reject(new Error(`Post ${JSON.stringify(url)}: dial tcp ${new URL(url).host}: connect: connection refused`));
 /** Turns without anything to do before the clock moves: promises of a script settle within a few. */
 const IDLE_TURNS = 3;
 
@@ -35,7 +38,7 @@ export class CoreSubject implements Subject {
   static async open(
     store: Store = new MemoryStore(),
     seed = 1,
-    o: { testClocks?: TestClocks; now?: number; logger?: Logger } = {},
+    o: { testClocks?: TestClocks; now?: number; logger?: Logger; http?: HttpCaller } = {},
   ): Promise<CoreSubject> {
     const runtime = new SimRuntime(seed);
     if (o.now !== undefined) runtime.now = o.now;
@@ -59,6 +62,7 @@ export class CoreSubject implements Subject {
         return "";
       },
       onFatal: (e) => bugs.push(e),
+      http: o.http ?? NOBODY_LISTENS,
     }).finally(() => {
       isReady = true;
     });

@@ -23,11 +23,16 @@ const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
   DeleteSchedule: ["OK", "NOT_FOUND"],
   UpdateSchedule: [...USUAL, "FAILED_PRECONDITION"],
   ExecuteMultiOperation: [...USUAL, "ALREADY_EXISTS", "FAILED_PRECONDITION", "PERMISSION_DENIED"],
+  StartNexusOperationExecution: [...USUAL, "ALREADY_EXISTS"],
+  RequestCancelNexusOperationExecution: [...USUAL, "FAILED_PRECONDITION"],
+  TerminateNexusOperationExecution: [...USUAL, "FAILED_PRECONDITION"],
+  CreateNexusEndpoint: ["OK", "INVALID_ARGUMENT", "ALREADY_EXISTS", "FAILED_PRECONDITION"],
   GetClusterInfo: ["OK"],
   GetSearchAttributes: ["OK"],
   GetSystemInfo: ["OK"],
   ListBatchOperations: ["OK", "NOT_FOUND"],
   ListClusters: ["OK"],
+  ListNexusEndpoints: ["OK", "INVALID_ARGUMENT", "INTERNAL"],
   ListNamespaces: ["OK"],
   ListArchivedWorkflowExecutions: ["INVALID_ARGUMENT", "NOT_FOUND"],
   ListClosedWorkflowExecutions: ["OK", "NOT_FOUND"],
@@ -65,10 +70,9 @@ const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
   StartBatchOperation: [...USUAL, "ALREADY_EXISTS"],
   StartWorkflowExecution: [...USUAL, "ALREADY_EXISTS"],
   UpdateWorkflowExecution: [...USUAL, "FAILED_PRECONDITION", "PERMISSION_DENIED"],
+  UpdateNexusEndpoint: [...USUAL, "FAILED_PRECONDITION"],
 };
 const EXEMPT: ReadonlySet<string> = new Set([
-  // Served only to wait: an SDK that polls for Nexus tasks gets an empty answer until there are some.
-  "PollNexusTaskQueue",
   // The official server keeps such a configuration only with a controller that knows a cloud.
   "UpdateWorkerDeploymentVersionComputeConfig",
   "ValidateWorkerDeploymentVersionComputeConfig",

@@ -11,10 +11,8 @@ const root = join(import.meta.dirname, "../..");
 const binary = join(root, ".setup/bench/reference");
 mkdirSync(join(root, ".setup/bench"), { recursive: true });
 execFileSync("go", ["build", "-o", binary, "."], { cwd: join(root, "bench/reference"), stdio: "inherit" });
-
 /** What the official server does by workflows of its own is slow when asked for all at once. */
 const AT_ONCE: Readonly<Partial<Record<(typeof FILES)[number], number>>> = { "worker-deployments": 6 };
-
 type FileName = (typeof FILES)[number];
 
 async function freePort(): Promise<number> {
@@ -28,7 +26,9 @@ async function freePort(): Promise<number> {
 /** Plays the scripts of files that need the same settings. */
 async function recordFiles(files: readonly FileName[], settings: readonly string[]): Promise<void> {
   const port = await freePort();
-  const server = spawn(binary, ["-port", String(port), ...settings.flatMap((s) => ["-set", s])], { stdio: ["ignore", "pipe", "ignore"] });
+  // Nexus requests, the server's own among them, go over HTTP.
+  const ports = ["-port", String(port), "-http-port", String(await freePort())];
+  const server = spawn(binary, [...ports, ...settings.flatMap((s) => ["-set", s])], { stdio: ["ignore", "pipe", "ignore"] });
   await new Promise<void>((resolve) => server.stdout.once("data", () => resolve()));
   const official = new GrpcSubject(`127.0.0.1:${port}`);
   try {

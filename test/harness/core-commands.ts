@@ -89,6 +89,15 @@ export const searchAttributes = (fields: Record<string, unknown>) =>
     searchAttributes: { indexedFields: encoded(fields) },
   });
 export const protocolMessage = (messageId: string) => command(Type.PROTOCOL_MESSAGE, "protocolMessageCommandAttributes", { messageId });
+export const nexusOperation = (more: Values<"scheduleNexusOperationCommandAttributes"> = {}) =>
+  command(Type.SCHEDULE_NEXUS_OPERATION, "scheduleNexusOperationCommandAttributes", {
+    endpoint: "endpoint",
+    service: "svc",
+    operation: "op",
+    ...more,
+  });
+export const cancelNexusOperation = (scheduledEventId: number) =>
+  command(Type.REQUEST_CANCEL_NEXUS_OPERATION, "requestCancelNexusOperationCommandAttributes", { scheduledEventId });
 /** A command without its attributes. */
 export const bare = (commandType: Type) => Command.create({ commandType });
 

@@ -3,7 +3,7 @@
  * out in order. What a unit test of the core needs, and the first subject of the conformance scripts.
  */
 
-import type { TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import type { OutboundRecord, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import type { Command } from "../../gen/wire/temporal/api/command/v1/message.js";
 import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { WorkflowTaskFailedCause } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
@@ -62,8 +62,11 @@ export class CoreWorld implements NamespaceDirectory {
   /** Visibility rows in the order in which they were written. */
   readonly visibilityRows: VisibilityRow[] = [];
   readonly transfers: { id: number; record: TransferRecord }[] = [];
+  /** Calls that leave the store, for the test to make. Those that are done leave it. */
+  readonly outbound = new Map<number, OutboundRecord>();
   readonly answers = new Map<number, Transition["answers"][number]["result"]>();
   private transferIds = 0;
+  private outboundIds = 0;
   private readonly requestIds = new Map<string, { eventType: number; eventId: number }>();
 
   byName(name: string): NamespaceView | undefined {
@@ -111,6 +114,7 @@ export class CoreWorld implements NamespaceDirectory {
       config: this.config,
       namespace: this.namespace,
       namespaces: this,
+      nexusEndpoints: { idOf: (name) => (name === "endpoint" ? "endpoint-id" : undefined) },
     };
     return apply<K>(this.chain(address.workflowId), address, input, env, loaded);
   }
@@ -127,6 +131,8 @@ export class CoreWorld implements NamespaceDirectory {
       if (draft.visibility !== undefined) this.visibilityRows.push(draft.visibility);
       for (const { id, ...row } of draft.requestIds) if (id !== draft.info.startRequestId) this.requestIds.set(id, row);
       for (const t of draft.transfers) this.transfers.push({ id: ++this.transferIds, record: t.record });
+      for (const record of draft.outbound ?? []) this.outbound.set(++this.outboundIds, record);
+      for (const id of draft.doneOutbound ?? []) this.outbound.delete(id);
       const state = draft.accept() as RunState;
       const runs = this.states.get(address.workflowId) ?? new Map<string, RunState>();
       runs.set(state.info.runId, state);
@@ -376,6 +382,8 @@ export class CoreWorld implements NamespaceDirectory {
       children: [...state.children.base],
       externalSignals: [...state.externalSignals.base],
       externalCancels: [...state.externalCancels.base],
+      nexusOperations: state.hasNexusOperations ? [...state.nexusOperations.base] : [],
+      callbacks: state.hasCallbacks ? [...state.callbacks.base] : [],
       buffered: [...state.buffered.base],
       activityIds: [...state.activityIds.base],
       timerIds: [...state.timerIds.base],

@@ -3,6 +3,7 @@ import type { Group } from "./row.js";
 import { activityExecutions, noActivityExecutions } from "./rows/activity-executions.js";
 import { fixed, pages, polls, texts, times } from "./rows/calls.js";
 import { names } from "./rows/names.js";
+import { nexus, noNexusOperations } from "./rows/nexus.js";
 import { batches, operations } from "./rows/operations.js";
 import { queues } from "./rows/queues.js";
 import { history, pendings, state, transaction } from "./rows/runs.js";
@@ -29,10 +30,12 @@ export const GROUPS: readonly Group[] = [
   batches,
   activityExecutions,
   noActivityExecutions,
+  nexus,
+  noNexusOperations,
 ];
 
-const NEXUS = "there are no Nexus operations yet";
-const CALLBACKS = "no callback address is configured yet: every callback is refused";
+const NEXUS = "in the conformance scripts of Nexus and nexus-operations, or beside its code in src/core/nexus-operation and src/nexus";
+const CALLBACKS = "src/frontend/validation/callbacks.test.ts and src/core/callback/statemachine.test.ts";
 const VERSIONS = "on a clock of its own, or a switch: test/conformance/scripts/worker-deployments.ts";
 const BATCHES = "on a clock of its own in src/worker/batch/job-run.test.ts";
 const ARCHIVAL = "test/archival";
@@ -51,23 +54,19 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "history.discardSpeculativeWorkflowTaskMaximumEventsCount": "its default is passed in the conformance scripts of updates",
   "history.maximumRequestIDsPerExecution": "of requests that no event holds: there are none (the official server never forgets the others)",
   "history.requestIDMaxAge": "of requests that no event holds: there are none (the official server never forgets the others)",
-  "frontend.callbackURLMaxLength": CALLBACKS,
-  "frontend.callbackHeaderMaxLength": CALLBACKS,
   "system.maxCallbacksPerWorkflow": CALLBACKS,
   "system.maxCallbacksPerUpdateID": CALLBACKS,
-  "callback.maxPerExecution": CALLBACKS,
-  "component.nexusoperations.limit.operation.concurrency": NEXUS,
-  "nexusoperation.limit.operation.concurrencyPerWorkflow.max": NEXUS,
+  "nexusoperation.limit.operation.concurrencyPerWorkflow.max":
+    "of the other of the official server's two engines, which makes no Nexus operations by default",
+  "component.nexusoperations.callback.endpoint.template": "an address, not a limit: test/nexus",
+  "callback.request.timeout": CALLBACKS,
   "component.nexusoperations.request.timeout": NEXUS,
   "component.nexusoperations.limit.request.timeout.min": NEXUS,
-  "component.nexusoperations.limit.header.size": NEXUS,
   "component.nexusoperations.limit.operation.token.length": NEXUS,
-  "component.nexusoperations.limit.operation.name.length": NEXUS,
   "component.nexusoperations.limit.scheduleToCloseTimeout": NEXUS,
-  "component.nexusoperations.limit.service.name.length": NEXUS,
-  "limit.endpointNameMaxLength": NEXUS,
-  "limit.endpointExternalURLMaxLength": NEXUS,
-  "limit.endpointDescriptionMaxSize": NEXUS,
+  "nexusoperation.limit.scheduleToCloseTimeout": NEXUS,
+  "nexusoperation.longPollTimeout": NEXUS,
+  "nexusoperation.longPollBuffer": NEXUS,
   "frontend.clusterCallsPerMinute": DOCUMENTED,
   "frontend.namespaceStartsPerMinute": DOCUMENTED,
   "frontend.namespaceActivitiesPerMinute": DOCUMENTED,

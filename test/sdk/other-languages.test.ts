@@ -42,11 +42,11 @@ const hasPython = pythonIsHere("the Python suite");
 describe("official SDKs of other languages", () => {
   it.runIf(hasGo)("Go", { timeout: 600_000 }, async () => {
     const program = goProgram(".", "go-suite");
-    expectAll(await report(program, (address) => ["-addr", address]), 44);
+    expectAll(await report(program, (address) => ["-addr", address]), 52);
   });
 
   it.runIf(hasPython)("Python", { timeout: 600_000 }, async () => {
     const interpreter = pythonWithSdk();
-    expectAll(await report(interpreter, (address) => ["-B", pythonFile("suite.py"), address]), 38);
+    expectAll(await report(interpreter, (address) => ["-B", pythonFile("suite.py"), address]), 45);
   });
 });

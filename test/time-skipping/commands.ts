@@ -29,6 +29,13 @@ export const commands = {
       taskQueue: { name: "child" },
       ...extra,
     }),
+  nexusOperation: (endpoint: string, scheduleToCloseMicros: number) =>
+    make(CommandType.SCHEDULE_NEXUS_OPERATION, "scheduleNexusOperationCommandAttributes", {
+      endpoint,
+      service: "service",
+      operation: "operation",
+      scheduleToCloseTimeout: span(scheduleToCloseMicros),
+    }),
   signalExternal: (workflowId: string, signalName: string) =>
     make(CommandType.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION, "signalExternalWorkflowExecutionCommandAttributes", {
       execution: { workflowId },

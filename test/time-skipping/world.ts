@@ -171,7 +171,7 @@ export class World {
     });
   }
 
-  private async polling(poll: () => Promise<void>): Promise<void> {
+  async polling(poll: () => Promise<void>): Promise<void> {
     while (this.isOpen)
       await poll().catch((e: unknown) => {
         // A poll may end with its deadline, or with the world; a killed server takes its polls with it.

@@ -19,6 +19,7 @@ import { apply } from "../engine.js";
 import { Archetype, type ExecutionState } from "../execution.js";
 import type { Env, InputKind, InputOf } from "../input.js";
 import type { NamespaceView } from "../namespace-view.js";
+import { NO_ENDPOINTS } from "../nexus-operation/endpoints.js";
 import type { Notice, Replies, Transition } from "../transition.js";
 import type { VisibilityRow } from "../visibility/row.js";
 import { TransferKind } from "../workflow/transfer-kind.js";
@@ -58,6 +59,7 @@ class World {
       config: this.config,
       namespace: NAMESPACE,
       namespaces: { byName: () => NAMESPACE, byId: () => NAMESPACE },
+      nexusEndpoints: NO_ENDPOINTS,
     };
     const chain = { current: () => this.state, run: () => this.state };
     const address = { namespaceId: NAMESPACE.id, workflowId: "s", runId: "", archetype: Archetype.SCHEDULE };

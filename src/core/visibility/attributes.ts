@@ -86,6 +86,19 @@ export const SCHEDULE_ATTRIBUTES: ReadonlyMap<string, SearchAttributeType> = new
   ["ScheduleBufferedStartsCount", { id: -43, type: Type.INT }],
 ]);
 
+/** What standalone Nexus operations are listed by besides, in queries of their own only. */
+export const NEXUS_OPERATION_ATTRIBUTES: ReadonlyMap<string, SearchAttributeType> = new Map([
+  ["Endpoint", { id: -50, type: Type.KEYWORD }],
+  ["Service", { id: -51, type: Type.KEYWORD }],
+  ["Operation", { id: -52, type: Type.KEYWORD }],
+  ["RequestId", { id: -53, type: Type.KEYWORD }],
+]);
+
+/** Their name for a column. */
+export const NEXUS_OPERATION_COLUMNS: ReadonlyMap<string, SystemColumn> = new Map(
+  COLUMNS.flatMap((c): [string, SystemColumn][] => (c.name === "WorkflowId" ? [["OperationId", c]] : [])),
+);
+
 /** Names of fields of the official stores, which no attribute may take. */
 const RESERVED: ReadonlySet<string> = new Set(["NamespaceId", "MemoEncoding", "Memo", "VisibilityTaskKey"]);
 

@@ -20,6 +20,8 @@ import { type VersioningOverride, WorkflowExecutionVersioningInfo } from "../../
 import { durationMicros, timestampMicros } from "../../api/time.js";
 import { decode, setEntry } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
+import { applyCallbacks } from "../callback/statemachine.js";
+import { applyNexusEvent } from "../nexus-operation/apply.js";
 import { newForm } from "./effective-version.js";
 import type { RunDraft } from "./mutable-state.js";
 import { configured, hasOwnClock, transitioned } from "./time-skipping.js";
@@ -59,7 +61,7 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
       info.rootWorkflowId = v.rootWorkflowExecution?.workflowId ?? "";
       info.rootRunId = v.rootWorkflowExecution?.runId ?? "";
       info.priority = v.priority;
-      info.completionCallbacks = v.completionCallbacks;
+      if (v.completionCallbacks.length > 0) applyCallbacks(draft, v.completionCallbacks, "", event);
       info.autoResetPoints = v.prevAutoResetPoints;
       info.userMetadata = event.userMetadata;
       info.links = event.links;
@@ -262,7 +264,9 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
       return;
     case "workflowExecutionOptionsUpdatedEventAttributes":
       applyVersioningOverride(draft, a.value.versioningOverride, a.value.unsetVersioningOverride);
-      info.completionCallbacks = [...info.completionCallbacks, ...a.value.attachedCompletionCallbacks];
+      if (a.value.attachedCompletionCallbacks.length > 0)
+        applyCallbacks(draft, a.value.attachedCompletionCallbacks, a.value.attachedRequestId, event);
+      for (const u of a.value.workflowUpdateOptions) applyCallbacks(draft, u.attachedCompletionCallbacks, u.attachedRequestId, event, u.updateId);
       if (a.value.priority !== undefined) info.priority = a.value.priority;
       if (a.value.timeSkippingConfigUpdated && (draft.timeSkipping !== undefined || a.value.timeSkippingConfig !== undefined))
         draft.timeSkipping = configured(draft.timeSkipping, a.value.timeSkippingConfig, undefined, time);
@@ -276,8 +280,12 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
       // While it waits for its id, the record stands under one that no event has (context.ts: followIds).
       let id = event.eventId;
       while (draft.updateRecords.has(id)) id--;
-      draft.updateRecords.set(id, UpdateRecord.create({ updateId: a.value.request?.meta?.updateId ?? "", admittedEventId: id }));
+      const { request } = a.value;
+      const updateId = request?.meta?.updateId ?? "";
+      draft.updateRecords.set(id, UpdateRecord.create({ updateId, admittedEventId: id }));
       info.totalUpdateCount++;
+      if (request !== undefined && request.completionCallbacks.length > 0)
+        applyCallbacks(draft, request.completionCallbacks, request.requestId, event, updateId);
       return;
     }
     case "workflowExecutionUpdateAcceptedEventAttributes": {
@@ -285,6 +293,9 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
       if (admitted === undefined) info.totalUpdateCount++;
       const record = admitted ?? UpdateRecord.create({ updateId: a.value.protocolInstanceId });
       draft.updateRecords.set(record.admittedEventId || event.eventId, UpdateRecord.copy(record, { acceptedEventId: event.eventId }));
+      const request = a.value.acceptedRequest;
+      if (request !== undefined && request.completionCallbacks.length > 0)
+        applyCallbacks(draft, request.completionCallbacks, request.requestId, event, a.value.protocolInstanceId);
       return;
     }
     case "workflowExecutionUpdateCompletedEventAttributes":
@@ -310,6 +321,17 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
       close(draft, event, WorkflowExecutionStatus.CONTINUED_AS_NEW, a.value.newExecutionRunId);
       return;
     case "markerRecordedEventAttributes":
+      return;
+    case "nexusOperationScheduledEventAttributes":
+    case "nexusOperationStartedEventAttributes":
+    case "nexusOperationCompletedEventAttributes":
+    case "nexusOperationFailedEventAttributes":
+    case "nexusOperationCanceledEventAttributes":
+    case "nexusOperationTimedOutEventAttributes":
+    case "nexusOperationCancelRequestedEventAttributes":
+    case "nexusOperationCancelRequestCompletedEventAttributes":
+    case "nexusOperationCancelRequestFailedEventAttributes":
+      applyNexusEvent(draft, event);
       return;
     default:
       assert(false, `event ${a.case} has no effect defined`);

@@ -11,6 +11,7 @@ import { ParentClosePolicy, type RetryState, WorkflowExecutionStatus } from "../
 import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
 import { decode, encode, type Init } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
+import { triggerCallbacks } from "../callback/statemachine.js";
 import type { Run } from "./context.js";
 import type { AttributesCase, AttributesOf } from "./event-factory.js";
 import { realNow } from "./execution-clock.js";
@@ -68,6 +69,7 @@ export function closeRun<C extends AttributesCase>(
   // Retention waits for the transfer.
   if (ctx.env.namespace.isArchiving === true)
     run.transfer({ kind: TransferKind.ARCHIVE, namespaceId: info.namespaceId, workflowId: info.workflowId, runId: info.runId });
+  if (draft.hasCallbacks) triggerCallbacks(run, event);
   // Time that is skipped keeps nothing from being read afterwards: retention is real.
   info.deleteAt = realNow(ctx.env) + ctx.env.namespace.retention;
   return event;

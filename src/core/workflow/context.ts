@@ -3,7 +3,7 @@
  * drafts through `Run` and leave by returning a reply, or by throwing a ServiceError, Stale or Need, which drops everything.
  */
 
-import { ChildRecord, type TransferRecord, UpdateRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import { ChildRecord, type OutboundRecord, type TransferRecord, UpdateRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
 import type { ServiceError } from "../../api/service-error.js";
@@ -74,7 +74,7 @@ export class Run {
 
   /** Makes an event and applies it. */
   add<C extends AttributesCase>(type: EventType, attributes: C, value: Init<AttributesOf<C>>, extra?: EventExtra): HistoryEvent {
-    const event = this.events.add(type, attributes, value, this.now, extra);
+    const event = this.events.add(type, attributes, value, extra?.time ?? this.now, extra);
     applyEvent(this.draft, event);
     return event;
   }
@@ -106,6 +106,20 @@ export class Run {
   transferDone(id: number): void {
     this.draft.doneTransfers.push(id);
     this.info.pendingTransfers = Math.max(0, this.info.pendingTransfers - 1);
+    this.draft.dirty = true;
+  }
+
+  /** A call that leaves the store: made when the transition is durable. */
+  outbound(call: Pick<OutboundRecord, "kind" | "componentId" | "attempt" | "destination">): void {
+    const { namespaceId, workflowId, runId } = this.info;
+    this.draft.outbound ??= [];
+    this.draft.outbound.push({ rowId: 0, namespaceId, workflowId, runId, archetype: 0, ...call });
+    this.draft.dirty = true;
+  }
+
+  outboundDone(id: number): void {
+    this.draft.doneOutbound ??= [];
+    this.draft.doneOutbound.push(id);
     this.draft.dirty = true;
   }
 

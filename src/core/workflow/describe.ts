@@ -8,7 +8,9 @@ import { PendingActivityState, PendingWorkflowTaskState, WorkflowExecutionStatus
 import type { PendingActivityInfo_PauseInfo, RequestIdInfo } from "../../../gen/wire/temporal/api/workflow/v1/message.js";
 import { duration, NO_TIME, timestamp, timestampOf } from "../../api/time.js";
 import { type Init, setEntry } from "../../api/wire.js";
+import { callbackInfo } from "../callback/statemachine.js";
 import type { ExecutionAddress } from "../input.js";
+import { pendingNexusOperation } from "../nexus-operation/describe.js";
 import type { HistoryPosition, Replies } from "../transition.js";
 import { oldVersionText } from "../versioning/version.js";
 import { type Context, segmentsOf } from "./context.js";
@@ -91,7 +93,8 @@ export function describe(ctx: Context, address: ExecutionAddress): Replies["desc
             startedTime: timestamp(task.startedTime),
             attempt: task.attempt,
           },
-    callbacks: [],
+    callbacks: state.hasCallbacks ? [...state.callbacks.base.values()].map(callbackInfo) : [],
+    pendingNexusOperations: state.hasNexusOperations ? [...state.nexusOperations.base.values()].map(pendingNexusOperation) : [],
   };
 }
 

@@ -88,6 +88,8 @@ export interface EventExtra {
   links?: HistoryEvent["links"];
   eventGroupMarkers?: HistoryEvent["eventGroupMarkers"];
   workerMayIgnore?: boolean;
+  /** Microseconds; now unless said otherwise. */
+  time?: number;
 }
 
 /** Whether another transition than that of the event before wrote this one, as far as a history tells. */

@@ -10,11 +10,14 @@
 import {
   ActivityRecord,
   BufferedEventRecord,
+  CallbackRecord,
   ChildRecord,
   CompletedUpdateRecord,
   ExecutionRecord,
   ExternalRecord,
   MemoRecord,
+  NexusOperationRecord,
+  type OutboundRecord,
   SearchAttributesRecord,
   TimerRecord,
   TimeSkippingRecord,
@@ -44,10 +47,13 @@ export enum Kind {
   MEMO = 7,
   SEARCH_ATTRIBUTES = 8,
   UPDATE = 9,
+  NEXUS_OPERATION = 10,
+  CALLBACK = 11,
   TIME_SKIPPING = 13,
   REQUEST_ID = 64,
   TRANSFER = 65,
   COMPLETED_UPDATE = 66,
+  OUTBOUND = 67,
 }
 
 /** Type of a WorkflowTaskRecord that is in memory only (workflow/workflow-task.ts). */
@@ -87,6 +93,9 @@ export class RunState implements ExecutionState {
   readonly externalSignals = new Rows<ExternalRecord>();
   readonly externalCancels = new Rows<ExternalRecord>();
   readonly buffered = new Rows<BufferedEventRecord>();
+  /** Made when first asked for: most runs have none. */
+  private nexusRows: Rows<NexusOperationRecord> | undefined;
+  private callbackRows: Rows<CallbackRecord> | undefined;
   /** Indexes by the workflow's own names. */
   readonly activityIds = new Rows<number, string>();
   readonly timerIds = new Rows<number, string>();
@@ -114,6 +123,19 @@ export class RunState implements ExecutionState {
 
   get archetype(): Archetype {
     return Archetype.WORKFLOW;
+  }
+
+  get nexusOperations(): Rows<NexusOperationRecord> {
+    return (this.nexusRows ??= new Rows());
+  }
+  get callbacks(): Rows<CallbackRecord> {
+    return (this.callbackRows ??= new Rows());
+  }
+  get hasNexusOperations(): boolean {
+    return this.nexusRows !== undefined;
+  }
+  get hasCallbacks(): boolean {
+    return this.callbackRows !== undefined;
   }
 
   get isOpen(): boolean {
@@ -179,6 +201,12 @@ export class RunState implements ExecutionState {
           state.updateRecords ??= new Rows();
           state.updateRecords.put(id, decode(UpdateRecord, row.value));
           break;
+        case Kind.NEXUS_OPERATION:
+          state.nexusOperations.put(id, decode(NexusOperationRecord, row.value));
+          break;
+        case Kind.CALLBACK:
+          state.callbacks.put(id, decode(CallbackRecord, row.value));
+          break;
         case Kind.TIME_SKIPPING:
           state.timeSkipping = decode(TimeSkippingRecord, row.value);
           break;
@@ -198,7 +226,8 @@ export class RunState implements ExecutionState {
       250 * (this.timers.base.size + this.children.base.size + this.externalSignals.base.size + this.externalCancels.base.size) +
       (this.updates.length === 0 ? 0 : this.updates.reduce((sum, u) => sum + 300 + u.sizeBytes, 0)) +
       100 * (this.knownRequestIds?.size ?? 0) +
-      150 * ((this.updateRecords?.base.size ?? 0) + (this.completedUpdates?.size ?? 0))
+      150 * ((this.updateRecords?.base.size ?? 0) + (this.completedUpdates?.size ?? 0)) +
+      800 * ((this.nexusRows?.base.size ?? 0) + (this.callbackRows?.base.size ?? 0))
     );
   }
 }
@@ -212,6 +241,8 @@ export class RunDraft implements ExecutionDraft {
   readonly externalSignals: DraftRows<ExternalRecord>;
   readonly externalCancels: DraftRows<ExternalRecord>;
   readonly buffered: DraftRows<BufferedEventRecord>;
+  private nexusDraft: DraftRows<NexusOperationRecord> | undefined;
+  private callbackDraft: DraftRows<CallbackRecord> | undefined;
   private activityIdChanges: Map<string, number | undefined> | undefined;
   private timerIdChanges: Map<string, number | undefined> | undefined;
   private updateRows: DraftRows<UpdateRecord> | undefined;
@@ -232,6 +263,9 @@ export class RunDraft implements ExecutionDraft {
   readonly transfers: { id: number; record: TransferRecord }[] = [];
   /** Transfer rows that are done. */
   readonly doneTransfers: number[] = [];
+  /** Calls that leave the store, and the rows of those that are done. */
+  outbound: OutboundRecord[] | undefined;
+  doneOutbound: number[] | undefined;
   /** Set when the visibility row changes. */
   visibility: VisibilityRow | undefined;
   /** The run that this one continues. */
@@ -354,6 +388,34 @@ export class RunDraft implements ExecutionDraft {
     this.dirty = true;
   }
 
+  get nexusOperations(): DraftRows<NexusOperationRecord> {
+    return (this.nexusDraft ??= this.base.nexusOperations.draft());
+  }
+  get callbacks(): DraftRows<CallbackRecord> {
+    return (this.callbackDraft ??= this.base.callbacks.draft());
+  }
+  get hasNexusOperations(): boolean {
+    return this.nexusDraft !== undefined || this.base.hasNexusOperations;
+  }
+  get hasCallbacks(): boolean {
+    return this.callbackDraft !== undefined || this.base.hasCallbacks;
+  }
+
+  putNexusOperation(op: NexusOperationRecord): void {
+    this.nexusOperations.set(op.scheduledEventId, op);
+    this.dirty = true;
+  }
+
+  deleteNexusOperation(scheduledEventId: number): void {
+    this.nexusOperations.delete(scheduledEventId);
+    this.dirty = true;
+  }
+
+  putCallback(c: CallbackRecord): void {
+    this.callbacks.set(c.id, c);
+    this.dirty = true;
+  }
+
   nextRowId(): number {
     this.info.nextRowId = Math.max(this.info.nextRowId, 1);
     return this.info.nextRowId++;
@@ -383,6 +445,8 @@ export class RunDraft implements ExecutionDraft {
     if (this.completed !== undefined)
       for (const [id, completedEventId] of this.completed)
         out.push({ kind: Kind.COMPLETED_UPDATE, id, op: "put", value: encode(CompletedUpdateRecord, { completedEventId }) });
+    if (this.nexusDraft !== undefined) put(Kind.NEXUS_OPERATION, NexusOperationRecord, this.nexusDraft);
+    if (this.callbackDraft !== undefined) put(Kind.CALLBACK, CallbackRecord, this.callbackDraft);
     if (this.memo !== this.base.memo || (this.isNew && this.memo !== undefined))
       out.push({ kind: Kind.MEMO, id: 0, op: this.isNew ? "insert" : "put", value: encode(MemoRecord, { memo: this.memo }) });
     if (this.searchAttributes !== this.base.searchAttributes || (this.isNew && this.searchAttributes !== undefined))
@@ -408,6 +472,8 @@ export class RunDraft implements ExecutionDraft {
     this.externalSignals.accept();
     this.externalCancels.accept();
     this.buffered.accept();
+    this.nexusDraft?.accept();
+    this.callbackDraft?.accept();
     if (this.activityIdChanges !== undefined) fold(s.activityIds, this.activityIdChanges);
     if (this.timerIdChanges !== undefined) fold(s.timerIds, this.timerIdChanges);
     s.memo = this.memo;

@@ -10,6 +10,7 @@ import type { Init } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
 import { cronBackoff } from "../../lib/cron.js";
 import { uuidV4 } from "../../lib/uuid.js";
+import { callbacksToCarry } from "../callback/statemachine.js";
 import type { Run } from "./context.js";
 import { rollOverResetPoints } from "./reset-points.js";
 import { beginFirstTask, createRun, type NewRun } from "./start.js";
@@ -81,7 +82,7 @@ export function nextRunOf(
       lastCompletionResult: next.lastCompletionResult === "kept" ? a.lastCompletionResult : next.lastCompletionResult,
       firstWorkflowTaskBackoff: duration(minimalBackoff(run, next.delay)),
       attempt: isRetry ? info.attempt + 1 : 1,
-      completionCallbacks: isRetry ? info.completionCallbacks : [],
+      completionCallbacks: isRetry ? callbacksToCarry(run.draft) : [],
       ...inheritedByNextRun(run, a, next.initiator),
     },
     workflowId: info.workflowId,
@@ -117,7 +118,7 @@ export function continueAsNewRun(
       lastCompletionResult: a.lastCompletionResult,
       firstWorkflowTaskBackoff: duration(minimalBackoff(run, cappedMicros(a.backoffStartInterval))),
       attempt: a.initiator === ContinueAsNewInitiator.RETRY ? info.attempt + 1 : 1,
-      completionCallbacks: info.completionCallbacks,
+      completionCallbacks: callbacksToCarry(run.draft),
       ...inheritedByContinuation(run, resolved.queue, a.inheritBuildId, a.initialVersioningBehavior),
     },
     workflowId: info.workflowId,

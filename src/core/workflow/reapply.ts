@@ -1,6 +1,6 @@
 /**
  * One event of a run that was reset, applied to the run in its place, when it came from outside: signals, updates, options, and what
- * became of children that were started before the fork. A cancel request and a termination were meant for the run that got them.
+ * became of children and Nexus operations that were begun before the fork. A cancel request and a termination were meant for the run that got them.
  * Behaviour: reapplyEvents in service/history/ndc/workflow_resetter.go of the official server.
  */
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
@@ -99,8 +99,39 @@ export function reapply(run: Run, event: HistoryEvent, excluded: ReadonlySet<Exc
     case "childWorkflowExecutionTerminatedEventAttributes":
       childEnd(run, EventType.CHILD_WORKFLOW_EXECUTION_TERMINATED, a.case, a.value);
       return;
+    case "nexusOperationStartedEventAttributes":
+      nexusEvent(run, EventType.NEXUS_OPERATION_STARTED, a.case, a.value, excluded);
+      return;
+    case "nexusOperationCompletedEventAttributes":
+      nexusEvent(run, EventType.NEXUS_OPERATION_COMPLETED, a.case, a.value, excluded);
+      return;
+    case "nexusOperationFailedEventAttributes":
+      nexusEvent(run, EventType.NEXUS_OPERATION_FAILED, a.case, a.value, excluded);
+      return;
+    case "nexusOperationCanceledEventAttributes":
+      nexusEvent(run, EventType.NEXUS_OPERATION_CANCELED, a.case, a.value, excluded);
+      return;
+    case "nexusOperationTimedOutEventAttributes":
+      nexusEvent(run, EventType.NEXUS_OPERATION_TIMED_OUT, a.case, a.value, excluded);
+      return;
     default:
   }
+}
+
+type NexusOutcome =
+  | "nexusOperationStartedEventAttributes"
+  | "nexusOperationCompletedEventAttributes"
+  | "nexusOperationFailedEventAttributes"
+  | "nexusOperationCanceledEventAttributes"
+  | "nexusOperationTimedOutEventAttributes";
+
+/** Only of an operation that the fork has left pending. Another one may have been scheduled under the same id since. */
+function nexusEvent<C extends NexusOutcome>(run: Run, type: EventType, attributes: C, value: AttributesOf<C>, excluded: ReadonlySet<Exclude>): void {
+  if (excluded.has(Exclude.NEXUS) || !run.draft.hasNexusOperations) return;
+  const { scheduledEventId, requestId } = value as { scheduledEventId: number; requestId: string };
+  const op = run.draft.nexusOperations.get(scheduledEventId);
+  if (op === undefined || (requestId !== "" && requestId !== op.requestId)) return;
+  run.add(type, attributes, value as Init<AttributesOf<C>>);
 }
 
 type ChildEnd =

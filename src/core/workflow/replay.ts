@@ -5,8 +5,10 @@
 
 import type {
   ActivityRecord,
+  CallbackRecord,
   ChildRecord,
   ExternalRecord,
+  NexusOperationRecord,
   TimerRecord,
   TimeSkippingRecord,
   UpdateRecord,
@@ -96,6 +98,8 @@ export interface Projection {
   externalSignals: Partial<ExternalRecord>[];
   externalCancels: Partial<ExternalRecord>[];
   updates: UpdateRecord[];
+  nexusOperations: Partial<NexusOperationRecord>[];
+  callbacks: Partial<CallbackRecord>[];
   memo: unknown;
   searchAttributes: unknown;
   timeSkipping: Partial<TimeSkippingRecord> | undefined;
@@ -127,6 +131,15 @@ export function project(state: RunState): Projection {
     updates: [...(state.updateRecords?.base.values() ?? [])]
       .filter((u) => u.acceptedEventId !== 0)
       .sort((a, b) => a.acceptedEventId - b.acceptedEventId),
+    nexusOperations: [...state.nexusOperations.base.values()]
+      .sort((a, b) => a.scheduledEventId - b.scheduledEventId)
+      .map(({ scheduledEventId, endpointId, service, operation, requestId, operationToken, startedTime, cancellation }) => ({
+        ...{ scheduledEventId, endpointId, service, operation, requestId, operationToken, startedTime },
+        cancellation: cancellation === undefined ? undefined : ({ requestedEventId: cancellation.requestedEventId } as never),
+      })),
+    callbacks: [...state.callbacks.base.values()].map(({ id, callback, requestId, registrationTime, updateId }) => ({
+      ...{ id, callback, requestId, registrationTime, updateId },
+    })),
     memo: state.memo,
     searchAttributes: withoutDerived(state.searchAttributes),
     // What the namespace's clock was ahead is in no event.

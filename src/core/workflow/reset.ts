@@ -22,6 +22,7 @@ import { duration, timestampMicros } from "../../api/time.js";
 import { assert } from "../../lib/assert.js";
 import { dispatchActivity, noteDeadlines } from "../activity/statemachine.js";
 import type { ExecutionAddress, InputOf } from "../input.js";
+import { resumeOperation } from "../nexus-operation/statemachine.js";
 import type { HistoryRange, Replies } from "../transition.js";
 import { applyEvent, beginAgain } from "./apply-events.js";
 import { HISTORY_SERVICE_IDENTITY, terminateRun } from "./close.js";
@@ -240,6 +241,7 @@ function resumePending(run: Run, events: readonly HistoryEvent[]): void {
     dispatchActivity(run, activity);
   }
   for (const timer of draft.timers.values()) run.deadline(timer.fireTime);
+  if (draft.hasNexusOperations) for (const op of [...draft.nexusOperations.values()]) resumeOperation(run, op);
   askOthersAgain(run, (eventId) => {
     const event = events[eventId - 1];
     assert(event !== undefined, "what is pending was initiated before the fork");

@@ -20,6 +20,7 @@ import { Code, detail, type ErrorDetail, internal, ServiceError } from "../../ap
 import { cappedMicros, duration, durationMicros, timestampOf } from "../../api/time.js";
 import type { Init } from "../../api/wire.js";
 import { cronBackoff } from "../../lib/cron.js";
+import { checkCallbackLimit } from "../callback/statemachine.js";
 import type { ExecutionAddress, InputOf, ParentStart } from "../input.js";
 import type { Replies } from "../transition.js";
 import { typed } from "../visibility/search-attributes.js";
@@ -311,6 +312,7 @@ function useExisting(ctx: Context, current: RunState, request: StartWorkflowExec
   if (options === undefined) return reply;
   const run = ctx.open(current);
   if (options.attachRequestId && run.info.attachedRequests.some((r) => r.requestId === request.requestId)) return reply;
+  if (options.attachCompletionCallbacks) checkCallbackLimit(run, request.completionCallbacks.length);
   const event = run.add(
     EventType.WORKFLOW_EXECUTION_OPTIONS_UPDATED,
     "workflowExecutionOptionsUpdatedEventAttributes",

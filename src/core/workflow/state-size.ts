@@ -5,11 +5,13 @@
 import type {
   ActivityRecord,
   BufferedEventRecord,
+  CallbackRecord,
   ChildRecord,
   ExternalRecord,
+  NexusOperationRecord,
   TimerRecord,
 } from "../../../gen/wire/perdure/persistence/v1/records.js";
-import type { Memo, SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
+import { Callback, type Memo, type SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
 import { encode } from "../../api/wire.js";
@@ -51,6 +53,18 @@ const activitySize = (a: ActivityRecord): number =>
 const timerSize = (t: TimerRecord): number => TIMER_BYTES + t.timerId.length;
 const childSize = (c: ChildRecord): number => CHILD_BYTES + c.workflowId.length + c.workflowType.length;
 const externalSize = (e: ExternalRecord): number => EXTERNAL_BYTES + e.workflowId.length;
+const NEXUS_BYTES = 250;
+const CALLBACK_BYTES = 120;
+const failureSize = (f: Failure | undefined): number => (f === undefined ? 0 : measured(f, (x) => encode(Failure, x).length));
+const nexusSize = (op: NexusOperationRecord): number =>
+  NEXUS_BYTES +
+  op.service.length +
+  op.operation.length +
+  op.operationToken.length +
+  failureSize(op.lastAttemptFailure) +
+  failureSize(op.cancellation?.lastAttemptFailure);
+const callbackSize = (c: CallbackRecord): number =>
+  CALLBACK_BYTES + (c.callback === undefined ? 0 : measured(c.callback, (x) => encode(Callback, x).length)) + failureSize(c.lastAttemptFailure);
 const bufferedSize = (b: BufferedEventRecord): number => (b.event === undefined ? 0 : eventSizeBytes(b.event));
 
 function fieldsSize(fields: Readonly<Record<string, Uint8Array>> | undefined): number {
@@ -78,6 +92,8 @@ export function fullStateSize(state: RunState): number {
     sum(state.externalCancels, externalSize) +
     sum(state.buffered, bufferedSize) +
     UPDATE_BYTES * state.info.totalUpdateCount +
+    (state.hasNexusOperations ? sum(state.nexusOperations, nexusSize) : 0) +
+    (state.hasCallbacks ? sum(state.callbacks, callbackSize) : 0) +
     memoSize(state.memo) +
     searchAttributesSize(state.searchAttributes)
   );
@@ -101,6 +117,8 @@ export function draftStateSize(draft: RunDraft): number {
   add(draft.externalCancels, base.externalCancels, externalSize);
   add(draft.buffered, base.buffered, bufferedSize);
   total += UPDATE_BYTES * (draft.info.totalUpdateCount - base.info.totalUpdateCount);
+  if (draft.hasNexusOperations) add(draft.nexusOperations, base.nexusOperations, nexusSize);
+  if (draft.hasCallbacks) add(draft.callbacks, base.callbacks, callbackSize);
   total += REQUEST_BYTES * (draft.info.attachedRequests.length - base.info.attachedRequests.length);
   if (draft.memo !== base.memo) total += memoSize(draft.memo) - memoSize(base.memo);
   if (draft.searchAttributes !== base.searchAttributes)

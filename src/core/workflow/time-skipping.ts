@@ -6,6 +6,10 @@
  */
 import { TimeSkippingRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { TimeSkippingConfig, TimeSkippingStatePropagation } from "../../../gen/wire/temporal/api/common/v1/message.js";
+import {
+  NexusOperationCancellationState as CancelState,
+  PendingNexusOperationState as NexusState,
+} from "../../../gen/wire/temporal/api/enums/v1/common.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type {
@@ -15,6 +19,7 @@ import type {
 } from "../../../gen/wire/temporal/api/history/v1/message.js";
 import { duration, durationMicros, timestamp, timestampMicros, timestampOf } from "../../api/time.js";
 import type { Init } from "../../api/wire.js";
+import { callbacksInFlight } from "../callback/statemachine.js";
 import type { ExecutionAddress } from "../input.js";
 import type { Replies } from "../transition.js";
 import type { Context, Run } from "./context.js";
@@ -79,12 +84,18 @@ export function workInFlight(draft: RunDraft, now: number): number {
   if (draft.info.workflowTask !== undefined) n++;
   for (const a of draft.activities.values()) if (a.paused || !a.waitsForRetry || a.attemptScheduledTime <= now) n++;
   for (const u of draft.updates) if (u.state !== "accepted") n++;
+  // One that has started waits for time as its handler does.
+  if (draft.hasNexusOperations)
+    for (const op of draft.nexusOperations.values()) {
+      if (op.state === NexusState.SCHEDULED) n++;
+      if (op.cancellation?.state === CancelState.SCHEDULED) n++;
+    }
   return n;
 }
 
 /** For how much of it the clock that the execution follows with others has to wait. */
 export function blocksClock(draft: RunDraft, now: number, sharesClock: (namespaceId: string) => boolean): number {
-  const transfers = draft.info.pendingTransfers;
+  const transfers = draft.info.pendingTransfers + (draft.hasCallbacks ? callbacksInFlight(draft) : 0);
   if (!draft.isOpen || draft.timeSkipping !== undefined) return transfers;
   let n = transfers + draft.queries.length + workInFlight(draft, now);
   if (draft.info.status === WorkflowExecutionStatus.PAUSED) n++;
@@ -98,7 +109,7 @@ function nextSkip(run: Run): { target: number; endsFastForward: boolean; reason:
   const { draft, now } = run;
   const { info } = draft;
   if (!isEnabled(draft.timeSkipping) || info.status !== WorkflowExecutionStatus.RUNNING) return undefined;
-  if (workInFlight(draft, now) > 0 || draft.children.size > 0) return undefined;
+  if (workInFlight(draft, now) > 0 || draft.children.size > 0 || (draft.hasNexusOperations && draft.nexusOperations.size > 0)) return undefined;
   let target = Number.POSITIVE_INFINITY;
   let reason = "";
   const at = (time: number, what: string): void => {

@@ -11,6 +11,9 @@ import {
 } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import { activityDeadlines, endBackoff, timeOut, timeoutOrder } from "../activity/statemachine.js";
+import { earliestCallback, fireCallbacksDue } from "../callback/statemachine.js";
+import { deadlines } from "../nexus-operation/deadlines.js";
+import { fireNexusDue } from "../nexus-operation/statemachine.js";
 import { timeOutRun } from "./close.js";
 import type { Run } from "./context.js";
 import { aheadOf, dueClockOf, REAL_CLOCK } from "./execution-clock.js";
@@ -30,6 +33,7 @@ export function earliestDeadline(draft: RunDraft): number {
   };
   if (!draft.isOpen) {
     at(info.deleteAt);
+    if (draft.hasCallbacks) at(earliestCallback(draft));
     return Number.isFinite(earliest) ? earliest : 0;
   }
   at(info.runDeadline);
@@ -40,6 +44,8 @@ export function earliestDeadline(draft: RunDraft): number {
     at(task.startedEventId === 0 ? task.scheduleToStartDeadline : task.startedTime + task.timeout);
   for (const t of draft.timers.values()) at(t.fireTime);
   for (const a of draft.activities.values()) for (const d of activityDeadlines(a)) at(d.time);
+  if (draft.hasNexusOperations) for (const op of draft.nexusOperations.values()) for (const d of deadlines(op)) at(d.time);
+  if (draft.hasCallbacks) at(earliestCallback(draft));
   at(pendingFastForward(draft.timeSkipping));
   return Number.isFinite(earliest) ? earliest : 0;
 }
@@ -108,6 +114,8 @@ export function fireDue(run: Run): boolean {
     else timeOut(run, a, due.type);
     fired = true;
   }
+  if (draft.hasNexusOperations && fireNexusDue(run)) fired = true;
+  if (draft.hasCallbacks && fireCallbacksDue(run)) fired = true;
   if (timers.length > 0) wakeWorkflow(run);
   if (draft.timeSkipping !== undefined && endFastForward(run)) fired = true;
   return fired;

@@ -17,6 +17,8 @@ export const deleteNamespace =
     if (view.name === SYSTEM_NAMESPACE) throw failedPrecondition("unable to delete system namespace");
     const limits = s.limits(view.name);
     if (limits.protectedNamespaces.includes(view.name)) throw failedPrecondition(`namespace ${view.name} is protected from deletion`);
+    const endpoint = limits.canDeleteEndpointTargets ? undefined : s.nexusEndpoints.targeting(view.id);
+    if (endpoint !== undefined) throw failedPrecondition(`cannot delete a namespace that is a target of a Nexus endpoint ${endpoint}`);
     const delay = request.namespaceDeleteDelay === undefined ? limits.namespaceDeleteDelay : cappedMicros(request.namespaceDeleteDelay);
     return { deletedNamespace: await s.namespaceDeletion.begin(view.id, delay) };
   };

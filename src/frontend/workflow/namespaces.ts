@@ -37,6 +37,12 @@ const capabilities = (limits: RequestLimits) => ({
   workflowTaskCompletionPagination: limits.areCompletionsPaged,
   workerHeartbeats: limits.areWorkerHeartbeatsKept,
   workerPollCompleteOnShutdown: limits.doPollsEndOnShutdown,
+  standaloneActivities: limits.areStandaloneActivitiesEnabled,
+  standaloneActivityStartDelay: limits.areStandaloneActivitiesEnabled && limits.isActivityStartDelayEnabled,
+  standaloneActivityOperatorCommands: limits.areStandaloneActivitiesEnabled && limits.areActivityOperationsEnabled,
+  standaloneActivityBatchOperations: limits.areStandaloneActivitiesEnabled && limits.isBatchOfActivitiesEnabled,
+  standaloneNexusOperation: limits.areNexusOperationsStandalone,
+  workflowUpdateCallbacks: true,
 });
 
 export const registerNamespace =

@@ -13,6 +13,7 @@ import { invalidArgument } from "../../api/service-error.js";
 import { durationMicros } from "../../api/time.js";
 import type { Init } from "../../api/wire.js";
 import type { Services } from "../services.js";
+import { validateCallbacks } from "../validation/callbacks.js";
 import { isLongerThan, requestIdOrNew, validateWorkflowId } from "../validation/execution.js";
 import { validateLinks, withoutCallbackLinks } from "../validation/links.js";
 import { validatePriority } from "../validation/priority.js";
@@ -87,16 +88,10 @@ export function validateStart(s: Services, request: StartWorkflowExecutionReques
   const namespace = s.namespaces.view(request.namespace);
   if (request.searchAttributes !== undefined) s.searchAttributes.validate(request.searchAttributes, namespace);
   validatePriority(request.priority);
-  const [callback] = request.completionCallbacks;
-  // No callback address is configured yet: the official server refuses every URL in that case.
-  if (callback !== undefined)
-    throw invalidArgument(
-      callback.variant.case === "nexus"
-        ? `invalid url: url does not match any configured callback address: ${callback.variant.value.url}`
-        : "unknown callback variant",
-    );
+  validateCallbacks(request.completionCallbacks, limits);
   request.links = withoutCallbackLinks(request.links, request.completionCallbacks);
-  validateLinks(request.links, limits.linksPerRequestMax, limits.linkSizeMax);
+  const links = request.completionCallbacks.length === 0 ? request.links : [...request.links, ...request.completionCallbacks.flatMap((c) => c.links)];
+  validateLinks(links, limits.linksPerRequestMax, limits.linkSizeMax);
   validateTimeSkipping(request.timeSkippingConfig, limits);
 
   // The first task of such a run comes later: there is none to hand out with the start.

@@ -37,7 +37,7 @@ export const getSystemInfo =
       eagerWorkflowStart: true,
       sdkMetadata: true,
       countGroupByExecutionStatus: true,
-      nexus: false,
+      nexus: true,
       serverScaledDeployments: false,
       serverScaledProviderCloudRun: false,
     },

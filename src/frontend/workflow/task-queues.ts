@@ -38,7 +38,12 @@ export const describeTaskQueue =
       throw invalidArgument("Enhanced DescribeTaskQueue is not valid for a sticky queue, use api_mode=UNSPECIFIED or a normal queue.");
     // A queue has one partition here: a name of another one names an empty part of the same queue.
     if (queue.name.startsWith(PARTITION_PREFIX)) queue.name = queue.name.slice(PARTITION_PREFIX.length).replace(/\/[^/]*$/, "");
-    if (!isEnhanced) return s.matching.describeTaskQueue(namespace, request);
+    if (!isEnhanced) {
+      const answer = s.matching.describeTaskQueue(namespace, request);
+      // Nexus tasks are never stored: of their queue there are only pollers to tell of.
+      if (request.taskQueueType !== TaskQueueType.NEXUS) return answer;
+      return answer.then((a) => ({ ...a, pollers: s.nexusTasks.pollersOf(namespace, queue.name) }));
+    }
     const { assignmentRules } = s.buildIds.get(namespace.id, queue.name);
     request.versions ??= TaskQueueVersionSelection.create({ buildIds: [defaultBuildId(assignmentRules)] });
     const response = await s.matching.describeTaskQueue(namespace, request);

@@ -95,7 +95,7 @@ export const scripts: Record<string, Script> = {
     await s.running([
       c.activity(s, "a", { retryPolicy: { maximumAttempts: 1 } }),
       c.activity(s, "b", { retryPolicy: { maximumAttempts: 1 } }),
-      c.timer("t", 1),
+      c.timer("t", 10),
     ]);
     const tasks = [await s.activityTask(), await s.activityTask()].sort((x, y) => (x.activityId < y.activityId ? -1 : 1));
     await s.signal("wake");

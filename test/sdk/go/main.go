@@ -194,7 +194,7 @@ func (t test) check(e *env) error {
 
 func newWorker(c client.Client, taskQueue string, o worker.Options) worker.Worker {
 	w := worker.New(c, taskQueue, o)
-	for _, f := range slices.Concat(activityWorkflows, messageWorkflows, runWorkflows, workerWorkflows, updateWorkflows) {
+	for _, f := range slices.Concat(activityWorkflows, messageWorkflows, runWorkflows, workerWorkflows, updateWorkflows, nexusWorkflows) {
 		w.RegisterWorkflow(f)
 	}
 	for _, f := range slices.Concat(activities, workerActivities) {
@@ -222,14 +222,19 @@ func main() {
 		}
 		return
 	}
+	if err := createEndpoint(context.Background(), c); err != nil {
+		fmt.Println("FAILED endpoint:", err)
+		os.Exit(1)
+	}
 	w := newWorker(c, queue, worker.Options{EnableSessionWorker: true})
+	w.RegisterNexusService(newService())
 	if err := w.Start(); err != nil {
 		fmt.Println("FAILED worker:", err)
 		os.Exit(1)
 	}
 	defer w.Stop()
 	bad, ran := 0, 0
-	for i, t := range slices.Concat(activityTests, messageTests, runTests, workerTests, updateTests) {
+	for i, t := range slices.Concat(activityTests, messageTests, runTests, workerTests, updateTests, nexusTests) {
 		if !strings.Contains(t.name, *only) {
 			continue
 		}

@@ -13,8 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import activities as a
+import nexus_service as n
 import workflows as w
 from schedules import Schedules
+from temporalio.api.nexus.v1 import EndpointSpec, EndpointTarget
+from temporalio.api.operatorservice.v1 import CreateNexusEndpointRequest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import (
@@ -110,7 +113,7 @@ class Suite:
             print(f"FAILED {name}: {type(e).__name__} {e}", flush=True)
 
     async def check_all(self) -> None:
-        for part in (self.activities, self.messages, self.updates, self.children, self.runs, self.schedules, self.replays):
+        for part in (self.activities, self.messages, self.updates, self.children, self.runs, self.schedules, self.nexus, self.replays):
             await part()
 
     async def schedules(self) -> None:
@@ -484,6 +487,45 @@ class Suite:
         assert failed.failure.message == "a mistake", failed
         return result
 
+    async def nexus(self) -> None:
+        check, simple = self.check, self.simple
+        endpoint = f"python-{uuid.uuid4()}"
+        target = EndpointTarget(worker=EndpointTarget.Worker(namespace=self.client.namespace, task_queue=QUEUE))
+        spec = EndpointSpec(name=endpoint, target=target)
+        await self.client.operator_service.create_nexus_endpoint(CreateNexusEndpointRequest(spec=spec))
+
+        def told(word: str):
+            async def run(workflow_id: str):
+                handle = await self.start(w.Calls.run, workflow_id, endpoint, "serve", workflow_id)
+                await self.until_event(workflow_id, "NEXUS_OPERATION_STARTED")
+                event = await self.find(workflow_id, "NEXUS_OPERATION_STARTED")
+                assert event.links[0].workflow_event.workflow_id == n.served_by(workflow_id), event
+                if word:
+                    await self.client.get_workflow_handle(n.served_by(workflow_id)).signal(n.Serves.go, word)
+                return (await handle.result()).replace(workflow_id, "W")
+
+            return run
+
+        async def canceled(workflow_id: str):
+            return await (await self.start(w.CallsAndCancels.run, workflow_id, endpoint, workflow_id)).result()
+
+        asked, began = "NEXUS_OPERATION_SCHEDULED", "NEXUS_OPERATION_STARTED"
+        failed = [STARTED, asked, "NEXUS_OPERATION_FAILED", COMPLETED]
+        answered = [STARTED, asked, "NEXUS_OPERATION_COMPLETED", COMPLETED]
+        await check("a nexus operation answered at once", simple(w.Calls.run, endpoint, "echo", "hi"), "hi", answered)
+        await check("a nexus operation that fails", simple(w.Calls.run, endpoint, "echo", "fail"), "ApplicationError: OperationError: failed on purpose", failed)
+        await check("a nexus operation that is refused", simple(w.Calls.run, endpoint, "echo", "refuse"), "HandlerError: not like this", failed)
+        served = [STARTED, asked, began]
+        await check("a nexus operation served by a workflow", told("told"), "W told", [*served, "NEXUS_OPERATION_COMPLETED", COMPLETED])
+        await check("one whose workflow fails", told("fail"), "ApplicationError: Broken: it broke", [*served, "NEXUS_OPERATION_FAILED", COMPLETED])
+        await check("one that takes too long", told(""), "TimeoutError: operation timed out", [*served, "NEXUS_OPERATION_TIMED_OUT", COMPLETED])
+        await check(
+            "a nexus operation that is canceled",
+            canceled,
+            True,
+            [*served, "NEXUS_OPERATION_CANCEL_REQUESTED", "NEXUS_OPERATION_CANCEL_REQUEST_COMPLETED", "NEXUS_OPERATION_CANCELED", COMPLETED],
+        )
+
     async def replays(self) -> None:
         """Every closed run of this suite fits the code that made it, in the SDK's own replayer."""
         self.ran += 1
@@ -505,7 +547,8 @@ async def main() -> int:
     client = await Client.connect(sys.argv[1], runtime=Runtime(telemetry=TelemetryConfig(logging=None)))
     suite = Suite(client)
     with ThreadPoolExecutor(4) as pool:
-        async with Worker(client, task_queue=QUEUE, workflows=w.ALL, activities=a.ALL, activity_executor=pool):
+        served = dict(workflows=w.ALL, activities=a.ALL, nexus_service_handlers=[n.DeskHandler()])
+        async with Worker(client, task_queue=QUEUE, activity_executor=pool, **served):
             await suite.check_all()
     print(f"ran {suite.ran}", flush=True)
     return 1 if suite.bad else 0

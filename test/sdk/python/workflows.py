@@ -6,10 +6,19 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey
-from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, TimeoutError, WorkflowAlreadyStartedError
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    ChildWorkflowError,
+    NexusOperationError,
+    TimeoutError,
+    WorkflowAlreadyStartedError,
+    is_cancelled_exception,
+)
 
 with workflow.unsafe.imports_passed_through():
     import activities as a
+    import nexus_service as n
 
 WORD = SearchAttributeKey.for_keyword("CustomKeywordField")
 NUMBER = SearchAttributeKey.for_int("CustomIntField")
@@ -376,4 +385,33 @@ class Sums:
             raise ApplicationError("only up")
 
 
-ALL = [v for v in list(globals().values()) if isinstance(v, type) and hasattr(v, "__temporal_workflow_definition")]
+@workflow.defn
+class Calls:
+    """Calls one operation and says how it ended: its result, or what kind of failure it was."""
+
+    @workflow.run
+    async def run(self, endpoint: str, operation: str, value: str) -> str:
+        desk = workflow.create_nexus_client(service=n.Desk, endpoint=endpoint)
+        try:
+            if operation == "echo":
+                return await desk.execute_operation(n.Desk.echo, value)
+            return await desk.execute_operation(n.Desk.serve, value, start_to_close_timeout=timedelta(seconds=1))
+        except NexusOperationError as e:
+            return f"{type(e.cause).__name__}: {e.cause}"
+
+
+@workflow.defn
+class CallsAndCancels:
+    @workflow.run
+    async def run(self, endpoint: str, value: str) -> bool:
+        desk = workflow.create_nexus_client(service=n.Desk, endpoint=endpoint)
+        handle = await desk.start_operation(n.Desk.serve, value)
+        handle.cancel()
+        try:
+            await handle
+        except NexusOperationError as e:
+            return is_cancelled_exception(e)
+        return False
+
+
+ALL = [n.Serves, *(v for v in list(globals().values()) if isinstance(v, type) and hasattr(v, "__temporal_workflow_definition"))]

@@ -48,6 +48,12 @@ const notSet = (type: Type, cause: Cause, causeText: string, name: string): Refu
   `${causeText}: ${name}CommandAttributes is not set on ${name}Command.`,
 ];
 
+const nexus = (more: Parameters<typeof c.nexusOperation>[0], cause: string): Refusal => [
+  c.nexusOperation(more),
+  Cause.BAD_SCHEDULE_NEXUS_OPERATION_ATTRIBUTES,
+  `BadScheduleNexusOperationAttributes: ${cause}`,
+];
+
 const ON_CHILD = "on StartChildWorkflowExecutionCommand";
 const CHILD = "WorkflowId=k WorkflowType=C Namespace=default";
 const ON_NEXT = "on ContinueAsNewWorkflowExecutionCommand";
@@ -262,6 +268,34 @@ const REFUSALS: Refusal[] = [
     c.protocolMessage(""),
     Cause.BAD_UPDATE_WORKFLOW_EXECUTION_MESSAGE,
     "BadUpdateWorkflowExecutionMessage: MessageID is not set on ProtocolMessageCommand.",
+  ],
+
+  [
+    c.bare(Type.SCHEDULE_NEXUS_OPERATION),
+    Cause.BAD_SCHEDULE_NEXUS_OPERATION_ATTRIBUTES,
+    "BadScheduleNexusOperationAttributes: empty ScheduleNexusOperationCommandAttributes",
+  ],
+  nexus({ endpoint: "nowhere" }, 'endpoint "nowhere" not found'),
+  nexus({ service: LONG }, "ScheduleNexusOperationCommandAttributes.Service exceeds length limit of 1000"),
+  nexus({ operation: WIDE }, "ScheduleNexusOperationCommandAttributes.Operation exceeds length limit of 1000"),
+  nexus({ scheduleToCloseTimeout: NEGATIVE }, "ScheduleNexusOperationCommandAttributes.ScheduleToCloseTimeout is invalid: negative duration"),
+  nexus({ scheduleToStartTimeout: NEGATIVE }, "ScheduleNexusOperationCommandAttributes.ScheduleToStartTimeout is invalid: negative duration"),
+  nexus({ startToCloseTimeout: NEGATIVE }, "ScheduleNexusOperationCommandAttributes.StartToCloseTimeout is invalid: negative duration"),
+  nexus(
+    { nexusHeader: { "Request-Timeout": "1s" } },
+    'ScheduleNexusOperationCommandAttributes.NexusHeader contains a disallowed header key: "Request-Timeout"',
+  ),
+  nexus({ nexusHeader: { h: "x".repeat(8192) } }, "ScheduleNexusOperationCommandAttributes.NexusHeader exceeds size limit"),
+
+  [
+    c.bare(Type.REQUEST_CANCEL_NEXUS_OPERATION),
+    Cause.BAD_REQUEST_CANCEL_NEXUS_OPERATION_ATTRIBUTES,
+    "BadRequestCancelNexusOperationAttributes: empty CancelNexusOperationCommandAttributes",
+  ],
+  [
+    c.cancelNexusOperation(99),
+    Cause.BAD_REQUEST_CANCEL_NEXUS_OPERATION_ATTRIBUTES,
+    "BadRequestCancelNexusOperationAttributes: requested cancelation for a non-existing or already completed operation with scheduled event ID of 99",
   ],
 ];
 

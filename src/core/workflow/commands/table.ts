@@ -12,7 +12,9 @@ import { protocolMessage } from "./protocol-message.js";
 import { recordMarker } from "./record-marker.js";
 import { requestCancelActivity } from "./request-cancel-activity.js";
 import { requestCancelExternal } from "./request-cancel-external.js";
+import { requestCancelNexusOperation } from "./request-cancel-nexus-operation.js";
 import { scheduleActivity } from "./schedule-activity.js";
+import { scheduleNexusOperation } from "./schedule-nexus-operation.js";
 import { signalExternal } from "./signal-external.js";
 import { startChild } from "./start-child.js";
 import { startTimer } from "./start-timer.js";
@@ -33,6 +35,8 @@ export const COMMANDS: Readonly<Partial<Record<CommandType, { name: string; hand
   [CommandType.START_CHILD_WORKFLOW_EXECUTION]: { name: "StartChildWorkflowExecution", handle: startChild, closes: false },
   [CommandType.UPSERT_WORKFLOW_SEARCH_ATTRIBUTES]: { name: "UpsertWorkflowSearchAttributes", handle: upsertSearchAttributes, closes: false },
   [CommandType.MODIFY_WORKFLOW_PROPERTIES]: { name: "ModifyWorkflowProperties", handle: modifyProperties, closes: false },
+  [CommandType.SCHEDULE_NEXUS_OPERATION]: { name: "ScheduleNexusOperation", handle: scheduleNexusOperation, closes: false },
+  [CommandType.REQUEST_CANCEL_NEXUS_OPERATION]: { name: "RequestCancelNexusOperation", handle: requestCancelNexusOperation, closes: false },
   [CommandType.PROTOCOL_MESSAGE]: { name: "ProtocolMessage", handle: protocolMessage, closes: false },
   [CommandType.CONTINUE_AS_NEW_WORKFLOW_EXECUTION]: { name: "ContinueAsNewWorkflowExecution", handle: continueAsNew, closes: true },
   [CommandType.COMPLETE_WORKFLOW_EXECUTION]: { name: "CompleteWorkflowExecution", handle: completeWorkflow, closes: true },

@@ -12,6 +12,7 @@ import type { Message } from "../../../../gen/wire/temporal/api/protocol/v1/mess
 import { Acceptance, Rejection, type Request, Response } from "../../../../gen/wire/temporal/api/update/v1/message.js";
 import { Code, invalidArgument, notFound, ServiceError } from "../../../api/service-error.js";
 import { decode, encode, type MessageType } from "../../../api/wire.js";
+import { checkUpdateCallbackLimit, triggerUpdateCallbacks } from "../../callback/statemachine.js";
 import { type Completion, TaskFailure } from "../commands/command.js";
 import { checkBlob } from "../commands/limits-check.js";
 import type { Run } from "../context.js";
@@ -134,6 +135,7 @@ function expect(run: Run, typeName: string, id: string, pending: PendingUpdate |
 function accept(run: Run, id: string, pending: PendingUpdate | undefined, message: Acceptance): void {
   expect(run, Acceptance.typeName, id, pending, ["admitted", "sent"]);
   const { request, callbacks } = pending as PendingUpdate;
+  if (request !== undefined && request.completionCallbacks.length > 0) checkUpdateCallbackLimit(run, id, request.completionCallbacks.length);
   if (message.acceptedRequestSequencingEventId === 0) throw notSet(Acceptance, "accepted_request_sequencing_event_id");
   if (message.acceptedRequestMessageId === "") throw notSet(Acceptance, "accepted_request_message_id");
   const event = run.add(
@@ -160,7 +162,10 @@ function respond(run: Run, id: string, pending: PendingUpdate | undefined, messa
   if (meta.updateId !== id) throw invalidArgument(`invalid ${shown(Response.typeName)}: meta.update_id != ${id}`);
   if (outcome === undefined) throw notSet(Response, "outcome");
   const acceptedEventId = run.draft.updateRecordOf(id)?.acceptedEventId;
-  run.add(EventType.WORKFLOW_EXECUTION_UPDATE_COMPLETED, "workflowExecutionUpdateCompletedEventAttributes", { meta, acceptedEventId, outcome });
+  const event = run.add(EventType.WORKFLOW_EXECUTION_UPDATE_COMPLETED, "workflowExecutionUpdateCompletedEventAttributes", {
+    ...{ meta, acceptedEventId, outcome },
+  });
+  triggerUpdateCallbacks(run, id, event);
   putUpdate(run.draft, { ...(pending as PendingUpdate), outcome });
 }
 

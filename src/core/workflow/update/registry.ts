@@ -53,7 +53,7 @@ const UNPROCESSED: Init<Failure> = {
   source: "Server",
   failureInfo: { case: "applicationFailureInfo", value: { type: "UnprocessedUpdate", nonRetryable: true } },
 } as Init<Failure>;
-const WORKFLOW_COMPLETED_FIRST: Init<Failure> = {
+export const WORKFLOW_COMPLETED_FIRST: Init<Failure> = {
   message: "Workflow Update failed because the Workflow completed before the Update completed.",
   source: "Server",
   failureInfo: { case: "applicationFailureInfo", value: { type: "AcceptedUpdateCompletedWorkflow", nonRetryable: true } },

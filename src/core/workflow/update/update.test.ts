@@ -12,6 +12,7 @@ import * as c from "../../../../test/harness/core-commands.js";
 import { CoreWorld, tokenOf } from "../../../../test/harness/core-world.js";
 import { Code } from "../../../api/service-error.js";
 import type { Init } from "../../../api/wire.js";
+import { NO_ENDPOINTS } from "../../nexus-operation/endpoints.js";
 import type { UpdateReply } from "../../transition.js";
 import { Context } from "../context.js";
 import { TASK_SPECULATIVE } from "../mutable-state.js";
@@ -307,7 +308,10 @@ describe("an update that a reset has written into history", () => {
     world.histories.get(state.info.runId)?.push(...events);
     run.draft.accept();
   };
-  const env = () => ({ now: world.now, seed: 1, newRunId: "", newKey: 0, config: world.config, namespace: world.namespace, namespaces: world });
+  const env = () => ({
+    ...{ now: world.now, seed: 1, newRunId: "", newKey: 0, config: world.config },
+    ...{ namespace: world.namespace, namespaces: world, nexusEndpoints: NO_ENDPOINTS },
+  });
 
   it("is delivered by its event, and accepted without its request", () => {
     reapplied("a", "b");

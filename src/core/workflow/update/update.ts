@@ -8,6 +8,7 @@ import { WorkflowExecutionStatus } from "../../../../gen/wire/temporal/api/enums
 import { Request } from "../../../../gen/wire/temporal/api/update/v1/message.js";
 import type { UpdateWorkflowExecutionRequest } from "../../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { failedPrecondition, invalidArgument, notFound, workflowNotReady } from "../../../api/service-error.js";
+import { checkUpdateCallbackLimit } from "../../callback/statemachine.js";
 import type { ExecutionAddress, InputOf } from "../../input.js";
 import type { UpdateReply, UpdateStart } from "../../transition.js";
 import { type Context, type Run, Stale } from "../context.js";
@@ -106,6 +107,7 @@ function attachCallbacks(run: Run, found: FoundUpdate, asked: Request): boolean 
 
 export function addCallbacks(run: Run, updateId: string, requestId: string, callbacks: readonly Callback[]): void {
   if (run.info.attachedRequests.some((r) => r.requestId === requestId)) return;
+  checkUpdateCallbackLimit(run, updateId, callbacks.length);
   const event = run.add(
     EventType.WORKFLOW_EXECUTION_OPTIONS_UPDATED,
     "workflowExecutionOptionsUpdatedEventAttributes",

@@ -1,0 +1,210 @@
+/**
+ * Nexus task queues: a task meets a waiting poller, or waits for one, and its caller waits for the worker's answer. All of it is in
+ * memory: the caller makes the request again when the server has gone in between. Polls are served first come, first served.
+ */
+import type { Request } from "../../gen/wire/temporal/api/nexus/v1/message.js";
+import type { PollerInfo } from "../../gen/wire/temporal/api/taskqueue/v1/message.js";
+import type {
+  PollNexusTaskQueueRequest,
+  PollNexusTaskQueueResponse,
+  RespondNexusTaskCompletedRequest,
+  RespondNexusTaskFailedRequest,
+} from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import type { Call } from "../api/call.js";
+import { notFound } from "../api/service-error.js";
+import { encodeTaskToken } from "../api/task-token.js";
+import { MICROS_PER_MS, MICROS_PER_SECOND, timestampOf } from "../api/time.js";
+import type { Init } from "../api/wire.js";
+import { PollerHistory } from "../core/matching/poller-history.js";
+import type { NamespaceView } from "../core/namespace-view.js";
+import type { Runtime } from "../lib/runtime.js";
+import { uuidV4 } from "../lib/uuid.js";
+import type { NexusTask, NexusTaskDispatcher, NexusTaskOutcome } from "../nexus/contract.js";
+import { EMPTY_ANSWER_BUDGET_MS, SHUTDOWN_WORKER_REMEMBERED_MS } from "./limits.js";
+import type { PollerVersion } from "./queue-state.js";
+
+export interface NexusQueuesDependencies {
+  readonly runtime: Runtime;
+  readonly longPollExpirationMs: () => number;
+}
+
+/** What is kept back of the caller's time for the worker's answer to arrive. */
+const WORKER_ANSWER_MICROS = MICROS_PER_SECOND;
+
+interface Poll {
+  readonly request: PollNexusTaskQueueRequest;
+  readonly call: Call;
+  readonly expiresAt: number;
+  readonly give: (answer: Init<PollNexusTaskQueueResponse>) => void;
+}
+
+interface Waiting {
+  readonly id: string;
+  readonly queueId: string;
+  readonly task: NexusTask;
+  readonly settle: (outcome: NexusTaskOutcome) => void;
+}
+
+interface Queue {
+  readonly polls: Set<Poll>;
+  readonly tasks: Set<Waiting>;
+  readonly pollers: PollerHistory<PollerVersion>;
+}
+
+export class NexusQueues implements NexusTaskDispatcher {
+  private readonly queues = new Map<string, Queue>();
+  /** Tasks that a worker has taken, by id. */
+  private readonly taken = new Map<string, Waiting>();
+  private readonly shutDown = new Map<string, number>();
+  private isDraining = false;
+
+  constructor(private readonly o: NexusQueuesDependencies) {}
+
+  dispatchNexusTask(task: NexusTask): Promise<NexusTaskOutcome> {
+    const { runtime } = this.o;
+    const queueId = idOf(task.namespace.id, task.taskQueue);
+    const left = task.deadline - runtime.nowMicros();
+    if (this.isDraining || left <= 0) return Promise.resolve({ kind: "timeout" });
+    return new Promise((resolve) => {
+      const stop = runtime.setTimer(left / MICROS_PER_MS, () => waiting.settle({ kind: "timeout" }));
+      const waiting: Waiting = {
+        id: uuidV4(runtime.randomBytes16()),
+        queueId,
+        task,
+        settle: (outcome) => {
+          stop();
+          this.taken.delete(waiting.id);
+          this.queues.get(queueId)?.tasks.delete(waiting);
+          resolve(outcome);
+        },
+      };
+      const queue = this.queue(queueId);
+      const poll = this.nextPoll(queue);
+      if (poll === undefined) queue.tasks.add(waiting);
+      else this.hand(queue, waiting, poll);
+    });
+  }
+
+  pollNexusTask(namespace: NamespaceView, request: PollNexusTaskQueueRequest, call: Call): Promise<Init<PollNexusTaskQueueResponse>> {
+    const { runtime } = this.o;
+    const now = runtime.nowMicros();
+    const instance = request.workerInstanceKey;
+    if (this.isDraining || (instance !== "" && (this.shutDown.get(instance) ?? 0) > now)) return Promise.resolve({});
+    const queue = this.queue(idOf(namespace.id, request.taskQueue?.name ?? ""));
+    const version = { capabilities: request.workerVersionCapabilities, deploymentOptions: request.deploymentOptions };
+    queue.pollers.record(request.identity, undefined, version, now);
+    const latest = now + (this.o.longPollExpirationMs() - EMPTY_ANSWER_BUDGET_MS) * MICROS_PER_MS;
+    const callers = call.deadlineMs === undefined ? latest : (call.deadlineMs - EMPTY_ANSWER_BUDGET_MS) * MICROS_PER_MS;
+    const expiresAt = Math.min(latest, callers);
+    return new Promise((resolve) => {
+      let stopTimer: () => void = () => undefined;
+      let stopWatching: () => void = () => undefined;
+      const poll: Poll = {
+        request,
+        call,
+        expiresAt,
+        give: (answer) => {
+          stopTimer();
+          stopWatching();
+          queue.polls.delete(poll);
+          queue.pollers.touch(runtime.nowMicros());
+          resolve(answer);
+        },
+      };
+      queue.polls.add(poll);
+      stopTimer = runtime.setTimer(Math.max(0, (expiresAt - now) / MICROS_PER_MS), () => poll.give({}));
+      stopWatching = call.onCancel(() => poll.give({}));
+      for (const waiting of queue.tasks) {
+        if (this.nextPoll(queue) !== poll) break;
+        this.hand(queue, waiting, poll);
+        break;
+      }
+    });
+  }
+
+  private nextPoll(queue: Queue): Poll | undefined {
+    const now = this.o.runtime.nowMicros();
+    for (const p of queue.polls) if (p.expiresAt > now && !p.call.cancelled) return p;
+    return undefined;
+  }
+
+  private hand(queue: Queue, waiting: Waiting, poll: Poll): void {
+    queue.tasks.delete(waiting);
+    this.taken.set(waiting.id, waiting);
+    const { namespace, taskQueue, request, deadline } = waiting.task;
+    const left = goDurationOf(deadline - WORKER_ANSWER_MICROS - this.o.runtime.nowMicros());
+    const header = { ...(request.header as Record<string, string>), "request-timeout": left, "Request-Timeout": left };
+    poll.give({
+      taskToken: encodeTaskToken({ namespaceId: namespace.id, taskQueue, nexusTaskId: waiting.id }),
+      request: { ...request, header } as Init<Request>,
+    });
+  }
+
+  respondCompleted(taskId: string, request: RespondNexusTaskCompletedRequest): void {
+    this.takenTask(taskId).settle({ kind: "response", response: request.response });
+  }
+
+  respondFailed(taskId: string, request: RespondNexusTaskFailedRequest): void {
+    const waiting = this.takenTask(taskId);
+    waiting.settle(request.error === undefined ? { kind: "failure", failure: request.failure } : { kind: "handlerError", error: request.error });
+  }
+
+  private takenTask(id: string): Waiting {
+    const waiting = this.taken.get(id);
+    if (waiting === undefined) throw notFound("Nexus task not found or already expired");
+    return waiting;
+  }
+
+  pollersOf(namespace: NamespaceView, taskQueue: string): Init<PollerInfo>[] {
+    const seen = this.queues.get(idOf(namespace.id, taskQueue))?.pollers.list(this.o.runtime.nowMicros()) ?? [];
+    return seen.map((p) => ({
+      identity: p.identity,
+      lastAccessTime: timestampOf(p.lastAccess),
+      ratePerSecond: RATE_WITHOUT_LIMIT,
+      workerVersionCapabilities: p.version.capabilities,
+      deploymentOptions: p.version.deploymentOptions,
+    }));
+  }
+
+  shutdownWorker(instance: string): void {
+    if (instance === "") return;
+    const now = this.o.runtime.nowMicros();
+    for (const [key, until] of this.shutDown) if (until <= now) this.shutDown.delete(key);
+    this.shutDown.set(instance, now + SHUTDOWN_WORKER_REMEMBERED_MS * MICROS_PER_MS);
+    for (const q of this.queues.values()) for (const p of [...q.polls]) if (p.request.workerInstanceKey === instance) p.give({});
+  }
+
+  drain(): void {
+    this.isDraining = true;
+    for (const q of this.queues.values()) {
+      for (const p of [...q.polls]) p.give({});
+      for (const w of [...q.tasks]) w.settle({ kind: "timeout" });
+    }
+  }
+
+  private forgetIdle(): void {
+    const now = this.o.runtime.nowMicros();
+    for (const [id, q] of this.queues) if (q.polls.size === 0 && q.tasks.size === 0 && q.pollers.list(now).length === 0) this.queues.delete(id);
+  }
+
+  private queue(id: string): Queue {
+    let queue = this.queues.get(id);
+    if (queue === undefined) {
+      if (this.queues.size >= QUEUES_MAX) this.forgetIdle();
+      this.queues.set(id, (queue = { polls: new Set(), tasks: new Set(), pollers: new PollerHistory() }));
+    }
+    return queue;
+  }
+}
+
+/** What a poller without a limit shows on the official server. */
+const RATE_WITHOUT_LIMIT = 100_000;
+/** Beyond this, queues that nobody uses are forgotten. */
+const QUEUES_MAX = 1_000;
+
+const idOf = (namespaceId: string, taskQueue: string): string => `${namespaceId}/${taskQueue}`;
+
+/** As Go writes durations: what workers read. */
+function goDurationOf(micros: number): string {
+  return `${Math.max(0, micros) / MICROS_PER_SECOND}s`;
+}
