@@ -21,6 +21,7 @@ const SETTINGS = {
   ...REFERENCE_SETTINGS,
   "matching.numTaskqueueReadPartitions": 1,
   "matching.numTaskqueueWritePartitions": 1,
+  "history.enableUpdateCallbacks": true,
   "frontend.namespaceRPS.visibility": 100000,
   "frontend.namespaceBurstRatio.visibility": 100,
   "frontend.enableCancelWorkerPollsOnShutdown": true,
@@ -41,7 +42,7 @@ async function freePort(): Promise<number> {
 
 const port = await freePort();
 const settings = Object.entries(SETTINGS).flatMap(([key, value]) => ["-set", `${key}=${JSON.stringify(value)}`]);
-const server = spawn(binary, ["-port", String(port), ...settings], { stdio: ["ignore", "pipe", "ignore"] });
+const server = spawn(binary, ["-port", String(port), "-http-port", String(await freePort()), ...settings], { stdio: ["ignore", "pipe", "ignore"] });
 try {
   await new Promise<void>((resolve) => server.stdout.once("data", () => resolve()));
   const stories = await playCommands(cli, `127.0.0.1:${port}`);

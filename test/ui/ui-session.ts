@@ -1,25 +1,25 @@
 /**
- * The official Web UI beside a server, in a headless Chromium: one page, on which actions are performed, and everything that went wrong
- * meanwhile (errors on the console, answers of 400 and above, exceptions of scripts).
+ * The official Web UI beside a server, in a Chromium without a window: one page, on which actions are performed, and everything that
+ * went wrong meanwhile: errors on the console, exceptions of scripts, answers of 400 and above.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import puppeteer, { type Browser, type Page } from "puppeteer-core";
+import { openTab } from "./chromium.js";
 
-const WAIT_MS_MAX = 30_000;
+const WAIT_MS_MAX = 15_000;
 
 /** Of an environment variable, kept in .setup, or on the path. */
-function find(variable: string, names: readonly string[]): string | undefined {
+function find(variable: string, name: string): string | undefined {
   const folders = [join(import.meta.dirname, "../../.setup/clients"), ...(process.env["PATH"] ?? "").split(":")];
   const named = process.env[variable];
-  return [...(named === undefined ? [] : [named]), ...folders.flatMap((f) => names.map((n) => join(f, n)))].find((p) => existsSync(p));
+  return [...(named === undefined ? [] : [named]), ...folders.map((f) => join(f, name))].find((p) => existsSync(p));
 }
 
-export const findUiServer = (): string | undefined => find("PERDURE_TEMPORAL_UI_SERVER", ["ui-server"]);
-export const findChromium = (): string | undefined => find("PERDURE_CHROMIUM", ["chromium"]);
+export const findUiServer = (): string | undefined => find("PERDURE_TEMPORAL_UI_SERVER", "ui-server");
+export const findChromium = (): string | undefined => find("PERDURE_CHROMIUM", "chromium");
 
 async function freePort(): Promise<number> {
   const probe = createServer();
@@ -30,71 +30,101 @@ async function freePort(): Promise<number> {
 }
 
 export interface UiSession {
-  readonly page: Page;
   /** What went wrong since it was last asked. */
   faults(): string[];
-  /** Opens a page of the UI. */
   open(path: string): Promise<void>;
-  /** Waits until the page shows it. */
-  shows(text: string | RegExp): Promise<void>;
-  /** Clicks what has this text, label or selector (of puppeteer's kind). */
-  click(selector: string): Promise<void>;
+  /** Waits until an expression is true on the page. */
+  until(expression: string): Promise<void>;
+  /** Waits until the page shows the text. */
+  shows(text: string): Promise<void>;
+  /** Waits until it no longer does. */
+  hides(text: string): Promise<void>;
+  /** Clicks the first element of a selector that can be seen and, if a text is given, has it as its text. */
+  click(selector: string, text?: string): Promise<void>;
   fill(selector: string, value: string): Promise<void>;
+  evaluate(expression: string): Promise<unknown>;
   close(): Promise<void>;
 }
 
 export async function openUi(uiServer: string, chromium: string, address: string): Promise<UiSession> {
   const folder = mkdtempSync(join(tmpdir(), "perdure-ui-"));
   const port = await freePort();
-  writeFileSync(
-    join(folder, "test.yaml"),
-    [
-      `temporalGrpcAddress: ${address}`,
-      "host: 127.0.0.1",
-      `port: ${port}`,
-      "enableUi: true",
-      "defaultNamespace: default",
-      "disableNewsFetch: true",
-      "cors:",
-      "  cookieInsecure: true",
-      "  allowOrigins:",
-      `    - http://127.0.0.1:${port}`,
-    ].join("\n"),
-  );
-  const ui: ChildProcess = spawn(uiServer, ["--root", folder, "--config", ".", "--env", "test", "start"], { stdio: "ignore" });
   const base = `http://127.0.0.1:${port}`;
-  while (!(await fetch(`${base}/healthz`).then((r) => r.ok).catch(() => false))) if (ui.exitCode !== null) throw new Error("the UI server ended");
-  const browser: Browser = await puppeteer.launch({
-    executablePath: chromium,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-    defaultViewport: { width: 1600, height: 1200 },
-    userDataDir: join(folder, "browser"),
-  });
-  const page = await browser.newPage();
-  page.setDefaultTimeout(WAIT_MS_MAX);
+  const settings = [
+    `temporalGrpcAddress: ${address}`,
+    "host: 127.0.0.1",
+    `port: ${port}`,
+    "enableUi: true",
+    "defaultNamespace: default",
+    // Nothing is asked of anybody else.
+    "disableNewsFetch: true",
+    "cors:",
+    "  cookieInsecure: true",
+    "  allowOrigins:",
+    `    - ${base}`,
+  ];
+  writeFileSync(join(folder, "test.yaml"), settings.join("\n"));
+  const ui = spawn(uiServer, ["--root", folder, "--config", ".", "--env", "test", "start"], { stdio: "ignore" });
+  const ended = new Promise<void>((resolve) => ui.once("exit", () => resolve()));
+  const isUp = () =>
+    fetch(`${base}/healthz`).then(
+      (r) => r.ok,
+      () => false,
+    );
+  while (!(await isUp())) if (ui.exitCode !== null) throw new Error("the UI's server ended");
+
+  const tab = await openTab(chromium);
   const wrong: string[] = [];
-  page.on("console", (m) => {
-    if (m.type() === "error") wrong.push(`console: ${m.text()}`);
+  tab.on("Runtime.consoleAPICalled", (p) => {
+    if (p.type === "error")
+      wrong.push(`console: ${p.args.map((a: { value?: unknown; description?: string }) => a.value ?? a.description).join(" ")}`);
   });
-  page.on("pageerror", (e) => wrong.push(`exception: ${e instanceof Error ? e.message : String(e)}`));
-  page.on("response", (r) => {
-    if (r.status() >= 400) wrong.push(`${r.status()} ${r.request().method()} ${r.url().slice(base.length)}`);
+  tab.on("Log.entryAdded", (p) => {
+    if (p.entry.level === "error") wrong.push(`log: ${p.entry.text} ${(p.entry.url ?? "").replace(base, "")}`);
   });
+  tab.on("Runtime.exceptionThrown", (p) => wrong.push(`exception: ${p.exceptionDetails.exception?.description ?? p.exceptionDetails.text}`));
+  tab.on("Network.responseReceived", (p) => {
+    if (p.response.status >= 400) wrong.push(`${p.response.status} ${p.response.url.replace(base, "")}`);
+  });
+  for (const domain of ["Page", "Runtime", "Log", "Network"]) await tab.send(`${domain}.enable`);
+
+  const evaluate = async (expression: string): Promise<unknown> => {
+    const { result, exceptionDetails } = await tab.send("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true });
+    if (exceptionDetails !== undefined) throw new Error(`${expression}: ${exceptionDetails.exception?.description ?? exceptionDetails.text}`);
+    return result.value;
+  };
+  const until = async (expression: string): Promise<void> => {
+    const last = Date.now() + WAIT_MS_MAX;
+    // A page that is on its way to another one has nothing to say.
+    while ((await evaluate(`(() => { try { return Boolean(${expression}); } catch { return false; } })()`).catch(() => false)) !== true)
+      if (Date.now() > last)
+        throw new Error(`the page never came to ${expression}; it shows: ${await evaluate("document.body.innerText.slice(0, 1500)")}`);
+  };
+  const find = (selector: string, text: string | undefined): string =>
+    `[...document.querySelectorAll(${JSON.stringify(selector)})].find((e) => e.getClientRects().length > 0 && !e.disabled${text === undefined ? "" : ` && e.innerText.trim() === ${JSON.stringify(text)}`})`;
   return {
-    page,
     faults: () => wrong.splice(0),
     open: async (path) => {
-      await page.goto(base + path, { waitUntil: "domcontentloaded" });
+      await tab.send("Page.navigate", { url: base + path });
     },
-    shows: async (text) => {
-      const source = text instanceof RegExp ? text.source : text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-      await page.waitForFunction((s: string) => new RegExp(s).test((globalThis as never as { document: { body: { innerText: string } } }).document.body.innerText), {}, source);
+    until,
+    evaluate,
+    shows: (text) => until(`document.body.innerText.includes(${JSON.stringify(text)})`),
+    hides: (text) => until(`!document.body.innerText.includes(${JSON.stringify(text)})`),
+    click: async (selector, text) => {
+      await until(find(selector, text));
+      await evaluate(`${find(selector, text)}.click()`);
     },
-    click: (selector) => page.locator(selector).click(),
-    fill: (selector, value) => page.locator(selector).fill(value),
+    fill: async (selector, value) => {
+      await until(find(selector, undefined));
+      await evaluate(`${find(selector, undefined)}.focus()`);
+      await evaluate("document.activeElement.select?.()");
+      await tab.send("Input.insertText", { text: value });
+    },
     close: async () => {
-      await browser.close();
+      await tab.close();
       ui.kill("SIGTERM");
+      await ended;
     },
   };
 }
