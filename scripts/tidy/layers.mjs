@@ -9,6 +9,7 @@ export const LAYERS = [
   ["telemetry"],
   ["persistence"],
   ["history", "matching", "visibility", "namespace", "nexus", "quotas", "authorization"],
+  ["cloud"],
   ["worker", "frontend", "gateway"],
   ["rpc"],
   ["server"],

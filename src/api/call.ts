@@ -67,6 +67,16 @@ export interface Method<I = unknown, O = unknown> {
   readonly permission: Permission;
   readonly priority: QuotaPriority;
   readonly longPoll: boolean;
+  /** Of CloudService: what a custom role calls it. */
+  readonly action?: MethodAction | undefined;
+}
+
+/** Roles that somebody has made of actions on resources allow a call beside what its permission says. */
+export interface MethodAction {
+  /** Such as "cloud.user.get"; empty: in no role. */
+  readonly name: string;
+  /** Id of the resource that a request is about; empty: the account. */
+  readonly resourceOf: (request: never) => string;
 }
 
 /** The methods of a running server by path: what `rpc` serves. */

@@ -14,6 +14,8 @@ export interface Access {
   readonly everywhere: number;
   /** Beyond that, by the namespace's name. */
   readonly namespaces: ReadonlyMap<string, number>;
+  /** What custom roles add, by action: on every resource of its type, or on some by their ids. */
+  readonly actions?: ReadonlyMap<string, { readonly all: boolean; readonly ids: ReadonlySet<string> }> | undefined;
 }
 
 export interface Identity {

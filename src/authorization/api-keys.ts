@@ -32,6 +32,17 @@ export interface ApiKey {
   readonly version: number;
 }
 
+/** Adds rows of the caller's own to the transaction of a change. */
+export type Also = (batch: Batch, id: string) => void;
+
+export interface ApiKeyChanges {
+  readonly name: string;
+  readonly description: string;
+  readonly disabled: boolean;
+  /** Microseconds since the epoch; 0 for never. */
+  readonly expireTime: number;
+}
+
 interface Entry extends ApiKey {
   readonly hash: Uint8Array;
   /** Of a key that stands for itself. */
@@ -43,7 +54,7 @@ interface ApiKeysOptions {
   /** Makes the batch durable; rejects with a ServiceError when nothing was written. */
   readonly commit: (batch: Batch) => Promise<void>;
   readonly runtime: Pick<Runtime, "nowMicros" | "randomBytes16">;
-  readonly owners?: OwnerDirectory;
+  readonly owners?: () => OwnerDirectory;
 }
 
 export interface NewApiKey {
@@ -54,13 +65,14 @@ export interface NewApiKey {
   readonly namespaceRoles?: Readonly<Record<string, string>>;
   /** Microseconds since the epoch; 0 for never. */
   readonly expireTime: number;
+  readonly disabled?: boolean;
 }
 
 export const isApiKey = (token: string): boolean => token.startsWith(PREFIX);
 
 export class ApiKeys {
   private readonly entries = new Map<string, Entry>();
-  private readonly endListeners = new Map<string, Set<() => void>>();
+  private readonly listeners = new Map<string, Set<() => void>>();
   private lastChange: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly o: ApiKeysOptions) {
@@ -83,8 +95,17 @@ export class ApiKeys {
     const entry = this.entries.get(token.slice(PREFIX.length, PREFIX.length + ID_LENGTH));
     // The same work for a key that is not there.
     const isSame = timingSafeEqual(hashOf(token), entry?.hash ?? NO_HASH);
-    if (entry === undefined || !isSame || !this.isUsable(entry.record)) return undefined;
-    return entry.identity ?? this.ownerIdentity(entry);
+    return entry !== undefined && isSame ? this.identityOf(entry) : undefined;
+  }
+
+  /** Who the key stands for now; undefined once it is no proof any more. */
+  current(id: string): Identity | undefined {
+    const entry = this.entries.get(id);
+    return entry === undefined ? undefined : this.identityOf(entry);
+  }
+
+  private identityOf(entry: Entry): Identity | undefined {
+    return this.isUsable(entry.record) ? (entry.identity ?? this.ownerIdentity(entry)) : undefined;
   }
 
   private isUsable({ disabled, expireTime }: ApiKeyRecord): boolean {
@@ -94,23 +115,28 @@ export class ApiKeys {
   private ownerIdentity({ id, record }: Entry): Identity | undefined {
     const { kind, id: ownerId } = record.owner ?? { kind: "", id: "" };
     if (kind !== "user" && kind !== "service-account") return undefined;
-    const access = this.o.owners?.ownerAccess(kind, ownerId);
+    const access = this.o.owners?.().ownerAccess(kind, ownerId);
     return access === undefined ? undefined : identityOf(kind, ownerId, id, record, access);
   }
 
-  /** Calls `f` once when the key is deleted or disabled; the result removes it. */
-  onEnd(id: string, f: () => void): () => void {
-    let listeners = this.endListeners.get(id);
-    if (listeners === undefined) this.endListeners.set(id, (listeners = new Set()));
+  /** Calls `f` whenever the key has changed or what its owner may do has: it may prove less now, or nothing. The result ends it. */
+  onChange(id: string, f: () => void): () => void {
+    let listeners = this.listeners.get(id);
+    if (listeners === undefined) this.listeners.set(id, (listeners = new Set()));
     listeners.add(f);
     return () => {
       listeners.delete(f);
-      if (listeners.size === 0) this.endListeners.delete(id);
+      if (listeners.size === 0) this.listeners.delete(id);
     };
   }
 
+  /** What owners may do has changed. */
+  ownersChanged(): void {
+    for (const id of [...this.listeners.keys()]) if (this.entries.get(id)?.record.owner !== undefined) this.changed(id);
+  }
+
   /** @returns the key, and the token that is not kept. */
-  create(wanted: NewApiKey): Promise<{ key: ApiKey; token: string }> {
+  create(wanted: NewApiKey, also?: Also): Promise<{ key: ApiKey; token: string }> {
     return this.change(async () => {
       const now = this.o.runtime.nowMicros();
       checkNew(wanted, now);
@@ -126,8 +152,9 @@ export class ApiKeys {
         createTime: now,
         updateTime: now,
         expireTime: wanted.expireTime,
+        disabled: wanted.disabled ?? false,
       });
-      return { key: await this.put(id, record, 1), token };
+      return { key: await this.put(id, record, 1, also), token };
     });
   }
 
@@ -138,21 +165,51 @@ export class ApiKeys {
       if (old.record.disabled === disabled) return old;
       const record = ApiKeyRecord.create({ ...old.record, disabled, updateTime: this.o.runtime.nowMicros() });
       const key = await this.put(id, record, old.version + 1);
-      if (disabled) this.ended(id);
       return key;
     });
   }
 
   /** @throws NOT_FOUND */
-  delete(id: string): Promise<void> {
+  update(id: string, changes: ApiKeyChanges, also?: Also): Promise<ApiKey> {
     return this.change(async () => {
       const old = this.entry(id);
-      const batch = new Batch();
-      batch.writeRegistry(API_KEY_REGISTRY_KIND, id, old.version, { op: "delete" });
-      await this.o.commit(batch);
-      this.entries.delete(id);
-      this.ended(id);
+      const now = this.o.runtime.nowMicros();
+      checkName(changes.name);
+      // What has ended stays as it was.
+      if (changes.expireTime !== old.record.expireTime) checkExpiry(changes.expireTime, now);
+      const record = ApiKeyRecord.create({ ...old.record, ...changes, updateTime: now });
+      return this.put(id, record, old.version + 1, also);
     });
+  }
+
+  /** @throws NOT_FOUND */
+  delete(id: string, also?: Also): Promise<void> {
+    return this.change(async () => {
+      this.entry(id);
+      await this.remove([id], (batch) => also?.(batch, id));
+    });
+  }
+
+  /** All keys of an owner, who goes in the same transaction. */
+  deleteOwned(kind: "user" | "service-account", ownerId: string, also: (batch: Batch) => void): Promise<void> {
+    return this.change(async () => {
+      const owned = [...this.entries.values()].filter(({ record: { owner } }) => owner?.kind === kind && owner.id === ownerId);
+      await this.remove(
+        owned.map((e) => e.id),
+        also,
+      );
+    });
+  }
+
+  private async remove(ids: readonly string[], also: (batch: Batch) => void): Promise<void> {
+    const batch = new Batch();
+    for (const id of ids) batch.writeRegistry(API_KEY_REGISTRY_KIND, id, this.entry(id).version, { op: "delete" });
+    also(batch);
+    await this.o.commit(batch);
+    for (const id of ids) {
+      this.entries.delete(id);
+      this.changed(id);
+    }
   }
 
   private entry(id: string): Entry {
@@ -161,17 +218,19 @@ export class ApiKeys {
     return entry;
   }
 
-  private async put(id: string, record: ApiKeyRecord, version: number): Promise<Entry> {
+  private async put(id: string, record: ApiKeyRecord, version: number, also?: Also): Promise<Entry> {
     const batch = new Batch();
     batch.writeRegistry(API_KEY_REGISTRY_KIND, id, version, { op: version === 1 ? "insert" : "put", value: encode(ApiKeyRecord, record) });
+    also?.(batch, id);
     await this.o.commit(batch);
     const entry = entryOf(id, record, version);
     this.entries.set(id, entry);
+    if (version > 1) this.changed(id);
     return entry;
   }
 
-  private ended(id: string): void {
-    for (const f of [...(this.endListeners.get(id) ?? [])]) f();
+  private changed(id: string): void {
+    for (const f of [...(this.listeners.get(id) ?? [])]) f();
   }
 
   /** Runs changes one after the other. */
@@ -198,9 +257,17 @@ function identityOf(kind: PrincipalKind, id: string, keyId: string, record: ApiK
   return { kind, id, subject: record.name, keyId, access, expireTime };
 }
 
-function checkNew({ name, owner, systemRole = "", namespaceRoles = {}, expireTime }: NewApiKey, now: number): void {
+function checkName(name: string): void {
   if (name.length > NAME_LENGTH_MAX) throw invalidArgument(`Name of the API key is longer than ${NAME_LENGTH_MAX}.`);
+}
+
+function checkExpiry(expireTime: number, now: number): void {
   if (expireTime !== 0 && expireTime <= now) throw invalidArgument("API key expires in the past.");
+}
+
+function checkNew({ name, owner, systemRole = "", namespaceRoles = {}, expireTime }: NewApiKey, now: number): void {
+  checkName(name);
+  checkExpiry(expireTime, now);
   const roles = [...(systemRole === "" ? [] : [systemRole]), ...Object.values(namespaceRoles)];
   for (const role of roles) if (!isRole(role)) throw invalidArgument(`Unknown role ${JSON.stringify(role)}: must be read, worker, write or admin.`);
   for (const namespace of Object.keys(namespaceRoles))

@@ -16,7 +16,7 @@ import type { Runtime } from "../lib/runtime.js";
 import type { ApiKeys } from "./api-keys.js";
 import type { AuditLog } from "./audit.js";
 import type { Authenticator } from "./authenticator.js";
-import { allows, allowsSomewhere } from "./permissions.js";
+import { allows, allowsAction, allowsSomewhere } from "./permissions.js";
 
 /** What may be open to everybody. */
 export const PUBLIC_SUBJECTS = ["health", "system-info", "reflection"] as const;
@@ -29,16 +29,20 @@ interface AuthorizationOptions {
   readonly publicSubjects: ReadonlySet<PublicSubject>;
   readonly namespaces: () => NamespaceDirectory;
   readonly runtime: Runtime;
+  /** Whether a namespace takes no API keys. */
+  readonly isClosedToKeys?: (namespace: string) => boolean;
 }
 
-/** These show what the caller may see and leave out the rest: to see one thing is enough. */
-const FILTERED: ReadonlySet<string> = new Set(["ListNamespaces"]);
+/** These show what the caller may see and leave out the rest, or look at what they are about: to have it in one place is enough. */
+const FILTERED: ReadonlySet<string> = new Set(["ListNamespaces", "CreateServiceAccount", "UpdateServiceAccount", "DeleteServiceAccount"]);
 /** What a call does beside what its row says. */
 const ALSO: ReadonlyMap<string, Permission> = new Map<string, Permission>([
   ["SignalWithStartWorkflowExecution", "workflow.signal"],
   ["ExecuteMultiOperation", "workflow.signal"],
 ]);
 const ADMINISTRATIVE: ReadonlySet<Permission> = new Set<Permission>(["cluster.write", "namespace.create", "namespace.update", "namespace.delete"]);
+/** They need no permission to the caller's own keys, or one in a namespace alone. */
+const ADMINISTRATIVE_METHODS: ReadonlySet<string> = new Set(["CreateApiKey", "UpdateApiKey", "DeleteApiKey"]);
 /** Longer than any call waits: what ends later is not watched. */
 const WATCHED_MICROS_MAX = 180_000_000;
 
@@ -63,8 +67,8 @@ export class Authorization {
       this.o.audit.denied(call, namespacesOf(method.name, request, this.o.namespaces())[0], "PERMISSION_DENIED");
       throw permissionDenied("Request unauthorized.", "");
     }
-    const run = method.longPoll ? () => this.watched(identity, call, next) : next;
-    return ADMINISTRATIVE.has(permission) ? this.audited(method, request, call, run) : run();
+    const run = method.longPoll ? () => this.watched(identity, method, request, call, next) : next;
+    return ADMINISTRATIVE.has(permission) || ADMINISTRATIVE_METHODS.has(method.name) ? this.audited(method, request, call, run) : run();
   };
 
   /** For what is not in the table of methods: streams, pages. @throws ServiceError */
@@ -87,11 +91,14 @@ export class Authorization {
     );
   }
 
-  private mayCall({ access }: Identity, method: Method, request: unknown): boolean {
-    const { permission, name } = method;
+  private mayCall({ access, keyId }: Identity, method: Method, request: unknown): boolean {
+    const { permission, name, action } = method;
     if (permission === "none" || permission === "authenticated") return true;
+    if (action !== undefined && allowsAction(access, action, request)) return true;
     if (FILTERED.has(name)) return allowsSomewhere(access, permission);
     const namespaces = namespacesOf(method.name, request, this.o.namespaces());
+    // CloudService is called with keys, whatever is said of a namespace's own callers.
+    if (keyId !== undefined && action === undefined && namespaces.some((n) => this.o.isClosedToKeys?.(n) === true)) return false;
     const mayIn = (namespace: string | undefined): boolean => {
       const also = ALSO.get(name);
       return allows(access, permission, namespace) && (also === undefined || allows(access, also, namespace));
@@ -101,17 +108,23 @@ export class Authorization {
     return crossings(request as RespondWorkflowTaskCompletedRequest).every(([needed, namespace]) => allows(access, needed, namespace));
   }
 
-  private async watched(identity: Identity, call: Call, next: () => Promise<unknown>): Promise<unknown> {
+  private async watched(identity: Identity, method: Method, request: unknown, call: Call, next: () => Promise<unknown>): Promise<unknown> {
     const { keyId, expireTime } = identity;
     const end = (): void => call.abort?.(ended());
-    const stops = [
-      keyId === undefined ? undefined : this.o.keys.onEnd(keyId, end),
-      expireTime === undefined ? undefined : this.atTime(expireTime, end),
-    ];
+    let stopTimer = expireTime === undefined ? undefined : this.atTime(expireTime, end);
+    const look = (): void => {
+      const now = this.o.keys.current(keyId as string);
+      if (now === undefined) return end();
+      if (!this.mayCall(now, method, request)) return call.abort?.(permissionDenied("Request unauthorized.", ""));
+      stopTimer?.();
+      stopTimer = now.expireTime === undefined ? undefined : this.atTime(now.expireTime, end);
+    };
+    const stop = keyId === undefined ? undefined : this.o.keys.onChange(keyId, look);
     try {
       return await next();
     } finally {
-      for (const stop of stops) stop?.();
+      stop?.();
+      stopTimer?.();
     }
   }
 

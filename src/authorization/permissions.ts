@@ -4,7 +4,7 @@
  * Permissions are bits, so that a check is one AND. Those of the server itself (`cluster.*`, `namespace.create`) are looked up in
  * `system` alone; those within a namespace in `everywhere` and in the namespace's own set.
  */
-import type { Permission } from "../api/call.js";
+import type { MethodAction, Permission } from "../api/call.js";
 import type { Access } from "../api/identity.js";
 
 type Grantable = Exclude<Permission, "none" | "authenticated">;
@@ -79,6 +79,7 @@ export class AccessBuilder {
   private system = 0;
   private everywhere = 0;
   private readonly namespaces = new Map<string, number>();
+  private readonly actions = new Map<string, { all: boolean; ids: Set<string> }>();
 
   /** On the server itself and in every namespace. */
   onServer(set: number): this {
@@ -96,8 +97,17 @@ export class AccessBuilder {
     return this;
   }
 
+  action(name: string, all: boolean, ids: Iterable<string>): this {
+    let grant = this.actions.get(name);
+    if (grant === undefined) this.actions.set(name, (grant = { all: false, ids: new Set() }));
+    grant.all ||= all;
+    for (const id of ids) grant.ids.add(id);
+    return this;
+  }
+
   build(): Access {
-    return { system: this.system, everywhere: this.everywhere, namespaces: this.namespaces };
+    const { system, everywhere, namespaces, actions } = this;
+    return { system, everywhere, namespaces, actions: actions.size === 0 ? undefined : actions };
   }
 }
 
@@ -116,4 +126,23 @@ export function allowsSomewhere(access: Access, permission: Grantable): boolean 
   if (((access.system | access.everywhere) & bit) !== 0) return true;
   for (const set of access.namespaces.values()) if ((set & bit) !== 0) return true;
   return false;
+}
+
+/** Whether a custom role says so. */
+export function allowsAction({ actions }: Access, { name, resourceOf }: MethodAction, request: unknown): boolean {
+  const grant = actions?.get(name);
+  return grant !== undefined && (grant.all || grant.ids.has(resourceOf(request as never)));
+}
+
+/** Whether somebody who may do `own` may do all of `other`. */
+export function isWithin(other: Access, own: Access): boolean {
+  const within = (a: number, b: number): boolean => (a & ~b) === 0;
+  if (!within(other.system, own.system) || !within(other.everywhere, own.everywhere)) return false;
+  for (const [name, set] of other.namespaces) if (!within(set, own.everywhere | (own.namespaces.get(name) ?? 0))) return false;
+  for (const [name, { all, ids }] of other.actions ?? []) {
+    const held = own.actions?.get(name);
+    if (held === undefined || (all && !held.all)) return false;
+    if (!held.all) for (const id of ids) if (!held.ids.has(id)) return false;
+  }
+  return true;
 }

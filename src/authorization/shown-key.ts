@@ -9,7 +9,8 @@ export function shownKey({ id, record }: ApiKey): Init<Key> {
   return {
     id,
     name: record.name,
-    role: systemRole || (Object.values(namespaceRoles)[0] ?? ""),
+    // A key with an owner has no role of its own.
+    role: record.owner === undefined ? systemRole || (Object.values(namespaceRoles)[0] ?? "") : `${record.owner.kind}:${record.owner.id}`,
     namespaces: Object.keys(namespaceRoles),
     disabled: record.disabled,
     createTime: timestampOf(record.createTime),

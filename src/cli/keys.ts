@@ -74,7 +74,8 @@ async function run(what: KeyAction, keys: Keys, { out, note }: KeyContext): Prom
 function line(k: Init<Key>): string {
   const time = (t: Parameters<typeof timestampMicros>[0]): string => new Date(timestampMicros(t) / 1000).toISOString();
   const expires = k.expireTime === undefined ? "never expires" : `expires ${time(k.expireTime)}`;
-  const scope = (k.namespaces ?? []).length === 0 ? "system" : (k.namespaces ?? []).join(",");
+  const isOwned = k.role?.includes(":") === true;
+  const scope = isOwned ? "owner" : (k.namespaces ?? []).length === 0 ? "system" : (k.namespaces ?? []).join(",");
   return [k.id, scope, k.role, k.disabled === true ? "disabled" : "enabled", expires, `created ${time(k.createTime)}`, k.name || "-"].join("  ");
 }
 

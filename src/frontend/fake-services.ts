@@ -6,6 +6,7 @@ import type { Call } from "../api/call.js";
 import { invalidArgument } from "../api/service-error.js";
 import { encode, type Init, Writer } from "../api/wire.js";
 import { ApiKeys } from "../authorization/api-keys.js";
+import { CloudStore } from "../cloud/cloud-store.js";
 import { defaultConfig } from "../config/dynamic-config.js";
 import type { ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
 import type { EventReference, HistoryPosition, HistoryRange, Replies } from "../core/transition.js";
@@ -179,11 +180,17 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
     isReservedAttribute: () => false,
   });
   await namespaces.ensure(["default", "other"]);
+  const logger = { debug: ignore, info: ignore, warn: (_f: object, message: string) => void warnings.push(message), error: ignore };
   const s: Services = {
     history,
     clocks: new FakeClocks(),
     matching: matching as MatchingService,
     apiKeys: new ApiKeys({ rows: [], commit: async () => undefined, runtime }),
+    cloud: new CloudStore({
+      ...{ rows: [], commit: () => Promise.resolve(), runtime, logger, onAccessChange: ignore },
+      namespaces: () => namespaces.directory,
+    }),
+    exports: { validate: () => Promise.resolve() },
     buildIds: new BuildIds({ rows: [], commit: () => Promise.resolve(), now: () => runtime.now, limits: () => defaultConfig().limits }),
     deployments: new Deployments({ rows: [], commit: () => Promise.resolve(), now: () => runtime.now, limits: () => defaultConfig().limits }),
     workers: new Workers({
@@ -218,7 +225,7 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
     admin: {} as Services["admin"],
     limits: () => LIMITS,
     runtime,
-    logger: { debug: ignore, info: ignore, warn: (_f, message) => warnings.push(message), error: ignore },
+    logger,
     server: {
       version: "1.0.0",
       clusterId: "c",

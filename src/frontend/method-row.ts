@@ -1,5 +1,5 @@
 /** Rows of the table of methods, and how they become it. */
-import type { Handler, Method, Permission, QuotaPriority } from "../api/call.js";
+import type { Handler, Method, MethodAction, Permission, QuotaPriority } from "../api/call.js";
 import type { MessageType } from "../api/wire.js";
 
 export interface Row<I, O> {
@@ -7,6 +7,7 @@ export interface Row<I, O> {
   readonly priority: QuotaPriority;
   readonly longPoll: boolean;
   readonly handler: Handler<I, O> | undefined;
+  readonly action?: MethodAction;
 }
 
 export type Descriptor<I, O> = { readonly name: string; readonly path: string; readonly input: MessageType<I>; readonly output: MessageType<O> };
@@ -27,7 +28,7 @@ export function poll<I, O>(permission: Permission, priority: QuotaPriority, hand
 export function add<M extends object>(table: Map<string, Method>, service: { readonly typeName: string; readonly methods: M }, rows: Rows<M>): void {
   for (const descriptor of Object.values(service.methods) as Descriptor<unknown, unknown>[]) {
     const { name, path, input, output } = descriptor;
-    const { permission, priority, longPoll, handler } = rows[name as keyof M] as Row<unknown, unknown>;
-    table.set(path, { service: service.typeName, name, path, input, output, handler, permission, priority, longPoll });
+    const { permission, priority, longPoll, handler, action } = rows[name as keyof M] as Row<unknown, unknown>;
+    table.set(path, { service: service.typeName, name, path, input, output, handler, permission, priority, longPoll, action });
   }
 }

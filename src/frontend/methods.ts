@@ -1,17 +1,19 @@
 /**
- * THE table: one row per RPC of the services that SDKs call, and (admin-methods.ts) of the operators' AdminService. The only place
+ * THE table: one row per RPC of the services that SDKs call, and (admin-methods.ts, cloud-methods.ts) of AdminService and CloudService. The only place
  * that knows an RPC's handler, its permission, its quota priority and whether it waits. A row without a handler is an RPC of a later issue: it answers UNIMPLEMENTED.
  * grpc.health and reflection are not here: they are the listener's own (src/rpc).
  *
  * Permissions are the authorization tree's; priorities those of the official server (service/frontend/configs/quotas.go), 0 first.
  */
 import { KeyService } from "../../gen/wire/perdure/security/v1/service.js";
+import { CloudService } from "../../gen/wire/temporal/api/cloud/cloudservice/v1/service.js";
 import { OperatorService } from "../../gen/wire/temporal/api/operatorservice/v1/service.js";
 import { TestService } from "../../gen/wire/temporal/api/testservice/v1/service.js";
 import { WorkflowService } from "../../gen/wire/temporal/api/workflowservice/v1/service.js";
 import { AdminService } from "../../gen/wire/temporal/server/api/adminservice/v1/service.js";
 import type { Method, MethodTable } from "../api/call.js";
 import { adminService } from "./admin-methods.js";
+import { cloudService } from "./cloud-methods.js";
 import { add, poll, type Rows, row } from "./method-row.js";
 import { listClusters, removeRemoteCluster } from "./operator/clusters.js";
 import { deleteNamespace } from "./operator/delete-namespace.js";
@@ -324,5 +326,6 @@ export function methodTable(s: Services): MethodTable {
   add(table, TestService, testService(s));
   add(table, KeyService, keyService(s));
   add(table, AdminService, adminService(s));
+  add(table, CloudService, cloudService(s));
   return table;
 }

@@ -7,6 +7,7 @@ import { NamespaceState } from "../../gen/wire/temporal/api/enums/v1/namespace.j
 import type { Interceptor, Method } from "../api/call.js";
 import { invalidArgument, namespaceInvalidState, namespaceNotFound } from "../api/service-error.js";
 import { decodeTaskToken } from "../api/task-token.js";
+import { checkCloudApiVersion } from "../cloud/api-version.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import type { NamespaceRegistry } from "../namespace/registry.js";
 import { isLongerThan } from "./validation/execution.js";
@@ -60,7 +61,12 @@ export function namespaceNameValidator(namespaces: NamespaceRegistry, idLengthMa
 
 /** Refuses a call whose namespace is missing, unknown, in the wrong state, or not that of its task token. */
 export function namespaceStateValidator(namespaces: NamespaceRegistry): Interceptor {
-  return async (method, request, _call, next) => {
+  return async (method, request, call, next) => {
+    if (method.action !== undefined) {
+      // CloudService looks for namespaces itself: it also tells of those that go.
+      checkCloudApiVersion(call);
+      return next();
+    }
     const namespace = namespaceOf(namespaces, method, request as NamespacedRequest);
     if (namespace !== undefined) checkState(namespace, method);
     return next();

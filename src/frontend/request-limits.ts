@@ -45,6 +45,11 @@ export interface RequestLimits {
   /** Microseconds. */
   readonly reachabilityDefaultAge: number;
   readonly protectedNamespaces: readonly string[];
+  /** Calls a second of a namespace; 0 is no limit. */
+  readonly namespaceRps: number;
+  readonly isFairnessEnabled: boolean;
+  /** What CloudService calls the one region. */
+  readonly cloudRegion: string;
   /** Microseconds. */
   readonly namespaceDeleteDelay: number;
   readonly isBatchEnabled: boolean;
@@ -120,6 +125,9 @@ export function requestLimits(limits: Limits): RequestLimits {
     areWorkflowRulesEnabled: limits.workflowRules,
     workflowRulesMax: limits.workflowRulesMax,
     protectedNamespaces: limits.namespacesProtected,
+    namespaceRps: limits.namespaceRps,
+    isFairnessEnabled: limits.fairness,
+    cloudRegion: limits.cloudRegion,
     namespaceDeleteDelay: limits.namespaceDeleteDelayMs * 1000,
     isBatchEnabled: limits.batchEnabled,
     isBatchOfActivitiesEnabled: limits.batchActivitiesEnabled,

@@ -6,6 +6,7 @@ import type { WorkflowExecutionInfo } from "../../gen/wire/temporal/api/workflow
 import type { CountWorkflowExecutionsResponse } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Init } from "../api/wire.js";
 import type { ApiKeys } from "../authorization/api-keys.js";
+import type { CloudStore } from "../cloud/cloud-store.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import type { QueryScope } from "../core/visibility/resolve.js";
 import type { VisibilityRow } from "../core/visibility/row.js";
@@ -20,7 +21,7 @@ import type { NexusQueues } from "../matching/nexus-queues.js";
 import type { Workers } from "../matching/workers.js";
 import type { NamespaceRegistry } from "../namespace/registry.js";
 import type { NexusEndpointRegistry } from "../nexus/endpoint-registry.js";
-import type { ArchivalService, BatchService, NamespaceDeletionService } from "../worker/contract.js";
+import type { ArchivalService, BatchService, ExportService, NamespaceDeletionService } from "../worker/contract.js";
 import type { RequestLimits } from "./request-limits.js";
 
 export interface VisibilityPage {
@@ -82,6 +83,8 @@ export interface Services {
   readonly namespaceDeletion: NamespaceDeletionService;
   readonly archival: ArchivalService;
   readonly apiKeys: ApiKeys;
+  readonly cloud: CloudStore;
+  readonly exports: ExportService;
   readonly admin: { readonly history: HistoryAdmin; readonly matching: MatchingAdmin };
   /** Settings of a namespace, by name: `requestLimits` of the present configuration, made once per version of it. */
   readonly limits: (namespace: string) => RequestLimits;

@@ -18,6 +18,7 @@ const FORWARDED: ReadonlySet<string> = new Set([
   "client-version",
   "temporal-namespace",
   "temporal-api-version",
+  "temporal-cloud-api-version",
   "x-forwarded-for",
 ]);
 /** IANA's permanent headers come with a prefix. */

@@ -11,9 +11,11 @@ const CALL = { deadlineMs: undefined, cancelled: false, onCancel: () => () => un
 
 let runtime: FakeRuntime;
 let queues: NexusQueues;
+let rate: number | undefined;
 beforeEach(() => {
   runtime = new FakeRuntime();
-  queues = new NexusQueues({ runtime, longPollExpirationMs: () => 60_000 });
+  rate = undefined;
+  queues = new NexusQueues({ runtime, longPollExpirationMs: () => 60_000, rateOf: () => rate });
 });
 
 const poll = (workerInstanceKey = "") =>
@@ -26,7 +28,8 @@ describe("the end of a worker", () => {
   it("ends its polls at once and takes no more of them, and leaves those of others alone", async () => {
     const its = poll("gone");
     const others = poll("stays");
-    queues.shutdownWorker("gone");
+    queues.shutdownWorker("another namespace", "stays");
+    queues.shutdownWorker("ns-id", "gone");
     expect(await its).toEqual({});
     expect(await poll("gone")).toEqual({});
     const outcome = dispatch();
@@ -52,5 +55,32 @@ describe("a task", () => {
     queues.respondCompleted(idOf(token), { response: undefined } as never);
     await outcome;
     expect(() => queues.respondCompleted(idOf(token), {} as never)).toThrow("Nexus task not found or already expired");
+  });
+});
+
+describe("a queue with a rate", () => {
+  it("lets tasks go as fast as the rate says, and at once when it is taken away", async () => {
+    rate = 0.1;
+    let taken = 0;
+    for (let i = 0; i < 4; i++) void poll().then(({ taskToken }) => (taken += taskToken === undefined ? 0 : 1));
+    for (let i = 0; i < 4; i++) void dispatch(50);
+    await runtime.advance(9_000);
+    expect(taken).toBe(1);
+    await runtime.advance(2_000);
+    expect(taken).toBe(2);
+    rate = undefined;
+    queues.rateChanged("ns-id", "q");
+    await runtime.advance(0);
+    expect(taken).toBe(4);
+  });
+
+  it("of nothing keeps all of them until it is changed", async () => {
+    rate = 0;
+    const waiting = poll();
+    void dispatch(50);
+    await runtime.advance(20_000);
+    rate = 1;
+    queues.rateChanged("ns-id", "q");
+    expect((await waiting).taskToken).toBeDefined();
   });
 });

@@ -2,6 +2,8 @@
  * Nexus task queues: a task meets a waiting poller, or waits for one, and its caller waits for the worker's answer. All of it is in
  * memory: the caller makes the request again when the server has gone in between. Polls are served first come, first served.
  */
+
+import type { RateLimitSource } from "../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import type { Request } from "../../gen/wire/temporal/api/nexus/v1/message.js";
 import type { PollerInfo } from "../../gen/wire/temporal/api/taskqueue/v1/message.js";
 import type {
@@ -15,7 +17,9 @@ import { notFound } from "../api/service-error.js";
 import { encodeTaskToken } from "../api/task-token.js";
 import { MICROS_PER_MS, MICROS_PER_SECOND, timestampOf } from "../api/time.js";
 import type { Init } from "../api/wire.js";
+import { effectiveRate } from "../core/matching/dispatch-limits.js";
 import { PollerHistory } from "../core/matching/poller-history.js";
+import { RateLimiter } from "../core/matching/rate-limiter.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import type { Runtime } from "../lib/runtime.js";
 import { uuidV4 } from "../lib/uuid.js";
@@ -26,6 +30,8 @@ import type { PollerVersion } from "./queue-state.js";
 export interface NexusQueuesDependencies {
   readonly runtime: Runtime;
   readonly longPollExpirationMs: () => number;
+  /** Tasks a second that may leave a queue (UpdateTaskQueueConfig); undefined is no limit. */
+  readonly rateOf?: (namespaceId: string, taskQueue: string) => number | undefined;
 }
 
 /** What is kept back of the caller's time for the worker's answer to arrive. */
@@ -46,6 +52,11 @@ interface Waiting {
 }
 
 interface Queue {
+  readonly namespaceId: string;
+  readonly taskQueue: string;
+  /** Undefined: none is set. */
+  limiter: RateLimiter | undefined;
+  stopWake: (() => void) | undefined;
   readonly polls: Set<Poll>;
   readonly tasks: Set<Waiting>;
   readonly pollers: PollerHistory<PollerVersion>;
@@ -78,10 +89,9 @@ export class NexusQueues implements NexusTaskDispatcher {
           resolve(outcome);
         },
       };
-      const queue = this.queue(queueId);
-      const poll = this.nextPoll(queue);
-      if (poll === undefined) queue.tasks.add(waiting);
-      else this.hand(queue, waiting, poll);
+      const queue = this.queue(task.namespace.id, task.taskQueue);
+      queue.tasks.add(waiting);
+      this.pump(queue);
     });
   }
 
@@ -90,7 +100,7 @@ export class NexusQueues implements NexusTaskDispatcher {
     const now = runtime.nowMicros();
     const instance = request.workerInstanceKey;
     if (this.isDraining || (instance !== "" && (this.shutDown.get(instance) ?? 0) > now)) return Promise.resolve({});
-    const queue = this.queue(idOf(namespace.id, request.taskQueue?.name ?? ""));
+    const queue = this.queue(namespace.id, request.taskQueue?.name ?? "");
     const version = { capabilities: request.workerVersionCapabilities, deploymentOptions: request.deploymentOptions };
     queue.pollers.record(request.identity, undefined, version, now);
     const latest = now + (this.o.longPollExpirationMs() - EMPTY_ANSWER_BUDGET_MS) * MICROS_PER_MS;
@@ -114,11 +124,47 @@ export class NexusQueues implements NexusTaskDispatcher {
       queue.polls.add(poll);
       stopTimer = runtime.setTimer(Math.max(0, (expiresAt - now) / MICROS_PER_MS), () => poll.give({}));
       stopWatching = call.onCancel(() => poll.give({}));
-      for (const waiting of queue.tasks) {
-        if (this.nextPoll(queue) !== poll) break;
-        this.hand(queue, waiting, poll);
-        break;
+      this.pump(queue);
+    });
+  }
+
+  /** The rate of a queue has changed. */
+  rateChanged(namespaceId: string, taskQueue: string): void {
+    const queue = this.queues.get(idOf(namespaceId, taskQueue));
+    if (queue === undefined) return;
+    queue.stopWake?.();
+    queue.stopWake = undefined;
+    this.pump(queue);
+  }
+
+  private pump(queue: Queue): void {
+    if (queue.tasks.size === 0 || queue.stopWake !== undefined) return;
+    const now = this.o.runtime.nowMicros();
+    const limiter = this.limiterOf(queue, now);
+    for (const waiting of queue.tasks) {
+      const poll = this.nextPoll(queue);
+      if (poll === undefined) return;
+      if (limiter !== undefined && !limiter.tryTake(now)) {
+        this.wakeAt(queue, limiter.nextAt(now), now);
+        return;
       }
+      this.hand(queue, waiting, poll);
+    }
+  }
+
+  private limiterOf(queue: Queue, now: number): RateLimiter | undefined {
+    const rate = this.o.rateOf?.(queue.namespaceId, queue.taskQueue);
+    if (rate === undefined) queue.limiter = undefined;
+    else if (queue.limiter === undefined) queue.limiter = new RateLimiter(rate, now);
+    else queue.limiter.setRate(rate, now);
+    return queue.limiter;
+  }
+
+  private wakeAt(queue: Queue, time: number | undefined, now: number): void {
+    if (time === undefined) return;
+    queue.stopWake = this.o.runtime.setTimer((time - now) / MICROS_PER_MS, () => {
+      queue.stopWake = undefined;
+      this.pump(queue);
     });
   }
 
@@ -166,17 +212,25 @@ export class NexusQueues implements NexusTaskDispatcher {
     }));
   }
 
-  shutdownWorker(instance: string): void {
+  /** How fast tasks may leave the queue, and who says so. */
+  effectiveRateOf(namespace: NamespaceView, taskQueue: string): { requestsPerSecond: number; rateLimitSource: RateLimitSource } {
+    const { perSecond, source } = effectiveRate({ system: RATE_WITHOUT_LIMIT, api: this.o.rateOf?.(namespace.id, taskQueue), worker: undefined });
+    return { requestsPerSecond: perSecond, rateLimitSource: source };
+  }
+
+  shutdownWorker(namespaceId: string, instance: string): void {
     if (instance === "") return;
     const now = this.o.runtime.nowMicros();
     for (const [key, until] of this.shutDown) if (until <= now) this.shutDown.delete(key);
     this.shutDown.set(instance, now + SHUTDOWN_WORKER_REMEMBERED_MS * MICROS_PER_MS);
-    for (const q of this.queues.values()) for (const p of [...q.polls]) if (p.request.workerInstanceKey === instance) p.give({});
+    for (const q of this.queues.values())
+      if (q.namespaceId === namespaceId) for (const p of [...q.polls]) if (p.request.workerInstanceKey === instance) p.give({});
   }
 
   drain(): void {
     this.isDraining = true;
     for (const q of this.queues.values()) {
+      q.stopWake?.();
       for (const p of [...q.polls]) p.give({});
       for (const w of [...q.tasks]) w.settle({ kind: "timeout" });
     }
@@ -187,11 +241,12 @@ export class NexusQueues implements NexusTaskDispatcher {
     for (const [id, q] of this.queues) if (q.polls.size === 0 && q.tasks.size === 0 && q.pollers.list(now).length === 0) this.queues.delete(id);
   }
 
-  private queue(id: string): Queue {
+  private queue(namespaceId: string, taskQueue: string): Queue {
+    const id = idOf(namespaceId, taskQueue);
     let queue = this.queues.get(id);
     if (queue === undefined) {
       if (this.queues.size >= QUEUES_MAX) this.forgetIdle();
-      this.queues.set(id, (queue = { polls: new Set(), tasks: new Set(), pollers: new PollerHistory() }));
+      this.queues.set(id, (queue = newQueue(namespaceId, taskQueue)));
     }
     return queue;
   }
@@ -201,6 +256,11 @@ export class NexusQueues implements NexusTaskDispatcher {
 const RATE_WITHOUT_LIMIT = 100_000;
 /** Beyond this, queues that nobody uses are forgotten. */
 const QUEUES_MAX = 1_000;
+
+const newQueue = (namespaceId: string, taskQueue: string): Queue => ({
+  ...{ namespaceId, taskQueue, limiter: undefined, stopWake: undefined },
+  ...{ polls: new Set(), tasks: new Set(), pollers: new PollerHistory() },
+});
 
 const idOf = (namespaceId: string, taskQueue: string): string => `${namespaceId}/${taskQueue}`;
 

@@ -15,7 +15,7 @@ import { IndexedValueType } from "../../gen/wire/temporal/api/enums/v1/common.js
 import { ArchivalState, NamespaceState } from "../../gen/wire/temporal/api/enums/v1/namespace.js";
 import type { NamespaceConfig } from "../../gen/wire/temporal/api/namespace/v1/message.js";
 import type { RegisterNamespaceRequest, UpdateNamespaceRequest } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
-import { invalidArgument, namespaceAlreadyExists, namespaceNotFound } from "../api/service-error.js";
+import { alreadyExists, invalidArgument, namespaceAlreadyExists, namespaceNotFound, notFound } from "../api/service-error.js";
 import { DURATION_MICROS_MAX, duration, durationMicros, durationProblem, MICROS_PER_SECOND, timestampOf } from "../api/time.js";
 import { copyMap, decode, encode, type Init } from "../api/wire.js";
 import type { NamespaceView } from "../core/namespace-view.js";
@@ -62,6 +62,17 @@ export interface ArchivalRules {
   readonly visibility: ClusterArchival;
   /** @throws ServiceError when nothing can be archived there. */
   validate(uri: string): Promise<void>;
+}
+
+/** Adds rows of the caller's own to the transaction of a change. */
+export type Also = (batch: Batch, id: string) => void;
+
+/** What CloudService says of a namespace at once; what is left out stays. */
+export interface NamespaceSettings {
+  /** Microseconds. */
+  readonly retention: number;
+  /** Name to temporal.api.enums.v1.IndexedValueType: those that are not there yet are added. */
+  readonly attributes: Readonly<Record<string, number>>;
 }
 
 export class NamespaceRegistry {
@@ -195,6 +206,40 @@ export class NamespaceRegistry {
     });
   }
 
+  /** A new namespace with its settings. */
+  create(name: string, settings: NamespaceSettings, also: Also): Promise<NamespaceEntry> {
+    return this.change(async () => {
+      if (this.current.byName(name) !== undefined) throw namespaceAlreadyExists(`Namespace "${name}" already exists`);
+      const retention = this.checkRetention(duration(settings.retention));
+      const id = uuidV4(this.options.runtime.randomBytes16());
+      return this.insert({ name, id, retention, description: "", ownerEmail: "", data: {}, attributes: settings.attributes }, also);
+    });
+  }
+
+  configure(name: string, settings: NamespaceSettings, also: Also): Promise<NamespaceEntry> {
+    return this.change(async () => {
+      const old = this.entry(name);
+      const record = NamespaceRecord.create(old.record);
+      assert(record.config !== undefined, "a namespace record has config");
+      record.config.workflowExecutionRetentionTtl = duration(this.checkRetention(duration(settings.retention)));
+      for (const [attribute, type] of Object.entries(settings.attributes)) this.define(record, attribute, type);
+      return this.put(record, old.version + 1, also);
+    });
+  }
+
+  /** Values stay where they are: they are kept by the attribute's id. */
+  renameSearchAttribute(namespace: string, from: string, to: string, also: Also): Promise<NamespaceEntry> {
+    return this.change(async () => {
+      const old = this.entry(namespace);
+      if (!old.view.searchAttributes.has(from)) throw notFound(`Search attribute ${from} is not found.`);
+      if (to === "" || this.options.isReservedAttribute(to)) throw invalidArgument(`Search attribute ${to} is reserved by system.`);
+      if (old.view.searchAttributes.has(to)) throw alreadyExists(`Search attribute ${to} already exists.`);
+      const record = NamespaceRecord.create(old.record);
+      record.searchAttributes = record.searchAttributes.map((a) => (a.name === from ? { ...a, name: to } : a));
+      return this.put(record, old.version + 1, also);
+    });
+  }
+
   deprecate(name: string): Promise<NamespaceEntry> {
     return this.change(async () => {
       const old = this.entry(name);
@@ -208,7 +253,7 @@ export class NamespaceRegistry {
    * Gives the namespace up: it is DELETED, has a name that nobody uses, and remembers until all is done that it is to be emptied.
    * A namespace that is given up already gets the new delay.
    */
-  giveUp(id: string, delayMicros: number): Promise<NamespaceEntry> {
+  giveUp(id: string, delayMicros: number, also?: Also): Promise<NamespaceEntry> {
     return this.change(async () => {
       const old = this.byId(id);
       const record = NamespaceRecord.create(old.record);
@@ -216,7 +261,7 @@ export class NamespaceRegistry {
       record.info.state = NamespaceState.DELETED;
       record.info.name = this.nameOfDeleted(old.view);
       record.reclaim = { delay: delayMicros, deleteAt: 0 };
-      return this.put(record, old.version + 1);
+      return this.put(record, old.version + 1, also);
     });
   }
 
@@ -362,7 +407,7 @@ export class NamespaceRegistry {
     return Math.min(micros, DURATION_MICROS_MAX);
   }
 
-  private insert(n: NewNamespace): Promise<NamespaceEntry> {
+  private insert(n: NewNamespace, also?: Also): Promise<NamespaceEntry> {
     const record = NamespaceRecord.create({
       info: { id: n.id, name: n.name, state: NamespaceState.REGISTERED, description: n.description, ownerEmail: n.ownerEmail, data: n.data },
       config: {
@@ -378,14 +423,16 @@ export class NamespaceRegistry {
       clusters: [CLUSTER_NAME],
       key: this.nextKey,
     });
+    for (const [attribute, type] of Object.entries(n.attributes ?? {})) this.define(record, attribute, type);
     this.nextKey++;
-    return this.put(record, 1);
+    return this.put(record, 1, also);
   }
 
-  private async put(record: NamespaceRecord, version: number): Promise<NamespaceEntry> {
+  private async put(record: NamespaceRecord, version: number, also?: Also): Promise<NamespaceEntry> {
     const entry = namespaceEntry(record, version);
     const batch = new Batch();
     batch.writeRegistry(REGISTRY_KIND, entry.view.id, version, { op: version === 1 ? "insert" : "put", value: encode(NamespaceRecord, record) });
+    also?.(batch, entry.view.id);
     await this.options.commit(batch);
     this.current = this.current.with(entry);
     for (const f of [...this.listeners]) f(this.current);
@@ -409,6 +456,7 @@ interface NewNamespace {
   description: string;
   ownerEmail: string;
   data: Record<string, string>;
+  attributes?: Readonly<Record<string, number>>;
 }
 
 interface Archival {

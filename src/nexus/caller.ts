@@ -156,6 +156,8 @@ export class NexusCaller implements OutboundCaller {
     if (endpoint === undefined) throw new HandlerError("NOT_FOUND", "endpoint not registered");
     const namespace = this.o.namespaces().byId(namespaceId);
     if (namespace === undefined) throw new HandlerError("INTERNAL", "internal error");
+    if (endpoint.isRestricted && !endpoint.allowedNamespaceIds.includes(namespaceId))
+      throw new HandlerError("UNAUTHORIZED", `namespace ${namespace.name} may not call endpoint ${endpoint.name}`);
     return { endpoint, namespace };
   }
 

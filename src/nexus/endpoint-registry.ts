@@ -20,6 +20,14 @@ const PAGE_SIZE_DEFAULT = 100;
 const PAGE_SIZE_MAX = 1000;
 const RESERVED_QUEUE_PREFIX = "/_sys/";
 
+/** What CloudService says beside the specification; without it an endpoint is open to all callers, or stays as it is. */
+export interface EndpointExtras {
+  /** Ids of the namespaces that may call it. */
+  readonly allowedNamespaceIds?: readonly string[];
+  /** Adds rows of the caller's own to the transaction of the change. */
+  readonly also?: (batch: Batch, id: string) => void;
+}
+
 export interface EndpointLimits {
   readonly nameLengthMax: number;
   readonly urlLengthMax: number;
@@ -71,6 +79,11 @@ export class NexusEndpointRegistry implements NexusEndpointDirectory {
     return undefined;
   }
 
+  /** In the order of their ids. */
+  all(): NexusEndpointRecord[] {
+    return [...this.records.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
   get(id: string): NexusEndpointRecord {
     throwIssues(idIssues(id));
     const record = this.records.get(id);
@@ -86,7 +99,7 @@ export class NexusEndpointRegistry implements NexusEndpointDirectory {
     if (request.pageSize < 0) throw invalidArgument("page_size is negative");
     if (request.pageSize > PAGE_SIZE_MAX) throw invalidArgument(`page_size exceeds limit of ${PAGE_SIZE_MAX}`);
     const size = request.pageSize === 0 ? PAGE_SIZE_DEFAULT : request.pageSize;
-    const all = [...this.records.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const all = this.all();
     const token = Buffer.from(request.nextPageToken).toString();
     // The official server's answer to any token that is not its own.
     if (token !== "" && !isUuid(token)) throw internal("error listing Nexus endpoints");
@@ -94,7 +107,7 @@ export class NexusEndpointRegistry implements NexusEndpointDirectory {
     return { records: rest.slice(0, size), next: rest[size]?.id ?? "" };
   }
 
-  create(spec: EndpointSpec | undefined): Promise<NexusEndpointRecord> {
+  create(spec: EndpointSpec | undefined, { allowedNamespaceIds, also }: EndpointExtras = {}): Promise<NexusEndpointRecord> {
     return this.change(async () => {
       const target = this.check(spec);
       const name = spec?.name ?? "";
@@ -106,12 +119,19 @@ export class NexusEndpointRegistry implements NexusEndpointDirectory {
         description: spec?.description,
         ...target,
         createdTime: this.o.runtime.nowMicros(),
+        isRestricted: allowedNamespaceIds !== undefined,
+        allowedNamespaceIds: [...(allowedNamespaceIds ?? [])],
       });
-      return this.put(record, "insert");
+      return this.put(record, "insert", also);
     });
   }
 
-  update(id: string, version: number, spec: EndpointSpec | undefined): Promise<NexusEndpointRecord> {
+  update(
+    id: string,
+    version: number,
+    spec: EndpointSpec | undefined,
+    { allowedNamespaceIds, also }: EndpointExtras = {},
+  ): Promise<NexusEndpointRecord> {
     return this.change(async () => {
       const target = this.check(spec);
       const old = this.records.get(id);
@@ -129,13 +149,15 @@ export class NexusEndpointRegistry implements NexusEndpointDirectory {
         ...target,
         createdTime: old.createdTime,
         lastModifiedTime: Math.max(this.o.runtime.nowMicros(), old.lastModifiedTime + 1),
+        isRestricted: allowedNamespaceIds !== undefined || old.isRestricted,
+        allowedNamespaceIds: [...(allowedNamespaceIds ?? old.allowedNamespaceIds)],
       });
-      return this.put(record, "put");
+      return this.put(record, "put", also);
     });
   }
 
   /** The version is asked for, but not compared: so it is on the official server. */
-  delete(id: string, version: number): Promise<void> {
+  delete(id: string, version: number, also?: EndpointExtras["also"]): Promise<void> {
     return this.change(async () => {
       const issues = idIssues(id);
       if (version <= 0) issues.push("endpoint version is non-positive");
@@ -144,15 +166,17 @@ export class NexusEndpointRegistry implements NexusEndpointDirectory {
       if (old === undefined) throw notFound(`error deleting nexus endpoint with ID: ${id}`);
       const batch = new Batch();
       batch.writeRegistry(NEXUS_ENDPOINT_REGISTRY_KIND, id, old.version + 1, { op: "delete" });
+      also?.(batch, id);
       await this.o.commit(batch);
       this.records.delete(id);
       this.names.delete(old.name);
     });
   }
 
-  private async put(record: NexusEndpointRecord, op: "insert" | "put"): Promise<NexusEndpointRecord> {
+  private async put(record: NexusEndpointRecord, op: "insert" | "put", also?: EndpointExtras["also"]): Promise<NexusEndpointRecord> {
     const batch = new Batch();
     batch.writeRegistry(NEXUS_ENDPOINT_REGISTRY_KIND, record.id, record.version, { op, value: encode(NexusEndpointRecord, record) });
+    also?.(batch, record.id);
     await this.o.commit(batch);
     this.keep(record);
     return record;

@@ -219,7 +219,9 @@ interface Counted {
 function factsOf(method: Method, request: unknown, call: Call): Facts {
   const { namespace, taskQueue } = request as Counted;
   const queue = typeof taskQueue === "string" ? taskQueue : (taskQueue?.name ?? "");
-  return { method, namespace: typeof namespace === "string" ? namespace : "", taskQueue: queue, client: clientOf(call) };
+  // CloudService manages namespaces and takes nothing of theirs.
+  const of = typeof namespace === "string" && method.action === undefined ? namespace : "";
+  return { method, namespace: of, taskQueue: queue, client: clientOf(call), kind: call.identity?.kind ?? "" };
 }
 
 /** The authenticated subject, else the address. */

@@ -4,6 +4,7 @@
  */
 import { ResourceExhaustedScope } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import type { Method } from "../api/call.js";
+import type { PrincipalKind } from "../api/identity.js";
 import type { Limits } from "../config/limits.js";
 
 /** What there is to know of a call. */
@@ -13,6 +14,8 @@ export interface Facts {
   readonly taskQueue: string;
   /** Authenticated subject, else address. */
   readonly client: string;
+  /** Of the subject; empty for an address. */
+  readonly kind: PrincipalKind | "";
 }
 
 export interface Rule {
@@ -60,6 +63,9 @@ const REPLICATED: ReadonlySet<string> = new Set([
   "DeleteWorkerDeploymentVersion",
   "UpdateTaskQueueConfig",
 ]);
+const isCloud = ({ action }: Method): boolean => action !== undefined;
+const PEOPLE: ReadonlySet<string> = new Set<PrincipalKind>(["user", "token"]);
+const MACHINES: ReadonlySet<string> = new Set<PrincipalKind>(["service-account", "key", "certificate"]);
 const isVisibility = ({ permission, name }: Method): boolean => permission === "workflow.list" || name === "GetWorkerTaskReachability";
 
 const NAMESPACE = ResourceExhaustedScope.NAMESPACE;
@@ -139,8 +145,29 @@ export function rulesOf(l: Limits): readonly Rule[] {
       text: () => "service rate limit exceeded",
     },
   ];
+  const ofCloud = { windowMs: SECOND, burst: 1, scope: SYSTEM, isShared: false };
+  all.push(
+    {
+      ...{ ...ofCloud, name: "cloud.accountRPS", limit: Math.min(l.cloudAccountCallsPerSecond, CLOUD_ACCOUNT_MAX) },
+      scopeOf: (f) => (isCloud(f.method) ? "account" : undefined),
+      text: () => "Rate limit exceeded for the account",
+    },
+    {
+      ...{ ...ofCloud, name: "cloud.userRPS", limit: l.cloudUserCallsPerSecond },
+      scopeOf: (f) => (isCloud(f.method) && PEOPLE.has(f.kind) ? `user:${f.client}` : undefined),
+      text: ({ client }) => `Rate limit exceeded for user '${client}'`,
+    },
+    {
+      ...{ ...ofCloud, name: "cloud.serviceAccountRPS", limit: l.cloudServiceAccountCallsPerSecond },
+      scopeOf: (f) => (isCloud(f.method) && MACHINES.has(f.kind) ? `service-account:${f.client}` : undefined),
+      text: ({ client }) => `Rate limit exceeded for service account '${client}'`,
+    },
+  );
   return all.filter((r) => r.limit > 0);
 }
+
+/** Who has a higher limit asks for it, and gets no more than this. */
+const CLOUD_ACCOUNT_MAX = 160;
 
 export const HISTORY_EVENTS = "history events";
 export const isStart = (method: Method): boolean => STARTS.has(method.name);

@@ -2,12 +2,14 @@
  * The server without its port: history, matching, namespaces and visibility over a store, wired by plain constructors, and the
  * methods that they serve. What the flags ask for is durable when this returns.
  */
+import { TaskQueueType } from "../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import type { Interceptor, MethodTable } from "../api/call.js";
 import { MICROS_PER_MS } from "../api/time.js";
 import { ApiKeys } from "../authorization/api-keys.js";
 import { AuditLog, type AuditRecord } from "../authorization/audit.js";
 import { Authenticator } from "../authorization/authenticator.js";
 import { Authorization } from "../authorization/interceptor.js";
+import { CloudStore } from "../cloud/cloud-store.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { ServerOptions } from "../config/options.js";
 import { apply } from "../core/engine.js";
@@ -53,6 +55,7 @@ import { searchAttributeRules, VisibilityManager } from "../visibility/manager.j
 import { Archiver } from "../worker/archival/archiver.js";
 import { BacklogScavenger } from "../worker/backlog-scavenger.js";
 import { Batcher } from "../worker/batch/batcher.js";
+import { Exporter } from "../worker/export/exporter.js";
 import { InternalClient } from "../worker/internal-client.js";
 import { NamespaceDeletion } from "../worker/namespace-deletion.js";
 import { VersionDrainage } from "../worker/version-drainage.js";
@@ -76,6 +79,8 @@ export interface Parts {
   readonly searchAttributes: ServerOptions["searchAttributes"];
   /** "host:port" as asked for. */
   readonly address: string;
+  /** The port speaks TLS. */
+  readonly isTls?: boolean;
   /** What limits on calls go by, where the configuration changes while the server runs. */
   readonly liveConfig?: () => Config;
   /** Undefined: nobody is asked who they are. */
@@ -137,18 +142,19 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   };
   const buildIds = new BuildIds({ rows: registry, commit, now: () => runtime.nowMicros(), limits: () => limits });
   const deployments = new Deployments({ rows: registry, commit, now: () => runtime.nowMicros(), limits: () => limits });
+  const queueConfigs = new TaskQueueConfigs({
+    rows: registry,
+    commit,
+    now: () => runtime.nowMicros(),
+    weightOverridesMax: () => limits.fairnessWeightOverridesMax,
+  });
   const matching = new MatchingEngine({
     store,
     runtime,
     logger,
     limits: () => matchingLimits,
     queueKeys: new QueueKeys(registry.filter((r) => r.kind === QUEUE_REGISTRY_KIND)),
-    configs: new TaskQueueConfigs({
-      rows: registry,
-      commit,
-      now: () => runtime.nowMicros(),
-      weightOverridesMax: () => limits.fairnessWeightOverridesMax,
-    }),
+    configs: queueConfigs,
     versions: new VersionRouter(deployments, buildIds),
   });
   const endpoints = new NexusEndpointRegistry({
@@ -163,7 +169,12 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       taskQueueLengthMax: limits.idLengthMax,
     }),
   });
-  const nexusTasks = new NexusQueues({ runtime, longPollExpirationMs: () => limits.matchingLongPollMs });
+  const nexusTasks = new NexusQueues({
+    runtime,
+    longPollExpirationMs: () => limits.matchingLongPollMs,
+    rateOf: (...queue) => queueConfigs.get(...queue, TaskQueueType.NEXUS)?.queueRateLimit?.rateLimit?.requestsPerSecond,
+  });
+  queueConfigs.onChange((namespaceId, taskQueue) => nexusTasks.rateChanged(namespaceId, taskQueue));
   const payloadBytesMax = (): number => limits.blobSizeBytesMax;
   const operations = new OperationService({ dispatcher: nexusTasks, runtime, payloadBytesMax });
   const completions = new CompletionService({
@@ -181,7 +192,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     client: new NexusClient(parts.http ?? callOverHttp, runtime),
     namespaces: () => namespaces.directory,
     logger,
-    callbackUrl: ({ name, id }) => callbackUrl(limits.nexusCallbackUrlTemplate, address, name, id),
+    callbackUrl: ({ name, id }) => callbackUrl(limits.nexusCallbackUrlTemplate, parts.isTls === true ? "https" : "http", address, name, id),
     tokenBytesMax: () => limits.nexusTokenBytesMax,
     payloadBytesMax,
     callbackTimeoutMs: () => limits.callbackRequestTimeoutMs,
@@ -232,12 +243,26 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       entriesMax: limits.workerEntriesMax,
     }),
   });
-  const apiKeys = new ApiKeys({ rows: registry, commit, runtime });
-  const authorization = parts.auth === undefined ? undefined : authorizationOf(parts, parts.auth, apiKeys, () => namespaces.directory);
+  const apiKeys = new ApiKeys({ rows: registry, commit, runtime, owners: () => cloud });
+  const cloud = new CloudStore({
+    rows: registry,
+    commit,
+    runtime,
+    logger,
+    namespaces: () => namespaces.directory,
+    onAccessChange: () => apiKeys.ownersChanged(),
+  });
+  const authorization = parts.auth === undefined ? undefined : authorizationOf(parts, parts.auth, apiKeys, cloud, () => namespaces.directory);
   const client = new InternalClient(() => methods, runtime);
   const batcher = new Batcher({ runtime, logger, config: () => config, client, namespaces, history: engine });
   const namespaceDeletion = new NamespaceDeletion({ store, runtime, logger, namespaces, history: engine, matching });
   const scavenger = new BacklogScavenger({ store, runtime, logger, intervalMs: () => limits.backlogScavengeMs, history: engine, matching });
+  const exporter = new Exporter({
+    ...{ cloud, history: engine, visibility, runtime, logger },
+    namespace: (id) => namespaces.directory.byId(id),
+    s3: () => ({ region: limits.archivalS3Region, endpoint: limits.archivalS3Endpoint, isPathStyle: limits.archivalS3PathStyle }),
+    intervalMs: () => limits.cloudExportMs,
+  });
   const drainage = new VersionDrainage({
     runtime,
     logger,
@@ -272,6 +297,8 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     namespaceDeletion,
     archival: archiver,
     apiKeys,
+    cloud,
+    exports: exporter,
     admin: { history: engine.admin, matching: matching.admin },
     limits: () => requestLimitsNow,
     runtime,
@@ -297,6 +324,9 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   batcher.resumeAll(registry);
   scavenger.start();
   drainage.start();
+  exporter.start();
+  namespaces.onChange(() => void cloud.namespacesChanged());
+  await cloud.namespacesChanged();
   return {
     methods,
     interceptors: () => (quotas.isOn ? limited : unlimited),
@@ -316,6 +346,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       batcher.stop();
       scavenger.stop();
       drainage.stop();
+      exporter.stop();
       archiver.stop();
       matching.drain();
       nexusTasks.drain();
@@ -324,7 +355,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   };
 }
 
-function authorizationOf(parts: Parts, auth: AuthParts, keys: ApiKeys, namespaces: () => NamespaceDirectory): Authorization {
+function authorizationOf(parts: Parts, auth: AuthParts, keys: ApiKeys, cloud: CloudStore, namespaces: () => NamespaceDirectory): Authorization {
   const { runtime, logger } = parts;
   return new Authorization({
     authenticator: new Authenticator(keys, auth.jwt, auth.certificates),
@@ -333,14 +364,15 @@ function authorizationOf(parts: Parts, auth: AuthParts, keys: ApiKeys, namespace
     publicSubjects: new Set(auth.publicSubjects),
     namespaces,
     runtime,
+    isClosedToKeys: (namespace) => cloud.isClosedToKeys(namespace),
   });
 }
 
 /** Where handlers outside bring the outcome of an operation. An address that stands for any is reached by way of this machine's own. */
-function callbackUrl(template: string, address: string, namespace: string, namespaceId: string): string {
+function callbackUrl(template: string, scheme: string, address: string, namespace: string, namespaceId: string): string {
   if (template === "" || template === "unset") {
     const at = address.replace(/^(0\.0\.0\.0|\[?::\]?)(?=:\d+$)/, "127.0.0.1");
-    return `http://${at}/namespaces/${encodeURIComponent(namespace)}/nexus/callback`;
+    return `${scheme}://${at}/namespaces/${encodeURIComponent(namespace)}/nexus/callback`;
   }
   return template.replaceAll(/\{\{\s*\.NamespaceName\s*\}\}/g, namespace).replaceAll(/\{\{\s*\.NamespaceID\s*\}\}/g, namespaceId);
 }

@@ -88,6 +88,7 @@ async function wire(
     namespaces: options.namespaces,
     searchAttributes: options.searchAttributes,
     address: `${options.ip}:${options.port}`,
+    isTls: tls !== undefined,
     liveConfig: () => settings.current,
     auth,
     writeAudit: auditWriter(options.auditLog, log),

@@ -1,16 +1,23 @@
 /** What the frontend asks of the server's own workers. */
+import type { ExportSinkSpec } from "../../gen/wire/temporal/api/cloud/namespace/v1/message.js";
 import type { WorkflowExecutionInfo } from "../../gen/wire/temporal/api/workflow/v1/message.js";
 import type { StartBatchOperationRequest } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Init } from "../api/wire.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import type { NamespaceEntry } from "../namespace/record.js";
+import type { Also } from "../namespace/registry.js";
 
 export interface NamespaceDeletionService {
   /**
    * Gives the namespace up and has everything of it deleted, and then itself; resolves with its name from now on when that is
    * durable, not when it is done. `delayMicros`: how long the record stays once nothing else is left.
    */
-  begin(namespaceId: string, delayMicros: number): Promise<string>;
+  begin(namespaceId: string, delayMicros: number, also?: Also): Promise<string>;
+}
+
+export interface ExportService {
+  /** Puts a test object into the sink. @throws ServiceError when it does not take it. */
+  validate(sink: ExportSinkSpec): Promise<void>;
 }
 
 /** What a batch operation is to do; `query` as the worker lists it, which may be narrower than the request's. */

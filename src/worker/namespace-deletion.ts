@@ -17,7 +17,7 @@ import type { HistoryEngine } from "../history/history-engine.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { MatchingService } from "../matching/contract.js";
 import type { NamespaceEntry } from "../namespace/record.js";
-import { type NamespaceRegistry, REGISTRY_KIND } from "../namespace/registry.js";
+import { type Also, type NamespaceRegistry, REGISTRY_KIND } from "../namespace/registry.js";
 import type { BacklogKey, ComponentId } from "../persistence/batch.js";
 import { runSpace } from "../persistence/run-space.js";
 import type { NamespaceRun, Store } from "../persistence/store.js";
@@ -51,8 +51,8 @@ export class NamespaceDeletion implements NamespaceDeletionService {
     for (const e of this.o.namespaces.directory.entries()) if (e.record.reclaim !== undefined) this.later(e.view.id, 0);
   }
 
-  async begin(namespaceId: string, delayMicros: number): Promise<string> {
-    const { view } = await this.o.namespaces.giveUp(namespaceId, delayMicros);
+  async begin(namespaceId: string, delayMicros: number, also?: Also): Promise<string> {
+    const { view } = await this.o.namespaces.giveUp(namespaceId, delayMicros, also);
     this.later(view.id, 0);
     return view.name;
   }

@@ -1,6 +1,7 @@
 /** AdminService: what an operator sees of the server, and repairs of it by hand. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ExecutionRecord, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
 import { History, type HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import { TaskType } from "../../gen/wire/temporal/server/api/enums/v1/task.js";
 import { Code } from "../../src/api/service-error.js";
@@ -266,6 +267,41 @@ describe("an execution", () => {
     expect(Object.values(before.activityInfos ?? {})).toMatchObject([{ attempt: 2, retryLastFailure: { message: "again" } }]);
     await s.call("RespondWorkflowTaskCompleted", { taskToken: running.taskToken, identity: "worker", commands: [] });
     await s.answer([c.complete()]);
+  });
+
+  it("keeps its Nexus operations and callbacks when it is rebuilt, and asks for them again", async () => {
+    const target = { variant: { case: "worker" as const, value: { namespace: NAMESPACE, taskQueue: `${s.queue}-h` } } };
+    await s.call("CreateNexusEndpoint", { spec: { name: `e-${s.id}`, target } });
+    const value = { endpoint: `e-${s.id}`, service: "svc", operation: "op" };
+    const operation = {
+      commandType: CommandType.SCHEDULE_NEXUS_OPERATION,
+      attributes: { case: "scheduleNexusOperationCommandAttributes", value } as never,
+    };
+    const completionCallbacks = [{ variant: { case: "nexus" as const, value: { url: "http://localhost:1/told" } } }];
+    await s.running([operation, operation], { completionCallbacks: completionCallbacks as never });
+    const poll = () => s.call("PollNexusTaskQueue", { taskQueue: { name: `${s.queue}-h` }, identity: "handler" }, 20_000);
+    const answer = (taskToken: Uint8Array, variant: object) =>
+      s.call("RespondNexusTaskCompleted", { taskToken, response: { variant: { case: "startOperation", value: { variant: variant as never } } } });
+    const first = await poll();
+    const second = await poll();
+    await answer(first.taskToken, { case: "asyncSuccess", value: { operationToken: "token" } });
+    const shown = async () => {
+      const d = await s.call("DescribeWorkflowExecution", { execution: execution() });
+      return [d.pendingNexusOperations.sort((a, b) => a.scheduledEventId - b.scheduledEventId), d.callbacks];
+    };
+    await s.until("the first has started", async () =>
+      (await events(s.id)).some((e) => e.attributes.case === "nexusOperationStartedEventAttributes"),
+    );
+    const before = await shown();
+    await admin.call("RebuildMutableState", { namespace: NAMESPACE, execution: execution() });
+    expect(await shown()).toEqual(before);
+    const again = await poll();
+    expect(again.request?.variant).toEqual(second.request?.variant);
+    await answer(again.taskToken, { case: "syncSuccess", value: {} });
+    await s.until("the second has ended", async () => ((await shown())[0]?.length ?? 0) === 1);
+    await answer(second.taskToken, { case: "syncSuccess", value: {} });
+    await s.sleep(1_000);
+    expect((await events(s.id)).filter((e) => e.attributes.case === "nexusOperationCompletedEventAttributes")).toHaveLength(1);
   });
 
   it("is deleted as it is, with everything of it", async () => {

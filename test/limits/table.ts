@@ -44,6 +44,7 @@ const RATE = "a rate: test/security/limits.test.ts and src/quotas";
 const PARTS = "a rate between parts of the official server, or of its store: accepted, of no effect";
 const DOCUMENTED = "a rate of the documented profile, crossed on a simulated clock: test/security/limits.test.ts";
 const MATCHER = "a task queue here has one partition and one matcher: accepted, of no effect";
+const CLOUD = "a rate of CloudService, crossed on a simulated clock: test/cloud/limits.test.ts";
 const ADVICE = "advice on a clock of its own: src/core/matching/poller-scaling.test.ts";
 const HEARTBEATS = "on a clock of its own: src/core/worker/worker.test.ts";
 const SWITCH = "a switch, not a limit: src/frontend/workflow/build-ids.test.ts and workers.test.ts";
@@ -64,6 +65,11 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "component.nexusoperations.limit.request.timeout.min": NEXUS,
   "component.nexusoperations.limit.operation.token.length": NEXUS,
   "component.nexusoperations.limit.scheduleToCloseTimeout": NEXUS,
+  "cloud.accountRPS": CLOUD,
+  "cloud.userRPS": CLOUD,
+  "cloud.serviceAccountRPS": CLOUD,
+  "cloud.region": "a name: test/cloud/kinds.test.ts",
+  "cloud.exportInterval": "test/cloud/export.test.ts",
   "nexusoperation.limit.scheduleToCloseTimeout": NEXUS,
   "nexusoperation.longPollTimeout": NEXUS,
   "nexusoperation.longPollBuffer": NEXUS,

@@ -30,11 +30,11 @@ export function pythonIsHere(whatIsSkipped: string): boolean {
   return here;
 }
 
-/** Builds a package of the module in test/sdk/go; go's own cache makes the second time fast. */
-export function goProgram(folder: string, name: string): string {
+/** Builds a package of a module, that in test/sdk/go if not another; go's own cache makes the second time fast. */
+export function goProgram(folder: string, name: string, module = join(here, "go")): string {
   mkdirSync(cache, { recursive: true });
   const binary = join(cache, name);
-  execFileSync("go", ["build", "-o", binary, folder], { cwd: join(here, "go") });
+  execFileSync("go", ["build", "-o", binary, folder], { cwd: module });
   return binary;
 }
 

@@ -6,9 +6,12 @@ import { createHash } from "node:crypto";
 import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { WorkflowExecutionStatus } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+import { SCHEDULE_DIVISION } from "../../src/core/scheduler/describe.js";
 import { RunDraft, RunState } from "../../src/core/workflow/mutable-state.js";
 import { project, replay } from "../../src/core/workflow/replay.js";
 import { earliestDeadline } from "../../src/core/workflow/timers.js";
+import { DIVISION_ID } from "../../src/persistence/sqlite/visibility.js";
+import type { VisibilityRow } from "../../src/persistence/visibility.js";
 import { decodeEvents, timeOf } from "./decode-events.js";
 import type { Disk } from "./sim-store.js";
 import type { Acknowledged, Swarm } from "./world.js";
@@ -21,7 +24,12 @@ interface Run {
   readonly events: readonly HistoryEvent[];
 }
 
+export const isSchedule = (row: VisibilityRow): boolean => row.attributes.some((a) => a.id === DIVISION_ID && a.value === SCHEDULE_DIVISION);
+
+/** Undefined for what is no workflow. */
 export async function loadRun(disk: Disk, key: number): Promise<RunState | undefined> {
+  const listed = disk.visibility.get(key);
+  if (listed !== undefined && isSchedule(listed)) return undefined;
   const rows = await disk.inner.loadExecution(key);
   return rows === undefined ? undefined : RunState.load(rows.key, rows.record, rows.live);
 }
@@ -69,6 +77,8 @@ function replayOf(events: readonly HistoryEvent[], buffered: readonly HistoryEve
 export interface Summary {
   readonly digest: string;
   readonly runs: number;
+  /** First runs by workflow id. */
+  readonly chains: ReadonlyMap<string, ReadonlySet<string>>;
   readonly events: ReadonlyMap<string, number>;
 }
 
@@ -79,7 +89,10 @@ export async function checkAll(disk: Disk, acknowledged: Acknowledged, swarm: Sw
   const counts = new Map<string, number>();
   for (const key of await disk.executionKeys()) {
     const run = await checkRun(disk, key, now, problem);
-    if (run === undefined) continue;
+    if (run === undefined) {
+      problem(`execution ${key} is left, and no workflow`);
+      continue;
+    }
     runs.set(run.state.info.runId, run);
     for (const e of run.events) {
       const name = EventType[e.eventType] ?? "";
@@ -98,7 +111,12 @@ export async function checkAll(disk: Disk, acknowledged: Acknowledged, swarm: Sw
   checkAcross(runs, acknowledged, problem);
   checkUpdates(runs, acknowledged, problem);
   checkResets(runs, acknowledged, problem);
-  return { digest: hash.digest("hex").slice(0, 16), runs: runs.size, events: counts };
+  const chains = new Map<string, Set<string>>();
+  for (const { state } of runs.values()) {
+    const { workflowId, firstRunId } = state.info;
+    chains.set(workflowId, (chains.get(workflowId) ?? new Set()).add(firstRunId));
+  }
+  return { digest: hash.digest("hex").slice(0, 16), runs: runs.size, chains, events: counts };
 }
 
 /** Events that waited when a run was ended from outside are dropped with it, as on the official server. */

@@ -1,11 +1,11 @@
 /** What the fixed seeds must have done, each at least once: every kind of input, command, event and fault. */
 import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
 import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
-import type { WorkflowInputKind } from "../../src/core/input.js";
+import type { ScheduleInputKind, WorkflowInputKind } from "../../src/core/input.js";
 import { COMMANDS } from "../../src/core/workflow/commands/table.js";
 
 /** A new kind of input does not compile until it stands here. False: the programs do not make it yet. */
-const INPUTS: Readonly<Record<WorkflowInputKind, boolean>> = {
+const INPUTS: Readonly<Record<WorkflowInputKind | ScheduleInputKind, boolean>> = {
   start: true,
   signalWithStart: true,
   signal: true,
@@ -56,6 +56,15 @@ const INPUTS: Readonly<Record<WorkflowInputKind, boolean>> = {
   nexusStarted: false,
   nexusCancelRequested: false,
   nexusCompleted: false,
+  createSchedule: true,
+  describeSchedule: true,
+  updateSchedule: true,
+  patchSchedule: true,
+  scheduleMatchingTimes: true,
+  deleteSchedule: true,
+  actionStarted: true,
+  actionStartFailed: true,
+  actionClosed: true,
   callbackCall: false,
   callbackDelivered: false,
 };

@@ -6,6 +6,8 @@ import { ResetReapplyExcludeType } from "../../gen/wire/temporal/api/enums/v1/re
 import type { apply as Apply, Chain } from "../../src/core/engine.js";
 import { apply } from "../../src/core/engine.js";
 import type { Env, Input } from "../../src/core/input.js";
+import { ScheduleState } from "../../src/core/scheduler/schedule-state.js";
+import { CompiledSpec } from "../../src/core/scheduler/spec.js";
 import { EventFactory } from "../../src/core/workflow/event-factory.js";
 import { Kind, RunDraft } from "../../src/core/workflow/mutable-state.js";
 import { ExecutionCache } from "../../src/history/execution-cache.js";
@@ -286,5 +288,39 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "an activity that is unpaused is not offered again",
     begin: () => core((input) => (input.kind === "unpauseActivity" ? "stale" : {})),
+  },
+  { name: "the end of a schedule's action is not reported", begin: () => core((input) => (input.kind === "actionClosed" ? "stale" : {})) },
+  {
+    name: "a schedule passes over a time",
+    begin: () => {
+      const hit = every(9);
+      return replace(
+        CompiledSpec.prototype,
+        "next",
+        (next) =>
+          function (this: Any, seed: string, after: number, stepsMax: number) {
+            const time = next.call(this, seed, after, stepsMax);
+            return time !== undefined && hit() ? next.call(this, seed, time.actual, stepsMax) : time;
+          },
+      );
+    },
+  },
+  {
+    name: "a change of a schedule is not written",
+    begin: () => {
+      const hit = every(7);
+      const last = new WeakMap<object, Uint8Array>();
+      return replace(
+        ScheduleState.prototype,
+        "encodeRecord",
+        (encodeRecord) =>
+          function (this: object) {
+            const before = last.get(this);
+            const now = encodeRecord.call(this) as Uint8Array;
+            last.set(this, now);
+            return before !== undefined && hit() ? before : now;
+          },
+      );
+    },
   },
 ];

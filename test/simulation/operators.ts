@@ -12,6 +12,7 @@ import {
   ResetActivityRequest,
   ResetWorkflowExecutionRequest,
   StartWorkflowExecutionRequest,
+  TerminateWorkflowExecutionRequest,
   UnpauseActivityRequest,
   UnpauseWorkflowExecutionRequest,
   UpdateActivityOptionsRequest,
@@ -19,6 +20,7 @@ import {
   UpdateWorkflowExecutionRequest,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 
+import { Code, ServiceError } from "../../src/api/service-error.js";
 import { duration } from "../../src/api/time.js";
 import type { Init } from "../../src/api/wire.js";
 import type { InputKind, InputOf } from "../../src/core/input.js";
@@ -31,6 +33,12 @@ const IDS = 25;
 const TYPES = ["flaky", "plain", "fails", "waits"] as const;
 /** Longer than the simulated calls take, short enough to end within a run. */
 const WAIT_MICROS_MAX = 20_000_000;
+const ASKED_AGAIN_MICROS_MAX = 10_000_000;
+
+export interface OpenRun {
+  readonly workflowId: string;
+  readonly runId: string;
+}
 
 export class Operators {
   private requests = 0;
@@ -59,12 +67,26 @@ export class Operators {
   }
 
   /** Nobody else would: pauses end with the faults. */
-  release(open: readonly { workflowId: string; runId: string }[]): void {
+  release(open: readonly OpenRun[]): void {
     for (const { workflowId, runId } of open) {
       const all = { case: "unpauseAll" as const, value: true };
       this.send(workflowId, { kind: "unpauseWorkflow", request: UnpauseWorkflowExecutionRequest.create({ requestId: `heal-${runId}` }) }, runId);
       this.send(workflowId, { kind: "unpauseActivity", request: UnpauseActivityRequest.create({ activity: all }) }, runId);
     }
+  }
+
+  giveUp(runs: readonly OpenRun[]): void {
+    for (const { workflowId, runId } of runs)
+      this.send(
+        workflowId,
+        {
+          kind: "terminate",
+          request: TerminateWorkflowExecutionRequest.create({ reason: "given up" }),
+          childWorkflowOnly: false,
+          parent: undefined,
+        },
+        runId,
+      );
   }
 
   private send<K extends InputKind>(workflowId: string, input: InputOf<K>, runId = ""): void {
@@ -137,6 +159,7 @@ export class Operators {
       const { runId, stage, outcome } = r;
       const wasAccepted = stage === Stage.ACCEPTED || outcome?.value?.case === "success";
       if (wasAccepted) w.acknowledged.updates.push({ runId, updateId, isCompleted: outcome !== undefined });
+      if (wasAccepted && outcome !== undefined) w.later(w.pick(ASKED_AGAIN_MICROS_MAX), () => this.askAgain(workflowId, runId, updateId));
     };
     reply.then(told, (e) => {
       isOver = true;
@@ -151,6 +174,22 @@ export class Operators {
         (e) => w.expected(e),
       );
     });
+  }
+
+  /** Whoever asks later is told the same: the outcome outlives the memory that it was made in. */
+  private askAgain(workflowId: string, runId: string, updateId: string): void {
+    const { w } = this;
+    const waiter = w.server?.engine.newWaiter() ?? 0;
+    w.submit<"pollUpdate">(workflowId, runId, { kind: "pollUpdate", updateId, stage: Stage.COMPLETED, waiter }).then(
+      (r) => {
+        if (r.outcome === undefined) w.problem(`${workflowId} ${runId}: update ${updateId} was completed and has no outcome`);
+      },
+      (e) => {
+        const isLost = e instanceof ServiceError && e.code === Code.NOT_FOUND && !w.acknowledged.deleted.has(runId);
+        if (isLost) w.problem(`${workflowId} ${runId}: update ${updateId} was completed and is not found`);
+        w.expected(e);
+      },
+    );
   }
 
   // --- Resets
@@ -207,9 +246,13 @@ export class Operators {
       case 0:
         return this.send(workflowId, { kind: "pauseActivity", request: PauseActivityRequest.create({ activity, requestId }) });
       case 1:
-      case 2:
-        return this.send(workflowId, { kind: "unpauseActivity", request: UnpauseActivityRequest.create({ activity, resetAttempts: w.chance(300) }) });
+      case 2: {
+        const resetAttempts = w.chance(300);
+        if (resetAttempts) w.acknowledged.attemptsReset.add(workflowId);
+        return this.send(workflowId, { kind: "unpauseActivity", request: UnpauseActivityRequest.create({ activity, resetAttempts }) });
+      }
       case 3:
+        w.acknowledged.attemptsReset.add(workflowId);
         return this.send(workflowId, {
           kind: "resetActivity",
           request: ResetActivityRequest.create({ activity, keepPaused: w.chance(300), resetHeartbeat: w.chance(300) }),

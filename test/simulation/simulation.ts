@@ -15,10 +15,11 @@ import { Heap } from "../../src/lib/heap.js";
 import { Random } from "../../src/lib/random.js";
 import type { Logger } from "../../src/lib/runtime.js";
 import type { Batch } from "../../src/persistence/batch.js";
-import { checkAll, checkRun, loadRun } from "./checks.js";
+import { checkAll, checkRun, isSchedule, loadRun } from "./checks.js";
 import { Clients } from "./clients.js";
 import { Coverage } from "./coverage.js";
-import { Operators } from "./operators.js";
+import { type OpenRun, Operators } from "./operators.js";
+import { Schedules } from "./schedules.js";
 import { NAMESPACE, type SimServer, startSimServer } from "./server.js";
 import { SimRuntime, settleMicrotasks } from "./sim-runtime.js";
 import { Disk, SimStore, type Verdict } from "./sim-store.js";
@@ -60,6 +61,7 @@ export class Simulation implements SimWorld {
   private runtime: SimRuntime;
   private readonly clients: Clients;
   private readonly operators: Operators;
+  private readonly schedules: Schedules;
   private readonly workers: Workers;
   private readonly world = new Heap<{ at: number; order: number; f: () => void }>((a, b) => a.at - b.at || a.order - b.order);
   private order = 0;
@@ -100,6 +102,7 @@ export class Simulation implements SimWorld {
       resets: seldom(),
       pauses: seldom(),
       operates: often(),
+      schedules: often(),
     };
     if (options.seed % CALM_EVERY === 0)
       Object.assign(this.swarm, {
@@ -116,6 +119,7 @@ export class Simulation implements SimWorld {
     this.store = new SimStore(this.disk, this.storeFaults());
     this.workers = new Workers(this, (type) => bump(this.coverage.commands, CommandType[type] ?? String(type)));
     this.operators = new Operators(this);
+    this.schedules = new Schedules(this);
     this.clients = new Clients(this, (task) => this.workers.workflowTask(task, 0));
   }
 
@@ -280,6 +284,7 @@ export class Simulation implements SimWorld {
       if (this.problems.length === 0) await this.heal();
       const summary =
         this.problems.length === 0 ? await checkAll(this.disk, this.acknowledged, this.swarm, this.now, (t) => this.problem(t)) : undefined;
+      if (summary !== undefined) this.schedules.check(summary.chains);
       for (const [name, n] of summary?.events ?? []) this.coverage.events.set(name, n);
       return {
         seed: this.options.seed,
@@ -315,7 +320,7 @@ export class Simulation implements SimWorld {
       }
     }
     if (this.swarm.evicts && !this.isHealed && this.chance(30)) this.evict();
-    if (withClients && what < 2) (this.chance(250) ? this.operators : this.clients).step();
+    if (withClients && what < 2) this.client().step();
     else if (what < 4) workers.poll();
     else if (store.hasPendingRead && what < 6) store.answerRead(this.pick(1000));
     else if (store.hasPendingCommit && what < 7) void store.settleNext();
@@ -335,6 +340,12 @@ export class Simulation implements SimWorld {
       }
     }
     await settleMicrotasks();
+  }
+
+  private client(): { step(): void } {
+    const who = this.pick(100);
+    if (who < 25) return this.operators;
+    return who < 35 && this.swarm.schedules ? this.schedules : this.clients;
   }
 
   /** Some execution leaves memory, as if others had pushed it out. */
@@ -358,8 +369,10 @@ export class Simulation implements SimWorld {
       if (this.problems.length > 0) return;
       if (i % 500 !== 499) continue;
       const open = this.openRuns();
-      if (open.length === 0) return;
+      if (this.schedules.end(open.length === 0 && !this.schedules.isRunningOut) && open.length === 0) return;
+      if (open.length === 0) continue;
       this.operators.release(open);
+      this.operators.giveUp(await this.orphansOfReset(open));
     }
     for (const key of await this.disk.executionKeys()) {
       const state = await loadRun(this.disk, key);
@@ -372,8 +385,25 @@ export class Simulation implements SimWorld {
     }
   }
 
-  private openRuns(): { workflowId: string; runId: string }[] {
-    return [...this.disk.visibility.values()].filter((row) => row.closeTime === 0);
+  /**
+   * Runs that a reset has begun again, and that wait for a child that ended together with their base, of which nothing tells them:
+   * they wait for ever, on the official server too.
+   */
+  private async orphansOfReset(open: readonly OpenRun[]): Promise<OpenRun[]> {
+    const keys = new Map([...this.disk.visibility].map(([key, row]) => [row.runId, key]));
+    const isClosed = (runId: string): boolean => this.disk.visibility.get(keys.get(runId) ?? -1)?.closeTime !== 0;
+    const out: OpenRun[] = [];
+    for (const run of open) {
+      const state = await loadRun(this.disk, keys.get(run.runId) ?? -1);
+      if (state?.info.reset === undefined || state.info.workflowTask !== undefined || state.info.due > 0) continue;
+      const children = [...state.children.base.values()];
+      if (children.length > 0 && children.every((c) => isClosed(c.runId))) out.push(run);
+    }
+    return out;
+  }
+
+  private openRuns(): OpenRun[] {
+    return [...this.disk.visibility.values()].filter((row) => row.closeTime === 0 && !isSchedule(row));
   }
 }
 

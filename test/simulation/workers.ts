@@ -175,7 +175,9 @@ export class Workers {
       for (const c of given) this.onCommand(c.commandType as CommandType);
       w.submit<"completeWorkflowTask">(workflowId, runId, { kind: "completeWorkflowTask", token, request }).then(
         (reply) => {
-          if (reply.refused === undefined) w.acknowledged.workflowTasks.push({ runId, scheduledEventId: token.scheduledEventId, identity });
+          // Of a task that turned updates down and did nothing else no trace is kept, and the worker is told so.
+          const isKept = reply.refused === undefined && reply.resetHistoryEventId === 0;
+          if (isKept) w.acknowledged.workflowTasks.push({ runId, scheduledEventId: token.scheduledEventId, identity });
           if (reply.newTask !== undefined) this.workflowTask(reply.newTask, worker);
           for (const a of reply.activityTasks) this.activity(a);
           if (again) {
@@ -199,7 +201,9 @@ export class Workers {
     if (token === undefined) return w.problem("an activity task has no token");
     const attempt = task.response.attempt ?? 1;
     const id = `${token.runId} ${token.scheduledEventId}`;
-    if (attempt <= (w.acknowledged.failedAttempts.get(id) ?? 0)) w.problem(`activity ${id}: attempt ${attempt} comes after it has failed`);
+    const mayCountAnew = w.acknowledged.attemptsReset.has(token.workflowId);
+    if (!mayCountAnew && attempt <= (w.acknowledged.failedAttempts.get(id) ?? 0))
+      w.problem(`activity ${id}: attempt ${attempt} comes after it has failed`);
     if (!w.isHealed && w.swarm.workerDeaths && w.chance(50)) return w.count("worker died with an activity");
     const name = task.response.activityType?.name;
     if (name === "waits") return this.waitForCancel(token, attempt, 0);

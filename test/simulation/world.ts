@@ -29,6 +29,7 @@ export interface Swarm {
   pauses: boolean;
   /** Operators touch pending activities. */
   operates: boolean;
+  schedules: boolean;
 }
 
 /** What callers were told, which must hold for ever. */
@@ -45,6 +46,8 @@ export class Acknowledged {
   readonly deleted = new Set<string>();
   readonly updates: { runId: string; updateId: string; isCompleted: boolean }[] = [];
   readonly resets: { base: string; runId: string; forkEventId: number; keepsSignals: boolean }[] = [];
+  /** Workflow ids of which somebody has asked to count the attempts of an activity anew. */
+  readonly attemptsReset = new Set<string>();
   /** Greatest attempt of an activity whose failure was acknowledged. */
   readonly failedAttempts = new Map<string, number>();
 }

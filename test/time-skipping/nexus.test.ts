@@ -106,3 +106,46 @@ describe("sdk-dotnet 578: a Nexus operation of a workflow", () => {
     expect(w.waited).toBeLessThan(2 * SECOND);
   });
 });
+
+describe("sdk-dotnet 578: a Nexus operation that stands alone", () => {
+  async function ended(w: World): Promise<number> {
+    const before = await w.time();
+    await w.call("StartNexusOperationExecution", {
+      operationId: "op",
+      endpoint: "endpoint",
+      service: "service",
+      operation: "operation",
+      requestId: "start",
+      scheduleToCloseTimeout: { seconds: (20 * DAY) / SECOND, nanos: 0 },
+    });
+    await w.call("UnlockTimeSkipping", {});
+    await w.call("PollNexusOperationExecution", { operationId: "op" }, { timeoutMs: 60_000 });
+    await w.call("LockTimeSkipping", {});
+    return (await w.time()) - before;
+  }
+
+  it("is tried again in skipped time", async () => {
+    const w = await open();
+    handler(w, (_task, attempt) => Promise.resolve(attempt < 4 ? "retry" : done));
+    expect(await ended(w)).toBeGreaterThan(3 * SECOND);
+    expect(w.skips).toHaveLength(3);
+    expect(w.waited).toBeLessThan(SECOND);
+  });
+
+  it("keeps time from skipping while its handler is at work", async () => {
+    const w = await open();
+    handler(w, async () => {
+      await w.subject.sleep(7000);
+      return done;
+    });
+    expect(await ended(w)).toBeLessThan(9 * SECOND);
+    expect(w.skips).toEqual([]);
+  });
+
+  it("that has started and is not heard of again times out in skipped time", async () => {
+    const w = await open();
+    handler(w, () => Promise.resolve({ case: "asyncSuccess", value: { operationToken: "token" } }));
+    expect(Math.round((await ended(w)) / DAY)).toBe(20);
+    expect(w.waited).toBeLessThan(2 * SECOND);
+  });
+});

@@ -40,7 +40,7 @@ describe.runIf(uiServer !== undefined && chromium !== undefined)("the official W
     running = worker.run();
     const client = new Client({ connection });
     await client.workflow.execute("greet", { taskQueue: "ui", workflowId: "ui-greet" });
-    for (const id of ["ui-signal", "ui-update", "ui-cancel", "ui-pause"]) await client.workflow.start("collect", { taskQueue: "ui", workflowId: id });
+    for (const id of ["ui-signal", "ui-cancel", "ui-pause"]) await client.workflow.start("collect", { taskQueue: "ui", workflowId: id });
     await client.schedule.create({
       scheduleId: "ui-schedule",
       spec: { intervals: [{ every: "1 hour" }] },

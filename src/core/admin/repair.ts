@@ -6,13 +6,16 @@
  * Rebuilding keeps what no event tells (attempts, heartbeats, stickiness, request ids) of whatever the history also knows.
  */
 import { type ActivityRecord, ExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
-import { alreadyExists, failedPrecondition, invalidArgument } from "../../api/service-error.js";
+import { alreadyExists, failedPrecondition, invalidArgument, unimplemented } from "../../api/service-error.js";
 import { assert } from "../../lib/assert.js";
 import type { DraftRows } from "../../lib/rows.js";
 import { dispatchActivity } from "../activity/statemachine.js";
+import { deliverAgain } from "../callback/statemachine.js";
 import type { ExecutionAddress, InputOf } from "../input.js";
+import { askAgain } from "../nexus-operation/statemachine.js";
 import type { HistoryRange, Replies } from "../transition.js";
 import { applyEvent, TASK_NORMAL } from "../workflow/apply-events.js";
 import { type Context, Need, type Run, segmentsOf } from "../workflow/context.js";
@@ -35,7 +38,10 @@ function offerAll(run: Run): void {
   run.visibilityChanged = true;
   info.due = 0;
   run.deadline(earliestDeadline(draft));
-  if (!run.isOpen || info.status === WorkflowExecutionStatus.PAUSED) return;
+  if (draft.hasCallbacks) deliverAgain(run);
+  if (!run.isOpen) return;
+  if (draft.hasNexusOperations) for (const op of draft.nexusOperations.values()) askAgain(run, op);
+  if (info.status === WorkflowExecutionStatus.PAUSED) return;
   const task = info.workflowTask;
   if (task !== undefined && task.startedEventId === 0 && task.type !== TASK_SPECULATIVE) dispatchWorkflowTask(run);
   for (const a of draft.activities.values()) if (a.startedTime === 0 && !a.waitsForRetry) dispatchActivity(run, a);
@@ -67,6 +73,8 @@ export function rebuild(context: Context, address: ExecutionAddress): undefined 
   replace(draft.children, state.children.base, fresh.children.base);
   replace(draft.externalSignals, state.externalSignals.base, fresh.externalSignals.base);
   replace(draft.externalCancels, state.externalCancels.base, fresh.externalCancels.base);
+  if (state.hasNexusOperations || fresh.hasNexusOperations) rebuildOperations(run, state, fresh);
+  if (state.hasCallbacks || fresh.hasCallbacks) rebuildCallbacks(run, state, fresh);
   draft.memo = fresh.memo;
   draft.searchAttributes = withDerived(fresh.searchAttributes, state.searchAttributes);
   offerAll(run);
@@ -83,6 +91,26 @@ function rebuildTask(run: Run, fresh: RunState): void {
     info.workflowTask = told;
 }
 
+/** One that is where history has it keeps its attempts. */
+function rebuildOperations({ draft }: Run, state: RunState, fresh: RunState): void {
+  for (const id of state.nexusOperations.base.keys()) if (!fresh.nexusOperations.base.has(id)) draft.deleteNexusOperation(id);
+  for (const [id, told] of fresh.nexusOperations.base) {
+    const has = state.nexusOperations.base.get(id);
+    const isThere =
+      has !== undefined &&
+      has.requestId === told.requestId &&
+      has.startedTime === told.startedTime &&
+      has.cancellation?.requestedEventId === told.cancellation?.requestedEventId;
+    if (!isThere) draft.putNexusOperation(told);
+  }
+}
+
+/** Whether one has been delivered no event tells. */
+function rebuildCallbacks({ draft }: Run, state: RunState, fresh: RunState): void {
+  for (const id of state.callbacks.base.keys()) if (!fresh.callbacks.base.has(id)) draft.callbacks.delete(id);
+  for (const [id, told] of fresh.callbacks.base) if (!state.callbacks.base.has(id)) draft.putCallback(told);
+}
+
 function replace<V>(rows: DraftRows<V>, stored: ReadonlyMap<number, V>, fresh: ReadonlyMap<number, V>): void {
   for (const id of stored.keys()) if (!fresh.has(id)) rows.delete(id);
   for (const [id, value] of fresh) rows.set(id, value);
@@ -95,6 +123,12 @@ export function dropTimers(context: Context, address: ExecutionAddress, input: I
   run.info.due = 0;
   run.draft.dirty = true;
 }
+
+/** No server writes them, and nobody has said what they do. */
+const WITHOUT_EFFECT: ReadonlySet<EventType> = new Set([
+  EventType.WORKFLOW_PROPERTIES_MODIFIED_EXTERNALLY,
+  EventType.ACTIVITY_PROPERTIES_MODIFIED_EXTERNALLY,
+]);
 
 /** The address names no run, so that the current one is in memory. */
 export function importRun(context: Context, address: ExecutionAddress, input: InputOf<"importRun">): Replies["importRun"] {
@@ -126,6 +160,7 @@ export function importRun(context: Context, address: ExecutionAddress, input: In
     assert(first !== undefined, "an imported batch has events");
     for (const event of batch) {
       if (event.eventId !== info.nextEventId) throw invalidArgument(`event ${info.nextEventId} of the imported history is missing`);
+      if (WITHOUT_EFFECT.has(event.eventType)) throw unimplemented("Workflow/activity property modification not implemented");
       applyEvent(draft, event);
       info.nextEventId = event.eventId + 1;
     }

@@ -111,7 +111,16 @@ export function triggerCallbacks(run: Run, event: HistoryEvent): void {
 
 function schedule(run: Run, c: CallbackRecord): void {
   run.draft.putCallback(CallbackRecord.copy(c, { state: State.SCHEDULED, nextAttemptTime: 0 }));
+  requestDelivery(run, c);
+}
+
+function requestDelivery(run: Run, c: CallbackRecord): void {
   run.outbound({ kind: OutboundKind.CALLBACK, componentId: c.id, attempt: c.attempt, destination: callbackDestination(urlOf(c)) });
+}
+
+/** Those that are to be delivered are tried once more, whatever has become of the calls under way. */
+export function deliverAgain(run: Run): void {
+  for (const c of run.draft.callbacks.values()) if (c.state === State.SCHEDULED) requestDelivery(run, c);
 }
 
 /** Scheme and host: what has failed for one path has failed for all. */

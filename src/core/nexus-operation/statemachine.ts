@@ -49,6 +49,12 @@ export function resumeOperation(run: Run, op: NexusOperationRecord): void {
   beginCancellation(run, op.scheduledEventId);
 }
 
+/** What has been asked of others and not answered is asked once more: the same request, which is known by its id. */
+export function askAgain(run: Run, op: NexusOperationRecord): void {
+  if (op.state === State.SCHEDULED) requestStart(run, op);
+  if (op.cancellation?.state === CancelState.SCHEDULED) requestCancel(run, op);
+}
+
 /** The command's event is applied: of a started operation the request goes out, another one has yet to learn its token. */
 export function beginCancellation(run: Run, scheduledEventId: number): void {
   const op = run.draft.nexusOperations.get(scheduledEventId);

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { WorkflowTaskFailedCause as Cause } from "../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import { TaskQueueKind } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import { SuggestContinueAsNewReason, TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
+import { UpdateWorkflowExecutionOptionsRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import * as c from "../../../test/harness/core-commands.js";
 import { CoreWorld, tokenOf, trailingEvents } from "../../../test/harness/core-world.js";
 import { Code } from "../../api/service-error.js";
@@ -541,5 +542,21 @@ describe("a task that could not be delivered", () => {
     world.submit(world.address("w"), { kind: "undelivered", task: "workflow", scheduledEventId: 2, nonce });
     expect(world.types().slice(3)).toEqual(["WORKFLOW_TASK_TIMED_OUT"]);
     expect(world.task().response.attempt).toBe(2);
+  });
+});
+
+describe("a speculative task whose run gets other options", () => {
+  it("keeps its time limit: where it is offered is memory, which may be lost", () => {
+    world.running();
+    world.submit(world.address("w"), { kind: "update", request: c.update("u"), waiter: 1 });
+    const request = UpdateWorkflowExecutionOptionsRequest.create({
+      workflowExecutionOptions: { priority: { priorityKey: 1 } },
+      updateMask: { paths: ["priority.priority_key"] },
+    });
+    world.submit(world.address("w"), { kind: "updateOptions", request });
+    world.tasks.length = 0;
+    world.advance(10 * c.MICROS);
+    expect(world.types().slice(-3)).toEqual(["WORKFLOW_EXECUTION_OPTIONS_UPDATED", "WORKFLOW_TASK_TIMED_OUT", "WORKFLOW_TASK_SCHEDULED"]);
+    expect(world.task().response.attempt).toBe(1);
   });
 });

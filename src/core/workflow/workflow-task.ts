@@ -216,7 +216,8 @@ export function offerTaskAgain(run: Run): void {
   info.workflowTask = WorkflowTaskRecord.copy(task, {
     stamp: info.taskStamp,
     stickyTaskQueue: isSticky ? task.stickyTaskQueue : "",
-    scheduleToStartDeadline: isSticky ? task.scheduleToStartDeadline : 0,
+    // What is offered speculatively is memory in any queue: without a limit it could be lost for ever.
+    scheduleToStartDeadline: isSticky || task.type === TASK_SPECULATIVE ? task.scheduleToStartDeadline : 0,
   });
   dispatchWorkflowTask(run);
 }

@@ -5,6 +5,7 @@ import { failedPrecondition, invalidArgument, namespaceNotFound } from "../../ap
 import { cappedMicros } from "../../api/time.js";
 import type { NamespaceEntry } from "../../namespace/record.js";
 import { SYSTEM_NAMESPACE } from "../../namespace/registry.js";
+import { checkDeletable } from "../cloud/namespaces.js";
 import type { Services } from "../services.js";
 
 export const deleteNamespace =
@@ -13,12 +14,11 @@ export const deleteNamespace =
     const { namespace, namespaceId } = request;
     if (namespace === "" && namespaceId === "") throw invalidArgument("Namespace not set on request.");
     if (namespace !== "" && namespaceId !== "") throw invalidArgument("Only one of namespace name or Id should be set on request.");
-    const { view } = find(s, namespace, namespaceId);
+    const entry = find(s, namespace, namespaceId);
+    const { view } = entry;
     if (view.name === SYSTEM_NAMESPACE) throw failedPrecondition("unable to delete system namespace");
+    checkDeletable(s, entry);
     const limits = s.limits(view.name);
-    if (limits.protectedNamespaces.includes(view.name)) throw failedPrecondition(`namespace ${view.name} is protected from deletion`);
-    const endpoint = limits.canDeleteEndpointTargets ? undefined : s.nexusEndpoints.targeting(view.id);
-    if (endpoint !== undefined) throw failedPrecondition(`cannot delete a namespace that is a target of a Nexus endpoint ${endpoint}`);
     const delay = request.namespaceDeleteDelay === undefined ? limits.namespaceDeleteDelay : cappedMicros(request.namespaceDeleteDelay);
     return { deletedNamespace: await s.namespaceDeletion.begin(view.id, delay) };
   };

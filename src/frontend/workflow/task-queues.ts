@@ -42,7 +42,12 @@ export const describeTaskQueue =
       const answer = s.matching.describeTaskQueue(namespace, request);
       // Nexus tasks are never stored: of their queue there are only pollers to tell of.
       if (request.taskQueueType !== TaskQueueType.NEXUS) return answer;
-      return answer.then((a) => ({ ...a, pollers: s.nexusTasks.pollersOf(namespace, queue.name) }));
+      const { nexusTasks } = s;
+      return answer.then((a) => ({
+        ...a,
+        pollers: nexusTasks.pollersOf(namespace, queue.name),
+        effectiveRateLimit: nexusTasks.effectiveRateOf(namespace, queue.name),
+      }));
     }
     const { assignmentRules } = s.buildIds.get(namespace.id, queue.name);
     request.versions ??= TaskQueueVersionSelection.create({ buildIds: [defaultBuildId(assignmentRules)] });

@@ -26,9 +26,9 @@ export const shutdownWorker =
   (request) => {
     const namespace = s.namespaces.view(request.namespace);
     s.matching.shutdownWorker(namespace, request);
-    s.nexusTasks.shutdownWorker(request.workerInstanceKey);
-    if (request.workerHeartbeat !== undefined && s.limits(request.namespace).areWorkerHeartbeatsKept)
-      s.workers.record(namespace.id, [request.workerHeartbeat]);
+    const { doPollsEndOnShutdown, areWorkerHeartbeatsKept } = s.limits(request.namespace);
+    if (doPollsEndOnShutdown) s.nexusTasks.shutdownWorker(namespace.id, request.workerInstanceKey);
+    if (request.workerHeartbeat !== undefined && areWorkerHeartbeatsKept) s.workers.record(namespace.id, [request.workerHeartbeat]);
     return {};
   };
 

@@ -2,11 +2,14 @@
 import { type DescMethod, type DescService, getOption, hasOption } from "@bufbuild/protobuf";
 import { http } from "../../../gen/es/google/api/annotations_pb.js";
 import type { HttpRule } from "../../../gen/es/google/api/http_pb.js";
+import { CloudService } from "../../../gen/es/temporal/api/cloud/cloudservice/v1/service_pb.js";
 import { OperatorService } from "../../../gen/es/temporal/api/operatorservice/v1/service_pb.js";
 import { WorkflowService } from "../../../gen/es/temporal/api/workflowservice/v1/service_pb.js";
 
+/** Those that the official server serves by their bindings, and describes. */
+export const OFFICIAL_SERVICES: readonly DescService[] = [WorkflowService, OperatorService];
 /** Every service that is served by its bindings. */
-export const BOUND_SERVICES: readonly DescService[] = [WorkflowService, OperatorService];
+export const BOUND_SERVICES: readonly DescService[] = [...OFFICIAL_SERVICES, CloudService];
 
 export interface Binding {
   readonly method: "GET" | "PUT" | "POST" | "DELETE" | "PATCH";

@@ -35,6 +35,8 @@ export interface NexusServices {
 const HOP_HEADERS: ReadonlySet<string> = new Set(["host", "connection", "keep-alive", "transfer-encoding", "upgrade", "te"]);
 /** The official server's routes take any, and say themselves what they refuse. */
 const HTTP_METHODS = ["POST", "GET", "HEAD", "PUT", "PATCH", "DELETE"] as const;
+/** By which callers say who they are: a handler could use it in their name. */
+const PROOFS = ["authorization"];
 const SERVICE = "temporal.api.nexusservice.v1.NexusService";
 
 type Header = Record<string, string>;
@@ -92,24 +94,27 @@ class NexusRoutes {
     ];
   }
 
-  /** Runs `serve` as a call. Errors of the protocol are answers of it, not failures of the server. */
+  /**
+   * Runs `serve` as a call. Errors of the protocol are answers of it, not failures of the server. `secrets`: headers that were for the
+   * server's eyes.
+   */
   private async call(
     request: HttpRequest,
     name: string,
     permission: Permission,
     priority: Method["priority"],
     subject: Subject,
-    serve: (body: Uint8Array) => Promise<HttpAnswer>,
+    serve: (body: Uint8Array, secrets: readonly string[]) => Promise<HttpAnswer>,
   ): Promise<HttpAnswer> {
     const method: Method = {
       ...{ service: SERVICE, name, path: `/${SERVICE}/${name}`, permission, priority, longPoll: false },
       // Neither is read: there is no message.
       input: undefined as never,
       output: undefined as never,
-      handler: async () => {
+      handler: async (_request, call) => {
         try {
           const body = await request.body(BODY_BYTES_MAX);
-          return await serve(body);
+          return await serve(body, call.identity === undefined ? [] : PROOFS);
         } catch (e) {
           if (e instanceof HandlerError || e instanceof OperationError) return e;
           throw e;
@@ -148,10 +153,10 @@ class NexusRoutes {
     const subject: Subject = { namespace: target.namespace, taskQueue: { name: target.taskQueue } };
     const { operations } = this.o;
     if (parts.length === 2)
-      return this.call(request, name, "workflow.start", 1, subject, async (body) => {
+      return this.call(request, name, "workflow.start", 1, subject, async (body, secrets) => {
         const result = await operations.start(this.resolved(target), {
           ...common,
-          header: without(header, ["content-", "nexus-callback-"]),
+          header: without(header, ["content-", "nexus-callback-", ...secrets]),
           requestId: header["nexus-request-id"] ?? "",
           callbackUrl: request.query.get("callback") ?? "",
           callbackHeader: stripped(header, "nexus-callback-"),
@@ -168,8 +173,9 @@ class NexusRoutes {
     if (!isOld && (parts.length !== 3 || third !== "cancel")) throw new HandlerError("NOT_FOUND", "not found");
     const token = isOld ? segment(third) : header["nexus-operation-token"] || (request.query.get("token") ?? "");
     if (token === "") throw new HandlerError("BAD_REQUEST", "missing operation token");
-    return this.call(request, name, "workflow.cancel", 1, subject, async () => {
-      await operations.cancel(this.resolved(target), { ...common, token, header: without(header, isOld ? [] : ["nexus-operation-token"]) });
+    return this.call(request, name, "workflow.cancel", 1, subject, async (_body, secrets) => {
+      const own = without(header, isOld ? secrets : ["nexus-operation-token", ...secrets]);
+      await operations.cancel(this.resolved(target), { ...common, token, header: own });
       return { status: 202 };
     });
   }

@@ -1,5 +1,5 @@
 /** The HTTP API's description, at the official server's addresses, and a page to browse it. Each is made once, when first asked for. */
-import { BOUND_SERVICES, bindingsOf } from "../http-api/bindings.js";
+import { bindingsOf, OFFICIAL_SERVICES } from "../http-api/bindings.js";
 import { plainError } from "../official-error.js";
 import type { GatewayContext, HttpAnswer, Route, RouteModule } from "../route.js";
 import { openApi3, swagger2 } from "./documents.js";
@@ -38,7 +38,7 @@ function document(
     method: "GET",
     template,
     handler: () => {
-      made ??= make(bindingsOf(BOUND_SERVICES), services.server.version);
+      made ??= make(bindingsOf(OFFICIAL_SERVICES), services.server.version);
       return { headers: { "content-type": contentType }, body: made };
     },
   };

@@ -19,6 +19,7 @@ import { Health as HealthDesc } from "../../../gen/es/grpc/health/v1/health_pb.j
 import { ServerReflection as ReflectionV1 } from "../../../gen/es/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ReflectionV1Alpha } from "../../../gen/es/grpc/reflection/v1alpha/reflection_pb.js";
 import { KeyService } from "../../../gen/es/perdure/security/v1/service_pb.js";
+import { CloudService } from "../../../gen/es/temporal/api/cloud/cloudservice/v1/service_pb.js";
 import { OperatorService } from "../../../gen/es/temporal/api/operatorservice/v1/service_pb.js";
 import { TestService } from "../../../gen/es/temporal/api/testservice/v1/service_pb.js";
 import { WorkflowService } from "../../../gen/es/temporal/api/workflowservice/v1/service_pb.js";
@@ -35,7 +36,7 @@ import { Reflection } from "../reflection/reflection.js";
 
 type Handle = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => void;
 
-const SERVICES: readonly DescService[] = [WorkflowService, OperatorService, TestService, KeyService, AdminService, HealthDesc];
+const SERVICES: readonly DescService[] = [WorkflowService, OperatorService, TestService, KeyService, AdminService, CloudService, HealthDesc];
 const REFLECTION: readonly DescService[] = [ReflectionV1, ReflectionV1Alpha];
 /** Who is at the other end: of a request's socket, which Connect does not show. */
 const CALLER = createContextKey<Caller>({ peer: "" });

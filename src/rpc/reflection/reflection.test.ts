@@ -56,6 +56,7 @@ describe.each([
       "grpc.reflection.v1.ServerReflection",
       "grpc.reflection.v1alpha.ServerReflection",
       "perdure.security.v1.KeyService",
+      "temporal.api.cloud.cloudservice.v1.CloudService",
       "temporal.api.operatorservice.v1.OperatorService",
       "temporal.api.testservice.v1.TestService",
       WORKFLOW_SERVICE,

@@ -31,7 +31,23 @@ const CONNECT_MS = 5_000;
 const REQUEST_MS = 30_000;
 const BUCKET_MISSING = "requested bucket does not exist";
 
-type Sdk = typeof import("@aws-sdk/client-s3");
+export type S3Sdk = typeof import("@aws-sdk/client-s3");
+
+export async function openS3({ region, endpoint, isPathStyle }: S3Settings): Promise<{ sdk: S3Sdk; client: S3Client }> {
+  const loaded = await import("@aws-sdk/client-s3");
+  // Bundled, a CommonJS package is its default export.
+  const sdk = (loaded as { default?: S3Sdk }).default ?? loaded;
+  const client = new sdk.S3Client({
+    ...(region === "" ? {} : { region }),
+    ...(endpoint === "" ? {} : { endpoint }),
+    forcePathStyle: isPathStyle,
+    // Checksums that only Amazon's own service knows are left out.
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    responseChecksumValidation: "WHEN_REQUIRED",
+    requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS },
+  });
+  return { sdk, client };
+}
 
 interface HistoryToken {
   readonly CloseFailoverVersion: number;
@@ -52,26 +68,12 @@ const keyTime = (micros: number): string => `${new Date(Math.floor(micros / 1_00
 const PRECISION_DIGITS: Readonly<Record<Precision, number>> = { Day: 11, Hour: 13, Minute: 16, Second: 19 };
 
 export class S3ArchiveStore implements ArchiveStore {
-  private loaded: Promise<{ sdk: Sdk; client: S3Client }> | undefined;
+  private loaded: Promise<{ sdk: S3Sdk; client: S3Client }> | undefined;
 
   constructor(private readonly settings: () => S3Settings) {}
 
-  private open(): Promise<{ sdk: Sdk; client: S3Client }> {
-    this.loaded ??= import("@aws-sdk/client-s3").then((loaded) => {
-      // Bundled, a CommonJS package is its default export.
-      const sdk = (loaded as { default?: Sdk }).default ?? loaded;
-      const { region, endpoint, isPathStyle } = this.settings();
-      const client = new sdk.S3Client({
-        ...(region === "" ? {} : { region }),
-        ...(endpoint === "" ? {} : { endpoint }),
-        forcePathStyle: isPathStyle,
-        // Checksums that only Amazon's own service knows are left out.
-        requestChecksumCalculation: "WHEN_REQUIRED",
-        responseChecksumValidation: "WHEN_REQUIRED",
-        requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS },
-      });
-      return { sdk, client };
-    });
+  private open(): Promise<{ sdk: S3Sdk; client: S3Client }> {
+    this.loaded ??= openS3(this.settings());
     return this.loaded;
   }
 

@@ -2,6 +2,7 @@
 import { CommandType } from "../../../gen/wire/temporal/api/enums/v1/command_type.js";
 import type { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import type { Response } from "../../../gen/wire/temporal/api/nexus/v1/message.js";
+import type { PendingNexusOperationInfo } from "../../../gen/wire/temporal/api/workflow/v1/message.js";
 import type { PollNexusTaskQueueResponse } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Init } from "../../../src/api/wire.js";
 import { command as c, payloads, type Script, type Session, seconds } from "../session.js";
@@ -67,6 +68,15 @@ const pending = async (s: Session) =>
     "pending operations",
     (await describe(s)).pendingNexusOperations.sort((a, b) => a.scheduledEventId - b.scheduledEventId),
   );
+/** As they are at the moment when the first of them is as it should be: what backs off does so for a second. */
+const pendingWhen = async (s: Session, what: string, isSo: (first: PendingNexusOperationInfo | undefined) => boolean) => {
+  let found: PendingNexusOperationInfo[] = [];
+  await s.until(what, async () => {
+    found = (await describe(s)).pendingNexusOperations;
+    return isSo(found[0]);
+  });
+  s.note("pending operations", found);
+};
 const callbacks = async (s: Session, workflowId: string) =>
   s.note(
     "callbacks",
@@ -243,11 +253,9 @@ export const scripts: Record<string, Script> = {
     await endpoint(s);
     await s.running([schedule(s)]);
     await fail(s, await poll(s), handlerFailure("INTERNAL"));
-    await s.until("it backs off", async () => (await describe(s)).pendingNexusOperations[0]?.state === 2);
-    await pending(s);
+    await pendingWhen(s, "it backs off", (o) => o?.state === 2);
     await fail(s, await poll(s), handlerFailure("BAD_REQUEST", 1));
-    await s.until("it backs off again", async () => (await describe(s)).pendingNexusOperations[0]?.attempt === 2);
-    await pending(s);
+    await pendingWhen(s, "it backs off again", (o) => o?.attempt === 2);
     const task = await poll(s);
     shownTask(s, task);
     await respond(s, task, { case: "syncSuccess", value: { payload: payload("out") } });
@@ -455,6 +463,17 @@ export const scripts: Record<string, Script> = {
     await settled(s, handlerId(s), 4);
     await callbacks(s, handlerId(s));
   },
+  "a Nexus task queue that is configured": async (s) => {
+    const taskQueue = { name: handlers(s), kind: 1 };
+    const updateQueueRateLimit = { rateLimit: { requestsPerSecond: 5 }, reason: "slow" };
+    const { config } = await s.call("UpdateTaskQueueConfig", { taskQueue: taskQueue.name, taskQueueType: 3, identity: "me", updateQueueRateLimit });
+    s.note("configuration", config?.queueRateLimit?.rateLimit);
+    const d = await s.call("DescribeTaskQueue", { taskQueue, taskQueueType: 3, reportConfig: true });
+    s.note("described", [d.config?.queueRateLimit?.rateLimit, d.effectiveRateLimit]);
+    await s.call("UpdateTaskQueueConfig", { taskQueue: taskQueue.name, taskQueueType: 3, identity: "me", updateQueueRateLimit: {} });
+    const unset = await s.call("DescribeTaskQueue", { taskQueue, taskQueueType: 3, reportConfig: true });
+    s.note("without it", unset.config?.queueRateLimit?.rateLimit);
+  },
   "Nexus tasks refused": async (s) => {
     await endpoint(s);
     await s.running([schedule(s)]);
@@ -487,8 +506,7 @@ export const scripts: Record<string, Script> = {
   },
   "an answer that says nothing": atOnce(async (s, task) => {
     await s.call("RespondNexusTaskCompleted", { taskToken: task.taskToken, response: {} });
-    await s.until("it backs off", async () => (await describe(s)).pendingNexusOperations[0]?.attempt === 1);
-    await pending(s);
+    await pendingWhen(s, "it backs off", (o) => o?.attempt === 1);
     await respond(s, await poll(s), { case: "syncSuccess", value: {} });
   }),
   "a token that is too long to keep": atOnce(async (s, task) => {

@@ -1,0 +1,169 @@
+/**
+ * Exports of histories: what CloudService's export sinks ask for.
+ *
+ * In: the sinks of namespaces, one at a time, at an interval. Out: objects in S3, each a `temporal.api.export.v1.WorkflowExecutions` of
+ * runs that closed since the last export, and in the sink's row how far it came.
+ * - A run is exported once it has been closed for a while, so that none that is still being committed is passed over.
+ * - How far is said when the objects are there: what a process that dies had written is written again, under the same names.
+ * - The server's own credentials write; the role that a sink names is the vendor's to assume, and only kept.
+ */
+import type { CloudExportRecord } from "../../../gen/wire/perdure/persistence/v1/cloud.js";
+import type { ExportSinkSpec } from "../../../gen/wire/temporal/api/cloud/namespace/v1/message.js";
+import { NamespaceState } from "../../../gen/wire/temporal/api/enums/v1/namespace.js";
+import { WorkflowExecutions } from "../../../gen/wire/temporal/api/export/v1/message.js";
+import { Code, ServiceError } from "../../api/service-error.js";
+import { EMPTY_BYTES, encode, type Init } from "../../api/wire.js";
+import type { CloudStore } from "../../cloud/cloud-store.js";
+import type { Resource } from "../../cloud/resource-table.js";
+import type { NamespaceView } from "../../core/namespace-view.js";
+import type { HistoryService } from "../../history/contract.js";
+import type { Logger, Runtime } from "../../lib/runtime.js";
+import type { VisibilityManager } from "../../visibility/manager.js";
+import type { S3Settings } from "../archival/s3-store.js";
+import type { ExportService } from "../contract.js";
+import { S3Bucket } from "./s3-bucket.js";
+
+export interface ExporterOptions {
+  readonly cloud: CloudStore;
+  readonly history: HistoryService;
+  readonly visibility: Pick<VisibilityManager, "list">;
+  readonly namespace: (id: string) => NamespaceView | undefined;
+  readonly s3: () => S3Settings;
+  readonly intervalMs: () => number;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+}
+
+/** Longer than a commit takes. */
+const CLOSED_FOR_MICROS = 3_000_000;
+const OBJECT_BYTES = 8 * 1024 * 1024;
+const PAGE_RUNS = 100;
+const PAGE_EVENTS = 1000;
+const PAGE_BYTES = 1024 * 1024;
+const FOLDER = "temporal-workflow-history/export";
+const TEST_OBJECT = "temporal-export-test";
+
+export class Exporter implements ExportService {
+  private readonly bucket: S3Bucket;
+  private stopTimer: (() => void) | undefined;
+  private isStopped = true;
+
+  constructor(private readonly o: ExporterOptions) {
+    this.bucket = new S3Bucket(o.s3);
+  }
+
+  start(): void {
+    this.isStopped = false;
+    this.arm();
+  }
+
+  stop(): void {
+    this.isStopped = true;
+    this.stopTimer?.();
+    this.bucket.close();
+  }
+
+  async validate(spec: ExportSinkSpec): Promise<void> {
+    if (spec.s3 !== undefined) await this.bucket.put(spec.s3, `${FOLDER}/${TEST_OBJECT}`, Buffer.from(spec.name));
+  }
+
+  private arm(): void {
+    if (this.isStopped) return;
+    this.stopTimer = this.o.runtime.setTimer(this.o.intervalMs(), () => {
+      this.exportAll().then(
+        () => this.arm(),
+        (e: unknown) => {
+          if (this.isStopped) return;
+          this.o.logger.warn({ err: e }, "exports of histories cannot go on now");
+          this.arm();
+        },
+      );
+    });
+  }
+
+  private async exportAll(): Promise<void> {
+    for (const sink of this.o.cloud.exportSinks.all()) {
+      const namespace = this.o.namespace(sink.id.slice(0, sink.id.indexOf("/")));
+      if (this.isStopped) return;
+      if (sink.spec.enabled && namespace !== undefined && namespace.state !== NamespaceState.DELETED) await this.export(sink, namespace);
+    }
+  }
+
+  private async export(sink: Resource<ExportSinkSpec>, namespace: NamespaceView): Promise<void> {
+    const before: Partial<CloudExportRecord> = sink.record.export ?? {};
+    const from = before.exportedUntil || sink.record.createTime;
+    const now = this.o.runtime.nowMicros();
+    const until = now - CLOSED_FOR_MICROS;
+    if (until <= from) return;
+    let outcome: Init<CloudExportRecord>;
+    try {
+      const count = await this.exportClosed(sink.spec, namespace, from, until);
+      outcome = { exportedUntil: until, exportTime: count > 0 ? now : (before.exportTime ?? 0), checkTime: now };
+    } catch (e) {
+      if (!(e instanceof ServiceError)) throw e;
+      this.o.logger.warn({ namespace: namespace.name, sink: sink.spec.name, err: e.message }, "histories cannot be exported now");
+      outcome = { ...before, checkTime: now, error: e.message };
+    }
+    await this.o.cloud.exported(sink.id, outcome);
+  }
+
+  /** Answers how many. */
+  private async exportClosed(spec: ExportSinkSpec, namespace: NamespaceView, from: number, until: number): Promise<number> {
+    const query = `CloseTime > "${timeText(from)}" AND CloseTime <= "${timeText(until)}"`;
+    let items: { history: Uint8Array }[] = [];
+    let bytes = 0;
+    let objects = 0;
+    let count = 0;
+    const flush = async (): Promise<void> => {
+      if (items.length === 0 || spec.s3 === undefined) return;
+      await this.bucket.put(spec.s3, `${FOLDER}/${namespace.name}/${pathOf(until)}/${from}-${objects}.proto`, encode(WorkflowExecutions, { items }));
+      objects++;
+      items = [];
+      bytes = 0;
+    };
+    let token = EMPTY_BYTES;
+    do {
+      const page = await this.o.visibility.list(namespace, query, PAGE_RUNS, token);
+      for (const { execution } of page.executions) {
+        if (this.isStopped) throw new ServiceError(Code.UNAVAILABLE, "the server stops");
+        const history = await this.historyOf(namespace.id, execution?.workflowId ?? "", execution?.runId ?? "");
+        if (history === undefined) continue;
+        items.push({ history });
+        count++;
+        bytes += history.length;
+        if (bytes >= OBJECT_BYTES) await flush();
+      }
+      token = page.nextPageToken;
+    } while (token.length > 0);
+    await flush();
+    return count;
+  }
+
+  /** Undefined: it has been deleted meanwhile. */
+  private async historyOf(namespaceId: string, workflowId: string, runId: string): Promise<Uint8Array | undefined> {
+    const parts: Uint8Array[] = [];
+    try {
+      const { range } = await this.o.history.submit({ namespaceId, workflowId, runId }, { kind: "historyPosition" });
+      let next: number | undefined = range.fromEventId;
+      while (next !== undefined && next < range.endEventId) {
+        const page = { fromEventId: next, eventCountMax: PAGE_EVENTS, bytesMax: PAGE_BYTES, reverse: false };
+        const read: { data: Uint8Array; nextEventId: number | undefined } = await this.o.history.readHistory(range, page);
+        parts.push(read.data);
+        next = read.nextEventId;
+      }
+    } catch (e) {
+      if (e instanceof ServiceError && e.code === Code.NOT_FOUND) return undefined;
+      throw e;
+    }
+    // Messages one after the other are one message.
+    return Buffer.concat(parts);
+  }
+}
+
+const timeText = (micros: number): string => {
+  const ms = Math.floor(micros / 1000);
+  return `${new Date(ms).toISOString().slice(0, -1)}${String(micros - ms * 1000).padStart(3, "0")}Z`;
+};
+
+/** year/month/day/hour/minute */
+const pathOf = (micros: number): string => new Date(micros / 1000).toISOString().slice(0, 16).replace(/[-T:]/g, "/");
