@@ -26,15 +26,6 @@ export const ACTIONS: readonly Action[] = [
     },
   },
   {
-    name: "sorts a list by its query",
-    perform: async (ui) => {
-      await ui.open(`${HOME}/workflows?query=${encodeURIComponent('`WorkflowType`="collect" ORDER BY WorkflowId DESC')}`);
-      await ui.until('document.body.innerText.indexOf("ui-signal") < document.body.innerText.indexOf("ui-pause")');
-      await ui.until('document.body.innerText.indexOf("ui-pause") < document.body.innerText.indexOf("ui-cancel")');
-      await ui.until('document.body.innerText.includes("ui-signal")');
-    },
-  },
-  {
     name: "lists by a query",
     perform: async (ui) => {
       await ui.open(`${HOME}/workflows?query=${encodeURIComponent('`WorkflowType`="greet"')}`);
