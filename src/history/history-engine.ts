@@ -7,53 +7,53 @@
  * order; a reply leaves after every change that it was computed from is durable; nothing of a workflow id is loaded while a batch
  * holds rows of it.
  */
-import { CompletedUpdateRecord, ExecutionHeader, OutboundRecord, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import { ExecutionHeader, OutboundRecord, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { ResourceExhaustedCause, ResourceExhaustedScope } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
-import { Code, internal, namespaceNotFound, resourceExhausted, ServiceError, unavailable } from "../api/service-error.js";
+import { internal, namespaceNotFound, resourceExhausted, ServiceError, unavailable } from "../api/service-error.js";
 import { decode, encode } from "../api/wire.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { apply as Apply } from "../core/engine.js";
-import { Archetype, type ExecutionDraft, type ExecutionInfo } from "../core/execution.js";
-import { nextDeadline } from "../core/followed-clock.js";
+import { Archetype, type ExecutionDraft } from "../core/execution.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
-import { loadState } from "../core/load-state.js";
 import type { NamespaceDirectory, NamespaceView } from "../core/namespace-view.js";
-import { type NexusEndpointDirectory, NO_ENDPOINTS } from "../core/nexus-operation/endpoints.js";
+import type { NexusEndpointDirectory } from "../core/nexus-operation/endpoints.js";
 import type { DispatchTask, EventReference, HistoryRange, Loaded, Outcome, Replies, Transition } from "../core/transition.js";
 import type { VersionDirectory } from "../core/versioning/routing.js";
 import type { VisibilityRow } from "../core/visibility/row.js";
 import { beginsBatch } from "../core/workflow/event-factory.js";
 import { aheadOf, REAL_CLOCK } from "../core/workflow/execution-clock.js";
 import { type EventBatch, Kind, RunDraft, RunState, TASK_SPECULATIVE } from "../core/workflow/mutable-state.js";
-import { transferInput, transferResult } from "../core/workflow/transfer.js";
-import { TransferKind } from "../core/workflow/transfer-kind.js";
 import { assert } from "../lib/assert.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { BacklogKey } from "../persistence/batch.js";
 import { runSpace } from "../persistence/run-space.js";
 import type { Store } from "../persistence/store.js";
 import { EngineAdmin, type HistoryAdmin } from "./admin.js";
-import { type ClockHost, Clocks, type NamespaceClock } from "./clocks.js";
+import { Clocks } from "./clocks.js";
 import { CompletionTally } from "./completion-tally.js";
 import type { ChangeWait, HistoryService, OutboundCaller, Reservation, ShardService, StatusChangesService, TaskDispatcher } from "./contract.js";
+import { Effects } from "./effects.js";
+import { EngineClocks } from "./engine-clocks.js";
 import { EventsCache } from "./events-cache.js";
 import { EventsNotifier } from "./events-notifier.js";
 import { type CachedChain, ExecutionCache } from "./execution-cache.js";
+import { ExecutionLoader, type Need } from "./execution-loader.js";
 import { type FailureKind, GroupCommit, type OpenBatch } from "./group-commit.js";
 import { branchOf, HistoryReader, type PageLimits } from "./history-reader.js";
 import { KeyAllocator, RunIds } from "./ids.js";
 import { warnOfSizes } from "./limit-warnings.js";
-import { addressOf, openRuns, transferSources } from "./open-runs.js";
+import { addressOf } from "./open-runs.js";
 import { OutboundCalls } from "./outbound-calls.js";
 import { eventKey, historyKey, InputClass, type PendingInput } from "./pending-input.js";
 import { OutboundQueue } from "./queues/outbound-queue.js";
 import { Retention } from "./queues/retention.js";
 import { type DueRow, TimerQueue } from "./queues/timer-queue.js";
-import { type TransferOutcome, TransferQueue } from "./queues/transfer-queue.js";
+import { TransferQueue } from "./queues/transfer-queue.js";
 import { SHARD_COUNT, shardOf } from "./shard.js";
 import { SpeculativeTimers } from "./speculative-timers.js";
 import { StatusChanges } from "./status-changes.js";
+import { TurnEnv } from "./turn-env.js";
 
 export interface HistoryEngineOptions {
   readonly store: Store;
@@ -89,7 +89,6 @@ export interface HistoryEngineOptions {
 
 const TURN_INPUTS_MAX = 256;
 const TURN_MICROS_MAX = 5_000;
-const TRANSFER_DEPTH_MAX = 3;
 /** Every so many calls a timer, then a transfer task, gets a turn. */
 const SHARE_TIMER = 4;
 const SHARE_TRANSFER = 8;
@@ -97,8 +96,6 @@ const ROWS_RETRY_MS = 1_000;
 const CHAINS_MAX = 20_000;
 const CHAINS_BYTES_MAX = 64 * 1024 * 1024;
 const EVENTS_BYTES_MAX = 16 * 1024 * 1024;
-/** Runs of a chain, behind the addressed one, that are asked whether they have taken a request. */
-const RUNS_BEFORE_MAX = 3;
 /** They need no room on a full disk. */
 const GOES_ON_WHEN_FULL: ReadonlySet<InputKind> = new Set([
   "delete",
@@ -108,16 +105,6 @@ const GOES_ON_WHEN_FULL: ReadonlySet<InputKind> = new Set([
   "dropQuery",
   "pollUpdate",
   "endUpdateWait",
-  "describeActivityExecution",
-  "activityOutcome",
-]);
-/** They change nothing: a clock does not wait for them. */
-const READING: ReadonlySet<InputKind> = new Set([
-  "describe",
-  "historyPosition",
-  "timeSkippingState",
-  "describeSchedule",
-  "scheduleMatchingTimes",
   "describeActivityExecution",
   "activityOutcome",
 ]);
@@ -133,10 +120,13 @@ export class HistoryEngine implements HistoryService, ShardService {
   private readonly commits: GroupCommit;
   private readonly runIds: RunIds;
   private readonly keys: KeyAllocator;
+  private readonly loader: ExecutionLoader;
+  private readonly effects: Effects;
   readonly timers: TimerQueue;
   readonly transfers: TransferQueue;
   private readonly outbound: OutboundQueue | undefined;
   readonly clocks: Clocks;
+  private readonly engineClocks: EngineClocks;
   private readonly retention: Retention;
   private readonly speculative: SpeculativeTimers;
   /** For operators. */
@@ -172,12 +162,27 @@ export class HistoryEngine implements HistoryService, ShardService {
     this.lastNow = KeyAllocator.floorMs(o.keysRecord) * 1000;
     this.keys = new KeyAllocator(o.keysRecord, o.runtime);
     this.timers = new TimerQueue(o.store, o.runtime, o.logger, REAL_CLOCK, (row) => this.fireDue(row));
+    this.loader = new ExecutionLoader(o.store, o.namespaces, this.cache, this.reader);
+    this.effects = new Effects({
+      cache: this.cache,
+      keys: this.keys,
+      transfers: () => this.transfers,
+      namespaces: o.namespaces,
+      mayJoinBatch: () => o.sameBatchTransfers,
+      archive: o.archive,
+      applyInput: (chain, p) => this.applyInput(chain, p),
+      accept: (chain, t, depth) => this.accept(chain, t, depth),
+      quarantine: (chain) => this.quarantine(chain, undefined),
+      submit: (address, input, row) => this.submitInternal(address, input, InputClass.TRANSFER, { transferRow: row }),
+      deleteRow: (id) => this.deleteTransferRow(id),
+      withBatch: (f) => this.withBatch(f),
+    });
     this.transfers = new TransferQueue({
       store: o.store,
       runtime: o.runtime,
       logger: o.logger,
       ownIdsFrom: this.keys.first,
-      run: (id, record) => this.runTransfer(id, record),
+      run: (id, record) => this.effects.run(id, record),
       save: (id, record) => this.saveTransfer(id, record),
     });
     this.speculative = new SpeculativeTimers(
@@ -200,11 +205,21 @@ export class HistoryEngine implements HistoryService, ShardService {
       const { store, runtime, logger } = o;
       this.outbound = new OutboundQueue({ store, runtime, logger, ownIdsFrom: this.keys.first, run: (id, record) => calls.run(id, record) });
     }
+    this.engineClocks = new EngineClocks({
+      store: o.store,
+      cache: this.cache,
+      commits: this.commits,
+      clocks: () => this.clocks,
+      realNow: () => this.realNow(),
+      fire: (row) => this.fireDue(row),
+      submit: (address, input, skip) => this.submitInternal(address, input, InputClass.TIMER, { skip }),
+      commitRows: (fill) => this.commitRows(fill),
+    });
     this.clocks = new Clocks({
       store: o.store,
       runtime: o.runtime,
       logger: o.logger,
-      host: this.clockHost(),
+      host: this.engineClocks,
       namespaces: o.allNamespaces ?? (() => []),
       initialLocks: o.initialTimeLocks ?? 1,
       skipsWhileAwaited: o.skipsTimeWhileAwaited ?? false,
@@ -219,7 +234,7 @@ export class HistoryEngine implements HistoryService, ShardService {
       cache: this.cache,
       clocks: () => [REAL_CLOCK, ...[...this.clocks.queues()].map((c) => c.id)].sort((a, b) => a - b),
       close: (id) => this.renewShard(id),
-      removeEffect: (id, record) => this.removeEffect(id, record),
+      removeEffect: (id, record) => this.effects.remove(id, record),
     });
   }
 
@@ -367,7 +382,7 @@ export class HistoryEngine implements HistoryService, ShardService {
   private loaded(chain: CachedChain, p: PendingInput): boolean {
     if (chain.isLoaded(p.address)) return true;
     chain.isLoading = true;
-    this.load(chain, p.address).then(
+    this.loader.load(chain, p.address).then(
       () => {
         chain.isLoading = false;
         this.wake(chain);
@@ -384,45 +399,19 @@ export class HistoryEngine implements HistoryService, ShardService {
     return false;
   }
 
-  private async load(chain: CachedChain, address: ExecutionAddress): Promise<void> {
-    const namespace = this.o.namespaces().byId(address.namespaceId);
-    if (namespace === undefined) {
-      this.isMissing(chain, address);
-      return;
-    }
-    const space = runSpace(namespace.key, chain.archetype);
-    const found = await this.o.store.findRun({ namespaceKey: space, workflowId: address.workflowId, runId: address.runId });
-    if (found === undefined) {
-      this.isMissing(chain, address);
-      return;
-    }
-    if (!chain.runs.has(found.runId)) {
-      const rows = await this.o.store.loadExecution(found.key);
-      if (rows === undefined) {
-        this.isMissing(chain, address);
-        return;
-      }
-      const state = loadState(chain.archetype, rows);
-      chain.add(state);
-      this.cache.index(chain, state);
-      this.cache.count(chain);
-    }
-    if (address.runId === "") chain.currentRunId = found.runId;
-  }
-
-  private isMissing(chain: CachedChain, address: ExecutionAddress): void {
-    if (address.runId === "") chain.currentRunId = null;
-    else chain.addMissing(address.runId);
+  private realNow(): number {
+    this.lastNow = Math.max(this.lastNow, this.o.runtime.nowMicros());
+    return this.lastNow;
   }
 
   private env(chain: CachedChain, address: ExecutionAddress): Env | undefined {
     const namespaces = this.o.namespaces();
     const namespace = namespaces.byId(address.namespaceId);
     if (namespace === undefined) return undefined;
-    this.lastNow = Math.max(this.lastNow, this.o.runtime.nowMicros());
+    const now = this.realNow();
     const clock = this.clocks.viewOf(address.namespaceId);
     return new TurnEnv(
-      clock === undefined ? this.lastNow : this.lastNow + clock.offset,
+      clock === undefined ? now : now + clock.offset,
       clock,
       this.o.config(),
       namespace,
@@ -489,7 +478,7 @@ export class HistoryEngine implements HistoryService, ShardService {
       p.resolve(undefined as never);
       return;
     }
-    const skipped = skip === undefined ? undefined : this.advance(chain, skip);
+    const skipped = skip === undefined ? undefined : this.engineClocks.advance(chain, skip);
     const outcome = this.applyInput(chain, skip === undefined || skipped !== undefined ? p : { ...p, input: { kind: "due", settle: true } });
     if (skipped !== undefined && (outcome === "bug" || outcome.outcome !== "accepted")) skipped.undo();
     if (outcome === "bug") {
@@ -676,16 +665,8 @@ export class HistoryEngine implements HistoryService, ShardService {
     this.wake(next);
   }
 
-  private loadNeeded(chain: CachedChain, p: PendingInput, need: Extract<Outcome, { outcome: "need" }>): void {
-    const { loadedEvents, loadedRequestIds, loadedHistories, loadedUpdates } = p;
-    const { runs = [], histories = [], updateIds = [] } = need;
-    if (
-      runs.length === 0 &&
-      need.events.every((r) => loadedEvents?.has(eventKey(r)) === true) &&
-      need.requestIds.every((id) => loadedRequestIds?.has(id) === true) &&
-      histories.every((r) => loadedHistories?.has(historyKey(r)) === true) &&
-      updateIds.every((id) => loadedUpdates?.has(id) === true)
-    ) {
+  private loadNeeded(chain: CachedChain, p: PendingInput, need: Need): void {
+    if (this.loader.hasAll(p, need)) {
       this.o.logger.error(
         { kind: p.input.kind, workflowId: chain.workflowId, events: need.events.map((r) => r.eventId) },
         "rows that an input needs are missing",
@@ -694,30 +675,8 @@ export class HistoryEngine implements HistoryService, ShardService {
       return;
     }
     chain.isLoading = true;
-    const sequence = chain.sequence;
-    const rows = async (): Promise<void> => {
-      p.loadedEvents ??= new Map();
-      p.loadedRequestIds ??= new Map();
-      for (const r of need.events) p.loadedEvents.set(eventKey(r), await this.reader.event(r));
-      const address = p.address;
-      const state = address.runId === "" ? chain.current() : chain.run(address.runId);
-      for (const id of need.requestIds) {
-        const applied = state instanceof RunState && (await this.wasApplied(state, id));
-        p.loadedRequestIds.set(id, applied ? { eventType: 0, eventId: 0 } : null);
-      }
-      for (const runId of runs) await this.load(chain, { ...address, runId });
-      for (const range of histories) {
-        p.loadedHistories ??= new Map();
-        p.loadedHistories.set(historyKey(range), await this.reader.all(range));
-      }
-      for (const id of updateIds) {
-        const row = state === undefined ? undefined : await this.o.store.loadComponent(state.key, Kind.COMPLETED_UPDATE, id);
-        p.loadedUpdates ??= new Map();
-        p.loadedUpdates.set(id, row === undefined ? null : decode(CompletedUpdateRecord, row).completedEventId);
-      }
-    };
     const read = (): void => {
-      rows().then(
+      this.loader.loadNeeded(chain, p, need).then(
         () => {
           chain.isLoading = false;
           chain.queue.unshift(p);
@@ -732,33 +691,15 @@ export class HistoryEngine implements HistoryService, ShardService {
       );
     };
     // Rows of transitions that are not durable are not readable yet.
-    this.commits.release(sequence, read, p, () => {
+    this.commits.release(chain.sequence, read, p, () => {
       chain.isLoading = false;
     });
-  }
-
-  /** Whether the run has taken the request, or one of the last before it in its chain: a caller that asks again may find the next run. */
-  private async wasApplied(state: RunState, requestId: string): Promise<boolean> {
-    let { key, info } = state;
-    for (let n = 0; ; n++) {
-      if ((await this.o.store.loadComponent(key, Kind.REQUEST_ID, requestId)) !== undefined) return true;
-      const namespace = this.o.namespaces().byId(info.namespaceId);
-      // A run that a reset has made goes on from the one that was reset.
-      const before = info.reset?.baseRunIds[0] ?? info.continuedRunId;
-      if (before === "" || n === RUNS_BEFORE_MAX || namespace === undefined) return false;
-      const found = await this.o.store.findRun({ namespaceKey: namespace.key, workflowId: info.workflowId, runId: before });
-      const rows = found === undefined ? undefined : await this.o.store.loadExecution(found.key);
-      if (rows === undefined) return false;
-      key = rows.key;
-      info = RunState.load(rows.key, rows.record, []).info;
-      if (info.startRequestId === requestId) return true;
-    }
   }
 
   /** Takes a transition into the state and the open batch, offers its tasks and carries its effects. */
   private accept(chain: CachedChain, t: Transition, depth: number): void {
     const open = this.commits.open;
-    if (this.clocks.isActive) this.tieToClock(chain, open);
+    if (this.clocks.isActive) this.engineClocks.tie(chain, open);
     chain.sequence = Math.max(chain.sequence, t.runs.some((r) => r.dirty) ? open.sequence : 0);
     for (const draft of t.runs) {
       if (!draft.dirty && !draft.isNew) draft.accept();
@@ -788,7 +729,7 @@ export class HistoryEngine implements HistoryService, ShardService {
       );
     }
     for (const task of t.dispatch) this.dispatch(chain, task, depth);
-    for (const draft of t.runs) for (const transfer of draft.transfers) this.beginTransfer(transfer.record, open, depth);
+    for (const draft of t.runs) for (const transfer of draft.transfers) this.effects.begin(transfer.record, open, depth);
     for (const draft of t.runs) if (draft.outbound !== undefined) for (const record of draft.outbound) this.beginOutbound(record, open);
   }
 
@@ -954,15 +895,6 @@ export class HistoryEngine implements HistoryService, ShardService {
 
   // --- Effects on other executions
 
-  private beginTransfer(record: TransferRecord, open: OpenBatch, depth: number): void {
-    const id = this.keys.next();
-    this.keys.writeTo(open.rows);
-    open.rows.writeComponent(0, Kind.TRANSFER, id, { op: "insert", value: encode(TransferRecord, { ...record, rowId: id }) });
-    // An input that runs alone is to fail for its own rows only.
-    if (this.o.sameBatchTransfers && open.alone === undefined && depth < TRANSFER_DEPTH_MAX && this.transferNow(id, record, depth)) return;
-    open.timers.push(() => this.transfers.add(id, record));
-  }
-
   private beginOutbound(record: OutboundRecord, open: OpenBatch): void {
     const id = this.keys.next();
     this.keys.writeTo(open.rows);
@@ -974,91 +906,19 @@ export class HistoryEngine implements HistoryService, ShardService {
     return this.outbound?.isBlocked(kind, namespaceId, destination) ?? false;
   }
 
-  /** Carries the effect within the batch, if both sides are in memory and nobody waits before it. */
-  private transferNow(id: number, record: TransferRecord, depth: number): boolean {
-    if (record.kind === TransferKind.ARCHIVE) return false;
-    const source = this.cache.find(record.sourceNamespaceId, record.sourceWorkflowId, record.sourceArchetype);
-    if (source === undefined || source.isLoading || source.isBlocked) return false;
-    const ask = transferInput(id, record, this.o.namespaces());
-    let result: Input | "retry";
-    if ("result" in ask) result = ask.result;
-    else {
-      const target = this.cache.find(ask.address.namespaceId, ask.address.workflowId, ask.address.archetype);
-      if (target === undefined || target.isLoading || target.isBlocked || target.queue.length > 0 || !target.isLoaded(ask.address)) return false;
-      const outcome = this.applyInput(target, ask);
-      if (outcome === "bug") this.quarantine(target, undefined);
-      if (outcome === "bug" || outcome.outcome === "need") return false;
-      if (outcome.outcome === "accepted") {
-        this.accept(target, outcome, depth + 1);
-        result = transferResult(id, record, outcome.refused === undefined ? { reply: outcome.reply } : { error: outcome.refused });
-      } else result = transferResult(id, record, outcome.outcome === "error" ? { error: outcome.error } : { reply: undefined });
-    }
-    if (result === "retry") return false;
-    const address = sourceOf(record);
-    // The target may have been this very chain, and have gone.
-    if (source.isBlocked || !source.isLoaded(address)) return false;
-    const outcome = this.applyInput(source, { address, input: result });
-    if (outcome === "bug") this.quarantine(source, undefined);
-    if (outcome === "bug" || outcome.outcome === "need") return false;
-    if (outcome.outcome === "accepted") this.accept(source, outcome, depth + 1);
-    else this.deleteTransferRow(id);
-    // A source that ended instead of learning the result learns it as an ended one.
-    return outcome.outcome !== "accepted" || outcome.refused === undefined;
-  }
-
-  /** One attempt of a durable transfer task: done when its row is gone. */
-  private async runTransfer(id: number, record: TransferRecord): Promise<TransferOutcome> {
-    if (record.kind === TransferKind.ARCHIVE) await this.o.archive?.(record);
-    const ask = transferInput(id, record, this.o.namespaces());
-    let result: Input | "retry";
-    let problem = "";
-    if ("result" in ask) result = ask.result;
-    else {
-      try {
-        const reply = await this.submitInternal(ask.address, ask.input, InputClass.TRANSFER);
-        result = transferResult(id, record, { reply });
-      } catch (e) {
-        const error = e instanceof ServiceError ? e : internal(String(e));
-        problem = error.message;
-        result = transferResult(id, record, { error });
-      }
-    }
-    if (result === "retry") return { retry: problem };
-    const address = sourceOf(record);
-    try {
-      await this.submitInternal(address, result, InputClass.TRANSFER, id);
-      return "done";
-    } catch (e) {
-      if (!(e instanceof ServiceError) || e.code !== Code.NOT_FOUND) return { retry: e instanceof Error ? e.message : String(e) };
-      // The source is gone: nobody is left to learn the result.
-      await this.withBatch((rows) => rows.writeComponent(0, Kind.TRANSFER, id, { op: "delete" }));
-      return "done";
-    }
-  }
-
-  /** Its source learns no more than that it is over. */
-  private async removeEffect(id: number, record: TransferRecord): Promise<void> {
-    this.transfers.remove(id);
-    try {
-      await this.submitInternal(sourceOf(record), { kind: "transferDone", transferId: id }, InputClass.TRANSFER, id);
-    } catch (e) {
-      if (!(e instanceof ServiceError) || e.code !== Code.NOT_FOUND) throw e;
-      await this.withBatch((rows) => rows.writeComponent(0, Kind.TRANSFER, id, { op: "delete" }));
-    }
-  }
-
   private saveTransfer(id: number, record: TransferRecord): void {
     if (this.isStopped) return;
     this.commitRows((rows) => rows.writeComponent(0, Kind.TRANSFER, id, { op: "put", value: encode(TransferRecord, record) })).catch(NOTHING);
   }
 
-  private submitInternal(address: ExecutionAddress, input: Input, inputClass: InputClass, transferRow?: number): Promise<unknown> {
+  private submitInternal(
+    address: ExecutionAddress,
+    input: Input,
+    inputClass: InputClass,
+    extra: Partial<Pick<PendingInput, "dueRow" | "transferRow" | "skip">> = {},
+  ): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.internalInput(address, input, inputClass, {
-        resolve: resolve as (reply: never) => void,
-        reject,
-        ...(transferRow === undefined ? {} : { transferRow }),
-      });
+      this.internalInput(address, input, inputClass, { resolve: resolve as (reply: never) => void, reject, ...extra });
     });
   }
 
@@ -1080,106 +940,8 @@ export class HistoryEngine implements HistoryService, ShardService {
     return this.submitDue(addressOf(info, info.archetype), row);
   }
 
-  private submitDue(address: ExecutionAddress, row: DueRow): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.internalInput(address, { kind: "due" }, InputClass.TIMER, {
-        dueRow: row,
-        resolve: () => resolve(),
-        reject,
-      });
-    });
-  }
-
-  // --- Clocks
-
-  private clockHost(): ClockHost {
-    return {
-      realNow: () => Math.max(this.lastNow, this.o.runtime.nowMicros()),
-      isQuiet: (follows) => {
-        const { durable } = this.commits;
-        for (const c of this.cache.all()) {
-          const isAtRest = !c.isBlocked && c.sequence <= durable && c.queue.every((p) => READING.has(p.input.kind));
-          if (!isAtRest && follows(c.namespaceId)) return false;
-        }
-        return true;
-      },
-      fire: (row) => this.fireDue(row),
-      skip: (clock, row) => this.skip(clock, row),
-      commitClock: (clock, adopted) => {
-        const { open } = this.commits;
-        open.chains.add(clock.tie);
-        clock.tie.sequence = open.sequence;
-        return this.commitRows((rows) => clock.write(rows, adopted));
-      },
-      settle: async (address) => {
-        await this.submitInternal(address, { kind: "due", settle: true }, InputClass.TIMER);
-      },
-      settled: () => this.commitRows(NOTHING),
-      transferSources: () => transferSources(this.o.store),
-      transitionsOf: (key) => {
-        const state = this.cache.byKey(key)?.state;
-        return state instanceof RunState ? state.info.stateTransitionCount : undefined;
-      },
-      openRuns: (namespace) => openRuns(this.o.store, namespace),
-    };
-  }
-
-  /** A batch that was computed from an offset which is not durable goes no further than the batch that holds it. */
-  private tieToClock(chain: CachedChain, open: OpenBatch): void {
-    const { tie } = this.clocks.clockOf(chain.namespaceId);
-    if (tie.sequence > this.commits.durable) open.chains.add(tie);
-  }
-
-  /** Lets the clock go on to a row's time together with what is due then. A row that its run has left behind is forgotten. */
-  private async skip(clock: NamespaceClock, row: DueRow): Promise<void> {
-    const found = await this.executionOf(row);
-    if (found === undefined || found.info.due !== row.due || found.info.dueClock !== row.clock) {
-      clock.queue?.discard(row);
-      return;
-    }
-    await new Promise<void>((resolve, reject) => {
-      this.internalInput(addressOf(found.info, found.archetype), { kind: "due" }, InputClass.TIMER, {
-        skip: { clock, row },
-        resolve: () => resolve(),
-        reject,
-      });
-    });
-  }
-
-  private async executionOf(row: DueRow): Promise<{ info: Omit<ExecutionInfo, "startRequestId">; archetype: Archetype } | undefined> {
-    const cached = this.cache.byKey(row.key)?.state;
-    if (cached !== undefined) return cached;
-    const rows = await this.o.store.loadExecution(row.key);
-    if (rows === undefined) return undefined;
-    const info = decode(ExecutionHeader, rows.record);
-    return { info, archetype: info.archetype };
-  }
-
-  /** Moves the clock to the row's time, if that is the execution's exact deadline. `write` makes it part of the open batch. */
-  private advance(chain: CachedChain, { clock, row }: NonNullable<PendingInput["skip"]>): { undo(): void; write(): void } | undefined {
-    const state = this.cache.byKey(row.key)?.state;
-    if (state === undefined || state.info.due !== row.due || state.info.dueClock !== row.clock) return undefined;
-    const deadline = nextDeadline(state);
-    if (deadline.at !== row.due) return undefined;
-    this.lastNow = Math.max(this.lastNow, this.o.runtime.nowMicros());
-    const before = clock.offset;
-    const from = this.lastNow + before;
-    if (from >= row.due) return undefined;
-    clock.moveTo(before + row.due - from);
-    const undo = (): void => clock.moveTo(before);
-    const { runId } = state.info;
-    const { reason } = deadline;
-    return {
-      undo,
-      write: () => {
-        const { open } = this.commits;
-        clock.write(open.rows, true);
-        open.chains.add(clock.tie);
-        clock.tie.sequence = open.sequence;
-        open.undo.push(undo);
-        open.replies.push(() => this.clocks.log(clock, from, row.due, reason, { workflowId: chain.workflowId, runId }));
-      },
-    };
+  private async submitDue(address: ExecutionAddress, row: DueRow): Promise<void> {
+    await this.submitInternal(address, { kind: "due" }, InputClass.TIMER, { dueRow: row });
   }
 
   // --- Commit
@@ -1375,45 +1137,3 @@ export class HistoryEngine implements HistoryService, ShardService {
 
 const ONE = new Uint8Array([1]);
 const STALE_TASK = new ServiceError(5, "Task not found.");
-
-/** Ids are made only when asked for: most inputs need none. */
-class TurnEnv implements Env {
-  private runId: string | undefined;
-  private key: number | undefined;
-  private seedValue: number | undefined;
-
-  constructor(
-    readonly now: number,
-    readonly clock: Env["clock"],
-    readonly config: Config,
-    readonly namespace: Env["namespace"],
-    readonly namespaces: NamespaceDirectory,
-    private readonly versionsNow: (() => VersionDirectory) | undefined,
-    private readonly currentRunId: string,
-    private readonly runIds: RunIds,
-    private readonly keys: KeyAllocator,
-    private readonly runtime: Runtime,
-    private readonly endpoints: (() => NexusEndpointDirectory) | undefined,
-  ) {}
-
-  get nexusEndpoints(): NexusEndpointDirectory {
-    return this.endpoints?.() ?? NO_ENDPOINTS;
-  }
-  get versions(): VersionDirectory | undefined {
-    return this.versionsNow?.();
-  }
-  get newRunId(): string {
-    return (this.runId ??= this.runIds.next(this.currentRunId));
-  }
-  get newKey(): number {
-    return (this.key ??= this.keys.next());
-  }
-  get seed(): number {
-    return (this.seedValue ??= this.runtime.randomSeed());
-  }
-}
-
-function sourceOf(record: TransferRecord): ExecutionAddress {
-  const { sourceNamespaceId, sourceWorkflowId, sourceRunId, sourceArchetype } = record;
-  return addressOf({ namespaceId: sourceNamespaceId, workflowId: sourceWorkflowId, runId: sourceRunId }, sourceArchetype);
-}

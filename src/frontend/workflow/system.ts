@@ -38,7 +38,8 @@ export const getSystemInfo =
       sdkMetadata: true,
       countGroupByExecutionStatus: true,
       nexus: true,
-      serverScaledDeployments: false,
+      // Compute configuration is kept and checked; COMPAT.md says who acts on it.
+      serverScaledDeployments: true,
       serverScaledProviderCloudRun: false,
     },
   });

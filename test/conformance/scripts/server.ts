@@ -105,8 +105,7 @@ export const scripts: Record<string, Script> = {
     await s.shown("GetSearchAttributes", {}, (r) =>
       ["WorkflowId", "RunId", "WorkflowType", "StartTime", "CloseTime", "ExecutionStatus", "TaskQueue", "HistoryLength"].map((k) => [k, r.keys[k]]),
     );
-    const r = await s.call("GetSystemInfo", {});
-    s.note("capabilities are told", r.capabilities !== undefined && r.serverVersion !== "");
+    await s.shown("GetSystemInfo", {}, (r) => [r.capabilities, r.serverVersion !== ""]);
     await s.shown("RecordWorkerHeartbeat", { identity: "worker", workerHeartbeat: [{ workerInstanceKey: s.id }] });
     await s.refused("RecordWorkerHeartbeat", { namespace: "there-is-no-such-namespace" });
     await s.shown("ListClusters", {}, (l) => l.clusters.length);

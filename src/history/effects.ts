@@ -1,0 +1,135 @@
+/**
+ * Effects of an execution on others: within the batch that causes them when both sides are in memory and nobody waits before them,
+ * else as durable transfer tasks, which are tried until their source has learned the result (queues/transfer-queue.ts).
+ */
+import { TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import { Code, internal, ServiceError } from "../api/service-error.js";
+import { encode } from "../api/wire.js";
+import type { ExecutionAddress, Input } from "../core/input.js";
+import type { NamespaceDirectory } from "../core/namespace-view.js";
+import type { Outcome, Transition } from "../core/transition.js";
+import { Kind } from "../core/workflow/mutable-state.js";
+import { transferInput, transferResult } from "../core/workflow/transfer.js";
+import { TransferKind } from "../core/workflow/transfer-kind.js";
+import type { Batch } from "../persistence/batch.js";
+import type { CachedChain, ExecutionCache } from "./execution-cache.js";
+import type { OpenBatch } from "./group-commit.js";
+import type { KeyAllocator } from "./ids.js";
+import { addressOf } from "./open-runs.js";
+import type { TransferOutcome, TransferQueue } from "./queues/transfer-queue.js";
+
+/** Effects that follow from each other in one batch. */
+const DEPTH_MAX = 3;
+
+/** What the engine does for them. */
+export interface EffectsHost {
+  readonly cache: ExecutionCache;
+  readonly keys: KeyAllocator;
+  readonly transfers: () => TransferQueue;
+  readonly namespaces: () => NamespaceDirectory;
+  /** Off: each effect waits for durability. */
+  readonly mayJoinBatch: () => boolean;
+  readonly archive: ((record: TransferRecord) => Promise<void>) | undefined;
+  applyInput(chain: CachedChain, p: { address: ExecutionAddress; input: Input }): Outcome | "bug";
+  accept(chain: CachedChain, t: Transition, depth: number): void;
+  /** The core has failed on the chain. */
+  quarantine(chain: CachedChain): void;
+  /** An input of the server's own; `transferRow` goes when it is stale. */
+  submit(address: ExecutionAddress, input: Input, transferRow?: number): Promise<unknown>;
+  deleteRow(id: number): void;
+  withBatch(f: (rows: Batch) => void): Promise<void>;
+}
+
+export class Effects {
+  constructor(private readonly host: EffectsHost) {}
+
+  begin(record: TransferRecord, open: OpenBatch, depth: number): void {
+    const { keys } = this.host;
+    const id = keys.next();
+    keys.writeTo(open.rows);
+    open.rows.writeComponent(0, Kind.TRANSFER, id, { op: "insert", value: encode(TransferRecord, { ...record, rowId: id }) });
+    // An input that runs alone is to fail for its own rows only.
+    if (this.host.mayJoinBatch() && open.alone === undefined && depth < DEPTH_MAX && this.carryNow(id, record, depth)) return;
+    open.timers.push(() => this.host.transfers().add(id, record));
+  }
+
+  /** Answers whether the effect is carried within the batch. */
+  private carryNow(id: number, record: TransferRecord, depth: number): boolean {
+    const { cache, namespaces } = this.host;
+    if (record.kind === TransferKind.ARCHIVE) return false;
+    const source = cache.find(record.sourceNamespaceId, record.sourceWorkflowId, record.sourceArchetype);
+    if (source === undefined || source.isLoading || source.isBlocked) return false;
+    const ask = transferInput(id, record, namespaces());
+    let result: Input | "retry";
+    if ("result" in ask) result = ask.result;
+    else {
+      const target = cache.find(ask.address.namespaceId, ask.address.workflowId, ask.address.archetype);
+      if (target === undefined || target.isLoading || target.isBlocked || target.queue.length > 0 || !target.isLoaded(ask.address)) return false;
+      const outcome = this.host.applyInput(target, ask);
+      if (outcome === "bug") this.host.quarantine(target);
+      if (outcome === "bug" || outcome.outcome === "need") return false;
+      if (outcome.outcome === "accepted") {
+        this.host.accept(target, outcome, depth + 1);
+        result = transferResult(id, record, outcome.refused === undefined ? { reply: outcome.reply } : { error: outcome.refused });
+      } else result = transferResult(id, record, outcome.outcome === "error" ? { error: outcome.error } : { reply: undefined });
+    }
+    if (result === "retry") return false;
+    const address = sourceOf(record);
+    // The target may have been this very chain, and have gone.
+    if (source.isBlocked || !source.isLoaded(address)) return false;
+    const outcome = this.host.applyInput(source, { address, input: result });
+    if (outcome === "bug") this.host.quarantine(source);
+    if (outcome === "bug" || outcome.outcome === "need") return false;
+    if (outcome.outcome === "accepted") this.host.accept(source, outcome, depth + 1);
+    else this.host.deleteRow(id);
+    // A source that ended instead of learning the result learns it as an ended one.
+    return outcome.outcome !== "accepted" || outcome.refused === undefined;
+  }
+
+  /** One attempt of a durable transfer task: done when its row is gone. */
+  async run(id: number, record: TransferRecord): Promise<TransferOutcome> {
+    if (record.kind === TransferKind.ARCHIVE) await this.host.archive?.(record);
+    const ask = transferInput(id, record, this.host.namespaces());
+    let result: Input | "retry";
+    let problem = "";
+    if ("result" in ask) result = ask.result;
+    else {
+      try {
+        const reply = await this.host.submit(ask.address, ask.input);
+        result = transferResult(id, record, { reply });
+      } catch (e) {
+        const error = e instanceof ServiceError ? e : internal(String(e));
+        problem = error.message;
+        result = transferResult(id, record, { error });
+      }
+    }
+    if (result === "retry") return { retry: problem };
+    try {
+      await this.tellSource(id, record, result);
+      return "done";
+    } catch (e) {
+      return { retry: e instanceof Error ? e.message : String(e) };
+    }
+  }
+
+  /** Removed by hand: its source learns no more than that it is over. */
+  async remove(id: number, record: TransferRecord): Promise<void> {
+    this.host.transfers().remove(id);
+    await this.tellSource(id, record, { kind: "transferDone", transferId: id });
+  }
+
+  private async tellSource(id: number, record: TransferRecord, result: Input): Promise<void> {
+    try {
+      await this.host.submit(sourceOf(record), result, id);
+    } catch (e) {
+      if (!(e instanceof ServiceError) || e.code !== Code.NOT_FOUND) throw e;
+      // The source is gone: nobody is left to learn the result.
+      await this.host.withBatch((rows) => rows.writeComponent(0, Kind.TRANSFER, id, { op: "delete" }));
+    }
+  }
+}
+
+function sourceOf(record: TransferRecord): ExecutionAddress {
+  const { sourceNamespaceId, sourceWorkflowId, sourceRunId, sourceArchetype } = record;
+  return addressOf({ namespaceId: sourceNamespaceId, workflowId: sourceWorkflowId, runId: sourceRunId }, sourceArchetype);
+}
