@@ -19,8 +19,6 @@ const HIDDEN: ReadonlySet<string> = new Set([
   "currentHostMemUsage",
   // Of the official server's matching service, which has a port of its own.
   "ownerHostName",
-  // COMPAT.md: a cloud runs workers by it.
-  "serverScaledDeployments",
   // COMPAT.md: off on the official server; the capability is shown where it is on.
   "workerPollCompleteOnShutdown",
   "standaloneActivityBatchOperations",
