@@ -3,10 +3,12 @@
  * together with what callers were told (checkAll).
  */
 import { createHash } from "node:crypto";
+import { ExecutionHeader } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { WorkflowExecutionStatus } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
-import { SCHEDULE_DIVISION } from "../../src/core/scheduler/describe.js";
+import { decode } from "../../src/api/wire.js";
+import { Archetype } from "../../src/core/execution.js";
 import { RunDraft, RunState } from "../../src/core/workflow/mutable-state.js";
 import { project, replay } from "../../src/core/workflow/replay.js";
 import { earliestDeadline } from "../../src/core/workflow/timers.js";
@@ -24,14 +26,13 @@ interface Run {
   readonly events: readonly HistoryEvent[];
 }
 
-export const isSchedule = (row: VisibilityRow): boolean => row.attributes.some((a) => a.id === DIVISION_ID && a.value === SCHEDULE_DIVISION);
+export const isWorkflow = (row: VisibilityRow): boolean => !row.attributes.some((a) => a.id === DIVISION_ID);
 
 /** Undefined for what is no workflow. */
 export async function loadRun(disk: Disk, key: number): Promise<RunState | undefined> {
-  const listed = disk.visibility.get(key);
-  if (listed !== undefined && isSchedule(listed)) return undefined;
   const rows = await disk.inner.loadExecution(key);
-  return rows === undefined ? undefined : RunState.load(rows.key, rows.record, rows.live);
+  if (rows === undefined || decode(ExecutionHeader, rows.record).archetype !== Archetype.WORKFLOW) return undefined;
+  return RunState.load(rows.key, rows.record, rows.live);
 }
 
 /** History, state, visibility row and due row of one run say the same. */
@@ -83,8 +84,16 @@ export interface Summary {
 }
 
 /** Everything at the end of a run, when all that was open has ended. */
-export async function checkAll(disk: Disk, acknowledged: Acknowledged, swarm: Swarm, now: number, problem: Problem): Promise<Summary> {
-  const hash = createHash("sha256");
+export async function checkAll(
+  disk: Disk,
+  acknowledged: Acknowledged,
+  swarm: Swarm,
+  now: number,
+  /** How other executions than workflows have ended: part of the digest. */
+  endings: readonly string[],
+  problem: Problem,
+): Promise<Summary> {
+  const hash = createHash("sha256").update(endings.join("\n"));
   const runs = new Map<string, Run>();
   const counts = new Map<string, number>();
   for (const key of await disk.executionKeys()) {

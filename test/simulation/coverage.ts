@@ -1,11 +1,11 @@
 /** What the fixed seeds must have done, each at least once: every kind of input, command, event and fault. */
 import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
 import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
-import type { ScheduleInputKind, WorkflowInputKind } from "../../src/core/input.js";
+import type { ActivityExecutionInputKind, ScheduleInputKind, WorkflowInputKind } from "../../src/core/input.js";
 import { COMMANDS } from "../../src/core/workflow/commands/table.js";
 
 /** A new kind of input does not compile until it stands here. False: the programs do not make it yet. */
-const INPUTS: Readonly<Record<WorkflowInputKind | ScheduleInputKind, boolean>> = {
+const INPUTS: Readonly<Record<WorkflowInputKind | ScheduleInputKind | ActivityExecutionInputKind, boolean>> = {
   start: true,
   signalWithStart: true,
   signal: true,
@@ -65,6 +65,15 @@ const INPUTS: Readonly<Record<WorkflowInputKind | ScheduleInputKind, boolean>> =
   actionStarted: true,
   actionStartFailed: true,
   actionClosed: true,
+  startActivityExecution: true,
+  describeActivityExecution: true,
+  activityOutcome: true,
+  requestCancelActivityExecution: true,
+  terminateActivityExecution: true,
+  pauseActivityExecution: true,
+  unpauseActivityExecution: true,
+  resetActivityExecution: true,
+  updateActivityExecutionOptions: true,
   callbackCall: false,
   callbackDelivered: false,
 };
