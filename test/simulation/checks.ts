@@ -15,10 +15,14 @@ import { earliestDeadline } from "../../src/core/workflow/timers.js";
 import { DIVISION_ID } from "../../src/persistence/sqlite/visibility.js";
 import type { VisibilityRow } from "../../src/persistence/visibility.js";
 import { decodeEvents, timeOf } from "./decode-events.js";
+import { endOfOperation } from "./nexus.js";
 import type { Disk } from "./sim-store.js";
 import type { Acknowledged, Swarm } from "./world.js";
 
 type Problem = (text: string) => void;
+
+/** Activities and operations have 300 s in all. */
+const WHOLE_MICROS = 290_000_000;
 
 interface Run {
   readonly where: string;
@@ -110,6 +114,7 @@ export async function checkAll(
     checkOnce(run, problem);
     checkTimers(run, swarm, problem);
     checkDelivered(run, swarm, problem);
+    checkHeldBack(run, problem);
     hash.update(`${run.where} ${run.state.info.status} ${run.events.map((e) => e.eventType).join(",")}\n`);
   }
   const { rows } = await disk.inner.visibility.list({ namespaceKey: 1, filter: undefined, orderBy: [] }, 1_000_000, undefined);
@@ -119,6 +124,7 @@ export async function checkAll(
   checkRequestsOnce(runs, problem);
   checkAcross(runs, acknowledged, problem);
   checkUpdates(runs, acknowledged, problem);
+  checkOperations(runs, acknowledged, problem);
   checkResets(runs, acknowledged, problem);
   const chains = new Map<string, Set<string>>();
   for (const { state } of runs.values()) {
@@ -287,6 +293,19 @@ function checkUpdates(runs: ReadonlyMap<string, Run>, a: Acknowledged, problem: 
   }
 }
 
+/** An operation's end that its handler was told to have arrived is the one in history. */
+function checkOperations(runs: ReadonlyMap<string, Run>, a: Acknowledged, problem: Problem): void {
+  for (const { workflowId, runId, requestId, outcome } of a.operationEnds) {
+    const of = [...runs.values()].filter((r) => r.state.info.workflowId === workflowId && (runId === "" || r.state.info.runId === runId));
+    if (of.length === 0 && !a.deleted.has(runId) && a.deleted.size === 0)
+      problem(`the end of operation ${requestId} was acknowledged by ${runId}, which is lost`);
+    const ends = of.flatMap((r) => r.events.flatMap((e) => endOfOperation(e) ?? [])).filter((e) => e.requestId === requestId);
+    const mayBeLost = runId === "" ? a.deleted.size > 0 || of.some(lostItsBuffer) : a.deleted.has(runId) || of.some(lostItsBuffer);
+    if (!ends.some((e) => e.outcome === outcome) && !mayBeLost)
+      problem(`${workflowId} ${runId}: the end of operation ${requestId} (${outcome}) was acknowledged, and it is ${ends[0]?.outcome ?? "lost"}`);
+  }
+}
+
 /** The new run begins as its base did, and has what was sent to the base after that point. */
 function checkResets(runs: ReadonlyMap<string, Run>, a: Acknowledged, problem: Problem): void {
   for (const { base, runId, forkEventId, keepsSignals } of a.resets) {
@@ -320,6 +339,19 @@ function checkDelivered(run: Run, s: Swarm, problem: Problem): void {
     }
     if (a.case === "activityTaskTimedOutEventAttributes" && a.value.startedEventId !== 0)
       problem(`${run.where}: activity ${a.value.scheduledEventId} was given to nobody`);
+  }
+}
+
+/** What is only held back, by a pause, a closed door or a process that died, goes on when it may: nothing runs out of its whole time. */
+function checkHeldBack(run: Run, problem: Problem): void {
+  for (const e of run.events) {
+    const a = e.attributes;
+    if (a.case !== "activityTaskTimedOutEventAttributes" && a.case !== "nexusOperationTimedOutEventAttributes") continue;
+    const scheduled = run.events[a.value.scheduledEventId - 1];
+    // What a reset has taken over may have ended in its base.
+    const isTakenOver = a.value.scheduledEventId < (run.state.info.reset?.forkEventId ?? 0);
+    if (scheduled !== undefined && !isTakenOver && timeOf(e) - timeOf(scheduled) >= WHOLE_MICROS)
+      problem(`${run.where}: what event ${a.value.scheduledEventId} asks for was held back until its time was over`);
   }
 }
 
@@ -360,6 +392,19 @@ function checkOnce(run: Run, problem: Problem): void {
           run.events[a.value.startedEventId - 1]?.eventType !== EventType.ACTIVITY_TASK_STARTED
         )
           problem(`${run.where}: completion without a started event`);
+        break;
+      case "nexusOperationStartedEventAttributes":
+        id = `start of operation ${a.value.scheduledEventId}`;
+        break;
+      case "nexusOperationCompletedEventAttributes":
+      case "nexusOperationFailedEventAttributes":
+      case "nexusOperationCanceledEventAttributes":
+      case "nexusOperationTimedOutEventAttributes":
+        id = `operation ${a.value.scheduledEventId}`;
+        break;
+      case "nexusOperationCancelRequestCompletedEventAttributes":
+      case "nexusOperationCancelRequestFailedEventAttributes":
+        id = `canceling operation ${a.value.scheduledEventId}`;
         break;
       case "timerFiredEventAttributes":
       case "timerCanceledEventAttributes":

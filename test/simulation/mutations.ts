@@ -207,6 +207,7 @@ export const MUTATIONS: readonly Mutation[] = [
       core((input, _env, chain) => {
         if (input.kind !== "completeActivity" || input.activity.by !== "token") return {};
         const { token } = input.activity;
+        if ((token.archetype as Archetype) !== Archetype.WORKFLOW) return {};
         const now = (chain as Chain).run(token.runId)?.activities.base.get(token.scheduledEventId);
         if (now === undefined) return {};
         return { input: { ...input, activity: { by: "token", token: { ...token, attempt: now.attempt, nonce: now.nonce } } } };
@@ -343,6 +344,26 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "an attempt of a standalone activity that could not be delivered does not come back",
     begin: () => core((input, _env, chain) => (input.kind === "undelivered" && chain.current()?.archetype === Archetype.ACTIVITY ? "stale" : {})),
+  },
+  {
+    name: "a call that leaves the store is kept only in memory",
+    begin: () => withoutRows(Kind.OUTBOUND),
+  },
+  {
+    name: "a call that has been made stays to be made",
+    begin: () =>
+      replace(
+        Batch.prototype,
+        "writeComponent",
+        (original) =>
+          function (this: Batch, key: number, kind: number, id: number | string, write: RowWrite) {
+            if (kind !== Kind.OUTBOUND || write.op !== "delete") original.call(this, key, kind, id, write);
+          },
+      ),
+  },
+  {
+    name: "an operation that has ended may end once more",
+    begin: () => replace(RunDraft.prototype, "deleteNexusOperation", () => () => undefined),
   },
   {
     name: "who waits for the end of a standalone activity is not told",

@@ -20,6 +20,7 @@ import { Activities, checkActivity } from "./activities.js";
 import { checkAll, checkRun, isWorkflow, loadRun } from "./checks.js";
 import { Clients } from "./clients.js";
 import { Coverage } from "./coverage.js";
+import { hasOutbound, NexusHandlers } from "./nexus.js";
 import { type OpenRun, Operators } from "./operators.js";
 import { Schedules } from "./schedules.js";
 import { NAMESPACE, type SimServer, startSimServer } from "./server.js";
@@ -65,6 +66,7 @@ export class Simulation implements SimWorld {
   private readonly operators: Operators;
   private readonly schedules: Schedules;
   private readonly activities: Activities;
+  private readonly nexus = new NexusHandlers(this);
   private readonly workers: Workers;
   private readonly world = new Heap<{ at: number; order: number; f: () => void }>((a, b) => a.at - b.at || a.order - b.order);
   private order = 0;
@@ -227,6 +229,7 @@ export class Simulation implements SimWorld {
         return !isOff;
       },
       apply: this.apply,
+      outbound: this.nexus.caller,
       onBug: (error, input) =>
         this.problem(`the core threw on ${(input as { kind: string }).kind}: ${error instanceof Error ? error.stack : String(error)}`),
       onFatal: () => {
@@ -267,6 +270,7 @@ export class Simulation implements SimWorld {
     this.outstanding.clear();
     for (const reject of outstanding) reject(new Died("the server died"));
     this.workers.forget();
+    this.nexus.forget();
     await settleMicrotasks();
     await this.boot();
   }
@@ -382,12 +386,13 @@ export class Simulation implements SimWorld {
       if (this.problems.length > 0) return;
       if (i % 500 !== 499) continue;
       const open = this.openRuns();
-      const hasActivities = !(await this.activities.end());
-      if (this.schedules.end(open.length === 0 && !this.schedules.isRunningOut) && open.length === 0 && !hasActivities) return;
+      const isResting = (await this.activities.end()) && !(await hasOutbound(this.disk));
+      if (this.schedules.end(open.length === 0 && !this.schedules.isRunningOut) && open.length === 0 && isResting) return;
       if (open.length === 0) continue;
       this.operators.release(open);
       this.operators.giveUp(await this.orphansOfReset(open));
     }
+    if (await hasOutbound(this.disk)) this.problem("calls that leave the store are still to be made");
     if (!(await this.activities.end())) this.problem("standalone activities, or their tasks, do not end");
     for (const key of await this.disk.executionKeys()) {
       const state = await loadRun(this.disk, key);

@@ -45,6 +45,8 @@ export class Acknowledged {
   readonly activities: { runId: string; scheduledEventId: number; attempt: number }[] = [];
   /** Standalone activities that a worker has ended: completed with that result, or canceled. */
   readonly activityEnds: { runId: string; result: string | undefined }[] = [];
+  /** Ends of Nexus operations that a handler was told to have arrived; no run id: in the newest run. */
+  readonly operationEnds: { workflowId: string; runId: string; requestId: string; outcome: string }[] = [];
   readonly workflowTasks: { runId: string; scheduledEventId: number; identity: string }[] = [];
   readonly cancels: { runId: string; at: number }[] = [];
   readonly terminated: string[] = [];
