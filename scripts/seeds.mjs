@@ -16,8 +16,11 @@ export function seedsWithoutTest(report, seeds = readFileSync(join(root, "docs/S
     const at = test.indexOf(": ");
     const found = tests.get(at < 0 ? test : test.slice(0, at));
     const status = at < 0 ? wholeFile(found) : found?.get(test.slice(at + 2).replaceAll("'", ""));
-    // Of a language that is not here. CI has them all.
-    if (status === "skipped" && process.env.CI === undefined) continue;
+    // Of a language that is not on this machine.
+    if (status === "skipped") {
+      console.log(`docs/SEEDS.md: not seen here: ${what}: ${test}`);
+      continue;
+    }
     if (status !== "passed") problems.push(`${what}: ${test}: ${status ?? "there is no such test"}`);
   }
   return problems;

@@ -8,6 +8,9 @@ export const MICROS_PER_SECOND = 1_000_000;
 /** Longest duration that the official server keeps (100 years); longer ones are cut to it. */
 export const DURATION_MICROS_MAX = 100 * 365 * 86_400 * MICROS_PER_SECOND;
 
+/** What the official server shows in some places for a time that there is not: the first moment of its clock's type. */
+export const NO_TIME: Timestamp = { seconds: -62_135_596_800, nanos: 0 };
+
 /** Undefined for 0, which stands for "none". */
 export function timestamp(micros: number): Timestamp | undefined {
   return micros === 0 ? undefined : timestampOf(micros);

@@ -223,6 +223,7 @@ export interface HistoryPosition {
   readonly runId: string;
   readonly range: HistoryRange;
   readonly isOpen: boolean;
+  readonly isPaused: boolean;
   /** First event of the batch that holds the close event; 0 while open. */
   readonly closeEventId: number;
   /** Events of a transient workflow task, framed; served to readers behind the last page. */

@@ -82,7 +82,7 @@ export class FakeHistory implements HistoryService {
   position(): HistoryPosition {
     const last = this.batches.at(-1)?.[0]?.eventId ?? 0;
     const range = { runKey: 1, segments: [], fromEventId: 1, endEventId: this.endEventId };
-    return { runId: RUN_ID, range, isOpen: this.isOpen, closeEventId: this.isOpen ? 0 : last, trailing: this.trailing };
+    return { runId: RUN_ID, range, isOpen: this.isOpen, isPaused: false, closeEventId: this.isOpen ? 0 : last, trailing: this.trailing };
   }
 
   submit<K extends InputKind>(address: ExecutionAddress, input: InputOf<K>): Promise<Replies[K]> {

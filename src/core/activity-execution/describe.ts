@@ -109,7 +109,7 @@ function infoOf(draft: ActivityDraft, request: DescribeActivityExecutionRequest,
     totalHeartbeatCount: info.heartbeatCount,
     sdkName: info.sdkName,
     sdkVersion: info.sdkVersion,
-    startDelay: info.startDelay > 0 ? duration(info.startDelay) : undefined,
+    startDelay: duration(info.startDelay),
     executionTime: timestamp(firstDispatchTime(draft)),
   };
 }

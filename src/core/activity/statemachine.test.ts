@@ -340,6 +340,17 @@ describe("an activity that is not answered", () => {
         retryState: RetryState.TIMEOUT,
       },
     ],
+    [
+      "schedule-to-close, taken in the moment in which it was scheduled",
+      { scheduleToCloseTimeout: c.seconds(8), startToCloseTimeout: undefined, retryPolicy: ONCE },
+      true,
+      8,
+      {
+        type: TimeoutType.SCHEDULE_TO_CLOSE,
+        message: "Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up retrying",
+        retryState: RetryState.TIMEOUT,
+      },
+    ],
   ])("times out: %s", (_, options, isTaken, after, { type, message, retryState }) => {
     scheduled(options);
     if (isTaken) world.activityTask();

@@ -71,6 +71,14 @@ export function attemptDeadlines(a: ActivityRecord): { time: number; type: Timeo
   return out;
 }
 
+/**
+ * Which of two timeouts of one moment is the one. An activity that is taken in the microsecond in which it was scheduled has started
+ * later all the same: what counts from its schedule comes first.
+ */
+export function timeoutOrder(type: TimeoutType | undefined): number {
+  return type === TimeoutType.START_TO_CLOSE ? TimeoutType.SCHEDULE_TO_CLOSE + 0.5 : (type ?? 0);
+}
+
 export function noteDeadlines(run: Run, a: ActivityRecord): void {
   for (const d of activityDeadlines(a)) run.deadline(d.time);
 }

@@ -11,7 +11,7 @@ import {
   type ScheduleSpec,
 } from "../../../gen/wire/temporal/api/schedule/v1/message.js";
 import type { DescribeScheduleResponse } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
-import { duration, timestamp, timestampOf } from "../../api/time.js";
+import { duration, NO_TIME, timestamp, timestampOf } from "../../api/time.js";
 import { encode, type Init } from "../../api/wire.js";
 import type { NamespaceView } from "../namespace-view.js";
 import { DIVISION, SCHEDULE_ATTRIBUTES } from "../visibility/attributes.js";
@@ -77,12 +77,12 @@ export function describeSchedule(draft: ScheduleDraft, scheduler: Scheduler, nam
       recentActions: recentActions(info.starts, RECENT_ACTIONS_MAX),
       futureActionTimes: scheduler.futureTimes(FUTURE_TIMES_MAX).map(timestampOf),
       createTime: timestamp(info.createTime),
-      updateTime: timestamp(info.updateTime),
+      updateTime: timestamp(info.updateTime) ?? NO_TIME,
       stateSizeBytes: draft.base.encodeRecord().length + encode(ScheduleDefinitionRecord, definition).length,
     },
     conflictToken: conflictToken(info.conflictToken),
-    memo: memo === undefined || Object.keys(memo.fields).length === 0 ? undefined : memo,
-    searchAttributes: attributes === undefined || Object.keys(attributes.indexedFields).length === 0 ? undefined : attributes,
+    memo: memo ?? {},
+    searchAttributes: attributes ?? {},
   };
 }
 

@@ -172,6 +172,16 @@ class World {
 
 const failed = (message: string) => ({ case: "workflowExecutionFailedEventAttributes", value: { failure: { message } } }) as never;
 
+describe("a description", () => {
+  it("has a place for what was not given: memo, attributes, and the time of an update that never was", () => {
+    const w = new World();
+    w.create({});
+    expect(w.describe()).toMatchObject({ memo: {}, searchAttributes: {}, info: { updateTime: { seconds: -62_135_596_800 } } });
+    w.update({ spec: {} });
+    expect(w.info.updateTime).toEqual(timestampOf(w.now));
+  });
+});
+
 describe("by the clock", () => {
   it("acts at each time of the spec, under an id with that time", () => {
     const w = new World();

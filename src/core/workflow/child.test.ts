@@ -56,6 +56,10 @@ describe("a child", () => {
       namespace: "default",
     });
     expect(world.types("k")).toEqual(["WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED"]);
+    // Run, event and version of who asked for it; it was given no timeout.
+    const shown = world.submit<"describe">(world.address("k"), { kind: "describe" });
+    expect(Object.keys(shown?.workflowExtendedInfo?.requestIdInfos ?? {})).toEqual([`${world.run("w").info.runId}:5:0`]);
+    expect(shown?.executionConfig?.workflowExecutionTimeout).toBeUndefined();
     expect(world.last("workflowExecutionStartedEventAttributes", "k")).toMatchObject({
       parentWorkflowExecution: { workflowId: "w", runId: world.run("w").info.runId },
       parentInitiatedEventId: 5,

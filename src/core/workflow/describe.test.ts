@@ -61,6 +61,15 @@ describe("a description", () => {
     });
   });
 
+  it("leaves out what the start did not ask for", () => {
+    world.running([c.activity("a", { useWorkflowBuildId: true })]);
+    const { workflowExecutionInfo, pendingActivities } = description();
+    expect(workflowExecutionInfo?.priority).toBeUndefined();
+    // Of builds by rules only.
+    expect(pendingActivities).toHaveLength(1);
+    expect(pendingActivities?.[0]).not.toHaveProperty("assignedBuildId");
+  });
+
   it("says how it ended and how long it lived, without a start delay", () => {
     world.start("w", { workflowStartDelay: c.seconds(60) });
     world.advance(70 * c.MICROS);

@@ -6,7 +6,7 @@ import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js
 import { TaskQueueKind } from "../../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import { PendingActivityState, PendingWorkflowTaskState, WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { PendingActivityInfo_PauseInfo, RequestIdInfo } from "../../../gen/wire/temporal/api/workflow/v1/message.js";
-import { duration, timestamp, timestampOf } from "../../api/time.js";
+import { duration, NO_TIME, timestamp, timestampOf } from "../../api/time.js";
 import { type Init, setEntry } from "../../api/wire.js";
 import { callbackInfo } from "../callback/statemachine.js";
 import type { ExecutionAddress } from "../input.js";
@@ -21,9 +21,6 @@ import type { RunState } from "./mutable-state.js";
 import { addressed } from "./signal.js";
 import { transientEvents } from "./workflow-task.js";
 
-/** What the official server answers for a run without a deadline: the first moment of its clock's type. */
-const NO_TIME = { seconds: -62_135_596_800, nanos: 0 };
-
 export function describe(ctx: Context, address: ExecutionAddress): Replies["describe"] {
   const state = addressed(ctx, address);
   const { info } = state;
@@ -34,7 +31,8 @@ export function describe(ctx: Context, address: ExecutionAddress): Replies["desc
   return {
     executionConfig: {
       taskQueue: { name: info.taskQueue, kind: TaskQueueKind.NORMAL },
-      workflowExecutionTimeout: duration(info.executionTimeout),
+      // As it was given: a start has its default by then, a child has none.
+      workflowExecutionTimeout: info.executionTimeout === 0 && info.parent !== undefined ? undefined : duration(info.executionTimeout),
       workflowRunTimeout: duration(info.runTimeout),
       defaultWorkflowTaskTimeout: duration(info.taskTimeout),
       userMetadata: info.userMetadata,
@@ -63,7 +61,7 @@ export function describe(ctx: Context, address: ExecutionAddress): Replies["desc
       workerDeploymentName: info.versioning?.workerDeploymentName ?? "",
       assignedBuildId: info.assignedBuildId,
       inheritedBuildId: info.inheritedBuildId,
-      priority: info.priority ?? {},
+      priority: info.priority,
     },
     workflowExtendedInfo: {
       executionExpirationTime: timestamp(info.executionDeadline),
@@ -77,7 +75,7 @@ export function describe(ctx: Context, address: ExecutionAddress): Replies["desc
       requestIdInfos: requestIdInfos(info),
       timeSkippingInfo: own === undefined ? undefined : { currentTime: timestampOf(now), effectiveConfig: own.config },
     },
-    pendingActivities: [...state.activities.base.values()].map((a) => pendingActivity(ctx, now, a)),
+    pendingActivities: [...state.activities.base.values()].map((a) => pendingActivity(ctx, now, a, info.assignedBuildId)),
     pendingChildren: [...state.children.base.values()].map((c) => ({
       workflowId: c.workflowId,
       runId: c.runId,
@@ -136,13 +134,18 @@ function pauseInfo(ctx: Context, a: ActivityRecord): Init<PendingActivityInfo_Pa
   } as Init<PendingActivityInfo_PauseInfo>;
 }
 
-/** Which build runs it: its workflow's, or one of its own. */
-function assignedBuild(a: ActivityRecord): object {
-  if (a.useWorkflowBuildId) return { assignedBuildId: { case: "useWorkflowBuildId", value: {} } };
+/** Which build runs it: its workflow's, if it has one by rules, or one of its own. */
+function assignedBuild(a: ActivityRecord, workflowBuildId: string): object {
+  if (a.useWorkflowBuildId && workflowBuildId !== "") return { assignedBuildId: { case: "useWorkflowBuildId", value: {} } };
   return a.buildId === "" ? {} : { assignedBuildId: { case: "lastIndependentlyAssignedBuildId", value: a.buildId } };
 }
 
-function pendingActivity(ctx: Context, now: number, a: ActivityRecord): NonNullable<Replies["describe"]["pendingActivities"]>[number] {
+function pendingActivity(
+  ctx: Context,
+  now: number,
+  a: ActivityRecord,
+  workflowBuildId: string,
+): NonNullable<Replies["describe"]["pendingActivities"]>[number] {
   const state = stateOf(a);
   const lastVersion = a.workerBuildId === "" ? undefined : { deploymentName: a.workerDeploymentName, buildId: a.workerBuildId };
   return {
@@ -165,7 +168,7 @@ function pendingActivity(ctx: Context, now: number, a: ActivityRecord): NonNulla
     paused: a.paused,
     pauseInfo: pauseInfo(ctx, a),
     priority: a.priority,
-    ...assignedBuild(a),
+    ...assignedBuild(a, workflowBuildId),
     lastDeploymentVersion: lastVersion,
     lastWorkerDeploymentVersion: lastVersion === undefined ? "" : oldVersionText(lastVersion),
     activityOptions: {
@@ -189,6 +192,7 @@ export function historyPosition(ctx: Context, address: ExecutionAddress): Histor
     runId: info.runId,
     range: { runKey: state.key, segments: segmentsOf(run.draft), fromEventId: 1, endEventId: info.nextEventId },
     isOpen: info.status === WorkflowExecutionStatus.RUNNING || info.status === WorkflowExecutionStatus.PAUSED,
+    isPaused: info.status === WorkflowExecutionStatus.PAUSED,
     closeEventId: info.closeEventBatchFirstId,
     trailing: transientEvents(run, ""),
   };

@@ -10,7 +10,7 @@ import {
   TimeoutType as TimeoutTypes,
 } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
-import { activityDeadlines, endBackoff, timeOut } from "../activity/statemachine.js";
+import { activityDeadlines, endBackoff, timeOut, timeoutOrder } from "../activity/statemachine.js";
 import { earliestCallback, fireCallbacksDue } from "../callback/statemachine.js";
 import { deadlines } from "../nexus-operation/deadlines.js";
 import { fireNexusDue } from "../nexus-operation/statemachine.js";
@@ -106,7 +106,7 @@ export function fireDue(run: Run): boolean {
   const activities: { time: number; type: TimeoutType | undefined; id: number; attempt: number }[] = [];
   for (const a of draft.activities.values())
     for (const d of activityDeadlines(a)) if (d.time > 0 && d.time <= now) activities.push({ ...d, id: a.scheduledEventId, attempt: a.attempt });
-  activities.sort((a, b) => a.time - b.time || a.id - b.id || (a.type ?? 0) - (b.type ?? 0));
+  activities.sort((a, b) => a.time - b.time || a.id - b.id || timeoutOrder(a.type) - timeoutOrder(b.type));
   for (const due of activities) {
     const a = draft.activities.get(due.id);
     if (a === undefined || a.attempt !== due.attempt) continue;

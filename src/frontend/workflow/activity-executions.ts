@@ -209,7 +209,6 @@ function listInfo(r: VisibilityRow, namespace: NamespaceView): Init<ActivityExec
     searchAttributes: withTypeMetadata(decode(SearchAttributes, r.searchAttributes), namespace),
     taskQueue: r.taskQueue,
     stateTransitionCount: r.stateTransitionCount,
-    stateSizeBytes: r.historySizeBytes,
     executionDuration: r.closeTime === 0 ? undefined : duration(r.closeTime - r.startTime),
     executionTime: timestamp(r.executionTime),
   };

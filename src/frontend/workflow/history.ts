@@ -115,6 +115,11 @@ async function closeEvent(
   call: Call,
 ): Promise<Init<GetWorkflowExecutionHistoryResponse>> {
   let position = await positionOf(s, address);
+  // As on the official server: whoever sees a status other than "running" asks without waiting, and cannot do without an event.
+  if (position.isPaused && !request.waitNewEvent) {
+    const last = position.range.endEventId - 1;
+    return { history: lastEvent((await readPage(s.history, position.range, last, PAGE_EVENTS_MAX)).data) };
+  }
   const until = waitMs(s, request.namespace, call) + s.runtime.nowMicros() / 1000;
   while (position.isOpen && !call.cancelled) {
     const left = until - s.runtime.nowMicros() / 1000;

@@ -29,17 +29,31 @@ test("a worker's last word is its last heartbeat", async () => {
 
 test("what the settings switch off is not announced: heartbeats are taken and forgotten", async () => {
   const f = await fakeServices();
-  const off = ["frontend.WorkerHeartbeatsEnabled=false", "frontend.enableCancelWorkerPollsOnShutdown=false"];
+  const off = [
+    "frontend.WorkerHeartbeatsEnabled=false",
+    "frontend.enableCancelWorkerPollsOnShutdown=false",
+    "activity.startDelayEnabled=false",
+    "history.enableStandaloneActivityOperatorCommands=false",
+    "frontend.enableBatchOperationsForStandaloneActivities=false",
+  ];
   const { limits } = withSettings(defaultConfig(), off, () => undefined);
   const s = { ...f.s, limits: () => requestLimits(limits) };
   expect(await recordWorkerHeartbeat(s)(record, f.call())).toEqual({});
   expect(() => describeWorker(s)(describe, f.call())).toThrow("Worker k not found");
   const capabilities = async (of: Services) => {
     const { namespaceInfo } = await describeNamespace(of)(DescribeNamespaceRequest.create({ namespace: "default" }), f.call());
-    return [namespaceInfo?.capabilities?.workerHeartbeats, namespaceInfo?.capabilities?.workerPollCompleteOnShutdown];
+    const c = namespaceInfo?.capabilities;
+    return [
+      c?.workerHeartbeats,
+      c?.workerPollCompleteOnShutdown,
+      c?.standaloneActivities,
+      c?.standaloneActivityStartDelay,
+      c?.standaloneActivityOperatorCommands,
+      c?.standaloneActivityBatchOperations,
+    ];
   };
   expect([await capabilities(f.s), await capabilities(s)]).toEqual([
-    [true, true],
-    [false, false],
+    [true, true, true, true, true, true],
+    [false, false, true, false, false, false],
   ]);
 });

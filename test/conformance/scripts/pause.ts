@@ -1,3 +1,5 @@
+import { History } from "../../../gen/wire/temporal/api/history/v1/message.js";
+import { decode } from "../../../src/api/wire.js";
 import { command as c, payloads, type Script, type Session, seconds } from "../session.js";
 
 const pause = (s: Session, extra: object = {}) =>
@@ -11,6 +13,8 @@ export const scripts: Record<string, Script> = {
     await s.running();
     await pause(s);
     await describe(s);
+    const asked = { execution: { workflowId: s.id }, historyEventFilterType: 2 };
+    await s.shown("GetWorkflowExecutionHistory", asked, (r) => decode(History, r.history as Uint8Array).events.map((e) => e.eventType));
     await s.signal("while it is paused", { input: payloads("x") });
     await s.history();
     await unpause(s);

@@ -122,7 +122,8 @@ export function startChild(c: Completion, command: Command): HistoryEvent | unde
     namespace: target.name,
     workflowId: id,
     event: inheriting(event, run.info.priority),
-    requestId: `${run.info.runId}:${event.eventId}`,
+    // The last part is the version of the event.
+    requestId: `${run.info.runId}:${event.eventId}:0`,
     inheritedVersion: inheritedByChild(run, {
       namespaceId: target.id,
       taskQueue: queue,

@@ -1,0 +1,109 @@
+/** Brings what a command said into a form in which two servers' can be equal: the one list of what is hidden. */
+import { hostname, userInfo } from "node:os";
+
+/** In JSON, by name. */
+const HIDDEN: ReadonlySet<string> = new Set([
+  // Internal ids and sizes of what is stored.
+  "taskId",
+  "historySizeBytes",
+  "stateSizeBytes",
+  "longPollToken",
+  // How long it took, and how long a retry waits, to the nanosecond.
+  "durationMillis",
+  "currentRetryInterval",
+  "executionDuration",
+  // Of the worker's process and its source files.
+  "stackTrace",
+  "processId",
+  "currentHostCpuUsage",
+  "currentHostMemUsage",
+  // Of the official server's matching service, which has a port of its own.
+  "ownerHostName",
+  // COMPAT.md: off on the official server; the capability is shown where it is on.
+  "workerPollCompleteOnShutdown",
+  "standaloneActivityBatchOperations",
+]);
+
+/** In text, in this order. Widths of tables follow from what is in them, so blanks count as one. */
+const REPLACED: readonly (readonly [RegExp, string])[] = [
+  [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g, "<time>"],
+  // How long something took: to the fraction of a second. What was asked for is in whole seconds.
+  [/\b(\d+m)?\d*\.\d+(µs|ms|s)\b|\b\d+(µs|ms)\b/g, "<duration>"],
+  [/((?:RunTime|ExecutionDuration|ElapsedSinceLastHeartbeat)\s+)\d+m?s/g, "$1<duration>"],
+  [/( ✓ \S+ \()\d+s(?=\))/g, "$1<duration>"],
+  [/(HistorySize:?\s+)\d+/g, "$1<size>"],
+  [/(taskId|historySizeBytes): \d+/g, "$1: <n>"],
+  [/("stateSizeBytes":)"\d+"/g, "$1<size>"],
+  [/(LongPollToken\s+)bytes\(\S*\)/g, "$1<token>"],
+  [/(@temporalio\/worker@[\d.]+\+)[0-9a-f]+/g, "$1<hash>"],
+  [/"(ProcessId|CurrentHostCPUUsage|CurrentHostMemUsage)":"?[\d.e-]+"?/g, '"$1":<n>'],
+  [/"stackTrace":"(?:[^"\\]|\\.)*"/g, '"stackTrace":<trace>'],
+  [/at \S[^\n(]*\([^)\n]*:\d+:\d+\)/g, "at <source>"],
+  [/127\.0\.0\.1:\d+/g, "<address>"],
+  // A set, in no order.
+  [/(coreUsedFlags\[)\d+(\]: )\d+/g, "$1n$2n"],
+  // COMPAT.md: GetClusterInfo's visibilityStore, ListClusters' shards.
+  [/sqlite \(sorts like elasticsearch\)/g, "sqlite"],
+  [/(active\s+\S+\s+<address>\s+)\d+/g, "$1<shards>"],
+];
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+
+/** COMPAT.md: the search attribute BuildIds of workflows that no worker version concerns is not kept. */
+function withoutUnversioned(text: string): string {
+  return text
+    .replace(/ ?BuildIds:(?:metadata:\{key:"\w+" value:"[^"]*"\} ){2}data:"((?:[^"\\]|\\.)*)"/g, (all, data: string) => {
+      const ids = (JSON.parse(JSON.parse(`"${data}"`)) as string[]).filter((id) => !id.startsWith("unversioned"));
+      return ids.length === 0 ? "" : all.replace(data, ids.join(" "));
+    })
+    .replace("map[ ", "map[")
+    .replace(/\n *SearchAttributes +map\[\]/, "");
+}
+
+interface Attributes {
+  indexedFields?: Record<string, { data?: string }>;
+}
+
+function withoutUnversionedJson(attributes: Attributes): Attributes {
+  const { BuildIds: builds, ...others } = attributes.indexedFields ?? {};
+  const ids = JSON.parse(Buffer.from(builds?.data ?? "W10=", "base64").toString()) as string[];
+  const kept = ids.filter((id) => !id.startsWith("unversioned"));
+  const all = kept.length === 0 ? others : { ...others, BuildIds: { data: kept.join(" ") } };
+  return Object.keys(all).length === 0 ? {} : { indexedFields: all };
+}
+
+function walk(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(walk);
+  if (value === null || typeof value !== "object") return value;
+  const out: Record<string, unknown> = {};
+  for (const [key, part] of Object.entries(value))
+    if (!HIDDEN.has(key)) out[key] = walk(key === "searchAttributes" ? withoutUnversionedJson(part as Attributes) : part);
+  return out;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param ids those of the story so far, each with its number */
+export function normaliseOutput(text: string, address: string, ids: Map<string, number>): string[] {
+  const json = parsed(text);
+  let out = (typeof json === "object" && json !== null ? JSON.stringify(walk(json), null, 1) : withoutUnversioned(text))
+    .replaceAll(address, "<address>")
+    .replaceAll(`${userInfo().username}@${hostname()}`, "<user>")
+    .replaceAll(`${process.pid}@${hostname()}`, "<worker>")
+    .replaceAll(hostname(), "<host>");
+  for (const [pattern, shown] of REPLACED) out = out.replace(pattern, shown);
+  out = out.replace(UUID, (id) => {
+    const n = ids.get(id) ?? ids.size + 1;
+    ids.set(id, n);
+    return `<id ${n}>`;
+  });
+  return out
+    .split("\n")
+    .map((line) => line.replace(/[ \t]+/g, " ").trimEnd())
+    .filter((line) => line !== "");
+}

@@ -1,0 +1,208 @@
+/** What a person does in the official Web UI, in this order; an action is done when the page shows what it led to. */
+import type { UiSession } from "./ui-session.js";
+
+export interface Action {
+  readonly name: string;
+  readonly perform: (ui: UiSession) => Promise<void>;
+}
+
+const HOME = "/namespaces/default";
+const testId = (id: string): string => `[data-testid="${id}"]`;
+const confirm = (dialog: string): string => `dialog[open]${testId(dialog)} ${testId("confirm-modal-button")}`;
+
+/** Opens the menu of a workflow and picks an action. */
+async function pick(ui: UiSession, workflowId: string, action: string): Promise<void> {
+  await ui.open(`${HOME}/workflows/${workflowId}`);
+  await ui.click("button", "More Actions");
+  await ui.click(testId(action));
+}
+
+export const ACTIONS: readonly Action[] = [
+  {
+    name: "lists workflows",
+    perform: async (ui) => {
+      await ui.open(`${HOME}/workflows`);
+      for (const id of ["ui-greet", "ui-signal", "ui-cancel"]) await ui.shows(id);
+    },
+  },
+  {
+    name: "lists by a query",
+    perform: async (ui) => {
+      await ui.open(`${HOME}/workflows?query=${encodeURIComponent('`WorkflowType`="greet"')}`);
+      await ui.shows("ui-greet");
+      await ui.hides("ui-signal");
+    },
+  },
+  {
+    name: "opens a workflow from the list",
+    perform: async (ui) => {
+      await ui.click("a", "ui-greet");
+      await ui.until(`document.querySelector('${testId("workflow-id-heading")}')?.innerText.includes("ui-greet")`);
+      await ui.shows("COMPLETED");
+    },
+  },
+  {
+    name: "shows the workers of a workflow",
+    perform: async (ui) => {
+      await ui.open(`${HOME}/workflows/ui-signal`);
+      await ui.click("a", "Workers");
+      await ui.until(`location.pathname.includes("/workers")`);
+      await ui.shows("ui");
+    },
+  },
+  {
+    name: "shows a call stack",
+    perform: async (ui) => {
+      await ui.open(`${HOME}/workflows/ui-signal`);
+      await ui.click("a", "Call Stack");
+      await ui.shows("collect");
+    },
+  },
+  {
+    name: "asks for the cancellation of a workflow",
+    perform: async (ui) => {
+      await pick(ui, "ui-cancel", "request-cancellation-button");
+      await ui.click(confirm("cancel-confirmation-modal"));
+      await ui.open(`${HOME}/workflows/ui-cancel`);
+      await ui.shows("CANCELED");
+    },
+  },
+  {
+    name: "pauses a workflow",
+    perform: async (ui) => {
+      await ui.open(`${HOME}/workflows/ui-pause`);
+      await ui.click("button", "Pause Workflow");
+      await ui.fill("dialog[open] #workflow-pause-details", "to look at it");
+      await ui.click(confirm("workflow-pause-confirmation-modal"));
+      await ui.open(`${HOME}/workflows/ui-pause`);
+      await ui.shows("PAUSED");
+    },
+  },
+  {
+    name: "lets a workflow go on",
+    perform: async (ui) => {
+      await ui.click("button", "Unpause Workflow");
+      await ui.click(confirm("workflow-unpause-confirmation-modal"));
+      await ui.open(`${HOME}/workflows/ui-pause`);
+      await ui.shows("RUNNING");
+    },
+  },
+  {
+    name: "terminates a workflow",
+    perform: async (ui) => {
+      await pick(ui, "ui-pause", "terminate-button");
+      await ui.fill("dialog[open] #workflow-termination-reason", "enough");
+      await ui.click(confirm("terminate-confirmation-modal"));
+      await ui.open(`${HOME}/workflows/ui-pause`);
+      await ui.shows("TERMINATED");
+    },
+  },
+  {
+    name: "starts a workflow",
+    perform: async (ui) => {
+      await ui.open(`${HOME}/workflows/start-workflow`);
+      await ui.fill("#workflowId", "ui-started");
+      await ui.fill("#taskQueue", "ui");
+      await ui.fill("#workflowType", "greet");
+      await ui.click(testId("start-workflow-button"), "Start Workflow");
+      await ui.open(`${HOME}/workflows/ui-started`);
+      await ui.shows("COMPLETED");
+    },
+  },
+  {
+    name: "lists schedules",
+    perform: async (ui) => {
+      await ui.open(`${HOME}/schedules`);
+      await ui.shows("ui-schedule");
+    },
+  },
+  {
+    name: "shows a schedule",
+    perform: async (ui) => {
+      await ui.open(`${HOME}/schedules/ui-schedule`);
+      await ui.shows("Upcoming Runs");
+    },
+  },
+  {
+    name: "triggers a schedule",
+    perform: async (ui) => {
+      await ui.click("#schedule-actions-menu-button");
+      await ui.click(testId("trigger-schedule"));
+      await ui.click(`dialog[open] ${testId("confirm-modal-button")}`);
+      await ui.open(`${HOME}/schedules/ui-schedule`);
+      await ui.shows("1 Recent Run");
+    },
+  },
+  {
+    name: "deletes a schedule",
+    perform: async (ui) => {
+      await ui.click("#schedule-actions-menu-button");
+      await ui.click(testId("delete-schedule"));
+      await ui.click(`dialog[open] ${testId("confirm-modal-button")}`);
+      await ui.until(`location.pathname.endsWith("/schedules")`);
+    },
+  },
+  {
+    name: "lists namespaces",
+    perform: async (ui) => {
+      await ui.open("/namespaces");
+      await ui.shows("default");
+    },
+  },
+  {
+    name: "shows a namespace",
+    perform: async (ui) => {
+      await ui.open(HOME);
+      await ui.shows("Retention Period");
+    },
+  },
+  {
+    name: "shows a task queue",
+    perform: async (ui) => {
+      await ui.open(`${HOME}/task-queues/ui`);
+      await ui.until(`document.querySelector('${testId("task-queue-title")}') !== null || document.body.innerText.includes("ui")`);
+    },
+  },
+  {
+    name: "lists workers",
+    perform: async (ui) => {
+      await ui.open(`${HOME}/workers`);
+      await ui.shows("Typescript");
+    },
+  },
+  {
+    name: "lists worker deployments",
+    perform: async (ui) => {
+      await ui.open(`${HOME}/workers/deployments`);
+      await ui.shows("Deployments");
+    },
+  },
+  {
+    name: "lists batch operations",
+    perform: async (ui) => {
+      await ui.open(`${HOME}/batch-operations`);
+      await ui.shows("Batch Operations");
+    },
+  },
+  {
+    name: "lists standalone activities",
+    perform: async (ui) => {
+      await ui.open(`${HOME}/activities`);
+      await ui.shows("Activities");
+    },
+  },
+  {
+    name: "lists Nexus endpoints",
+    perform: async (ui) => {
+      await ui.open("/nexus");
+      await ui.shows("Nexus");
+    },
+  },
+  {
+    name: "looks for archived workflows",
+    perform: async (ui) => {
+      await ui.open(`${HOME}/archival`);
+      await ui.shows("rchiv");
+    },
+  },
+];
