@@ -8,7 +8,7 @@ import { Code, internal, unavailable } from "../api/service-error.js";
 import { decode } from "../api/wire.js";
 import type { StartedWorkflowTask } from "../core/transition.js";
 import { Kind } from "../core/workflow/mutable-state.js";
-import type { Batch } from "../persistence/batch.js";
+import { Batch } from "../persistence/batch.js";
 import { at, FakeEngine, POLLER, watch } from "./fake-engine.js";
 import { decodeFramed, frameOffsets } from "./history-reader.js";
 
@@ -471,6 +471,22 @@ describe("dispatch", () => {
     );
     await f.settle();
     expect(stale.error?.code).toBe(Code.NOT_FOUND);
+  });
+
+  it("deletes the row of a call whose outcome concerns nothing any more, also when the first batch with it is refused", async () => {
+    const f = new FakeEngine();
+    const made = new Batch();
+    made.writeComponent(0, Kind.OUTBOUND, 7, { op: "insert", value: new Uint8Array(1) });
+    await f.store.commit(made);
+    let refusals = 1;
+    f.verdict = () => (refusals-- > 0 ? "refused" : "ok");
+    const outcome = { kind: "retry", failure: {} } as const;
+    watch(f.engine.submit(at("gone", "gone"), { kind: "nexusStarted", outboundId: 7, scheduledEventId: 5, attempt: 1, outcome }));
+    await f.settle();
+    await f.runtime.advance(2_000);
+    await f.settle();
+    expect(refusals).toBeLessThan(1);
+    expect(await f.store.listComponents(0, Kind.OUTBOUND, undefined, 10)).toEqual([]);
   });
 });
 

@@ -601,16 +601,17 @@ export class HistoryEngine implements HistoryService, ShardService {
 
   private removeStaleRows(p: PendingInput): void {
     if (p.dueRow !== undefined) this.commits.open.rows.deleteDue(p.dueRow.clock, p.dueRow.due, p.dueRow.key);
-    if (p.transferRow !== undefined) this.deleteTransferRow(p.transferRow);
-    if ("outboundId" in p.input) this.deleteOutboundRow(p.input.outboundId);
+    // Unlike a due row, which its queue reads again, nobody looks at these again in this process: they go even if this batch is refused.
+    if (p.transferRow !== undefined) this.deleteSurely(Kind.TRANSFER, p.transferRow);
+    if ("outboundId" in p.input) this.deleteSurely(Kind.OUTBOUND, p.input.outboundId);
+  }
+
+  private deleteSurely(kind: Kind, id: number): void {
+    this.withBatch((rows) => rows.writeComponent(0, kind, id, { op: "delete" })).catch(NOTHING);
   }
 
   private deleteTransferRow(id: number): void {
     this.commits.open.rows.writeComponent(0, Kind.TRANSFER, id, { op: "delete" });
-  }
-
-  private deleteOutboundRow(id: number): void {
-    this.commits.open.rows.writeComponent(0, Kind.OUTBOUND, id, { op: "delete" });
   }
 
   /** After a bug of the core nothing of the chain is trusted: it takes no input until its batch has settled, and is loaded anew. */

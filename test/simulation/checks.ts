@@ -3,20 +3,26 @@
  * together with what callers were told (checkAll).
  */
 import { createHash } from "node:crypto";
+import { ExecutionHeader } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { WorkflowExecutionStatus } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
-import { SCHEDULE_DIVISION } from "../../src/core/scheduler/describe.js";
+import { decode } from "../../src/api/wire.js";
+import { Archetype } from "../../src/core/execution.js";
 import { RunDraft, RunState } from "../../src/core/workflow/mutable-state.js";
 import { project, replay } from "../../src/core/workflow/replay.js";
 import { earliestDeadline } from "../../src/core/workflow/timers.js";
 import { DIVISION_ID } from "../../src/persistence/sqlite/visibility.js";
 import type { VisibilityRow } from "../../src/persistence/visibility.js";
 import { decodeEvents, timeOf } from "./decode-events.js";
+import { endOfOperation } from "./nexus.js";
 import type { Disk } from "./sim-store.js";
 import type { Acknowledged, Swarm } from "./world.js";
 
 type Problem = (text: string) => void;
+
+/** Activities and operations have 300 s in all. */
+const WHOLE_MICROS = 290_000_000;
 
 interface Run {
   readonly where: string;
@@ -24,14 +30,13 @@ interface Run {
   readonly events: readonly HistoryEvent[];
 }
 
-export const isSchedule = (row: VisibilityRow): boolean => row.attributes.some((a) => a.id === DIVISION_ID && a.value === SCHEDULE_DIVISION);
+export const isWorkflow = (row: VisibilityRow): boolean => !row.attributes.some((a) => a.id === DIVISION_ID);
 
 /** Undefined for what is no workflow. */
 export async function loadRun(disk: Disk, key: number): Promise<RunState | undefined> {
-  const listed = disk.visibility.get(key);
-  if (listed !== undefined && isSchedule(listed)) return undefined;
   const rows = await disk.inner.loadExecution(key);
-  return rows === undefined ? undefined : RunState.load(rows.key, rows.record, rows.live);
+  if (rows === undefined || decode(ExecutionHeader, rows.record).archetype !== Archetype.WORKFLOW) return undefined;
+  return RunState.load(rows.key, rows.record, rows.live);
 }
 
 /** History, state, visibility row and due row of one run say the same. */
@@ -83,8 +88,16 @@ export interface Summary {
 }
 
 /** Everything at the end of a run, when all that was open has ended. */
-export async function checkAll(disk: Disk, acknowledged: Acknowledged, swarm: Swarm, now: number, problem: Problem): Promise<Summary> {
-  const hash = createHash("sha256");
+export async function checkAll(
+  disk: Disk,
+  acknowledged: Acknowledged,
+  swarm: Swarm,
+  now: number,
+  /** How other executions than workflows have ended: part of the digest. */
+  endings: readonly string[],
+  problem: Problem,
+): Promise<Summary> {
+  const hash = createHash("sha256").update(endings.join("\n"));
   const runs = new Map<string, Run>();
   const counts = new Map<string, number>();
   for (const key of await disk.executionKeys()) {
@@ -101,6 +114,7 @@ export async function checkAll(disk: Disk, acknowledged: Acknowledged, swarm: Sw
     checkOnce(run, problem);
     checkTimers(run, swarm, problem);
     checkDelivered(run, swarm, problem);
+    checkHeldBack(run, problem);
     hash.update(`${run.where} ${run.state.info.status} ${run.events.map((e) => e.eventType).join(",")}\n`);
   }
   const { rows } = await disk.inner.visibility.list({ namespaceKey: 1, filter: undefined, orderBy: [] }, 1_000_000, undefined);
@@ -110,6 +124,7 @@ export async function checkAll(disk: Disk, acknowledged: Acknowledged, swarm: Sw
   checkRequestsOnce(runs, problem);
   checkAcross(runs, acknowledged, problem);
   checkUpdates(runs, acknowledged, problem);
+  checkOperations(runs, acknowledged, problem);
   checkResets(runs, acknowledged, problem);
   const chains = new Map<string, Set<string>>();
   for (const { state } of runs.values()) {
@@ -278,6 +293,19 @@ function checkUpdates(runs: ReadonlyMap<string, Run>, a: Acknowledged, problem: 
   }
 }
 
+/** An operation's end that its handler was told to have arrived is the one in history. */
+function checkOperations(runs: ReadonlyMap<string, Run>, a: Acknowledged, problem: Problem): void {
+  for (const { workflowId, runId, requestId, outcome } of a.operationEnds) {
+    const of = [...runs.values()].filter((r) => r.state.info.workflowId === workflowId && (runId === "" || r.state.info.runId === runId));
+    if (of.length === 0 && !a.deleted.has(runId) && a.deleted.size === 0)
+      problem(`the end of operation ${requestId} was acknowledged by ${runId}, which is lost`);
+    const ends = of.flatMap((r) => r.events.flatMap((e) => endOfOperation(e) ?? [])).filter((e) => e.requestId === requestId);
+    const mayBeLost = runId === "" ? a.deleted.size > 0 || of.some(lostItsBuffer) : a.deleted.has(runId) || of.some(lostItsBuffer);
+    if (!ends.some((e) => e.outcome === outcome) && !mayBeLost)
+      problem(`${workflowId} ${runId}: the end of operation ${requestId} (${outcome}) was acknowledged, and it is ${ends[0]?.outcome ?? "lost"}`);
+  }
+}
+
 /** The new run begins as its base did, and has what was sent to the base after that point. */
 function checkResets(runs: ReadonlyMap<string, Run>, a: Acknowledged, problem: Problem): void {
   for (const { base, runId, forkEventId, keepsSignals } of a.resets) {
@@ -311,6 +339,19 @@ function checkDelivered(run: Run, s: Swarm, problem: Problem): void {
     }
     if (a.case === "activityTaskTimedOutEventAttributes" && a.value.startedEventId !== 0)
       problem(`${run.where}: activity ${a.value.scheduledEventId} was given to nobody`);
+  }
+}
+
+/** What is only held back, by a pause, a closed door or a process that died, goes on when it may: nothing runs out of its whole time. */
+function checkHeldBack(run: Run, problem: Problem): void {
+  for (const e of run.events) {
+    const a = e.attributes;
+    if (a.case !== "activityTaskTimedOutEventAttributes" && a.case !== "nexusOperationTimedOutEventAttributes") continue;
+    const scheduled = run.events[a.value.scheduledEventId - 1];
+    // What a reset has taken over may have ended in its base.
+    const isTakenOver = a.value.scheduledEventId < (run.state.info.reset?.forkEventId ?? 0);
+    if (scheduled !== undefined && !isTakenOver && timeOf(e) - timeOf(scheduled) >= WHOLE_MICROS)
+      problem(`${run.where}: what event ${a.value.scheduledEventId} asks for was held back until its time was over`);
   }
 }
 
@@ -351,6 +392,19 @@ function checkOnce(run: Run, problem: Problem): void {
           run.events[a.value.startedEventId - 1]?.eventType !== EventType.ACTIVITY_TASK_STARTED
         )
           problem(`${run.where}: completion without a started event`);
+        break;
+      case "nexusOperationStartedEventAttributes":
+        id = `start of operation ${a.value.scheduledEventId}`;
+        break;
+      case "nexusOperationCompletedEventAttributes":
+      case "nexusOperationFailedEventAttributes":
+      case "nexusOperationCanceledEventAttributes":
+      case "nexusOperationTimedOutEventAttributes":
+        id = `operation ${a.value.scheduledEventId}`;
+        break;
+      case "nexusOperationCancelRequestCompletedEventAttributes":
+      case "nexusOperationCancelRequestFailedEventAttributes":
+        id = `canceling operation ${a.value.scheduledEventId}`;
         break;
       case "timerFiredEventAttributes":
       case "timerCanceledEventAttributes":

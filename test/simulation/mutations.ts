@@ -3,13 +3,16 @@
  * real mistake either. A mutation puts another method in the place of one of src, or another core in the place of the real one.
  */
 import { ResetReapplyExcludeType } from "../../gen/wire/temporal/api/enums/v1/reset.js";
+import { ActivityDraft, ActivityState } from "../../src/core/activity-execution/activity-state.js";
 import type { apply as Apply, Chain } from "../../src/core/engine.js";
 import { apply } from "../../src/core/engine.js";
+import { Archetype } from "../../src/core/execution.js";
 import type { Env, Input } from "../../src/core/input.js";
 import { ScheduleState } from "../../src/core/scheduler/schedule-state.js";
 import { CompiledSpec } from "../../src/core/scheduler/spec.js";
 import { EventFactory } from "../../src/core/workflow/event-factory.js";
 import { Kind, RunDraft } from "../../src/core/workflow/mutable-state.js";
+import { EventsNotifier } from "../../src/history/events-notifier.js";
 import { ExecutionCache } from "../../src/history/execution-cache.js";
 import { GroupCommit, OpenBatch } from "../../src/history/group-commit.js";
 import { HistoryEngine } from "../../src/history/history-engine.js";
@@ -67,6 +70,23 @@ function withoutRows(kind: Kind, isLost: () => boolean = () => true): { undo: ()
     (original) =>
       function (this: Batch, key: number, k: number, id: number | string, write: RowWrite) {
         if (k !== kind || write.op === "delete" || !isLost()) original.call(this, key, k, id, write);
+      },
+  );
+}
+
+/** Now and then what is written of an execution is what was written before. */
+function withOldRecords(prototype: object): { undo: () => void } {
+  const hit = every(7);
+  const last = new WeakMap<object, Uint8Array>();
+  return replace(
+    prototype,
+    "encodeRecord",
+    (encodeRecord) =>
+      function (this: object) {
+        const before = last.get(this);
+        const now = encodeRecord.call(this) as Uint8Array;
+        last.set(this, now);
+        return before !== undefined && hit() ? before : now;
       },
   );
 }
@@ -187,6 +207,7 @@ export const MUTATIONS: readonly Mutation[] = [
       core((input, _env, chain) => {
         if (input.kind !== "completeActivity" || input.activity.by !== "token") return {};
         const { token } = input.activity;
+        if ((token.archetype as Archetype) !== Archetype.WORKFLOW) return {};
         const now = (chain as Chain).run(token.runId)?.activities.base.get(token.scheduledEventId);
         if (now === undefined) return {};
         return { input: { ...input, activity: { by: "token", token: { ...token, attempt: now.attempt, nonce: now.nonce } } } };
@@ -305,22 +326,47 @@ export const MUTATIONS: readonly Mutation[] = [
       );
     },
   },
+  { name: "a change of a schedule is not written", begin: () => withOldRecords(ScheduleState.prototype) },
+  { name: "a change of a standalone activity is not written", begin: () => withOldRecords(ActivityState.prototype) },
   {
-    name: "a change of a schedule is not written",
-    begin: () => {
-      const hit = every(7);
-      const last = new WeakMap<object, Uint8Array>();
-      return replace(
-        ScheduleState.prototype,
-        "encodeRecord",
-        (encodeRecord) =>
-          function (this: object) {
-            const before = last.get(this);
-            const now = encodeRecord.call(this) as Uint8Array;
-            last.set(this, now);
-            return before !== undefined && hit() ? before : now;
+    name: "the outcome of a standalone activity is not stored",
+    begin: () =>
+      replace(
+        ActivityDraft.prototype,
+        "componentWrites",
+        (original) =>
+          function (this: ActivityDraft) {
+            const outcome = 49;
+            return original.call(this).filter((row: { kind: number }) => row.kind !== outcome);
           },
-      );
-    },
+      ),
+  },
+  {
+    name: "an attempt of a standalone activity that could not be delivered does not come back",
+    begin: () => core((input, _env, chain) => (input.kind === "undelivered" && chain.current()?.archetype === Archetype.ACTIVITY ? "stale" : {})),
+  },
+  {
+    name: "a call that leaves the store is kept only in memory",
+    begin: () => withoutRows(Kind.OUTBOUND),
+  },
+  {
+    name: "a call that has been made stays to be made",
+    begin: () =>
+      replace(
+        Batch.prototype,
+        "writeComponent",
+        (original) =>
+          function (this: Batch, key: number, kind: number, id: number | string, write: RowWrite) {
+            if (kind !== Kind.OUTBOUND || write.op !== "delete") original.call(this, key, kind, id, write);
+          },
+      ),
+  },
+  {
+    name: "an operation that has ended may end once more",
+    begin: () => replace(RunDraft.prototype, "deleteNexusOperation", () => () => undefined),
+  },
+  {
+    name: "who waits for the end of a standalone activity is not told",
+    begin: () => replace(EventsNotifier.prototype, "notify", () => () => undefined),
   },
 ];

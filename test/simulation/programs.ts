@@ -23,9 +23,12 @@ type Step =
   | { kind: "signalOther"; target: string }
   | { kind: "cancelOther"; target: string }
   | { kind: "marker" }
+  /** `isTimed`: it has too little time. */
+  | { kind: "nexus"; isCanceled: boolean; isTimed: boolean }
   | { kind: "memo" }
   | { kind: "searchAttribute" };
 
+export const ENDPOINT = "sim";
 export const QUEUE = "sim";
 
 function hash(text: string): number {
@@ -40,13 +43,19 @@ export function stepsOf(workflowId: string): Step[] {
   const n = r.uint32() % 5;
   const out: Step[] = [];
   for (let i = 0; i < n; i++)
-    switch (r.uint32() % (depth > 2 ? 8 : 15)) {
+    switch (r.uint32() % (depth > 2 ? 8 : 17)) {
       case 0:
       case 1:
       case 13:
       case 14: {
         const type = (["flaky", "plain", "plain", "fails"] as const)[r.uint32() % 4] ?? "plain";
         out.push({ kind: "activity", type, isEager: r.uint32() % 4 === 0 });
+        break;
+      }
+      case 15:
+      case 16: {
+        const what = r.uint32() % 5;
+        out.push({ kind: "nexus", isCanceled: what < 2, isTimed: what === 2 });
         break;
       }
       case 2:
@@ -143,6 +152,15 @@ export function progressOf(events: readonly HistoryEvent[]): Progress {
         if (name?.endsWith("x") === true) p.done.add(name);
         break;
       }
+      case "nexusOperationScheduledEventAttributes":
+        begin(e.eventId, a.value.operation.slice(0, 2));
+        break;
+      case "nexusOperationCompletedEventAttributes":
+      case "nexusOperationFailedEventAttributes":
+      case "nexusOperationCanceledEventAttributes":
+      case "nexusOperationTimedOutEventAttributes":
+        end(a.value.scheduledEventId);
+        break;
       case "signalExternalWorkflowExecutionInitiatedEventAttributes":
         begin(e.eventId, a.value.control);
         break;
@@ -210,6 +228,17 @@ export function nextCommands(workflowId: string, events: readonly HistoryEvent[]
         out.push(
           command(CommandType.REQUEST_CANCEL_ACTIVITY_TASK, { case: "requestCancelActivityTaskCommandAttributes", value: { scheduledEventId: id } }),
         );
+      if (
+        step.kind === "nexus" &&
+        step.isCanceled &&
+        !events.some((e) => e.attributes.case === "nexusOperationCancelRequestedEventAttributes" && e.attributes.value.scheduledEventId === id)
+      )
+        out.push(
+          command(CommandType.REQUEST_CANCEL_NEXUS_OPERATION, {
+            case: "requestCancelNexusOperationCommandAttributes",
+            value: { scheduledEventId: id },
+          }),
+        );
       if (step.kind === "childCanceled" && !p.begun.has(`${name}c`))
         out.push(
           command(CommandType.REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION, {
@@ -250,6 +279,22 @@ export function nextCommands(workflowId: string, events: readonly HistoryEvent[]
         );
         // Something must happen for the workflow to think again.
         if (step.kind === "activityCanceled") timer(`${name}t`, 30_000);
+        break;
+      case "nexus":
+        out.push(
+          command(CommandType.SCHEDULE_NEXUS_OPERATION, {
+            case: "scheduleNexusOperationCommandAttributes",
+            value: {
+              endpoint: ENDPOINT,
+              service: "service",
+              operation: `${name}${step.isCanceled ? "c" : ""}`,
+              nexusHeader: {},
+              scheduleToCloseTimeout: duration(300_000_000),
+              startToCloseTimeout: step.isTimed ? duration(200_000) : undefined,
+            },
+          }),
+        );
+        if (step.isCanceled) timer(`${name}t`, 30_000);
         break;
       case "timer":
         timer(name, step.micros);

@@ -3,6 +3,7 @@ import { IndexedValueType } from "../../gen/wire/temporal/api/enums/v1/common.js
 import { defaultConfig } from "../../src/config/dynamic-config.js";
 import { apply as realApply } from "../../src/core/engine.js";
 import type { NamespaceDirectory, NamespaceView } from "../../src/core/namespace-view.js";
+import type { OutboundCaller } from "../../src/history/contract.js";
 import { HistoryEngine } from "../../src/history/history-engine.js";
 import { KEYS_REGISTRY_KIND } from "../../src/history/ids.js";
 import { EngineTaskStarter } from "../../src/history/task-starter.js";
@@ -12,6 +13,7 @@ import { MatchingEngine } from "../../src/matching/matching-engine.js";
 import { QUEUE_REGISTRY_KIND, QueueKeys } from "../../src/matching/queue-keys.js";
 import { TaskQueueConfigs } from "../../src/matching/task-queue-configs.js";
 import type { Store } from "../../src/persistence/store.js";
+import { ENDPOINTS } from "./nexus.js";
 import type { SimRuntime } from "./sim-runtime.js";
 
 export const NAMESPACE: NamespaceView = {
@@ -39,6 +41,8 @@ export interface SimServerOptions {
   readonly apply?: typeof realApply;
   /** Default: `NAMESPACE` alone. */
   readonly namespaces?: NamespaceDirectory;
+  /** Default: nothing leaves the store. */
+  readonly outbound?: OutboundCaller;
   readonly onBug: (error: unknown, input: unknown) => void;
   readonly onFatal: () => void;
 }
@@ -66,6 +70,8 @@ export async function startSimServer(store: Store, runtime: SimRuntime, logger: 
     config: () => config,
     namespaces: () => options.namespaces ?? DIRECTORY,
     dispatcher: matching,
+    nexusEndpoints: () => ENDPOINTS,
+    ...(options.outbound === undefined ? {} : { outbound: options.outbound }),
     apply: options.apply ?? realApply,
     keysRecord: registry.find((r) => r.kind === KEYS_REGISTRY_KIND)?.value,
     get sameBatchTransfers() {

@@ -7,6 +7,7 @@
 import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
 import { Code, ServiceError } from "../../src/api/service-error.js";
 import { apply as realApply } from "../../src/core/engine.js";
+import { Archetype } from "../../src/core/execution.js";
 import type { InputKind, InputOf } from "../../src/core/input.js";
 import type { Replies } from "../../src/core/transition.js";
 import type { ExecutionCache } from "../../src/history/execution-cache.js";
@@ -15,9 +16,11 @@ import { Heap } from "../../src/lib/heap.js";
 import { Random } from "../../src/lib/random.js";
 import type { Logger } from "../../src/lib/runtime.js";
 import type { Batch } from "../../src/persistence/batch.js";
-import { checkAll, checkRun, isSchedule, loadRun } from "./checks.js";
+import { Activities, checkActivity } from "./activities.js";
+import { checkAll, checkRun, isWorkflow, loadRun } from "./checks.js";
 import { Clients } from "./clients.js";
 import { Coverage } from "./coverage.js";
+import { hasOutbound, NexusHandlers } from "./nexus.js";
 import { type OpenRun, Operators } from "./operators.js";
 import { Schedules } from "./schedules.js";
 import { NAMESPACE, type SimServer, startSimServer } from "./server.js";
@@ -62,6 +65,8 @@ export class Simulation implements SimWorld {
   private readonly clients: Clients;
   private readonly operators: Operators;
   private readonly schedules: Schedules;
+  private readonly activities: Activities;
+  private readonly nexus = new NexusHandlers(this);
   private readonly workers: Workers;
   private readonly world = new Heap<{ at: number; order: number; f: () => void }>((a, b) => a.at - b.at || a.order - b.order);
   private order = 0;
@@ -103,6 +108,7 @@ export class Simulation implements SimWorld {
       pauses: seldom(),
       operates: often(),
       schedules: often(),
+      activities: often(),
     };
     if (options.seed % CALM_EVERY === 0)
       Object.assign(this.swarm, {
@@ -113,6 +119,7 @@ export class Simulation implements SimWorld {
         workerDeaths: false,
         slowWorkers: false,
         pollDeaths: true,
+        activities: true,
       });
     this.runtime = new SimRuntime(options.seed + 1);
     this.disk = new Disk(options.seed % SQLITE_EVERY === 0);
@@ -120,6 +127,7 @@ export class Simulation implements SimWorld {
     this.workers = new Workers(this, (type) => bump(this.coverage.commands, CommandType[type] ?? String(type)));
     this.operators = new Operators(this);
     this.schedules = new Schedules(this);
+    this.activities = new Activities(this, this.disk);
     this.clients = new Clients(this, (task) => this.workers.workflowTask(task, 0));
   }
 
@@ -167,8 +175,8 @@ export class Simulation implements SimWorld {
     });
   }
 
-  submit<K extends InputKind>(workflowId: string, runId: string, input: InputOf<K>): Promise<Replies[K]> {
-    return this.call((s) => s.engine.submit<K>({ namespaceId: NAMESPACE.id, workflowId, runId }, input));
+  submit<K extends InputKind>(workflowId: string, runId: string, input: InputOf<K>, archetype = Archetype.WORKFLOW): Promise<Replies[K]> {
+    return this.call((s) => s.engine.submit<K>({ namespaceId: NAMESPACE.id, workflowId, runId, archetype }, input));
   }
 
   // --- The process
@@ -221,6 +229,7 @@ export class Simulation implements SimWorld {
         return !isOff;
       },
       apply: this.apply,
+      outbound: this.nexus.caller,
       onBug: (error, input) =>
         this.problem(`the core threw on ${(input as { kind: string }).kind}: ${error instanceof Error ? error.stack : String(error)}`),
       onFatal: () => {
@@ -261,6 +270,7 @@ export class Simulation implements SimWorld {
     this.outstanding.clear();
     for (const reject of outstanding) reject(new Died("the server died"));
     this.workers.forget();
+    this.nexus.forget();
     await settleMicrotasks();
     await this.boot();
   }
@@ -283,7 +293,9 @@ export class Simulation implements SimWorld {
       }
       if (this.problems.length === 0) await this.heal();
       const summary =
-        this.problems.length === 0 ? await checkAll(this.disk, this.acknowledged, this.swarm, this.now, (t) => this.problem(t)) : undefined;
+        this.problems.length === 0
+          ? await checkAll(this.disk, this.acknowledged, this.swarm, this.now, this.activities.endings, (t) => this.problem(t))
+          : undefined;
       if (summary !== undefined) this.schedules.check(summary.chains);
       for (const [name, n] of summary?.events ?? []) this.coverage.events.set(name, n);
       return {
@@ -306,7 +318,11 @@ export class Simulation implements SimWorld {
     if (this.toCheck.size === 0) return;
     const keys = [...this.toCheck];
     this.toCheck.clear();
-    for (const key of keys) await checkRun(this.disk, key, this.now, (t) => this.problem(`after a commit: ${t}`));
+    const problem = (t: string): void => this.problem(`after a commit: ${t}`);
+    for (const key of keys) {
+      await checkRun(this.disk, key, this.now, problem);
+      await checkActivity(this.disk, key, problem);
+    }
   }
 
   private async step(withClients: boolean): Promise<void> {
@@ -345,7 +361,8 @@ export class Simulation implements SimWorld {
   private client(): { step(): void } {
     const who = this.pick(100);
     if (who < 25) return this.operators;
-    return who < 35 && this.swarm.schedules ? this.schedules : this.clients;
+    if (who < 35 && this.swarm.schedules) return this.schedules;
+    return who >= 90 && this.swarm.activities ? this.activities : this.clients;
   }
 
   /** Some execution leaves memory, as if others had pushed it out. */
@@ -369,11 +386,14 @@ export class Simulation implements SimWorld {
       if (this.problems.length > 0) return;
       if (i % 500 !== 499) continue;
       const open = this.openRuns();
-      if (this.schedules.end(open.length === 0 && !this.schedules.isRunningOut) && open.length === 0) return;
+      const isResting = (await this.activities.end()) && !(await hasOutbound(this.disk));
+      if (this.schedules.end(open.length === 0 && !this.schedules.isRunningOut) && open.length === 0 && isResting) return;
       if (open.length === 0) continue;
       this.operators.release(open);
       this.operators.giveUp(await this.orphansOfReset(open));
     }
+    if (await hasOutbound(this.disk)) this.problem("calls that leave the store are still to be made");
+    if (!(await this.activities.end())) this.problem("standalone activities, or their tasks, do not end");
     for (const key of await this.disk.executionKeys()) {
       const state = await loadRun(this.disk, key);
       if (state?.isOpen !== true) continue;
@@ -403,7 +423,7 @@ export class Simulation implements SimWorld {
   }
 
   private openRuns(): OpenRun[] {
-    return [...this.disk.visibility.values()].filter((row) => row.closeTime === 0 && !isSchedule(row));
+    return [...this.disk.visibility.values()].filter((row) => row.closeTime === 0 && isWorkflow(row));
   }
 }
 

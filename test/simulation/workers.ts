@@ -18,8 +18,9 @@ import {
 import { decodeTaskToken, type TaskToken } from "../../src/api/task-token.js";
 import { duration } from "../../src/api/time.js";
 import type { Init } from "../../src/api/wire.js";
-import type { ActivityReference } from "../../src/core/input.js";
-import type { StartedActivity, StartedWorkflowTask } from "../../src/core/transition.js";
+import { Archetype } from "../../src/core/execution.js";
+import type { ActivityReference, InputKind, InputOf } from "../../src/core/input.js";
+import type { Replies, StartedActivity, StartedWorkflowTask } from "../../src/core/transition.js";
 import { stickyQueue } from "./clients.js";
 import { decodeEvents } from "./decode-events.js";
 import { nextCommands, QUEUE } from "./programs.js";
@@ -210,12 +211,17 @@ export class Workers {
     w.later(this.work(200_000, 5_000_000), () => this.finishActivity(token, name, attempt));
   }
 
+  /** To the workflow of the activity, or to the standalone activity itself. */
+  private send<K extends InputKind>(token: TaskToken, input: InputOf<K>): Promise<Replies[K]> {
+    return this.w.submit<K>(token.workflowId, token.runId, input, token.archetype as Archetype);
+  }
+
   /** Beats until it is told that it is canceled, or for long enough. */
   private waitForCancel(token: TaskToken, attempt: number, beats: number): void {
     const { w } = this;
     const reference: ActivityReference = { by: "token", token };
     w.later(100_000 + w.pick(200_000), () => {
-      w.submit<"heartbeatActivity">(token.workflowId, token.runId, {
+      this.send<"heartbeatActivity">(token, {
         kind: "heartbeatActivity",
         activity: reference,
         details: undefined,
@@ -223,8 +229,11 @@ export class Workers {
       }).then(
         (r) => {
           if (r.cancelRequested)
-            w.submit(token.workflowId, token.runId, { kind: "cancelActivity", activity: reference, details: undefined, identity: "sim" }).then(
-              () => undefined,
+            this.send(token, { kind: "cancelActivity", activity: reference, details: undefined, identity: "sim" }).then(
+              () => {
+                if ((token.archetype as Archetype) !== Archetype.WORKFLOW)
+                  w.acknowledged.activityEnds.push({ runId: token.runId, result: undefined });
+              },
               (e) => w.expected(e),
             );
           else if (beats > 20) this.finishActivity(token, "waits", attempt);
@@ -237,24 +246,27 @@ export class Workers {
 
   private finishActivity(token: TaskToken, name: string | undefined, attempt: number): void {
     const { w } = this;
-    const { workflowId, runId, scheduledEventId } = token;
+    const { runId, scheduledEventId } = token;
     // By id, nobody says which attempt is meant.
     const isById = w.chance(50);
     const activity: ActivityReference = isById ? { by: "id", activityId: token.activityId } : { by: "token", token };
     const refused = (e: unknown): void => w.expected(e);
-    if (w.chance(200))
-      w.submit(workflowId, runId, { kind: "heartbeatActivity", activity, details: undefined, identity: "sim" }).then(() => undefined, refused);
+    if (w.chance(200)) this.send(token, { kind: "heartbeatActivity", activity, details: undefined, identity: "sim" }).then(() => undefined, refused);
     if ((name === "flaky" && attempt < 3) || name === "fails") {
       const failure = Failure.create({ message: name });
       const id = `${runId} ${scheduledEventId}`;
-      w.submit(workflowId, runId, { kind: "failActivity", activity, failure, lastHeartbeatDetails: undefined, identity: "sim" }).then(() => {
+      this.send(token, { kind: "failActivity", activity, failure, lastHeartbeatDetails: undefined, identity: "sim" }).then(() => {
         if (!isById) w.acknowledged.failedAttempts.set(id, Math.max(attempt, w.acknowledged.failedAttempts.get(id) ?? 0));
       }, refused);
       return;
     }
+    const isOfWorkflow = (token.archetype as Archetype) === Archetype.WORKFLOW;
     const send = (again: boolean): void => {
-      w.submit(workflowId, runId, { kind: "completeActivity", activity, result: undefined, identity: "sim" }).then(() => {
-        w.acknowledged.activities.push({ runId, scheduledEventId, attempt: isById ? 0 : attempt });
+      const result = isOfWorkflow ? undefined : `${w.pick(1e9)}`;
+      const bytes = result === undefined ? undefined : Buffer.from(result);
+      this.send(token, { kind: "completeActivity", activity, result: bytes, identity: "sim" }).then(() => {
+        if (isOfWorkflow) w.acknowledged.activities.push({ runId, scheduledEventId, attempt: isById ? 0 : attempt });
+        else w.acknowledged.activityEnds.push({ runId, result });
         if (again) {
           w.count("worker lost a reply");
           send(false);

@@ -1,5 +1,6 @@
 /** What clients, workers and checkers of a simulated run share: chance, the server as it is now, and what it has acknowledged. */
 import type { Call } from "../../src/api/call.js";
+import type { Archetype } from "../../src/core/execution.js";
 import type { InputKind, InputOf } from "../../src/core/input.js";
 import type { Replies } from "../../src/core/transition.js";
 import type { SimServer } from "./server.js";
@@ -30,6 +31,8 @@ export interface Swarm {
   /** Operators touch pending activities. */
   operates: boolean;
   schedules: boolean;
+  /** Standalone activities. */
+  activities: boolean;
 }
 
 /** What callers were told, which must hold for ever. */
@@ -40,6 +43,10 @@ export class Acknowledged {
   /** Pairs of signals to one run, of which the second was sent when the first had been acknowledged. */
   readonly signalOrder: { runId: string; first: string; second: string }[] = [];
   readonly activities: { runId: string; scheduledEventId: number; attempt: number }[] = [];
+  /** Standalone activities that a worker has ended: completed with that result, or canceled. */
+  readonly activityEnds: { runId: string; result: string | undefined }[] = [];
+  /** Ends of Nexus operations that a handler was told to have arrived; no run id: in the newest run. */
+  readonly operationEnds: { workflowId: string; runId: string; requestId: string; outcome: string }[] = [];
   readonly workflowTasks: { runId: string; scheduledEventId: number; identity: string }[] = [];
   readonly cancels: { runId: string; at: number }[] = [];
   readonly terminated: string[] = [];
@@ -68,7 +75,7 @@ export interface SimWorld {
   later(micros: number, f: () => void): void;
   /** A call that ends with the server's life. */
   call<T>(f: (s: SimServer) => Promise<T>): Promise<T>;
-  submit<K extends InputKind>(workflowId: string, runId: string, input: InputOf<K>): Promise<Replies[K]>;
+  submit<K extends InputKind>(workflowId: string, runId: string, input: InputOf<K>, archetype?: Archetype): Promise<Replies[K]>;
 }
 
 /** The server has ended under the call. */
