@@ -170,7 +170,7 @@ var nexusTests = []test{
 	// The end of what was canceled may be heard of before the answer to the request, or with nobody left to hear that.
 	{name: "a nexus operation that is canceled", result: "true", chance: types(nCancelDelivered),
 		events: types(tStarted, nScheduled, nStarted, nCancelAsked, nCanceled, tCompleted),
-		run: func(e *env) (string, error) { return e.with(e.options(), CallsAndCancels, nil, e.id) }},
+		run:    func(e *env) (string, error) { return e.with(e.options(), CallsAndCancels, nil, e.id) }},
 	{name: "a nexus operation served by a workflow", events: types(tStarted, nScheduled, nStarted, nCompleted, tCompleted), result: "told",
 		run: func(e *env) (string, error) {
 			got, err := tells("told")(e)
