@@ -45,8 +45,8 @@ export class Clients {
     let workflowId = `w${w.pick(IDS)}`;
     const requestId = `r${this.requests++}`;
     const kind = w.pick(100);
-    // Children have names that are known.
-    if (kind >= 55 && w.chance(200)) workflowId += `/s${w.pick(4)}`;
+    // Children have names that are known. What ends a run is to meet them often: a parent that hears of it is seldom otherwise.
+    if (kind >= 55 && w.chance(kind < 58 ? 600 : 200)) workflowId += `/s${w.pick(4)}`;
     if (kind < 28) this.start(workflowId, requestId);
     else if (kind < 48) this.signal(workflowId, requestId);
     else if (kind < 55) this.signalWithStart(workflowId, requestId);
