@@ -82,8 +82,8 @@ function replayOf(events: readonly HistoryEvent[], buffered: readonly HistoryEve
 export interface Summary {
   readonly digest: string;
   readonly runs: number;
-  /** First runs by workflow id. */
-  readonly chains: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Runs of each chain, by workflow id and first run. */
+  readonly chains: ReadonlyMap<string, ReadonlyMap<string, number>>;
   readonly events: ReadonlyMap<string, number>;
 }
 
@@ -126,10 +126,11 @@ export async function checkAll(
   checkUpdates(runs, acknowledged, problem);
   checkOperations(runs, acknowledged, problem);
   checkResets(runs, acknowledged, problem);
-  const chains = new Map<string, Set<string>>();
+  const chains = new Map<string, Map<string, number>>();
   for (const { state } of runs.values()) {
     const { workflowId, firstRunId } = state.info;
-    chains.set(workflowId, (chains.get(workflowId) ?? new Set()).add(firstRunId));
+    const chain = chains.get(workflowId) ?? new Map<string, number>();
+    chains.set(workflowId, chain.set(firstRunId, (chain.get(firstRunId) ?? 0) + 1));
   }
   return { digest: hash.digest("hex").slice(0, 16), runs: runs.size, chains, events: counts };
 }

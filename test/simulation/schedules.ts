@@ -244,15 +244,19 @@ export class Schedules {
 
   // --- What must hold
 
-  /** `chains`: first runs by workflow id, of everything that is there. */
-  check(chains: ReadonlyMap<string, ReadonlySet<string>>): void {
+  /** `chains`: runs of each chain by workflow id and first run, of everything that is there. */
+  check(chains: ReadonlyMap<string, ReadonlyMap<string, number>>): void {
     for (const [id, known] of this.known) {
       const actions = [...chains].filter(([workflowId]) => workflowId.startsWith(`${id}-`) && !workflowId.includes("/"));
       const { info } = known;
       if (info === undefined) continue;
       const count = actions.reduce((n, [, runs]) => n + runs.size, 0);
+      // A start that is asked for again meets its own workflow as the next run of it, which is another request's: as on the official server.
+      const mayBeMissed = actions.reduce((n, [, runs]) => n + [...runs.values()].filter((length) => length > 1).length, 0);
+      const missed = count - info.actionCount;
       // A schedule that was deleted and made again counts from 0.
-      if (!known.isDeleteAsked && count !== info.actionCount) this.w.problem(`${id}: says ${info.actionCount} actions, and ${count} were begun`);
+      if (!known.isDeleteAsked && (missed < 0 || missed > mayBeMissed))
+        this.w.problem(`${id}: says ${info.actionCount} actions, and ${count} were begun`);
       if (info.runningWorkflows.length > 0) this.w.problem(`${id}: says that ${info.runningWorkflows[0]?.workflowId} runs, and nothing runs`);
       if (known.isUntouched && known.acknowledgedAt > 0)
         this.checkTimes(
