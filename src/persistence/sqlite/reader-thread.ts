@@ -71,6 +71,8 @@ export class ReaderThread {
     const worker = this.worker;
     this.worker = undefined;
     if (worker === undefined) return;
+    // Whoever waits for the end of the store is not to end before it, even when nothing else keeps the process.
+    worker.ref();
     worker.postMessage({ id: 0, close: true });
     await new Promise<void>((resolve) => worker.once("exit", () => resolve()));
   }
