@@ -15,8 +15,14 @@ export interface OwnMethod<T> {
 export function ownMethod<T>({ service, name, permission, priority = 2, longPoll = false, handler }: OwnMethod<T>): Method {
   return {
     // Its messages never leave the process: the types are there because a method has some.
-    ...{ input: GetClusterInfoRequest, output: GetClusterInfoResponse },
-    ...{ service, name, path: `/${service}/${name}`, permission, priority, longPoll },
+    input: GetClusterInfoRequest,
+    output: GetClusterInfoResponse,
+    service,
+    name,
+    path: `/${service}/${name}`,
+    permission,
+    priority,
+    longPoll,
     handler: handler as Method["handler"],
   };
 }

@@ -12,7 +12,6 @@ import { decode, encode } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
 import { ComponentDraft } from "../component.js";
 import { Archetype, type ExecutionState } from "../execution.js";
-import type { DispatchTask } from "../transition.js";
 import type { ComponentWrite } from "../workflow/mutable-state.js";
 
 /** Component kinds of the store: 48 to 55 are those of standalone activities. */
@@ -122,7 +121,6 @@ export class ActivityDraft extends ComponentDraft {
   request: ActivityRequestRecord;
   outcome: ActivityOutcomeRecord | undefined;
   /** Attempts to be offered to the pollers. */
-  readonly dispatch: DispatchTask[] = [];
   /** Whether lists show something else now. */
   isShownChanged = false;
   /** Whether what has happened counts as a change of the activity: bookkeeping does not. */

@@ -6,11 +6,10 @@ import { ActivityExecutionAlreadyStartedFailure } from "../../../gen/wire/tempor
 import type { StartActivityExecutionRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { Code, detail, failedPrecondition, ServiceError } from "../../api/service-error.js";
 import { durationMicros } from "../../api/time.js";
-import { ComponentContext, type ComponentHandlers } from "../component.js";
+import { addressing, applyToComponent, type ComponentHandlers, remove } from "../component.js";
 import { Archetype, type ExecutionChain } from "../execution.js";
 import type { Env, ExecutionAddress, InputKind, InputOf } from "../input.js";
 import type { Outcome, Replies } from "../transition.js";
-import { Stale } from "../workflow/context.js";
 import { clockIdOf, REAL_CLOCK } from "../workflow/execution-clock.js";
 import { ActivityDraft, ActivityState, Status } from "./activity-state.js";
 import { activityRow, describe, outcomeOf } from "./describe.js";
@@ -20,25 +19,10 @@ import { optionsOfStart, setOptions } from "./options.js";
 
 type Context = lifecycle.Context;
 
-function open(ctx: Context, state: ActivityState): ActivityDraft {
-  const draft = new ActivityDraft(state, false);
-  ctx.drafts.push(draft);
-  return draft;
-}
-
-/** The addressed activity. */
-function existing(ctx: Context, address: ExecutionAddress): ActivityDraft {
-  const state = ctx.addressed(address);
-  if (state === undefined) throw lifecycle.activityNotFound(address.workflowId);
-  return open(ctx, state as ActivityState);
-}
-
-/** Inputs without a caller: the activity may be gone. */
-function remaining(ctx: Context, address: ExecutionAddress): ActivityDraft {
-  const state = ctx.addressed(address);
-  if (state === undefined) throw new Stale();
-  return open(ctx, state as ActivityState);
-}
+const { open, existing, remaining, ...addressed } = addressing<ActivityState, ActivityDraft>(
+  (state) => new ActivityDraft(state, false),
+  lifecycle.activityNotFound,
+);
 
 function alreadyStarted(state: ActivityState): ServiceError {
   const { startRequestId, runId } = state.info;
@@ -115,11 +99,6 @@ function attachLinks(draft: ActivityDraft, { links, requestId }: StartActivityEx
   draft.isChanged = true;
 }
 
-function remove(draft: ActivityDraft): void {
-  draft.removed = true;
-  draft.dirty = true;
-}
-
 const HANDLERS: ComponentHandlers<ActivityDraft> = {
   startActivityExecution: start,
   describeActivityExecution: (ctx, address, { request, since }) => {
@@ -179,11 +158,7 @@ const HANDLERS: ComponentHandlers<ActivityDraft> = {
     lifecycle.undelivered(ctx, remaining(ctx, address), input.nonce);
     return undefined;
   },
-  delete: (ctx, address) => {
-    const draft = existing(ctx, address);
-    remove(draft);
-    return { runId: draft.info.runId };
-  },
+  delete: addressed.delete,
   due: (ctx, address) => {
     const draft = remaining(ctx, address);
     const { info } = draft;
@@ -210,25 +185,8 @@ function finish(ctx: Context, draft: ActivityDraft, kind: InputKind): void {
   if (draft.isShownChanged) draft.visibility = activityRow(draft, namespace);
 }
 
-export function applyToActivity<K extends InputKind>(chain: ExecutionChain, address: ExecutionAddress, input: InputOf<K>, env: Env): Outcome<K> {
-  const ctx: Context = new ComponentContext(chain, env);
-  const handler = HANDLERS[input.kind as K] as ((c: Context, a: ExecutionAddress, i: InputOf<K>) => Replies[K] | undefined) | undefined;
-  if (handler === undefined) throw new Error(`an activity takes no ${input.kind}`);
-  try {
-    const reply = handler(ctx, address, input);
-    for (const draft of ctx.drafts) finish(ctx, draft, input.kind);
-    return {
-      outcome: "accepted",
-      runs: ctx.drafts,
-      reply,
-      deferred: false,
-      answers: [],
-      dispatch: ctx.drafts.flatMap((d) => d.dispatch),
-      transfers: [],
-    };
-  } catch (e) {
-    if (e instanceof ServiceError) return { outcome: "error", error: e };
-    if (e instanceof Stale) return { outcome: "stale" };
-    throw e;
-  }
+export function applyToActivity<K extends InputKind>(
+  ...all: readonly [chain: ExecutionChain, address: ExecutionAddress, input: InputOf<K>, env: Env]
+): Outcome<K> {
+  return applyToComponent("an activity", HANDLERS, finish, all);
 }

@@ -28,7 +28,7 @@ import type { StartNexusOperationExecutionRequest } from "../../../gen/wire/temp
 import { Code, detail, failedPrecondition, notFound, ServiceError } from "../../api/service-error.js";
 import { cappedMicros } from "../../api/time.js";
 import type { Init } from "../../api/wire.js";
-import { ComponentContext, type ComponentHandlers } from "../component.js";
+import { addressing, applyToComponent, type ComponentContext, type ComponentHandlers } from "../component.js";
 import { Archetype, type ExecutionChain } from "../execution.js";
 import type { Env, ExecutionAddress, InputKind, InputOf } from "../input.js";
 import { OutboundKind, outboundBackoff } from "../outbound.js";
@@ -47,24 +47,10 @@ type Context = ComponentContext<NexusExecutionDraft>;
 /** Those that ALLOW_DUPLICATE_FAILED_ONLY lets start again. */
 const UNSUCCESSFUL: ReadonlySet<Status> = new Set([Status.FAILED, Status.CANCELED, Status.TERMINATED, Status.TIMED_OUT]);
 
-function open(ctx: Context, state: NexusExecutionState): NexusExecutionDraft {
-  const draft = new NexusExecutionDraft(state, false);
-  ctx.drafts.push(draft);
-  return draft;
-}
-
-function existing(ctx: Context, address: ExecutionAddress): NexusExecutionDraft {
-  const state = ctx.addressed(address);
-  if (state === undefined) throw notFound(`operation not found for ID: ${address.workflowId}`);
-  return open(ctx, state as NexusExecutionState);
-}
-
-/** Inputs without a caller: the operation may be gone. */
-function remaining(ctx: Context, address: ExecutionAddress): NexusExecutionDraft {
-  const state = ctx.addressed(address);
-  if (state === undefined) throw new Stale();
-  return open(ctx, state as NexusExecutionState);
-}
+const { open, existing, remaining, ...addressed } = addressing<NexusExecutionState, NexusExecutionDraft>(
+  (state) => new NexusExecutionDraft(state, false),
+  (id) => notFound(`operation not found for ID: ${id}`),
+);
 
 const view = <T>(draft: NexusExecutionDraft, response: T): NexusExecutionView<T> => ({
   response,
@@ -274,12 +260,7 @@ const HANDLERS: ComponentHandlers<NexusExecutionDraft> = {
     fail(ctx, draft, Status.TERMINATED, { message: request.reason, failureInfo: { case: "terminatedFailureInfo", value } }, false);
     return undefined;
   },
-  delete: (ctx, address) => {
-    const draft = existing(ctx, address);
-    draft.removed = true;
-    draft.dirty = true;
-    return { runId: draft.info.runId };
-  },
+  delete: addressed.delete,
   due: (ctx, address) => {
     const draft = remaining(ctx, address);
     const { info } = draft;
@@ -362,29 +343,7 @@ function finish(ctx: Context, draft: NexusExecutionDraft): void {
 }
 
 export function applyToNexusExecution<K extends InputKind>(
-  chain: ExecutionChain,
-  address: ExecutionAddress,
-  input: InputOf<K>,
-  env: Env,
+  ...all: readonly [chain: ExecutionChain, address: ExecutionAddress, input: InputOf<K>, env: Env]
 ): Outcome<K> {
-  const ctx: Context = new ComponentContext(chain, env);
-  const handler = HANDLERS[input.kind as K] as ((c: Context, a: ExecutionAddress, i: InputOf<K>) => Replies[K] | undefined) | undefined;
-  if (handler === undefined) throw new Error(`a Nexus operation takes no ${input.kind}`);
-  try {
-    const reply = handler(ctx, address, input);
-    for (const draft of ctx.drafts) finish(ctx, draft);
-    return {
-      outcome: "accepted",
-      runs: ctx.drafts,
-      reply,
-      deferred: false,
-      answers: [],
-      dispatch: [],
-      transfers: [],
-    };
-  } catch (e) {
-    if (e instanceof ServiceError) return { outcome: "error", error: e };
-    if (e instanceof Stale) return { outcome: "stale" };
-    throw e;
-  }
+  return applyToComponent("a Nexus operation", HANDLERS, finish, all);
 }

@@ -9,10 +9,10 @@ import { type Schedule, type SchedulePatch, ScheduleState as ScheduleStateMessag
 import { Code, detail, failedPrecondition, invalidArgument, notFound, ServiceError } from "../../api/service-error.js";
 import { timestampMicros } from "../../api/time.js";
 import type { Init } from "../../api/wire.js";
-import { ComponentContext, type ComponentHandlers } from "../component.js";
+import { addressing, applyToComponent, type ComponentContext, type ComponentHandlers, remove } from "../component.js";
 import { Archetype, type ExecutionChain } from "../execution.js";
 import type { Env, ExecutionAddress, InputKind, InputOf } from "../input.js";
-import type { Outcome, Replies } from "../transition.js";
+import type { Outcome } from "../transition.js";
 import { isReservedAttribute } from "../visibility/attributes.js";
 import { Stale } from "../workflow/context.js";
 import { clockIdOf, REAL_CLOCK } from "../workflow/execution-clock.js";
@@ -29,25 +29,11 @@ const MATCHING_TIMES_MAX = 1_000;
 
 type Context = ComponentContext<ScheduleDraft>;
 
-function open(ctx: Context, state: ScheduleState): ScheduleDraft {
-  const draft = new ScheduleDraft(state, false);
-  ctx.drafts.push(draft);
-  return draft;
-}
-
-/** The addressed schedule. The text for an unknown one is the official server's. */
-function existing(ctx: Context, address: ExecutionAddress): ScheduleDraft {
-  const state = ctx.addressed(address);
-  if (state === undefined) throw notFound(`workflow not found for ID: temporal-sys-scheduler:${address.workflowId}`);
-  return open(ctx, state as ScheduleState);
-}
-
-/** Inputs without a caller: the schedule may be gone. */
-function remaining(ctx: Context, address: ExecutionAddress): ScheduleDraft {
-  const state = ctx.addressed(address);
-  if (state === undefined) throw new Stale();
-  return open(ctx, state as ScheduleState);
-}
+const { existing, remaining, ...addressed } = addressing<ScheduleState, ScheduleDraft>(
+  (state) => new ScheduleDraft(state, false),
+  // The official server's text.
+  (id) => notFound(`workflow not found for ID: temporal-sys-scheduler:${id}`),
+);
 
 /** Whether the request was applied before; from now on it has been. */
 function isRepeated(draft: ScheduleDraft, requestId: string): boolean {
@@ -179,18 +165,10 @@ const HANDLERS: ComponentHandlers<ScheduleDraft> = {
     return out;
   },
   deleteSchedule: (ctx, address) => {
-    const draft = existing(ctx, address);
-    draft.removed = true;
-    draft.dirty = true;
+    remove(existing(ctx, address));
     return undefined;
   },
-  /** Like that of a workflow: what deletes runs without asking what they are. */
-  delete: (ctx, address) => {
-    const draft = existing(ctx, address);
-    draft.removed = true;
-    draft.dirty = true;
-    return { runId: draft.info.runId };
-  },
+  delete: addressed.delete,
   due: (ctx, address) => {
     const draft = remaining(ctx, address);
     new Scheduler(draft, ctx).advance();
@@ -290,26 +268,8 @@ function finish(ctx: Context, draft: ScheduleDraft): void {
   if (draft.isShownChanged) draft.visibility = scheduleRow(draft, new Scheduler(draft, ctx), ctx.env.namespace);
 }
 
-export function applyToSchedule<K extends InputKind>(chain: ExecutionChain, address: ExecutionAddress, input: InputOf<K>, env: Env): Outcome<K> {
-  const ctx: Context = new ComponentContext(chain, env);
-  const handler = HANDLERS[input.kind as K] as ((c: Context, a: ExecutionAddress, i: InputOf<K>) => Replies[K] | undefined) | undefined;
-  if (handler === undefined) throw new Error(`a schedule takes no ${input.kind}`);
-  try {
-    const reply = handler(ctx, address, input);
-    for (const draft of ctx.drafts) finish(ctx, draft);
-    return {
-      outcome: "accepted",
-      runs: ctx.drafts,
-      reply,
-      deferred: false,
-      answers: [],
-      dispatch: [],
-      transfers: ctx.drafts.flatMap((d) => d.transfers),
-      notices: ctx.notices.length === 0 ? undefined : ctx.notices,
-    };
-  } catch (e) {
-    if (e instanceof ServiceError) return { outcome: "error", error: e };
-    if (e instanceof Stale) return { outcome: "stale" };
-    throw e;
-  }
+export function applyToSchedule<K extends InputKind>(
+  ...all: readonly [chain: ExecutionChain, address: ExecutionAddress, input: InputOf<K>, env: Env]
+): Outcome<K> {
+  return applyToComponent("a schedule", HANDLERS, finish, all);
 }
