@@ -138,6 +138,27 @@ describe("a standalone activity in the shell", () => {
     expect(await f.store.readDue(0, Number.MAX_SAFE_INTEGER, undefined, 10)).toEqual([]);
   });
 
+  it("is kept for its retention in real time, however far the clock of its namespace is moved", async () => {
+    const f = await begun();
+    const { clocks } = f.engine;
+    watch(clocks.lock(NAMESPACE));
+    await f.settle();
+    start(f, "a");
+    await f.settle();
+    watch(f.engine.submit(activityAt("a"), complete));
+    await f.settle();
+    watch(clocks.unlock(NAMESPACE));
+    const slept = watch(clocks.sleep(NAMESPACE, 2 * NAMESPACE.retention, () => () => undefined, { unlocked: true }).then(() => true));
+    for (let i = 0; i < 10 && slept.value === undefined; i++) await f.runtime.advance(1);
+    expect(slept.value).toBe(true);
+    expect((await outcome(f, "a")).isOpen).toBe(false);
+    await f.runtime.advance(NAMESPACE.retention / 1000 + 1_000);
+    await f.settle();
+    const reply = watch(f.engine.submit(activityAt("a"), { kind: "activityOutcome" }));
+    await f.settle();
+    expect(reply.error).toMatchObject({ code: Code.NOT_FOUND });
+  });
+
   it("is offered again when the poller that was to have it has gone", async () => {
     const f = await begun();
     start(f, "a");

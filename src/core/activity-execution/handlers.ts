@@ -10,7 +10,7 @@ import { addressing, applyToComponent, type ComponentHandlers, remove } from "..
 import { Archetype, type ExecutionChain } from "../execution.js";
 import type { Env, ExecutionAddress, InputKind, InputOf } from "../input.js";
 import type { Outcome, Replies } from "../transition.js";
-import { clockIdOf, REAL_CLOCK } from "../workflow/execution-clock.js";
+import { clockIdOf, dueNow, REAL_CLOCK, realNow } from "../workflow/execution-clock.js";
 import { ActivityDraft, ActivityState, Status } from "./activity-state.js";
 import { activityRow, describe, outcomeOf } from "./describe.js";
 import * as lifecycle from "./lifecycle.js";
@@ -162,7 +162,7 @@ const HANDLERS: ComponentHandlers<ActivityDraft> = {
   due: (ctx, address) => {
     const draft = remaining(ctx, address);
     const { info } = draft;
-    if (!draft.isOpen && info.deleteAt <= ctx.env.now) remove(draft);
+    if (!draft.isOpen && info.deleteAt <= realNow(ctx.env)) remove(draft);
     else lifecycle.fireDue(ctx, draft);
     return undefined;
   },
@@ -172,17 +172,16 @@ const HANDLERS: ComponentHandlers<ActivityDraft> = {
 function finish(ctx: Context, draft: ActivityDraft, kind: InputKind): void {
   if (draft.removed) return;
   const { info, base } = draft;
-  const { now, namespace } = ctx.env;
-  const fired = kind === "due" && base.info.due > 0 && base.info.due <= now;
+  const fired = kind === "due" && base.info.due > 0 && base.info.due <= dueNow(ctx.env, base.info.dueClock);
   if (!draft.dirty && !fired) return;
   if (draft.isChanged) info.stateTransitionCount++;
   const hasClosed = !draft.isOpen && (draft.isNew || base.isOpen);
   const earliest = lifecycle.earliestDeadline(draft);
   // The row is a lower bound: one that is too early is moved when it fires.
   if (fired || hasClosed || (earliest > 0 && (info.due === 0 || earliest < info.due))) info.due = earliest;
-  info.dueClock = info.due === 0 ? REAL_CLOCK : clockIdOf(ctx.env);
+  info.dueClock = info.due === 0 || !draft.isOpen ? REAL_CLOCK : clockIdOf(ctx.env);
   if (info.due !== base.info.due || info.dueClock !== base.info.dueClock) draft.dirty = true;
-  if (draft.isShownChanged) draft.visibility = activityRow(draft, namespace);
+  if (draft.isShownChanged) draft.visibility = activityRow(draft, ctx.env.namespace);
 }
 
 export function applyToActivity<K extends InputKind>(

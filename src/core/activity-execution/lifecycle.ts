@@ -17,6 +17,7 @@ import { Archetype } from "../execution.js";
 import type { ActivityReference, InputOf } from "../input.js";
 import type { Replies, StartedActivity } from "../transition.js";
 import { Stale } from "../workflow/context.js";
+import { realNow } from "../workflow/execution-clock.js";
 import { isRetryable, nextRetryDelay, policyInterval } from "../workflow/retry-and-cron.js";
 import { type ActivityDraft, isWithWorker, Status } from "./activity-state.js";
 import { firstDispatchTime, restoreOptions } from "./options.js";
@@ -265,7 +266,8 @@ function close(ctx: Context, draft: ActivityDraft, status: Status, outcome: Part
   const { info } = draft;
   info.status = status;
   info.closeTime = ctx.env.now;
-  info.deleteAt = ctx.env.now + ctx.env.namespace.retention;
+  // Retention is real.
+  info.deleteAt = realNow(ctx.env) + ctx.env.namespace.retention;
   draft.activity = ActivityRecord.copy(draft.activity, { waitsForRetry: false });
   draft.outcome = ActivityOutcomeRecord.create(outcome);
   draft.isChanged = true;
