@@ -48,6 +48,8 @@ interface Sleeper {
 export class NamespaceClock {
   /** Microseconds ahead of real time. */
   offset = 0;
+  /** The same as of the newest skip that is durable: all that callers are told, and sleepers woken by. */
+  durableOffset = 0;
   /** What inputs are stamped with; undefined until the clock's row is durable. */
   view: { readonly id: number; readonly offset: number } | undefined;
   locks: number;
@@ -169,6 +171,7 @@ export class Clocks implements TestClockService {
       const clock = row.id === SERVER ? this.server : this.make(row.id, record.id);
       assert(clock.id === record.id, "a clock keeps its number");
       clock.offset = record.offset;
+      clock.durableOffset = record.offset;
       await this.run(clock);
       if (!record.adopted) clock.activation = this.adopt(clock);
     }
@@ -336,6 +339,7 @@ export class Clocks implements TestClockService {
       clock.moveTo(before);
       throw e;
     }
+    clock.durableOffset = before + to - from;
     this.log(clock, from, to, "sleep");
   }
 
@@ -348,6 +352,12 @@ export class Clocks implements TestClockService {
     this.o.logger.info({ workflowId: info.workflowId, runId: info.runId, from: iso(from), to: iso(to), reason }, "time skipped");
   }
 
+  /** A skip that a deadline has asked for is on disk. */
+  skipIsDurable(clock: NamespaceClock, offset: number): void {
+    clock.durableOffset = offset;
+    this.wakeSleepers(clock);
+  }
+
   /** The offset has changed: who waits for a time of the clock looks again. */
   private moved(clock: NamespaceClock): void {
     this.wakeSleepers(clock);
@@ -356,6 +366,11 @@ export class Clocks implements TestClockService {
 
   private now(clock: NamespaceClock): number {
     return this.o.host.realNow() + clock.offset;
+  }
+
+  /** The time that whoever asks is told: after a death it is no earlier. */
+  private toldNow(clock: NamespaceClock): number {
+    return this.o.host.realNow() + clock.durableOffset;
   }
 
   // --- Sleepers
@@ -371,7 +386,7 @@ export class Clocks implements TestClockService {
   private wakeSleepers(clock: NamespaceClock): void {
     clock.stopAlarm?.();
     clock.stopAlarm = undefined;
-    const now = this.now(clock);
+    const now = this.toldNow(clock);
     for (let s = this.nearestSleeper(clock); s !== undefined; s = this.nearestSleeper(clock)) {
       if (s.due > now) {
         clock.stopAlarm = this.o.runtime.setTimer(Math.ceil((s.due - now) / MICROS_PER_MS), () => this.wakeSleepers(clock));
@@ -437,7 +452,7 @@ export class Clocks implements TestClockService {
     options: { unlocked: boolean },
   ): Promise<void> {
     const clock = await this.addressed(namespace);
-    const due = this.now(clock) + micros;
+    const due = this.toldNow(clock) + micros;
     if (!options.unlocked) return this.sleepOn(clock, due, onCancel, NOTHING);
     await this.release(clock);
     return this.sleepOn(clock, due, onCancel, () => clock.locks++);
@@ -448,7 +463,7 @@ export class Clocks implements TestClockService {
   }
 
   currentTime(namespace: NamespaceView | undefined): number {
-    return this.now(namespace === undefined ? this.server : this.clockOf(namespace.id));
+    return this.toldNow(namespace === undefined ? this.server : this.clockOf(namespace.id));
   }
 
   private async release(clock: NamespaceClock): Promise<void> {
@@ -484,6 +499,7 @@ export class Clocks implements TestClockService {
     // Time goes on where the namespace has been.
     if (clock !== this.server) clock.offset = this.server.offset;
     await this.o.host.commitClock(clock, false);
+    clock.durableOffset = clock.offset;
     await this.run(clock);
     await this.adopt(clock);
   }

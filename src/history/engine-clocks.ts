@@ -117,7 +117,8 @@ export class EngineClocks implements ClockHost {
     const before = clock.offset;
     const from = this.o.realNow() + before;
     if (from >= row.due) return undefined;
-    clock.moveTo(before + row.due - from);
+    const offset = before + row.due - from;
+    clock.moveTo(offset);
     const undo = (): void => clock.moveTo(before);
     const { runId } = state.info;
     const { reason } = deadline;
@@ -127,7 +128,10 @@ export class EngineClocks implements ClockHost {
         const open = this.hold(clock);
         clock.write(open.rows, true);
         open.undo.push(undo);
-        open.replies.push(() => this.o.clocks().log(clock, from, row.due, reason, { workflowId: chain.workflowId, runId }));
+        open.replies.push(() => {
+          this.o.clocks().skipIsDurable(clock, offset);
+          this.o.clocks().log(clock, from, row.due, reason, { workflowId: chain.workflowId, runId });
+        });
       },
     };
   }
