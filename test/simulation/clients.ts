@@ -16,11 +16,13 @@ import { duration } from "../../src/api/time.js";
 import type { Init } from "../../src/api/wire.js";
 import type { InputKind, InputOf } from "../../src/core/input.js";
 import type { Replies, StartedWorkflowTask } from "../../src/core/transition.js";
-import { QUEUE } from "./programs.js";
+import type { Receivers } from "./callbacks.js";
+import { QUEUE, queueOf } from "./programs.js";
 import { NAMESPACE } from "./server.js";
-import { SimCall, type SimWorld } from "./world.js";
+import { newConfig } from "./time.js";
+import type { Versions } from "./versions.js";
+import { pickWorkflowId, SimCall, type SimWorld } from "./world.js";
 
-const IDS = 25;
 const WORKERS = 3;
 const REUSE = [WorkflowIdReusePolicy.ALLOW_DUPLICATE, WorkflowIdReusePolicy.REJECT_DUPLICATE, WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY];
 const CONFLICT = [WorkflowIdConflictPolicy.FAIL, WorkflowIdConflictPolicy.USE_EXISTING, WorkflowIdConflictPolicy.TERMINATE_EXISTING];
@@ -36,13 +38,15 @@ export class Clients {
 
   constructor(
     private readonly w: SimWorld,
+    private readonly receivers: Receivers,
+    private readonly versions: Versions,
     /** A task that came with the answer to a start. */
     private readonly onEagerTask: (task: StartedWorkflowTask) => void,
   ) {}
 
   step(): void {
     const { w } = this;
-    let workflowId = `w${w.pick(IDS)}`;
+    let workflowId = pickWorkflowId(w);
     const requestId = `r${this.requests++}`;
     const kind = w.pick(100);
     // Children have names that are known. What ends a run is to meet them often: a parent that hears of it is seldom otherwise.
@@ -108,18 +112,25 @@ export class Clients {
 
   private start(workflowId: string, requestId: string): void {
     const { w } = this;
+    const isVersioned = workflowId.startsWith("v");
+    const versioningOverride = isVersioned && w.chance(150) ? this.versions.newOverride() : undefined;
     const isCron = w.chance(15);
+    const attaches = w.chance(300);
+    const completionCallbacks = w.swarm.callbacks && w.chance(300) ? [this.receivers.newCallback()] : [];
     const init: Init<StartWorkflowExecutionRequest> = {
       workflowId,
       workflowType: { name: "sim" },
-      taskQueue: { name: QUEUE },
+      taskQueue: { name: queueOf(workflowId) },
       requestId,
       workflowTaskTimeout: duration(10_000_000),
       workflowIdReusePolicy: REUSE[w.pick(3)] as WorkflowIdReusePolicy,
       workflowIdConflictPolicy: CONFLICT[w.pick(3)] as WorkflowIdConflictPolicy,
       workflowStartDelay: !isCron && w.chance(100) ? duration(w.pick(3000) * 1000) : undefined,
-      onConflictOptions: w.chance(300) ? { attachRequestId: true, attachLinks: true } : undefined,
-      requestEagerExecution: w.chance(200),
+      onConflictOptions: attaches ? { attachRequestId: true, attachLinks: true, attachCompletionCallbacks: true } : undefined,
+      completionCallbacks,
+      requestEagerExecution: w.chance(200) && !isVersioned,
+      versioningOverride,
+      timeSkippingConfig: workflowId.startsWith("t") && w.chance(900) ? newConfig(w) : undefined,
       workflowRunTimeout: w.chance(100) ? duration(1_000_000 + w.pick(20_000_000)) : undefined,
       retryPolicy: w.chance(200)
         ? { initialInterval: duration(200_000), backoffCoefficient: 2, maximumInterval: duration(2_000_000), maximumAttempts: 3 }
@@ -131,6 +142,8 @@ export class Clients {
     const request = StartWorkflowExecutionRequest.create(init);
     this.send(workflowId, "", { kind: "start", request, parent: undefined }, (r) => {
       if (r.started) w.acknowledged.starts.set(requestId, r.runId);
+      if (r.started) this.versions.overridden(r.runId, request.versioningOverride);
+      if (r.started || attaches) this.receivers.attached(completionCallbacks, r.runId);
       if (r.eagerTask !== undefined) this.onEagerTask(r.eagerTask);
     });
   }
@@ -153,7 +166,7 @@ export class Clients {
     const request = SignalWithStartWorkflowExecutionRequest.create({
       workflowId,
       workflowType: { name: "sim" },
-      taskQueue: { name: QUEUE },
+      taskQueue: { name: queueOf(workflowId) },
       signalName: "s",
       requestId,
       workflowTaskTimeout: duration(10_000_000),
@@ -176,7 +189,7 @@ export class Clients {
     if (!w.swarm.cancels) return;
     const request = RequestCancelWorkflowExecutionRequest.create({ requestId });
     this.send(workflowId, "", { kind: "requestCancel", request, external: undefined }, ({ runId }) =>
-      w.acknowledged.cancels.push({ runId, at: w.now }),
+      w.acknowledged.cancels.push({ runId, at: w.time }),
     );
   }
 

@@ -1,11 +1,11 @@
 /** What the fixed seeds must have done, each at least once: every kind of input, command, event and fault. */
 import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
 import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
-import type { ActivityExecutionInputKind, ScheduleInputKind, WorkflowInputKind } from "../../src/core/input.js";
+import type { InputKind } from "../../src/core/input.js";
 import { COMMANDS } from "../../src/core/workflow/commands/table.js";
 
 /** A new kind of input does not compile until it stands here. False: the programs do not make it yet. */
-const INPUTS: Readonly<Record<WorkflowInputKind | ScheduleInputKind | ActivityExecutionInputKind, boolean>> = {
+const INPUTS: Readonly<Record<InputKind, boolean>> = {
   start: true,
   signalWithStart: true,
   signal: true,
@@ -74,8 +74,13 @@ const INPUTS: Readonly<Record<WorkflowInputKind | ScheduleInputKind | ActivityEx
   unpauseActivityExecution: true,
   resetActivityExecution: true,
   updateActivityExecutionOptions: true,
-  callbackCall: false,
-  callbackDelivered: false,
+  startNexusExecution: true,
+  describeNexusExecution: true,
+  pollNexusExecution: true,
+  cancelNexusExecution: true,
+  terminateNexusExecution: true,
+  callbackCall: true,
+  callbackDelivered: true,
 };
 
 /** Events that the server does not make yet, or no more. */
@@ -84,7 +89,6 @@ const NO_EVENTS: ReadonlySet<EventType> = new Set([
   EventType.WORKFLOW_EXECUTION_UPDATE_REJECTED,
   EventType.WORKFLOW_PROPERTIES_MODIFIED_EXTERNALLY,
   EventType.ACTIVITY_PROPERTIES_MODIFIED_EXTERNALLY,
-  EventType.WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED,
 ]);
 
 const FAULTS = [
@@ -111,6 +115,9 @@ const FAULTS = [
   "handler died before",
   "handler died after",
   "completion sent twice",
+  "receiver died before",
+  "receiver died after",
+  "receiver refused",
   "worker answered twice",
   "worker died with a query",
   "worker died with a workflow task",
@@ -118,7 +125,26 @@ const FAULTS = [
   "worker lost a reply",
   "worker shut down",
   "worker slower than its task",
+  "workers of a version down",
 ] as const;
+
+/** What is no fault, and has to happen for a check to mean anything. */
+const CASES = [
+  "task of a pinned run",
+  "activity of a pinned run",
+  "task by the routing",
+  "task by the ramp",
+  "version drained",
+  "run skipped time",
+  "run fast-forwarded",
+  "time skipped",
+  "sleeper woken",
+  "clock outlived its process",
+] as const;
+
+export const isFault = (what: string): boolean => (FAULTS as readonly string[]).includes(what);
+
+const KINDS = ["inputs", "commands", "events", "faults", "cases"] as const;
 
 export type Counts = Map<string, number>;
 
@@ -127,10 +153,10 @@ export class Coverage {
   readonly commands: Counts = new Map();
   readonly events: Counts = new Map();
   readonly faults: Counts = new Map();
+  readonly cases: Counts = new Map();
 
   add(other: Coverage): void {
-    for (const kind of ["inputs", "commands", "events", "faults"] as const)
-      for (const [name, n] of other[kind]) this[kind].set(name, (this[kind].get(name) ?? 0) + n);
+    for (const kind of KINDS) for (const [name, n] of other[kind]) this[kind].set(name, (this[kind].get(name) ?? 0) + n);
   }
 
   get inputCount(): number {
@@ -139,16 +165,17 @@ export class Coverage {
 
   /** What should have happened and did not, or happened and is not expected. */
   get gaps(): string[] {
-    const wanted: Record<"inputs" | "commands" | "events" | "faults", readonly string[]> = {
+    const wanted: Record<(typeof KINDS)[number], readonly string[]> = {
       inputs: Object.entries(INPUTS).flatMap(([kind, isMade]) => (isMade ? [kind] : [])),
       commands: Object.keys(COMMANDS).map((type) => CommandType[Number(type)] ?? type),
       events: Object.values(EventType)
         .filter((t): t is EventType => typeof t === "number" && !NO_EVENTS.has(t))
         .map((t) => EventType[t] ?? ""),
       faults: FAULTS,
+      cases: CASES,
     };
     const out: string[] = [];
-    for (const kind of ["inputs", "commands", "events", "faults"] as const) {
+    for (const kind of KINDS) {
       for (const name of wanted[kind]) if ((this[kind].get(name) ?? 0) === 0) out.push(`${kind}: ${name} 0`);
       for (const name of this[kind].keys()) if (!wanted[kind].includes(name)) out.push(`${kind}: ${name} is not in the list`);
     }
@@ -156,14 +183,12 @@ export class Coverage {
   }
 
   toString(): string {
-    return (["inputs", "commands", "events", "faults"] as const)
-      .map(
-        (kind) =>
-          `${kind}: ${[...this[kind]]
-            .sort((a, b) => b[1] - a[1])
-            .map(([k, v]) => `${k} ${v}`)
-            .join(", ")}`,
-      )
-      .join("\n");
+    return KINDS.map(
+      (kind) =>
+        `${kind}: ${[...this[kind]]
+          .sort((a, b) => b[1] - a[1])
+          .map(([k, v]) => `${k} ${v}`)
+          .join(", ")}`,
+    ).join("\n");
   }
 }

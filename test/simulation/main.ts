@@ -1,7 +1,10 @@
 /** `npm run sim -- --seed N`: one seed, or many in a row; `--long` a thousand. Prints what was done; a failing seed is one command to replay. */
 import { parseArgs } from "node:util";
 import { Coverage } from "./coverage.js";
-import { Simulation } from "./simulation.js";
+import { MUTATIONS, type Mutation } from "./mutations.js";
+import { Simulation, swarmOf } from "./simulation.js";
+
+const FIXED_SEEDS = 100;
 
 const { values } = parseArgs({
   options: {
@@ -10,8 +13,29 @@ const { values } = parseArgs({
     first: { type: "string", default: "1" },
     steps: { type: "string", default: "4000" },
     long: { type: "boolean", default: false },
+    /** Names of deliberate breakages, as an expression: the first seed that finds each. */
+    mutation: { type: "string" },
   },
 });
+if (values.mutation !== undefined) {
+  for (const m of MUTATIONS.filter(({ name }) => new RegExp(values.mutation as string).test(name))) await find(m);
+  process.exit();
+}
+
+async function find({ name, needs, begin }: Mutation): Promise<void> {
+  const { undo, apply } = begin();
+  for (let seed = 1; seed <= FIXED_SEEDS; seed++) {
+    if (needs !== undefined && !swarmOf(seed)[needs]) continue;
+    const { problems } = await new Simulation({ seed, steps: Number(values.steps), ...(apply === undefined ? {} : { apply }) }).run();
+    if (problems.length === 0) continue;
+    process.stdout.write(`${name}: seed ${seed}: ${problems[0]?.slice(0, 300)}\n`);
+    undo();
+    return;
+  }
+  undo();
+  process.stdout.write(`${name}: NOT FOUND\n`);
+}
+
 const first = Number(values.seed ?? values.first);
 const count = values.seed === undefined ? (values.long ? 1000 : Number(values.seeds)) : 1;
 const coverage = new Coverage();

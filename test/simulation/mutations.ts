@@ -2,16 +2,24 @@
  * Deliberate breakages of src, each of which the fixed seeds must catch: what a checker does not find here it would not find in a
  * real mistake either. A mutation puts another method in the place of one of src, or another core in the place of the real one.
  */
+import { TimeSkippingRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { ResetReapplyExcludeType } from "../../gen/wire/temporal/api/enums/v1/reset.js";
+import { VersioningBehavior } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { ActivityDraft, ActivityState } from "../../src/core/activity-execution/activity-state.js";
 import type { apply as Apply, Chain } from "../../src/core/engine.js";
 import { apply } from "../../src/core/engine.js";
 import { Archetype } from "../../src/core/execution.js";
 import type { Env, Input } from "../../src/core/input.js";
+import { NexusExecutionDraft, NexusExecutionState } from "../../src/core/nexus-operation/execution-state.js";
+import { OutboundKind } from "../../src/core/outbound.js";
 import { ScheduleState } from "../../src/core/scheduler/schedule-state.js";
 import { CompiledSpec } from "../../src/core/scheduler/spec.js";
+import type { Replies } from "../../src/core/transition.js";
+import type { TaskVersion } from "../../src/core/versioning/task-version.js";
 import { EventFactory } from "../../src/core/workflow/event-factory.js";
 import { Kind, RunDraft } from "../../src/core/workflow/mutable-state.js";
+import { Clocks, NamespaceClock } from "../../src/history/clocks.js";
 import { EventsNotifier } from "../../src/history/events-notifier.js";
 import { ExecutionCache } from "../../src/history/execution-cache.js";
 import { GroupCommit, OpenBatch } from "../../src/history/group-commit.js";
@@ -19,11 +27,17 @@ import { HistoryEngine } from "../../src/history/history-engine.js";
 import { frameOffsets } from "../../src/history/history-reader.js";
 import { KeyAllocator } from "../../src/history/ids.js";
 import { TransferQueue } from "../../src/history/queues/transfer-queue.js";
+import { DEPLOYMENT_REGISTRY_KIND, Deployments } from "../../src/matching/deployments.js";
 import { MatchingEngine } from "../../src/matching/matching-engine.js";
+import { type RoutedTask, VersionRouter } from "../../src/matching/version-router.js";
 import { Batch, type RowWrite } from "../../src/persistence/batch.js";
+import { VersionDrainage } from "../../src/worker/version-drainage.js";
+import type { Swarm } from "./world.js";
 
 export interface Mutation {
   readonly name: string;
+  /** Only seeds that do this at all can find it. */
+  readonly needs?: keyof Swarm;
   /** Breaks src; answers how to mend it, and the core to use. */
   readonly begin: () => { undo: () => void; apply?: typeof Apply };
 }
@@ -54,6 +68,28 @@ function core(change: (input: Input, env: Env, chain: Parameters<typeof Apply>[0
     return (apply as Any)(chain, address, changed.input ?? input, changed.env ?? env, loaded);
   };
   return { undo: () => undefined, apply: broken };
+}
+
+/** A core that answers an input of this kind in another way. */
+function answering<K extends keyof Replies>(kind: K, change: (reply: Replies[K]) => Replies[K]): { undo: () => void; apply: typeof Apply } {
+  const broken: Any = (...all: Parameters<typeof Apply>) => {
+    const outcome: Any = apply(...all);
+    const isIt = (all[2] as Input).kind === kind && outcome.outcome === "accepted";
+    return isIt ? Object.assign(outcome, { reply: change(outcome.reply) }) : outcome;
+  };
+  return { undo: () => undefined, apply: broken };
+}
+
+/** Matching that understands in another way which workers a task is for. */
+function asked(change: (said: TaskVersion) => TaskVersion): { undo: () => void } {
+  return replace(
+    VersionRouter.prototype,
+    "place",
+    (original) =>
+      function (this: VersionRouter, task: RoutedTask, queue: string) {
+        return original.call(this, task.version === undefined ? task : { ...task, version: change(task.version) }, queue);
+      },
+  );
 }
 
 /** Every n-th call goes wrong. */
@@ -368,5 +404,233 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "who waits for the end of a standalone activity is not told",
     begin: () => replace(EventsNotifier.prototype, "notify", () => () => undefined),
+  },
+  { name: "a change of a standalone operation is not written", needs: "operations", begin: () => withOldRecords(NexusExecutionState.prototype) },
+  {
+    name: "the outcome of a standalone operation is not stored",
+    needs: "operations",
+    begin: () =>
+      replace(
+        NexusExecutionDraft.prototype,
+        "componentWrites",
+        (original) =>
+          function (this: NexusExecutionDraft) {
+            const outcome = 57;
+            return original.call(this).filter((row: { kind: number }) => row.kind !== outcome);
+          },
+      ),
+  },
+  {
+    name: "nobody asks for the cancellation of a standalone operation",
+    needs: "operations",
+    begin: () =>
+      replace(
+        NexusExecutionDraft.prototype,
+        "call",
+        (original) =>
+          function (this: NexusExecutionDraft, call: { kind: OutboundKind }) {
+            if (call.kind !== OutboundKind.CANCEL_OPERATION) original.call(this, call);
+          },
+      ),
+  },
+  {
+    name: "a standalone operation that was refused for now has failed",
+    needs: "operations",
+    begin: () =>
+      core((input, _env, chain) =>
+        input.kind === "nexusStarted" && input.outcome.kind === "retry" && chain.current()?.archetype === Archetype.NEXUS_OPERATION
+          ? { input: { ...input, outcome: { kind: "failed", cause: input.outcome.failure } } }
+          : {},
+      ),
+  },
+  {
+    name: "the completion of a standalone operation is acknowledged and dropped",
+    needs: "operations",
+    begin: () =>
+      core((input, _env, chain) => (input.kind === "nexusCompleted" && chain.current()?.archetype === Archetype.NEXUS_OPERATION ? "stale" : {})),
+  },
+  { name: "a completion callback is not stored", needs: "callbacks", begin: () => withoutRows(Kind.CALLBACK) },
+  {
+    name: "a completion callback is taken for delivered that was not",
+    needs: "callbacks",
+    begin: () => core((input) => (input.kind === "callbackDelivered" ? { input: { ...input, outcome: { kind: "done" } } } : {})),
+  },
+  {
+    name: "a completion callback leaves before the commit of the close",
+    needs: "callbacks",
+    begin: () => {
+      const isCallback = (p: Any): boolean => p?.input.kind === "callbackCall";
+      const early = replace(
+        GroupCommit.prototype,
+        "release",
+        (original) =>
+          function (this: GroupCommit, sequence: number, f: () => void, p: unknown, ...more: unknown[]) {
+            if (isCallback(p)) f();
+            else original.call(this, sequence, f, p, ...more);
+          },
+      );
+      const begun = replace(
+        HistoryEngine.prototype,
+        "beginOutbound",
+        (original) =>
+          function (this: HistoryEngine, record: { kind: OutboundKind }, open: OpenBatch) {
+            original.call(this, record, open);
+            if (record.kind === OutboundKind.CALLBACK) open.timers.pop()?.();
+          },
+      );
+      return {
+        undo: () => {
+          early.undo();
+          begun.undo();
+        },
+      };
+    },
+  },
+  {
+    name: "a completion callback goes to another address",
+    needs: "callbacks",
+    begin: () => {
+      const hit = every(20);
+      return answering("callbackCall", (call) => (hit() ? { ...call, url: `${call.url}0` } : call));
+    },
+  },
+  {
+    name: "a completion callback tells another outcome",
+    needs: "callbacks",
+    begin: () =>
+      answering("callbackCall", (call) => (call.outcome.kind === "canceled" ? { ...call, outcome: { ...call.outcome, kind: "failed" } } : call)),
+  },
+  {
+    name: "tasks of a pinned run go by the routing",
+    needs: "versions",
+    begin: () => asked((said) => (said.behavior === VersioningBehavior.PINNED ? { ...said, behavior: VersioningBehavior.AUTO_UPGRADE } : said)),
+  },
+  {
+    name: "a run that goes by the routing stays where it is",
+    needs: "versions",
+    begin: () =>
+      asked((said) =>
+        said.behavior === VersioningBehavior.AUTO_UPGRADE && said.version !== undefined ? { ...said, behavior: VersioningBehavior.PINNED } : said,
+      ),
+  },
+  {
+    name: "the ramp is as great as it is small",
+    needs: "versions",
+    begin: () =>
+      replace(
+        Deployments.prototype,
+        "recompute",
+        (original) =>
+          function (this: Deployments, queues: unknown) {
+            original.call(this, queues);
+            const { present } = this as Any;
+            for (const [key, q] of present?.queues ?? [])
+              if (q.ramping !== undefined) present.queues.set(key, { ...q, rampPercentage: 100 - q.rampPercentage });
+          },
+      ),
+  },
+  {
+    name: "a change of the routing is kept only in memory",
+    needs: "versions",
+    begin: () =>
+      replace(
+        Batch.prototype,
+        "writeRegistry",
+        (original) =>
+          function (this: Batch, kind: string, id: string, version: number, write: RowWrite) {
+            if (kind !== DEPLOYMENT_REGISTRY_KIND || write.op !== "put") original.call(this, kind, id, version, write);
+          },
+      ),
+  },
+  {
+    name: "what waits stays where it is when the routing changes",
+    needs: "versions",
+    begin: () => replace(MatchingEngine.prototype, "reroute", () => () => undefined),
+  },
+  {
+    name: "a version is drained that has workflows",
+    needs: "versions",
+    begin: () => replace(VersionDrainage.prototype, "hasWorkflows", () => () => Promise.resolve(false)),
+  },
+  {
+    name: "an override of a run's version is acknowledged and dropped",
+    needs: "versions",
+    begin: () =>
+      core((input) =>
+        input.kind === "updateOptions" && input.request.updateMask?.paths[0] === "versioning_override"
+          ? { input: { ...input, request: { ...input.request, workflowExecutionOptions: undefined } } }
+          : {},
+      ),
+  },
+  { name: "a skip is not written", needs: "testClock", begin: () => replace(NamespaceClock.prototype, "write", () => () => undefined) },
+  {
+    name: "time is skipped while somebody works",
+    needs: "testClock",
+    begin: () =>
+      replace(
+        Clocks.prototype,
+        "maySkip",
+        () =>
+          function (this: Clocks, clock: NamespaceClock) {
+            return clock.counted === "yes" && clock.locks <= 0;
+          },
+      ),
+  },
+  {
+    name: "a lock is acknowledged and not counted",
+    needs: "testClock",
+    begin: () => replace(Clocks.prototype, "lock", () => () => Promise.resolve()),
+  },
+  {
+    name: "a sleeper wakes early",
+    needs: "testClock",
+    begin: () =>
+      replace(
+        Clocks.prototype,
+        "sleepOn",
+        (original) =>
+          function (this: Clocks, clock: unknown, due: number, ...more: unknown[]) {
+            return original.call(this, clock, due - 1_000_000, ...more);
+          },
+      ),
+  },
+  {
+    name: "a time is told that is not durable",
+    needs: "testClock",
+    begin: () =>
+      replace(
+        Clocks.prototype,
+        "toldNow",
+        () =>
+          function (this: Any, clock: NamespaceClock) {
+            return this.now(clock);
+          },
+      ),
+  },
+  {
+    name: "a run skips past its next deadline",
+    needs: "ownClocks",
+    begin: () =>
+      replace(
+        EventFactory.prototype,
+        "add",
+        (original) =>
+          function (this: EventFactory, type: EventType, name: string, attributes: Any, ...more: unknown[]) {
+            const { targetTime } = attributes;
+            const isSkip = type === EventType.WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED && targetTime !== undefined;
+            const later = isSkip ? { ...attributes, targetTime: { ...targetTime, seconds: targetTime.seconds + 7 } } : attributes;
+            return original.call(this, type, name, later, ...more);
+          },
+      ),
+  },
+  { name: "the clock of a run is not stored", needs: "ownClocks", begin: () => withoutRows(Kind.TIME_SKIPPING) },
+  {
+    name: "the skips of a run are not counted",
+    needs: "ownClocks",
+    begin: () =>
+      replace(TimeSkippingRecord, "copy", (original) => (r: TimeSkippingRecord, changes: object) => {
+        const isSkip = "skipCount" in changes;
+        return original(r, isSkip ? { ...changes, skipCount: 0, config: r.config } : changes);
+      }),
   },
 ];

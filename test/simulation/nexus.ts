@@ -5,10 +5,13 @@
  */
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import { Code, ServiceError } from "../../src/api/service-error.js";
+import { Archetype } from "../../src/core/execution.js";
+import type { InputOf } from "../../src/core/input.js";
 import type { CancelOutcome, NexusCall, OperationOutcome, StartOutcome } from "../../src/core/nexus-operation/calls.js";
 import type { NexusEndpointDirectory } from "../../src/core/nexus-operation/endpoints.js";
 import { Kind } from "../../src/core/workflow/mutable-state.js";
 import type { OutboundCaller } from "../../src/history/contract.js";
+import type { Receivers } from "./callbacks.js";
 import { ENDPOINT } from "./programs.js";
 import type { Disk } from "./sim-store.js";
 import { Died, type SimWorld } from "./world.js";
@@ -32,17 +35,27 @@ export class NexusHandlers {
   private life = 0;
   private results = 0;
 
-  constructor(private readonly w: SimWorld) {}
+  constructor(
+    private readonly w: SimWorld,
+    /** Of completion callbacks, which leave the store the same way. */
+    private readonly receivers: Receivers,
+  ) {}
 
   /** The server has ended: no call of it is answered any more. */
   forget(): void {
     this.life++;
   }
 
+  /** What has become of the operation that was asked for with this request; undefined: it has not ended. */
+  outcomeOf(requestId: string): string | undefined {
+    const op = this.operations.get(requestId);
+    return op !== undefined && (op.isSync || op.isEnding) ? textOf(op.outcome) : undefined;
+  }
+
   readonly caller: OutboundCaller = {
     startOperation: (_namespace, call) => this.answered(() => this.start(call)),
     cancelOperation: (_namespace, call) => this.answered(() => this.cancel(call)),
-    deliverCallback: () => Promise.reject(new Error("no workflow of the simulation has such a callback")),
+    deliverCallback: (_namespace, call) => this.answered(() => this.receivers.deliver(call)),
   };
 
   private answered<T>(f: () => T): Promise<T> {
@@ -124,8 +137,9 @@ export class NexusHandlers {
   private complete(op: Operation, runId: string): void {
     const { w } = this;
     const { outcome } = op;
-    const { workflowId, scheduledEventId, requestId } = op.call;
-    w.submit<"nexusCompleted">(workflowId, runId, {
+    const { workflowId, scheduledEventId, requestId, archetype } = op.call;
+    const isOfWorkflow = archetype === Archetype.WORKFLOW;
+    const input: InputOf<"nexusCompleted"> = {
       kind: "nexusCompleted",
       scheduledEventId,
       requestId,
@@ -133,12 +147,16 @@ export class NexusHandlers {
       startTime: 0,
       links: [],
       outcome,
-    }).then(
-      () => w.acknowledged.operationEnds.push({ workflowId, runId, requestId, outcome: textOf(outcome) }),
+    };
+    w.submit<"nexusCompleted">(workflowId, runId, input, archetype).then(
+      () => {
+        if (isOfWorkflow) w.acknowledged.operationEnds.push({ workflowId, runId, requestId, outcome: textOf(outcome) });
+        else w.acknowledged.standaloneEnds.push({ runId, outcome: textOf(outcome) });
+      },
       (e) => {
         w.expected(e);
         const isUnknown = e instanceof ServiceError && e.code === Code.NOT_FOUND;
-        if (isUnknown && runId !== "") this.complete(op, "");
+        if (isUnknown && runId !== "" && isOfWorkflow) this.complete(op, "");
         else if (!isUnknown && (e instanceof Died || e instanceof ServiceError)) w.later(200_000 + w.pick(1_000_000), () => this.complete(op, runId));
       },
     );

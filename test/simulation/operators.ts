@@ -25,11 +25,11 @@ import { duration } from "../../src/api/time.js";
 import type { Init } from "../../src/api/wire.js";
 import type { InputKind, InputOf } from "../../src/core/input.js";
 import type { UpdateReply } from "../../src/core/transition.js";
+import type { Receivers } from "./callbacks.js";
 import { decodeEvents } from "./decode-events.js";
-import { QUEUE } from "./programs.js";
-import type { SimWorld } from "./world.js";
+import { queueOf } from "./programs.js";
+import { pickWorkflowId, type SimWorld } from "./world.js";
 
-const IDS = 25;
 const TYPES = ["flaky", "plain", "fails", "waits"] as const;
 /** Longer than the simulated calls take, short enough to end within a run. */
 const WAIT_MICROS_MAX = 20_000_000;
@@ -44,11 +44,14 @@ export class Operators {
   private requests = 0;
   private newest: { workflowId: string; updateId: string } | undefined;
 
-  constructor(private readonly w: SimWorld) {}
+  constructor(
+    private readonly w: SimWorld,
+    private readonly receivers: Receivers,
+  ) {}
 
   step(): void {
     const { w } = this;
-    const workflowId = `w${w.pick(IDS)}`;
+    const workflowId = pickWorkflowId(w);
     const requestId = `o${this.requests++}`;
     const kind = w.pick(100);
     if (kind < 40) {
@@ -100,9 +103,15 @@ export class Operators {
   // --- Updates
 
   private request(updateId: string): Init<UpdateWorkflowExecutionRequest> {
+    const isCalledBack = this.w.swarm.callbacks && this.w.chance(200);
     return {
       waitPolicy: { lifecycleStage: this.w.chance(700) ? Stage.COMPLETED : Stage.ACCEPTED },
-      request: { meta: { updateId, identity: "sim" }, input: { name: "u" }, requestId: updateId },
+      request: {
+        meta: { updateId, identity: "sim" },
+        input: { name: "u" },
+        requestId: updateId,
+        completionCallbacks: isCalledBack ? [this.receivers.newCallback(true)] : [],
+      },
     };
   }
 
@@ -133,7 +142,7 @@ export class Operators {
     const start = StartWorkflowExecutionRequest.create({
       workflowId,
       workflowType: { name: "sim" },
-      taskQueue: { name: QUEUE },
+      taskQueue: { name: queueOf(workflowId) },
       requestId,
       workflowTaskTimeout: duration(10_000_000),
       workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,

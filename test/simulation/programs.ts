@@ -3,9 +3,9 @@
  * as with a real SDK. Ids come from small sets, so that collisions happen.
  */
 import type { Command } from "../../gen/wire/temporal/api/command/v1/message.js";
-import { Payload } from "../../gen/wire/temporal/api/common/v1/message.js";
+import { Payload, Payloads } from "../../gen/wire/temporal/api/common/v1/message.js";
 import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
-import { ParentClosePolicy } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
+import { ParentClosePolicy, VersioningBehavior } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import { duration } from "../../src/api/time.js";
 import { encode, type Init } from "../../src/api/wire.js";
@@ -30,11 +30,19 @@ type Step =
 
 export const ENDPOINT = "sim";
 export const QUEUE = "sim";
+/** Of the workflows whose ids begin with v. */
+export const VERSIONED_QUEUE = "versioned";
+export const queueOf = (workflowId: string): string => (workflowId.startsWith("v") ? VERSIONED_QUEUE : QUEUE);
 
 function hash(text: string): number {
   let h = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
   return h >>> 0;
+}
+
+/** How workers of a build have the workflow behave, with all its children. */
+export function behaviorOf(workflowId: string): VersioningBehavior {
+  return hash(workflowId.split("/")[0] ?? "") % 2 === 0 ? VersioningBehavior.PINNED : VersioningBehavior.AUTO_UPGRADE;
 }
 
 export function stepsOf(workflowId: string): Step[] {
@@ -255,7 +263,7 @@ export function nextCommands(workflowId: string, events: readonly HistoryEvent[]
       out.push(
         command(CommandType.START_CHILD_WORKFLOW_EXECUTION, {
           case: "startChildWorkflowExecutionCommandAttributes",
-          value: { workflowId: `${workflowId}/${name}`, workflowType: { name: "sim" }, taskQueue: { name: QUEUE }, ...more },
+          value: { workflowId: `${workflowId}/${name}`, workflowType: { name: "sim" }, taskQueue: { name: queueOf(workflowId) }, ...more },
         }),
       );
     };
@@ -268,7 +276,7 @@ export function nextCommands(workflowId: string, events: readonly HistoryEvent[]
             value: {
               activityId: name,
               activityType: { name: step.kind === "activity" ? step.type : "waits" },
-              taskQueue: { name: QUEUE },
+              taskQueue: { name: queueOf(workflowId) },
               startToCloseTimeout: duration(20_000_000),
               scheduleToCloseTimeout: duration(300_000_000),
               heartbeatTimeout: duration(5_000_000),
@@ -362,6 +370,9 @@ export function nextCommands(workflowId: string, events: readonly HistoryEvent[]
     out.push(
       command(CommandType.FAIL_WORKFLOW_EXECUTION, { case: "failWorkflowExecutionCommandAttributes", value: { failure: { message: "as it does" } } }),
     );
-  else out.push(command(CommandType.COMPLETE_WORKFLOW_EXECUTION, { case: "completeWorkflowExecutionCommandAttributes", value: {} }));
+  else {
+    const result = encode(Payloads, { payloads: [encode(Payload, { data: Buffer.from(workflowId) })] });
+    out.push(command(CommandType.COMPLETE_WORKFLOW_EXECUTION, { case: "completeWorkflowExecutionCommandAttributes", value: { result } }));
+  }
   return out;
 }

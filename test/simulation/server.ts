@@ -8,13 +8,23 @@ import { HistoryEngine } from "../../src/history/history-engine.js";
 import { KEYS_REGISTRY_KIND } from "../../src/history/ids.js";
 import { EngineTaskStarter } from "../../src/history/task-starter.js";
 import type { Logger } from "../../src/lib/runtime.js";
+import { BuildIds } from "../../src/matching/build-ids.js";
+import { Deployments } from "../../src/matching/deployments.js";
 import { DEFAULT_MATCHING_LIMITS } from "../../src/matching/limits.js";
 import { MatchingEngine } from "../../src/matching/matching-engine.js";
 import { QUEUE_REGISTRY_KIND, QueueKeys } from "../../src/matching/queue-keys.js";
 import { TaskQueueConfigs } from "../../src/matching/task-queue-configs.js";
+import { VersionRouter } from "../../src/matching/version-router.js";
+import type { Batch } from "../../src/persistence/batch.js";
 import type { Store } from "../../src/persistence/store.js";
+import { VisibilityManager } from "../../src/visibility/manager.js";
+import { VersionDrainage } from "../../src/worker/version-drainage.js";
 import { ENDPOINTS } from "./nexus.js";
 import type { SimRuntime } from "./sim-runtime.js";
+
+/** Shorter than a real server's, so that builds drain while others come. */
+const DRAINAGE_GRACE_MS = 4_000;
+const DRAINAGE_INTERVAL_MS = 2_000;
 
 export const NAMESPACE: NamespaceView = {
   id: "00000000-0000-4000-8000-000000000001",
@@ -33,6 +43,7 @@ const DIRECTORY: NamespaceDirectory = {
 export interface SimServer {
   readonly engine: HistoryEngine;
   readonly matching: MatchingEngine;
+  readonly deployments: Deployments;
 }
 
 export interface SimServerOptions {
@@ -50,6 +61,17 @@ export interface SimServerOptions {
 export async function startSimServer(store: Store, runtime: SimRuntime, logger: Logger, options: SimServerOptions): Promise<SimServer> {
   const config = defaultConfig();
   const registry = await store.loadRegistry();
+  const { limits } = config;
+  const now = () => runtime.nowMicros();
+  let running: HistoryEngine | undefined;
+  const commit = (batch: Batch): Promise<void> =>
+    running === undefined
+      ? store.commit(batch)
+      : running.commitRows((rows) => {
+          for (const [kind, ids] of batch.registry) for (const [id, { version, write }] of ids) rows.writeRegistry(kind, id, version, write);
+        });
+  const deployments = new Deployments({ rows: registry, commit, now, limits: () => limits });
+  const buildIds = new BuildIds({ rows: registry, commit, now, limits: () => limits });
   const matching = new MatchingEngine({
     store,
     runtime,
@@ -59,9 +81,10 @@ export async function startSimServer(store: Store, runtime: SimRuntime, logger: 
     configs: new TaskQueueConfigs({
       rows: registry,
       commit: (batch) => store.commit(batch),
-      now: () => runtime.nowMicros(),
-      weightOverridesMax: () => config.limits.fairnessWeightOverridesMax,
+      now,
+      weightOverridesMax: () => limits.fairnessWeightOverridesMax,
     }),
+    versions: new VersionRouter(deployments, buildIds),
   });
   const engine = new HistoryEngine({
     store,
@@ -69,6 +92,8 @@ export async function startSimServer(store: Store, runtime: SimRuntime, logger: 
     logger,
     config: () => config,
     namespaces: () => options.namespaces ?? DIRECTORY,
+    versions: () => deployments.directory,
+    allNamespaces: () => [NAMESPACE],
     dispatcher: matching,
     nexusEndpoints: () => ENDPOINTS,
     ...(options.outbound === undefined ? {} : { outbound: options.outbound }),
@@ -84,6 +109,16 @@ export async function startSimServer(store: Store, runtime: SimRuntime, logger: 
     onFatal: options.onFatal,
   });
   matching.setStarter(new EngineTaskStarter(engine));
+  running = engine;
   await engine.start(registry);
-  return { engine, matching };
+  new VersionDrainage({
+    runtime,
+    logger,
+    namespaces: { viewById: () => NAMESPACE },
+    deployments,
+    visibility: new VisibilityManager(store.visibility, () => limits),
+    graceMs: () => DRAINAGE_GRACE_MS,
+    intervalMs: () => DRAINAGE_INTERVAL_MS,
+  } as unknown as ConstructorParameters<typeof VersionDrainage>[0]).start();
+  return { engine, matching, deployments };
 }

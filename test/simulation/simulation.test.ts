@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { Coverage } from "./coverage.js";
 import { MUTATIONS } from "./mutations.js";
-import { Simulation } from "./simulation.js";
+import { Simulation, swarmOf } from "./simulation.js";
 
 const STEPS = 4000;
 const SEEDS = 100;
@@ -53,6 +53,7 @@ describe("deliberate breakages are caught by the fixed seeds", () => {
     const { undo, apply } = mutation.begin();
     try {
       for (const seed of seeds) {
+        if (mutation.needs !== undefined && !swarmOf(seed)[mutation.needs]) continue;
         const { problems } = await new Simulation({ seed, steps: STEPS, ...(apply === undefined ? {} : { apply }) }).run();
         const [first] = problems;
         if (first === undefined) continue;

@@ -17,15 +17,19 @@ import { Random } from "../../src/lib/random.js";
 import type { Logger } from "../../src/lib/runtime.js";
 import type { Batch } from "../../src/persistence/batch.js";
 import { Activities, checkActivity } from "./activities.js";
+import { Receivers } from "./callbacks.js";
 import { checkAll, checkRun, isWorkflow, loadRun } from "./checks.js";
 import { Clients } from "./clients.js";
-import { Coverage } from "./coverage.js";
+import { Coverage, isFault } from "./coverage.js";
 import { hasOutbound, NexusHandlers } from "./nexus.js";
+import { checkOperation, Operations } from "./operations.js";
 import { type OpenRun, Operators } from "./operators.js";
 import { Schedules } from "./schedules.js";
 import { NAMESPACE, type SimServer, startSimServer } from "./server.js";
 import { SimRuntime, settleMicrotasks } from "./sim-runtime.js";
 import { Disk, SimStore, type Verdict } from "./sim-store.js";
+import { changeConfig, TestClients } from "./time.js";
+import { Versions } from "./versions.js";
 import { Workers } from "./workers.js";
 import { Acknowledged, Died, type SimWorld, type Swarm } from "./world.js";
 
@@ -47,11 +51,66 @@ export interface Report {
 
 /** One seed in so many is played on SQLite: dearer, and the only store whose batches have parts. */
 const SQLITE_EVERY = 8;
+/** In one seed in so many tests move the clock, and all else goes by it. */
+const TEST_CLOCK_EVERY = 6;
 /** One seed in so many is spared what makes tasks time out: there, each must be delivered at once, and timers are punctual. */
 const CALM_EVERY = 5;
 /** One commit in so many is looked at as soon as it is written. */
 const CHECKED_EVERY = 12;
 const HEAL_STEPS_MAX = 100_000;
+
+/** What the seed does at all. */
+export const swarmOf = (seed: number): Swarm => drawn(new Random(seed), seed);
+
+function drawn(random: Random, seed: number): Swarm {
+  const often = (): boolean => random.uint32() % 3 !== 0;
+  const seldom = (): boolean => random.uint32() % 3 === 0;
+  const swarm: Swarm = {
+    delays: often(),
+    slowReads: seldom(),
+    refuses: often(),
+    fills: often(),
+    loses: seldom(),
+    crashes: often(),
+    evicts: often(),
+    workerDeaths: often(),
+    slowWorkers: seldom(),
+    pollDeaths: often(),
+    lostReplies: often(),
+    duplicates: often(),
+    sameBatch: often(),
+    sticky: often(),
+    continues: often(),
+    terminates: often(),
+    cancels: often(),
+    deletes: seldom(),
+    updates: often(),
+    resets: seldom(),
+    pauses: seldom(),
+    operates: often(),
+    schedules: often(),
+    activities: often(),
+    operations: seldom(),
+    callbacks: often(),
+    // What counts the workflows of a version reads lists, which SQLite does on a thread of its own.
+    versions: seldom() && seed % SQLITE_EVERY !== 0,
+    ownClocks: seldom() && seed % TEST_CLOCK_EVERY !== 0,
+    testClock: seed % TEST_CLOCK_EVERY === 0,
+  };
+  if (swarm.testClock) swarm.pauses = false;
+  if (seed % CALM_EVERY === 0)
+    Object.assign(swarm, {
+      refuses: false,
+      fills: false,
+      loses: false,
+      crashes: false,
+      workerDeaths: false,
+      slowWorkers: false,
+      pollDeaths: true,
+      activities: true,
+    });
+  return swarm;
+}
 
 export class Simulation implements SimWorld {
   readonly swarm: Swarm;
@@ -66,7 +125,11 @@ export class Simulation implements SimWorld {
   private readonly operators: Operators;
   private readonly schedules: Schedules;
   private readonly activities: Activities;
-  private readonly nexus = new NexusHandlers(this);
+  private readonly operations: Operations;
+  private readonly receivers: Receivers;
+  private readonly versions: Versions;
+  private readonly testClients: TestClients;
+  private readonly nexus: NexusHandlers;
   private readonly workers: Workers;
   private readonly world = new Heap<{ at: number; order: number; f: () => void }>((a, b) => a.at - b.at || a.order - b.order);
   private order = 0;
@@ -82,57 +145,27 @@ export class Simulation implements SimWorld {
 
   constructor(private readonly options: SimulationOptions) {
     this.random = new Random(options.seed);
-    const often = (): boolean => this.random.uint32() % 3 !== 0;
-    const seldom = (): boolean => this.random.uint32() % 3 === 0;
-    this.swarm = {
-      delays: often(),
-      slowReads: seldom(),
-      refuses: often(),
-      fills: often(),
-      loses: seldom(),
-      crashes: often(),
-      evicts: often(),
-      workerDeaths: often(),
-      slowWorkers: seldom(),
-      pollDeaths: often(),
-      lostReplies: often(),
-      duplicates: often(),
-      sameBatch: often(),
-      sticky: often(),
-      continues: often(),
-      terminates: often(),
-      cancels: often(),
-      deletes: seldom(),
-      updates: often(),
-      resets: seldom(),
-      pauses: seldom(),
-      operates: often(),
-      schedules: often(),
-      activities: often(),
-    };
-    if (options.seed % CALM_EVERY === 0)
-      Object.assign(this.swarm, {
-        refuses: false,
-        fills: false,
-        loses: false,
-        crashes: false,
-        workerDeaths: false,
-        slowWorkers: false,
-        pollDeaths: true,
-        activities: true,
-      });
+    this.swarm = drawn(this.random, options.seed);
     this.runtime = new SimRuntime(options.seed + 1);
     this.disk = new Disk(options.seed % SQLITE_EVERY === 0);
     this.store = new SimStore(this.disk, this.storeFaults());
-    this.workers = new Workers(this, (type) => bump(this.coverage.commands, CommandType[type] ?? String(type)));
-    this.operators = new Operators(this);
+    this.versions = new Versions(this, this.disk);
+    this.testClients = new TestClients(this);
+    this.workers = new Workers(this, this.versions, this.testClients, (type) => bump(this.coverage.commands, CommandType[type] ?? String(type)));
+    this.receivers = new Receivers(this, this.disk);
+    this.nexus = new NexusHandlers(this, this.receivers);
+    this.operations = new Operations(this, this.disk, (requestId) => this.nexus.outcomeOf(requestId));
+    this.operators = new Operators(this, this.receivers);
     this.schedules = new Schedules(this);
     this.activities = new Activities(this, this.disk);
-    this.clients = new Clients(this, (task) => this.workers.workflowTask(task, 0));
+    this.clients = new Clients(this, this.receivers, this.versions, (task) => this.workers.workflowTask(task, 0));
   }
 
   get now(): number {
     return this.runtime.now;
+  }
+  get time(): number {
+    return this.runtime.now + (this.swarm.testClock ? this.testClients.ahead : 0);
   }
   chance(perMille: number): boolean {
     return this.random.uint32() % 1000 < perMille;
@@ -140,8 +173,8 @@ export class Simulation implements SimWorld {
   pick(n: number): number {
     return this.random.uint32() % n;
   }
-  count(fault: string): void {
-    bump(this.coverage.faults, fault);
+  count(what: string): void {
+    bump(isFault(what) ? this.coverage.faults : this.coverage.cases, what);
   }
   problem(text: string): void {
     if (this.problems.length < 20) this.problems.push(text);
@@ -206,6 +239,7 @@ export class Simulation implements SimWorld {
         this.isDying = true;
       },
       onWritten: (batch: Batch) => {
+        this.versions.onWritten(batch);
         if (++this.written % CHECKED_EVERY !== 0) return;
         for (const [key, w] of batch.executions) if (w.op !== "delete") this.toCheck.add(key);
       },
@@ -239,6 +273,8 @@ export class Simulation implements SimWorld {
       },
     });
     this.isUp = true;
+    this.versions.booted();
+    this.testClients.booted();
   }
 
   private logger(life: SimStore): Logger {
@@ -294,9 +330,21 @@ export class Simulation implements SimWorld {
       if (this.problems.length === 0) await this.heal();
       const summary =
         this.problems.length === 0
-          ? await checkAll(this.disk, this.acknowledged, this.swarm, this.now, this.activities.endings, (t) => this.problem(t))
+          ? await checkAll(
+              this.disk,
+              this.acknowledged,
+              this.swarm,
+              this.time,
+              [...this.activities.endings, ...this.operations.endings],
+              (t) => this.problem(t),
+              (c) => this.count(c),
+            )
           : undefined;
-      if (summary !== undefined) this.schedules.check(summary.chains);
+      if (summary !== undefined) {
+        this.schedules.check(summary.chains);
+        this.receivers.check(summary.runsById);
+        this.versions.check(summary.runsById);
+      }
       for (const [name, n] of summary?.events ?? []) this.coverage.events.set(name, n);
       return {
         seed: this.options.seed,
@@ -320,8 +368,9 @@ export class Simulation implements SimWorld {
     this.toCheck.clear();
     const problem = (t: string): void => this.problem(`after a commit: ${t}`);
     for (const key of keys) {
-      await checkRun(this.disk, key, this.now, problem);
+      await checkRun(this.disk, key, this.time, problem);
       await checkActivity(this.disk, key, problem);
+      await checkOperation(this.disk, key, problem);
     }
   }
 
@@ -336,9 +385,12 @@ export class Simulation implements SimWorld {
       }
     }
     if (this.swarm.evicts && !this.isHealed && this.chance(30)) this.evict();
-    if (withClients && what < 2) this.client().step();
-    else if (what < 4) workers.poll();
-    else if (store.hasPendingRead && what < 6) store.answerRead(this.pick(1000));
+    if (withClients && what < 2 && this.isCalling) this.client().step();
+    else if (withClients && what < 2 && this.chance(250)) this.testClients.step();
+    else if (what < 4) {
+      if (this.swarm.versions && this.chance(500)) workers.pollVersioned();
+      else workers.poll();
+    } else if (store.hasPendingRead && what < 6) store.answerRead(this.pick(1000));
     else if (store.hasPendingCommit && what < 7) void store.settleNext();
     else if (this.runtime.hasDeferred) this.runtime.turn();
     else if (store.hasPendingRead) store.answerRead(this.pick(1000));
@@ -358,10 +410,18 @@ export class Simulation implements SimWorld {
     await settleMicrotasks();
   }
 
+  /** Time is skipped only when nothing is left to do. */
+  private get isCalling(): boolean {
+    return !this.swarm.testClock || this.chance(150);
+  }
+
   private client(): { step(): void } {
     const who = this.pick(100);
+    if (who < 5 && this.swarm.versions) return this.versions;
+    if (who < 8 && this.swarm.ownClocks) return { step: () => changeConfig(this) };
     if (who < 25) return this.operators;
     if (who < 35 && this.swarm.schedules) return this.schedules;
+    if (who >= 82 && who < 90 && this.swarm.operations) return this.operations;
     return who >= 90 && this.swarm.activities ? this.activities : this.clients;
   }
 
@@ -385,8 +445,14 @@ export class Simulation implements SimWorld {
       if (this.isDying) await this.die();
       if (this.problems.length > 0) return;
       if (i % 500 !== 499) continue;
+      if (this.swarm.versions && !this.versions.settle()) continue;
       const open = this.openRuns();
-      const isResting = (await this.activities.end()) && !(await hasOutbound(this.disk));
+      const isResting =
+        (await this.activities.end()) &&
+        (await this.operations.end()) &&
+        this.receivers.isResting &&
+        !this.versions.isDraining &&
+        !(await hasOutbound(this.disk));
       if (this.schedules.end(open.length === 0 && !this.schedules.isRunningOut) && open.length === 0 && isResting) return;
       if (open.length === 0) continue;
       this.operators.release(open);
@@ -394,6 +460,9 @@ export class Simulation implements SimWorld {
     }
     if (await hasOutbound(this.disk)) this.problem("calls that leave the store are still to be made");
     if (!(await this.activities.end())) this.problem("standalone activities, or their tasks, do not end");
+    if (!(await this.operations.end())) this.problem("standalone Nexus operations do not end");
+    if (this.versions.isDraining) this.problem("a version does not drain, though nothing runs");
+    if (!this.receivers.isResting) this.problem("callbacks are not delivered");
     for (const key of await this.disk.executionKeys()) {
       const state = await loadRun(this.disk, key);
       if (state?.isOpen !== true) continue;

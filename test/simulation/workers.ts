@@ -6,6 +6,7 @@ import type { Command } from "../../gen/wire/temporal/api/command/v1/message.js"
 import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
 import { QueryResultType } from "../../gen/wire/temporal/api/enums/v1/query.js";
 import { TaskQueueKind } from "../../gen/wire/temporal/api/enums/v1/task_queue.js";
+import { VersioningBehavior } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { Failure } from "../../gen/wire/temporal/api/failure/v1/message.js";
 import type { Message } from "../../gen/wire/temporal/api/protocol/v1/message.js";
 import {
@@ -16,17 +17,21 @@ import {
   RespondWorkflowTaskFailedRequest,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { decodeTaskToken, type TaskToken } from "../../src/api/task-token.js";
-import { duration } from "../../src/api/time.js";
+import { duration, timestampMicros } from "../../src/api/time.js";
 import type { Init } from "../../src/api/wire.js";
 import { Archetype } from "../../src/core/execution.js";
 import type { ActivityReference, InputKind, InputOf } from "../../src/core/input.js";
 import type { Replies, StartedActivity, StartedWorkflowTask } from "../../src/core/transition.js";
 import { stickyQueue } from "./clients.js";
 import { decodeEvents } from "./decode-events.js";
-import { nextCommands, QUEUE } from "./programs.js";
+import { behaviorOf, nextCommands, QUEUE, queueOf, VERSIONED_QUEUE } from "./programs.js";
 import { NAMESPACE } from "./server.js";
+import type { TestClients } from "./time.js";
 import { updateAnswers } from "./update-answers.js";
+import { BUILDS, buildOf, deploymentOptionsOf, identityOf, type Versions, workerOf } from "./versions.js";
 import { SimCall, type SimWorld } from "./world.js";
+
+type InHand = ReturnType<TestClients["inHand"]>;
 
 const POLLS_MAX = 10;
 const WORKERS = 3;
@@ -34,9 +39,13 @@ const WORKERS = 3;
 export class Workers {
   readonly calls = new Set<SimCall>();
   private polls = 0;
+  /** Of the versioned queues, with a poll under way. */
+  private readonly lines = new Set<string>();
 
   constructor(
     private readonly w: SimWorld,
+    private readonly versions: Versions,
+    private readonly time: TestClients,
     /** A command is on its way to the server. */
     private readonly onCommand: (type: CommandType) => void,
   ) {}
@@ -44,6 +53,7 @@ export class Workers {
   /** The server has ended, and every poll with it. */
   forget(): void {
     this.calls.clear();
+    this.lines.clear();
     this.polls = 0;
   }
 
@@ -67,27 +77,62 @@ export class Workers {
         call.cancel();
       });
     const worker = w.pick(WORKERS);
-    const identity = `worker-${worker}`;
     const kind = w.pick(100);
-    if (kind < 50) {
-      const isSticky = w.swarm.sticky && kind < 20;
-      const taskQueue = isSticky
-        ? { name: stickyQueue(worker), kind: TaskQueueKind.STICKY, normalName: QUEUE }
-        : { name: QUEUE, kind: TaskQueueKind.NORMAL };
-      w.call((s) => s.matching.pollWorkflowTask(NAMESPACE, PollWorkflowTaskQueueRequest.create({ taskQueue, identity }), call)).then((r) => {
+    if (kind < 50) this.pollWorkflowTasks(worker, QUEUE, w.swarm.sticky && kind < 20, call, ended, failed);
+    else this.pollActivities(worker, QUEUE, call, ended, failed);
+  }
+
+  /** Each of a build's queues has one poll at a time; workers of no build poll the same queues. */
+  pollVersioned(): void {
+    const { w, versions } = this;
+    const worker = w.chance(150) ? w.pick(WORKERS) : workerOf(BUILDS[w.pick(BUILDS.length)] as string);
+    const build = buildOf(worker);
+    if (build !== undefined && versions.isDown(build)) return;
+    const isActivities = w.chance(400) || (build !== undefined && !versions.takesActivities(build));
+    const isSticky = !isActivities && build !== undefined && w.swarm.sticky && w.chance(300);
+    const line = `${build} ${isActivities} ${isSticky}`;
+    if (this.lines.has(line)) return;
+    this.lines.add(line);
+    const call = new SimCall(w.now / 1000 + 20_000);
+    this.calls.add(call);
+    const ended = (): void => {
+      if (this.calls.delete(call)) this.lines.delete(line);
+    };
+    const failed = (e: unknown): void => {
+      ended();
+      w.expected(e);
+    };
+    if (isActivities) this.pollActivities(worker, VERSIONED_QUEUE, call, ended, failed);
+    else this.pollWorkflowTasks(worker, VERSIONED_QUEUE, isSticky, call, ended, failed);
+  }
+
+  private pollWorkflowTasks(worker: number, queue: string, isSticky: boolean, call: SimCall, ended: () => void, failed: (e: unknown) => void): void {
+    const taskQueue = isSticky
+      ? { name: stickyQueue(worker), kind: TaskQueueKind.STICKY, normalName: queue }
+      : { name: queue, kind: TaskQueueKind.NORMAL };
+    const deploymentOptions = deploymentOptionsOf(worker);
+    const request = PollWorkflowTaskQueueRequest.create({ taskQueue, identity: identityOf(worker), deploymentOptions });
+    this.w
+      .call((s) => s.matching.pollWorkflowTask(NAMESPACE, request, call))
+      .then((r) => {
         ended();
         // What reaches a poller that has gone reaches nobody.
         if (r === undefined || call.cancelled) return;
         if ("task" in r) this.workflowTask(r.task, worker);
         else this.directQuery(r.queryId);
       }, failed);
-    } else {
-      const request = PollActivityTaskQueueRequest.create({ taskQueue: { name: QUEUE, kind: TaskQueueKind.NORMAL }, identity });
-      w.call((s) => s.matching.pollActivityTask(NAMESPACE, request, call)).then((r) => {
+  }
+
+  private pollActivities(worker: number, queue: string, call: SimCall, ended: () => void, failed: (e: unknown) => void): void {
+    const taskQueue = { name: queue, kind: TaskQueueKind.NORMAL };
+    const deploymentOptions = deploymentOptionsOf(worker);
+    const request = PollActivityTaskQueueRequest.create({ taskQueue, identity: identityOf(worker), deploymentOptions });
+    this.w
+      .call((s) => s.matching.pollActivityTask(NAMESPACE, request, call))
+      .then((r) => {
         ended();
         if (r !== undefined && !call.cancelled) this.activity(r.task);
       }, failed);
-    }
   }
 
   private directQuery(id: string): void {
@@ -117,6 +162,7 @@ export class Workers {
     if (!w.isHealed && w.swarm.workerDeaths && w.chance(30)) return w.count("worker died with a workflow task");
     const token = decodeTaskToken(task.response.taskToken as Uint8Array);
     if (token === undefined) return w.problem("a workflow task has no token");
+    const inHand = this.time.inHand();
     // What a sticky worker is not sent it has; this one reads it again.
     w.call((s) =>
       s.engine.readHistory({ ...task.history, fromEventId: 1 }, { fromEventId: 1, eventCountMax: 1_000_000, bytesMax: 1e9, reverse: false }),
@@ -127,23 +173,33 @@ export class Workers {
         events.forEach((e, i) => {
           if (e.eventId !== i + 1) w.problem(`history of ${token.runId} is not in order at ${i + 1}: ${e.eventId}`);
         });
+        this.versions.checkTask(token.workflowId, token.runId, events, worker, timestampMicros(task.response.startedTime));
         w.later(this.work(50_000, 10_000_000), () => {
           const queries = Object.keys((task.response.queries ?? {}) as object);
           const messages = updateAnswers((task.response.messages ?? []) as Init<Message>[], events, (n) => w.pick(n));
-          this.answer(token, worker, queries, nextCommands(token.workflowId, events, w.swarm.continues), messages);
+          this.answer(token, worker, queries, nextCommands(token.workflowId, events, w.swarm.continues), messages, inHand);
         });
       },
       (e) => w.expected(e),
     );
   }
 
-  private answer(token: TaskToken, worker: number, queries: readonly string[], commands: Init<Command>[], messages: Init<Message>[]): void {
+  private answer(
+    token: TaskToken,
+    worker: number,
+    queries: readonly string[],
+    commands: Init<Command>[],
+    messages: Init<Message>[],
+    inHand: InHand,
+  ): void {
     const { w } = this;
     const { workflowId, runId } = token;
-    const identity = `worker-${worker}-${w.pick(1e9)}`;
+    const identity = `${identityOf(worker)}-${w.pick(1e9)}`;
+    const deploymentOptions = deploymentOptionsOf(worker);
+    const versioningBehavior = deploymentOptions === undefined ? VersioningBehavior.UNSPECIFIED : behaviorOf(workflowId);
     const ignore = (): void => undefined;
     if (!w.isHealed && w.chance(30)) {
-      const request = RespondWorkflowTaskFailedRequest.create({ identity });
+      const request = RespondWorkflowTaskFailedRequest.create({ identity, deploymentOptions });
       w.submit(workflowId, runId, { kind: "failWorkflowTask", token, request }).then(ignore, (e) => w.expected(e));
       return;
     }
@@ -159,6 +215,8 @@ export class Workers {
     const wantsMore = w.chance(50);
     const request = RespondWorkflowTaskCompletedRequest.create({
       identity,
+      deploymentOptions,
+      versioningBehavior,
       commands: given as never,
       messages: messages as never,
       queryResults: Object.fromEntries(queries.map((q) => [q, { resultType: QueryResultType.ANSWERED }])),
@@ -167,18 +225,23 @@ export class Workers {
       stickyAttributes:
         w.swarm.sticky && w.chance(700)
           ? {
-              workerTaskQueue: { name: stickyQueue(worker), kind: TaskQueueKind.STICKY, normalName: QUEUE },
+              workerTaskQueue: { name: stickyQueue(worker), kind: TaskQueueKind.STICKY, normalName: queueOf(workflowId) },
               scheduleToStartTimeout: duration(2_000_000),
             }
           : undefined,
     });
+    inHand.sent();
     const send = (again: boolean): void => {
       for (const c of given) this.onCommand(c.commandType as CommandType);
       w.submit<"completeWorkflowTask">(workflowId, runId, { kind: "completeWorkflowTask", token, request }).then(
         (reply) => {
           // Of a task that turned updates down and did nothing else no trace is kept, and the worker is told so.
           const isKept = reply.refused === undefined && reply.resetHistoryEventId === 0;
-          if (isKept) w.acknowledged.workflowTasks.push({ runId, scheduledEventId: token.scheduledEventId, identity });
+          if (isKept) {
+            w.acknowledged.workflowTasks.push({ runId, scheduledEventId: token.scheduledEventId, identity });
+            this.versions.completed(workflowId, runId, worker);
+            inHand.taken(`workflow task ${token.scheduledEventId} of ${workflowId} ${runId}`);
+          }
           if (reply.newTask !== undefined) this.workflowTask(reply.newTask, worker);
           for (const a of reply.activityTasks) this.activity(a);
           if (again) {
@@ -207,8 +270,9 @@ export class Workers {
       w.problem(`activity ${id}: attempt ${attempt} comes after it has failed`);
     if (!w.isHealed && w.swarm.workerDeaths && w.chance(50)) return w.count("worker died with an activity");
     const name = task.response.activityType?.name;
-    if (name === "waits") return this.waitForCancel(token, attempt, 0);
-    w.later(this.work(200_000, 5_000_000), () => this.finishActivity(token, name, attempt));
+    const inHand = this.time.inHand();
+    if (name === "waits") return this.waitForCancel(token, attempt, 0, inHand);
+    w.later(this.work(200_000, 5_000_000), () => this.finishActivity(token, name, attempt, inHand));
   }
 
   /** To the workflow of the activity, or to the standalone activity itself. */
@@ -217,7 +281,7 @@ export class Workers {
   }
 
   /** Beats until it is told that it is canceled, or for long enough. */
-  private waitForCancel(token: TaskToken, attempt: number, beats: number): void {
+  private waitForCancel(token: TaskToken, attempt: number, beats: number, inHand: InHand): void {
     const { w } = this;
     const reference: ActivityReference = { by: "token", token };
     w.later(100_000 + w.pick(200_000), () => {
@@ -236,15 +300,16 @@ export class Workers {
               },
               (e) => w.expected(e),
             );
-          else if (beats > 20) this.finishActivity(token, "waits", attempt);
-          else this.waitForCancel(token, attempt, beats + 1);
+          else if (beats > 20) this.finishActivity(token, "waits", attempt, inHand);
+          else this.waitForCancel(token, attempt, beats + 1, inHand);
         },
         (e) => w.expected(e),
       );
     });
   }
 
-  private finishActivity(token: TaskToken, name: string | undefined, attempt: number): void {
+  private finishActivity(token: TaskToken, name: string | undefined, attempt: number, inHand: InHand): void {
+    inHand.sent();
     const { w } = this;
     const { runId, scheduledEventId } = token;
     // By id, nobody says which attempt is meant.
@@ -265,6 +330,7 @@ export class Workers {
       const result = isOfWorkflow ? undefined : `${w.pick(1e9)}`;
       const bytes = result === undefined ? undefined : Buffer.from(result);
       this.send(token, { kind: "completeActivity", activity, result: bytes, identity: "sim" }).then(() => {
+        if (!isById) inHand.taken(`activity ${scheduledEventId} of ${runId}`);
         if (isOfWorkflow) w.acknowledged.activities.push({ runId, scheduledEventId, attempt: isById ? 0 : attempt });
         else w.acknowledged.activityEnds.push({ runId, result });
         if (again) {

@@ -33,6 +33,16 @@ export interface Swarm {
   schedules: boolean;
   /** Standalone activities. */
   activities: boolean;
+  /** Standalone Nexus operations. */
+  operations: boolean;
+  /** Workflows on a queue that builds of a deployment serve. */
+  versions: boolean;
+  /** Executions with a clock of their own. */
+  ownClocks: boolean;
+  /** Tests move the clock of the namespace. */
+  testClock: boolean;
+  /** Starts and updates bring completion callbacks. */
+  callbacks: boolean;
 }
 
 /** What callers were told, which must hold for ever. */
@@ -47,11 +57,15 @@ export class Acknowledged {
   readonly activityEnds: { runId: string; result: string | undefined }[] = [];
   /** Ends of Nexus operations that a handler was told to have arrived; no run id: in the newest run. */
   readonly operationEnds: { workflowId: string; runId: string; requestId: string; outcome: string }[] = [];
+  /** The same of standalone ones. */
+  readonly standaloneEnds: { runId: string; outcome: string }[] = [];
   readonly workflowTasks: { runId: string; scheduledEventId: number; identity: string }[] = [];
   readonly cancels: { runId: string; at: number }[] = [];
   readonly terminated: string[] = [];
   readonly deleted = new Set<string>();
   readonly updates: { runId: string; updateId: string; isCompleted: boolean }[] = [];
+  /** Overrides of a run's version; no build: it goes by the routing, or by what its workers say. */
+  readonly overrides: { runId: string; build: string | undefined }[] = [];
   readonly resets: { base: string; runId: string; forkEventId: number; keepsSignals: boolean }[] = [];
   /** Workflow ids of which somebody has asked to count the attempts of an activity anew. */
   readonly attemptsReset = new Set<string>();
@@ -64,7 +78,10 @@ export interface SimWorld {
   readonly isHealed: boolean;
   readonly acknowledged: Acknowledged;
   readonly server: SimServer | undefined;
+  /** Real time. */
   readonly now: number;
+  /** The time of the namespace, as callers are told it. */
+  readonly time: number;
   chance(perMille: number): boolean;
   /** Below n. */
   pick(n: number): number;
@@ -76,6 +93,12 @@ export interface SimWorld {
   /** A call that ends with the server's life. */
   call<T>(f: (s: SimServer) => Promise<T>): Promise<T>;
   submit<K extends InputKind>(workflowId: string, runId: string, input: InputOf<K>, archetype?: Archetype): Promise<Replies[K]>;
+}
+
+/** Of one of a few, so that callers meet. */
+export function pickWorkflowId(w: SimWorld): string {
+  if (w.swarm.ownClocks && w.chance(250)) return `t${w.pick(6)}`;
+  return w.swarm.versions && w.chance(350) ? `v${w.pick(8)}` : `w${w.pick(25)}`;
 }
 
 /** The server has ended under the call. */
