@@ -209,7 +209,7 @@ function checkAcknowledged(runs: ReadonlyMap<string, Run>, a: Acknowledged, prob
     if (run === undefined || run.events.some((e) => e.eventType === EventType.WORKFLOW_EXECUTION_CANCEL_REQUESTED)) continue;
     const end = run.events.at(-1);
     // One that finds the run closed has nothing to ask.
-    if (!lostItsBuffer(run) && (run.state.isOpen || end === undefined || timeOf(end) > at))
+    if (!lostItsBuffer(run) && (run.state.isOpen || end === undefined || timeOf(end) - aheadBy(run.events) > at))
       problem(`${run.where}: a cancel request was acknowledged and is lost`);
   }
   for (const runId of a.terminated) {

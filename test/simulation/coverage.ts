@@ -103,6 +103,7 @@ const FAULTS = [
   "died within the write",
   "died after the write",
   "died between two steps",
+  "died within a skip",
   "evicted",
   "operator reset twice",
   "shortcut off",

@@ -324,6 +324,7 @@ export class Simulation implements SimWorld {
           this.count("died between two steps");
           this.isDying = true;
         }
+        if (this.swarm.testClock && !this.isDying) this.watchClock();
         if (this.isDying) await this.die();
         await this.checkWritten();
       }
@@ -408,6 +409,13 @@ export class Simulation implements SimWorld {
       }
     }
     await settleMicrotasks();
+  }
+
+  private watchClock(): void {
+    this.testClients.look();
+    if (!this.swarm.crashes || !this.testClients.isSkipping || !this.chance(100)) return;
+    this.count("died within a skip");
+    this.isDying = true;
   }
 
   /** Time is skipped only when nothing is left to do. */

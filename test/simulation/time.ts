@@ -196,6 +196,11 @@ export class TestClients {
     return server === undefined ? this.told : server.engine.clocks.currentTime(NAMESPACE) - w.now;
   }
 
+  /** A skip is on its way to the store. */
+  get isSkipping(): boolean {
+    return this.w.server?.engine.clocks.clockOf(NAMESPACE.id).isMoving === true;
+  }
+
   /** A server has begun, with its clocks locked. */
   booted(): void {
     this.life++;
@@ -206,7 +211,8 @@ export class TestClients {
     this.look();
   }
 
-  private look(): void {
+  /** As somebody who asks for the time again and again. */
+  look(): void {
     const { ahead, w } = this;
     if (ahead < this.told) w.problem(`time was told to be ${this.told} ahead, and is ${ahead} ahead`);
     if (ahead > this.told) w.count("time skipped");
