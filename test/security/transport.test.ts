@@ -188,6 +188,14 @@ describe("requests that two parsers could read differently", () => {
     expect(statuses.filter((s) => s !== "400")).toEqual([]);
   });
 
+  it("a request at work is not answered with the refusal of what came after it", async () => {
+    const poll = '{"namespace":"default","task_queue":"nobody"}';
+    const length = `Content-Length: ${poll.length}`;
+    const good = http(["POST /api/v1/namespaces/default/task-queues/nobody/workflow-tasks/poll HTTP/1.1", "Host: localhost", length], poll);
+    expect(await conversation(connectTcp(at(plain)), `${good}0OST / HTTP/1.1\r\n\r\n`)).toBe("");
+    expect(await conversation(connectTcp(at(plain)), "0OST / HTTP/1.1\r\n\r\n")).toMatch(/^HTTP\/1\.1 400 .*\r\nConnection: close/);
+  });
+
   it("there is no way from HTTP/1 to HTTP/2", async () => {
     const upgrade = http([
       "GET / HTTP/1.1",
