@@ -35,7 +35,13 @@ const WRITES_ON_REFUSAL: readonly RegExp[] = [
 /** What the official server calls INTERNAL though it is the caller's. */
 const INTERNAL_BY_NAME = /unknown( |%20)reset( |%20)reapply( |%20)type|error( |%20)listing( |%20)Nexus( |%20)endpoints/;
 /** There, and UNIMPLEMENTED on one installation or without test clocks: COMPAT.md. */
-const NOT_THERE: readonly RegExp[] = [/Method Not Allowed/, /^AdminService\./, /^TestService\./, /Deployments?( |%20)are( |%20)deprecated/];
+const NOT_THERE: readonly RegExp[] = [
+  /Method Not Allowed/,
+  /^AdminService\./,
+  /^TestService\./,
+  /Deployments?( |%20)are( |%20)deprecated/,
+  /unknown( |%20)callback( |%20)variant/,
+];
 
 const commitsOf = (store: MemoryStore): number => store.statistics().commits;
 function digestOf(store: MemoryStore): string {

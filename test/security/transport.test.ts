@@ -4,46 +4,13 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { Connection } from "@temporalio/client";
-import selfsigned from "selfsigned";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { authority, issued, type Pair } from "../harness/certificates.js";
 import { type ServerProcess, startServer, temporaryDirectory } from "../harness/server-process.js";
 import { keyOn } from "./command.js";
 
 const folder = temporaryDirectory();
 const path = (name: string): string => join(folder, name);
-const EC = { keyType: "ec", curve: "P-256", algorithm: "sha256" } as const;
-
-interface Pair {
-  readonly private: string;
-  readonly cert: string;
-}
-
-const authority = (name: string): Promise<Pair> =>
-  selfsigned.generate([{ name: "commonName", value: name }], {
-    ...EC,
-    extensions: [
-      { name: "basicConstraints", cA: true, critical: true },
-      { name: "keyUsage", keyCertSign: true, critical: true },
-    ],
-  });
-const issued = (name: string, by: Pair): Promise<Pair> =>
-  selfsigned.generate([{ name: "commonName", value: name }], {
-    ...EC,
-    ca: { key: by.private, cert: by.cert },
-    extensions: [
-      { name: "basicConstraints", cA: false, critical: true },
-      { name: "keyUsage", digitalSignature: true, critical: true },
-      { name: "extKeyUsage", serverAuth: true, clientAuth: true },
-      {
-        name: "subjectAltName",
-        altNames: [
-          { type: 2, value: "perdure.example.com" },
-          { type: 7, ip: "127.0.0.1" },
-        ],
-      },
-    ],
-  });
-
 let secure: ServerProcess;
 let plain: ServerProcess;
 let serverCa: Pair;
