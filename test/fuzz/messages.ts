@@ -218,6 +218,7 @@ export const IDS: ReadonlySet<string> = new Set([
 ]);
 
 type Make = (m: Messages, c: Chance) => Json;
+type MakeSpec = (m: Messages, c: Chance) => { [key: string]: Json };
 const named: Make = (m) => ({ name: m.text("task_queue") });
 const execution: Make = (m) => ({ workflowId: m.text("workflow_id"), runId: m.text("run_id") });
 /** Of a field of a request, by its name. */
@@ -248,7 +249,7 @@ const access: Make = (_, c) => ({
   ...(c.is(0.5) ? { namespaceAccesses: { [c.of(["one", "two", "gone", "none"])]: { permission: c.below(5) } } } : {}),
 });
 /** Of CloudService, by what is made. */
-const SPECS: Readonly<Record<string, Make>> = {
+const SPECS: Readonly<Record<string, MakeSpec>> = {
   User: (m, c) => ({ email: `u${c.below(30)}@example.com`, access: access(m, c) }),
   UserGroup: (m, c) => ({ displayName: `g${c.below(10)}`, access: access(m, c), cloudGroup: {} }),
   ServiceAccount: (m, c) => ({
