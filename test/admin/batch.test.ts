@@ -1,6 +1,8 @@
 /** A batch operation for operators: workflows whose tasks were lost get them again, all that a query or a list names. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Code } from "../../src/api/service-error.js";
+import { defaultConfig } from "../../src/config/dynamic-config.js";
+import type { Limits } from "../../src/config/limits.js";
 import { FakeRuntime } from "../../src/lib/fake-runtime.js";
 import { Batch } from "../../src/persistence/batch.js";
 import { MemoryStore } from "../../src/persistence/memory/store.js";
@@ -17,8 +19,12 @@ let subject: GrpcSubject;
 let admin: AdminClient;
 let s: Session;
 
-async function open(): Promise<void> {
-  server = await openWholeServer({ runtime: new FakeRuntime("free"), store, namespaces: [NAMESPACE] });
+async function open(limits: Partial<Limits> = {}): Promise<void> {
+  const config = defaultConfig();
+  server = await openWholeServer({
+    ...{ runtime: new FakeRuntime("free"), store, namespaces: [NAMESPACE] },
+    config: { ...config, limits: { ...config.limits, ...limits } },
+  });
   subject = new GrpcSubject(`${server.host}:${server.port}`);
   admin = new AdminClient(subject);
   s = new Session(subject);
@@ -93,5 +99,8 @@ describe("a batch operation of AdminService", () => {
     ]);
     expect((await refusal({ visibilityQuery: "((" }))[0]).toBe(Code.INVALID_ARGUMENT);
     expect((await refusal({ namespace: "nowhere" }))[0]).toBe(Code.NOT_FOUND);
+    await close();
+    await open({ adminBatchOperationsMax: 0 });
+    expect(await refusal({})).toEqual([Code.RESOURCE_EXHAUSTED, "Max concurrent admin batch operations is reached"]);
   });
 });
