@@ -94,7 +94,6 @@ describe.runIf(chromium !== undefined)("a page", () => {
   async function open(page: Server): Promise<void> {
     await tab.send("Page.navigate", { url: originOf(page) });
     await expect.poll(() => evaluate("typeof visit").catch(() => ""), { timeout: 20_000 }).toBe("function");
-    preflights.length = 0;
     protocols.clear();
   }
   const call = (name: "visit" | "attempt", v: Visit): Promise<unknown> => evaluate(`${name}(${JSON.stringify(v)})`);
@@ -108,16 +107,17 @@ describe.runIf(chromium !== undefined)("a page", () => {
     it.each(PROTOCOLS)("of an origin that was named calls, waits and follows: %s", async (protocol) => {
       await open(named);
       expect(await call("visit", visitOf(protocol))).toEqual(DONE);
-      // A key is a header that a browser asks about first.
-      expect(preflights.length).toBeGreaterThan(0);
-      expect([...new Set(preflights), ...protocols]).toEqual([204, version]);
+      // A key is a header that a browser asks about first, unless it knows the answer from before.
+      expect(preflights).toContain(204);
+      expect([...protocols]).toEqual([version]);
     });
 
     it.each(PROTOCOLS)("of another origin does not get as far as a call: %s", async (protocol) => {
       await open(other);
+      const before = preflights.length;
       const v = { ...visitOf(protocol), workflowId: `not ${protocol}` };
       expect(await call("attempt", v)).toMatch(/Failed to fetch/);
-      expect(preflights.filter((s) => s !== 403)).toEqual([]);
+      expect(preflights.slice(before).filter((s) => s !== 403)).toEqual([]);
       await open(named);
       expect(await call("attempt", v)).toBe("OK");
     });
