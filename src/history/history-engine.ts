@@ -942,6 +942,7 @@ export class HistoryEngine implements HistoryService, ShardService {
       await this.changes.keep(id, key, (fill) => this.commitRows(fill));
       return this.changes.newest(key);
     },
+    newest: (namespaceKey) => this.changes.newest(namespaceKey),
     read: (namespaceKey, after, max) => this.changes.read(namespaceKey, after, max),
     wait: (namespaceKey, after, timeoutMs, onCancel) => this.changes.wait(namespaceKey, after, timeoutMs, onCancel),
   };
