@@ -14,8 +14,8 @@ import { encode } from "../src/api/wire.js";
 import { BINARY, startServer } from "../test/harness/server-process.js";
 import { cpuMs, median } from "./process-usage.js";
 
-const ROUNDS = 7;
-const CALLS = 500;
+const ROUNDS = 9;
+const CALLS = 2_000;
 const AT_ONCE = 32;
 const SECRET = "a secret of thirty-two bytes and more";
 const { StartWorkflowExecution, DescribeWorkflowExecution } = WorkflowService.methods;

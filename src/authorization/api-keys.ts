@@ -73,6 +73,7 @@ export const isApiKey = (token: string): boolean => token.startsWith(PREFIX);
 export class ApiKeys {
   private readonly entries = new Map<string, Entry>();
   private readonly listeners = new Map<string, Set<() => void>>();
+  private readonly ownerListeners = new Set<() => void>();
   private lastChange: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly o: ApiKeysOptions) {
@@ -130,8 +131,15 @@ export class ApiKeys {
     };
   }
 
+  /** Calls `f` whenever what owners may do has changed. The result ends it. */
+  onOwnersChange(f: () => void): () => void {
+    this.ownerListeners.add(f);
+    return () => this.ownerListeners.delete(f);
+  }
+
   /** What owners may do has changed. */
   ownersChanged(): void {
+    for (const f of [...this.ownerListeners]) f();
     for (const id of [...this.listeners.keys()]) if (this.entries.get(id)?.record.owner !== undefined) this.changed(id);
   }
 

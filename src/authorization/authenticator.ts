@@ -7,17 +7,27 @@ import type { Call } from "../api/call.js";
 import type { Access, Identity } from "../api/identity.js";
 import { type ApiKeys, isApiKey } from "./api-keys.js";
 import type { JwtVerifier } from "./jwt.js";
-import { AccessBuilder, isRole, roleSet } from "./permissions.js";
+import { AccessBuilder, isRole, roleSet, together } from "./permissions.js";
 
 /** Longer ones are not looked at: hashing and parsing cost by length. */
 const TOKEN_BYTES_MAX = 8 * 1024;
 const BEARER = /^bearer +/i;
 
+/** The users of CloudService. */
+export interface PeopleDirectory {
+  /** Whose address a token's subject is, and what they may do now. */
+  person(subject: string): { readonly id: string; readonly access: Access } | undefined;
+}
+
 export class Authenticator {
+  /** Of tokens of users, as long as the users may do the same. */
+  private readonly people = new WeakMap<Identity, { readonly own: Access; readonly identity: Identity }>();
+
   constructor(
     private readonly keys: ApiKeys,
     private readonly jwt: JwtVerifier | undefined,
     private readonly certificates: ClientCertificates,
+    private readonly directory?: PeopleDirectory,
   ) {}
 
   identify(call: Call): Identity | undefined | Promise<Identity | undefined> {
@@ -26,7 +36,20 @@ export class Authenticator {
     const scheme = BEARER.exec(header)?.[0].length;
     if (scheme === undefined || header.length - scheme > TOKEN_BYTES_MAX) return undefined;
     const token = header.slice(scheme);
-    return isApiKey(token) ? this.keys.verify(token) : this.jwt?.verify(token);
+    if (isApiKey(token)) return this.keys.verify(token);
+    const proved = this.jwt?.verify(token);
+    return proved instanceof Promise ? proved.then((p) => p && this.asPerson(p)) : proved && this.asPerson(proved);
+  }
+
+  /** A token whose subject is a user's address is that user's, by single sign-on: it has what the user has, beside what it says itself. */
+  private asPerson(token: Identity): Identity {
+    const user = this.directory?.person(token.subject);
+    if (user === undefined) return token;
+    const known = this.people.get(token);
+    if (known?.own === user.access && known.identity.id === user.id) return known.identity;
+    const identity: Identity = { ...token, kind: "user", id: user.id, access: together(token.access, user.access) };
+    this.people.set(token, { own: user.access, identity });
+    return identity;
   }
 }
 

@@ -118,14 +118,20 @@ export class Authorization {
     const { keyId, expireTime } = identity;
     const end = (): void => call.abort?.(ended());
     let stopTimer = expireTime === undefined ? undefined : this.atTime(expireTime, end);
-    const look = (): void => {
-      const now = this.o.keys.current(keyId as string);
+    const look = (now: Identity | undefined): void => {
       if (now === undefined) return end();
       if (!this.mayCall(now, method, request)) return call.abort?.(permissionDenied("Request unauthorized.", ""));
       stopTimer?.();
       stopTimer = now.expireTime === undefined ? undefined : this.atTime(now.expireTime, end);
     };
-    const stop = keyId === undefined ? undefined : this.o.keys.onChange(keyId, look);
+    const lookAgain = async (): Promise<void> => look(await this.o.authenticator.identify(call));
+    const stop =
+      keyId !== undefined
+        ? this.o.keys.onChange(keyId, () => look(this.o.keys.current(keyId)))
+        : // A user by a token: nothing of the token changes, but what the user may do.
+          identity.kind === "user"
+          ? this.o.keys.onOwnersChange(() => void lookAgain().catch(end))
+          : undefined;
     try {
       return await next();
     } finally {

@@ -134,6 +134,17 @@ export function allowsAction({ actions }: Access, { name, resourceOf }: MethodAc
   return grant !== undefined && (grant.all || grant.ids.has(resourceOf(request as never)));
 }
 
+/** What two proofs of the same caller give together. */
+export function together(a: Access, b: Access): Access {
+  const builder = new AccessBuilder();
+  for (const { system, everywhere, namespaces, actions } of [a, b]) {
+    builder.onServer(system).inEveryNamespace(everywhere);
+    for (const [name, set] of namespaces) builder.inNamespace(name, set);
+    for (const [name, { all, ids }] of actions ?? []) builder.action(name, all, ids);
+  }
+  return builder.build();
+}
+
 /** Whether somebody who may do `own` may do all of `other`. */
 export function isWithin(other: Access, own: Access): boolean {
   const within = (a: number, b: number): boolean => (a & ~b) === 0;

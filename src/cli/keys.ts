@@ -139,8 +139,16 @@ async function call<I, O>(
       stream.on("response", keep);
       stream.on("trailers", keep);
       stream.on("data", (chunk: Buffer) => parts.push(chunk));
-      stream.on("error", (e) => reject(new Error(`${address}: ${e.message}`)));
+      // Of a connection that there was not, the cause says it.
+      stream.on("error", (e: Error & { cause?: unknown }) =>
+        reject(new Error(`cannot reach ${address}: ${e.cause instanceof Error ? e.cause.message : e.message}`)),
+      );
+      // After the error, if there is one.
+      stream.on("close", () =>
+        reject(new Error(`${address} ends the connection without an answer${tls ? "" : ": if it speaks TLS, --tls or --tls-ca"}`)),
+      );
       stream.on("end", () => {
+        if (status[":status"] === undefined) return;
         if (status["grpc-status"] === "0") resolve(decode(method.output, Buffer.concat(parts).subarray(FRAME)));
         else reject(new Error(decodeURIComponent(String(status["grpc-message"] ?? `status ${status[":status"]}`))));
       });

@@ -26,6 +26,7 @@ import type { Access } from "../api/identity.js";
 import { alreadyExists } from "../api/service-error.js";
 import { encode, type Init, type MessageType } from "../api/wire.js";
 import type { OwnerDirectory } from "../authorization/api-keys.js";
+import type { PeopleDirectory } from "../authorization/authenticator.js";
 import { AccessBuilder } from "../authorization/permissions.js";
 import type { NamespaceDirectory } from "../core/namespace-view.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
@@ -54,7 +55,7 @@ export interface ChangingMethod<I> {
   readonly input: MessageType<I>;
 }
 
-export class CloudStore implements OwnerDirectory, AccessDirectory {
+export class CloudStore implements OwnerDirectory, PeopleDirectory, AccessDirectory {
   readonly users = new ResourceTable("cloud-user", "User", UserSpec);
   readonly groups = new ResourceTable("cloud-group", "User group", UserGroupSpec);
   /** By `<group id>/<user id>`. */
@@ -73,6 +74,8 @@ export class CloudStore implements OwnerDirectory, AccessDirectory {
   private readonly accessOf = new Map<string, Access | undefined>();
   private accessSeen: NamespaceDirectory | undefined;
   private closed = new Set<string>();
+  /** Ids of users by their addresses in lower case. */
+  private byEmail: Map<string, string> | undefined;
 
   constructor(private readonly o: CloudStoreOptions) {
     const tables = [this.users, this.groups, this.members, this.serviceAccounts, this.customRoles];
@@ -199,6 +202,13 @@ export class CloudStore implements OwnerDirectory, AccessDirectory {
     return access;
   }
 
+  person(subject: string): { readonly id: string; readonly access: Access } | undefined {
+    this.byEmail ??= new Map(this.users.all().map((u) => [u.spec.email.toLowerCase(), u.id]));
+    const id = this.byEmail.size === 0 ? undefined : this.byEmail.get(subject.toLowerCase());
+    const access = id === undefined ? undefined : this.ownerAccess("user", id);
+    return id === undefined || access === undefined ? undefined : { id, access };
+  }
+
   private userAccess(id: string): Access | undefined {
     const user = this.users.find(id);
     if (user === undefined) return undefined;
@@ -220,6 +230,7 @@ export class CloudStore implements OwnerDirectory, AccessDirectory {
 
   private changed(): void {
     this.accessOf.clear();
+    this.byEmail = undefined;
     this.findClosed();
     this.o.onAccessChange();
   }

@@ -2,7 +2,7 @@
  * One change: the rows that it writes, and what is known of it for its operation. It goes to the store as one transaction, by itself or
  * with the rows of somebody else (an API key's, a namespace's), and to the tables when that is durable.
  */
-import { CloudOperationRecord, CloudResourceRecord } from "../../gen/wire/perdure/persistence/v1/cloud.js";
+import { type CloudExportRecord, CloudOperationRecord, CloudResourceRecord } from "../../gen/wire/perdure/persistence/v1/cloud.js";
 import { encode, type Init } from "../api/wire.js";
 import type { Batch } from "../persistence/batch.js";
 import type { Resource, ResourceTable } from "./resource-table.js";
@@ -17,6 +17,7 @@ interface Write {
 export interface Extras {
   readonly namespaceIds?: Readonly<Record<string, string>>;
   readonly tags?: Readonly<Record<string, string>>;
+  readonly export?: CloudExportRecord;
 }
 
 export class Draft {
@@ -47,7 +48,7 @@ export class Draft {
       spec: table.specBytes(spec),
       namespaceIds: extras.namespaceIds ?? {},
       tags: extras.tags ?? old?.record.tags ?? {},
-      export: old?.record.export,
+      export: extras.export ?? old?.record.export,
     });
     this.write(table, table.resource(id, (old?.version ?? 0) + 1, record), old === undefined);
   }

@@ -262,6 +262,7 @@ export const SETTINGS = {
   ),
   versionsInTaskQueueMax: count("matching.maxVersionsInTaskQueue", 200, "N", "RESOURCE_EXHAUSTED"),
   batchOperationsMax: count("frontend.MaxConcurrentBatchOperationPerNamespace", 1, "N", "RESOURCE_EXHAUSTED"),
+  adminBatchOperationsMax: count("frontend.MaxConcurrentAdminBatchOperationPerNamespace", 1, "N", "RESOURCE_EXHAUSTED"),
   batchExecutionsMax: count("frontend.MaxExecutionCountBatchOperationPerNamespace", 1000, "N", "accepted; the official server does not read it"),
   batchEnabled: bool("frontend.enableBatcher", true, "N", "off: PERMISSION_DENIED"),
   batchActivitiesEnabled: bool("frontend.enableBatchOperationsForStandaloneActivities", true, "N", "off: INVALID_ARGUMENT; official off"),

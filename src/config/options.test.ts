@@ -17,6 +17,12 @@ describe("server options", () => {
     });
   });
 
+  test.each(["authIssuer", "authAudience", "authPermissionPattern"])("%s is nothing without keys to verify tokens with", (name) => {
+    const refused = /needs --auth-jwks or --auth-hmac-secret-file/;
+    expect(() => resolveOptions("serve", { [name]: "x" })).toThrow(refused);
+    expect(() => resolveOptions("serve", { auth: true, [name]: "x" })).toThrow(refused);
+  });
+
   test("serve keeps its data in a file and has no UI port", () => {
     const { server } = resolveOptions("serve", {});
     expect(server).toMatchObject({ file: "./data/perdure.db", port: 7233 });

@@ -84,7 +84,17 @@ export function authOptions(raw: RawSecurity): AuthOptions | undefined {
 
 function jwtSettings(raw: RawSecurity): JwtSettings | undefined {
   const { authJwks: jwks, authHmacSecretFile: secretFile, authAlgorithms: algorithms } = raw;
-  if (jwks === undefined && secretFile === undefined) return undefined;
+  if (jwks === undefined && secretFile === undefined) {
+    const { authIssuer, authAudience, authPermissionPattern } = raw;
+    // Whoever asks this of tokens wants tokens asked for.
+    for (const [flag, value] of Object.entries({
+      "--auth-issuer": authIssuer,
+      "--auth-audience": authAudience,
+      "--auth-permission-pattern": authPermissionPattern,
+    }))
+      if (value !== undefined) throw new OptionsError(`${flag}: needs --auth-jwks or --auth-hmac-secret-file`);
+    return undefined;
+  }
   for (const a of algorithms) if (!ALGORITHMS.has(a)) throw new OptionsError(`--auth-algorithms ${a}: must be one of ${[...ALGORITHMS].join(", ")}`);
   if (algorithms.some(isHmac) !== (secretFile !== undefined))
     throw new OptionsError("--auth-hmac-secret-file: needs an HS algorithm in --auth-algorithms, and the other way round");

@@ -5,6 +5,7 @@
 import type { AdminService } from "../../gen/wire/temporal/server/api/adminservice/v1/service.js";
 import type { Handler } from "../api/call.js";
 import { unimplemented } from "../api/service-error.js";
+import { startAdminBatchOperation } from "./admin/batch.js";
 import {
   deepHealthCheck,
   describeCluster,
@@ -52,7 +53,7 @@ export const adminService = (s: Services): Rows<typeof AdminService.methods> => 
   DeleteWorkflowExecution: row("cluster.write", 2, deleteWorkflowExecution(s)),
   GetWorkflowExecutionRawHistory: row("cluster.write", 3, getWorkflowExecutionRawHistory(s)),
   GetWorkflowExecutionRawHistoryV2: row("cluster.write", 3, getWorkflowExecutionRawHistoryV2(s)),
-  StartAdminBatchOperation: row("cluster.write", 2, refuse("not implemented: RefreshWorkflowTasks does it for one execution")),
+  StartAdminBatchOperation: row("cluster.write", 2, startAdminBatchOperation(s)),
   MigrateSchedule: row("cluster.write", 2, refuse("not implemented: there is one scheduler")),
 
   // Shards and tasks of history

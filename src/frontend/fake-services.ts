@@ -54,6 +54,7 @@ export class FakeCall implements Call {
 export class FakeHistory implements HistoryService {
   readonly statusChanges = {
     follow: async () => 0,
+    newest: () => 0,
     read: async () => ({ isGone: false, changes: [] }),
     wait: async () => undefined,
   };

@@ -55,6 +55,7 @@ export interface RequestLimits {
   readonly isBatchEnabled: boolean;
   readonly isBatchOfActivitiesEnabled: boolean;
   readonly batchOperationsMax: number;
+  readonly adminBatchOperationsMax: number;
   readonly archivedPageSizeMax: number;
   readonly areUpdatesEnabled: boolean;
   readonly areUpdatesAcceptedEnabled: boolean;
@@ -132,6 +133,7 @@ export function requestLimits(limits: Limits): RequestLimits {
     isBatchEnabled: limits.batchEnabled,
     isBatchOfActivitiesEnabled: limits.batchActivitiesEnabled,
     batchOperationsMax: limits.batchOperationsMax,
+    adminBatchOperationsMax: limits.adminBatchOperationsMax,
     archivedPageSizeMax: limits.archivedPageRowsMax,
     areUpdatesEnabled: limits.updates,
     areUpdatesAcceptedEnabled: limits.updatesAsyncAccepted,

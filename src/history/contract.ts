@@ -59,6 +59,8 @@ export interface StatusChangePage {
 export interface StatusChangesService {
   /** Has the changes of the namespace kept from now on, if they are not yet; resolves with the number of the newest. */
   follow(namespace: { readonly id: string; readonly key: number }): Promise<number>;
+  /** Number of the newest; 0 where none are kept. */
+  newest(namespaceKey: number): number;
   /** Durable changes after a number, at most `max`. */
   read(namespaceKey: number, after: number, max: number): Promise<StatusChangePage>;
   /** Resolves when a change after the number is durable, at the time limit, or when cancelled. */

@@ -93,8 +93,8 @@ const SHARE_TIMER = 4;
 const SHARE_TRANSFER = 8;
 const ROWS_RETRY_MS = 1_000;
 const CHAINS_MAX = 20_000;
-const CHAINS_BYTES_MAX = 64 * 1024 * 1024;
-const EVENTS_BYTES_MAX = 16 * 1024 * 1024;
+const CHAINS_BYTES_MAX = 16 * 1024 * 1024;
+const EVENTS_BYTES_MAX = 8 * 1024 * 1024;
 /** They need no room on a full disk. */
 const GOES_ON_WHEN_FULL: ReadonlySet<InputKind> = new Set([
   "delete",
@@ -946,6 +946,7 @@ export class HistoryEngine implements HistoryService, ShardService {
       await this.changes.keep(id, key, (fill) => this.commitRows(fill));
       return this.changes.newest(key);
     },
+    newest: (namespaceKey) => this.changes.newest(namespaceKey),
     read: (namespaceKey, after, max) => this.changes.read(namespaceKey, after, max),
     wait: (namespaceKey, after, timeoutMs, onCancel) => this.changes.wait(namespaceKey, after, timeoutMs, onCancel),
   };

@@ -237,6 +237,7 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
       giveUp();
     },
     async close() {
+      for (const s of servers) s.close();
       for (const c of [...connections]) c.destroy();
       for (const s of [...sockets, ...rawSockets]) s.destroy();
     },

@@ -365,7 +365,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
 function authorizationOf(parts: Parts, auth: AuthParts, keys: ApiKeys, cloud: CloudStore, namespaces: () => NamespaceDirectory): Authorization {
   const { runtime, logger } = parts;
   return new Authorization({
-    authenticator: new Authenticator(keys, auth.jwt, auth.certificates),
+    authenticator: new Authenticator(keys, auth.jwt, auth.certificates, cloud),
     keys,
     audit: new AuditLog(runtime, logger, parts.writeAudit),
     publicSubjects: new Set(auth.publicSubjects),

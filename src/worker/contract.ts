@@ -2,6 +2,7 @@
 import type { ExportSinkSpec } from "../../gen/wire/temporal/api/cloud/namespace/v1/message.js";
 import type { WorkflowExecutionInfo } from "../../gen/wire/temporal/api/workflow/v1/message.js";
 import type { StartBatchOperationRequest } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import type { StartAdminBatchOperationRequest } from "../../gen/wire/temporal/server/api/adminservice/v1/request_response.js";
 import type { Init } from "../api/wire.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import type { NamespaceEntry } from "../namespace/record.js";
@@ -23,6 +24,8 @@ export interface ExportService {
 /** What a batch operation is to do; `query` as the worker lists it, which may be narrower than the request's. */
 export interface BatchJob {
   readonly request: StartBatchOperationRequest;
+  /** A job of AdminService; `request` has its targets then, and no operation. */
+  readonly admin?: StartAdminBatchOperationRequest;
   readonly query: string;
   /** temporal.api.enums.v1.BatchOperationType */
   readonly type: number;

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ExecutionRecord, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
+import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { History, type HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import { NexusOperationState } from "../../gen/wire/temporal/server/api/enums/v1/nexus.js";
 import { TaskType } from "../../gen/wire/temporal/server/api/enums/v1/task.js";
@@ -513,6 +514,30 @@ describe("an imported history", () => {
     await s.sleep(61_000);
     await s.answer([c.complete()]);
     expect((await events("imported")).map((e) => e.attributes.case)).toContain("timerFiredEventAttributes");
+  });
+
+  it.each([
+    [
+      EventType.WORKFLOW_PROPERTIES_MODIFIED_EXTERNALLY,
+      { case: "workflowPropertiesModifiedExternallyEventAttributes", value: { newTaskQueue: "q" } },
+    ],
+    [
+      EventType.ACTIVITY_PROPERTIES_MODIFIED_EXTERNALLY,
+      { case: "activityPropertiesModifiedExternallyEventAttributes", value: { scheduledEventId: 3 } },
+    ],
+  ] as const)("with an event that nobody writes is refused whole, as the official server does: %i", async (eventType, attributes) => {
+    const whole = await rawHistory(s.id, await s.running());
+    const event = encode(History, { events: [{ eventId: 3, eventType, attributes }] });
+    const common = { namespace: NAMESPACE, execution: { workflowId: "changed", runId: RUN } };
+    const historyBatches = [whole[0] ?? new Uint8Array(0), event].map((data) => ({ encodingType: 1, data }));
+    const { token } = await admin.call("ImportWorkflowExecution", { ...common, historyBatches });
+    const refused = [Code.UNIMPLEMENTED, "Workflow/activity property modification not implemented"];
+    expect(await admin.refusal("ImportWorkflowExecution", { ...common, token })).toEqual(refused);
+    expect((await s.call("CountWorkflowExecutions", { query: "WorkflowId = 'changed'" })).count).toBe(0);
+    // What is left of the import is refused again, and a whole one is taken.
+    expect(await admin.refusal("ImportWorkflowExecution", { ...common, token })).toEqual(refused);
+    await importAs("changed", RUN, whole);
+    expect(await events("changed")).toEqual(await events(s.id));
   });
 
   it("does not take the place of a run that is open, is taken once, and must be whole", async () => {

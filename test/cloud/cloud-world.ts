@@ -1,4 +1,5 @@
 /** The whole server but its port, with callers known by their API keys, on a clock that the test moves; and calls of any RPC. */
+import { SignJWT } from "jose";
 import { CloudService } from "../../gen/wire/temporal/api/cloud/cloudservice/v1/service.js";
 import type { AccountAccess_Role as Role } from "../../gen/wire/temporal/api/cloud/identity/v1/message.js";
 import { WorkflowService } from "../../gen/wire/temporal/api/workflowservice/v1/service.js";
@@ -7,6 +8,7 @@ import { Code, ServiceError } from "../../src/api/service-error.js";
 import { decode, encode, type Init, type MessageType } from "../../src/api/wire.js";
 import { keyWithRole } from "../../src/authorization/api-keys.js";
 import { ClientCertificates } from "../../src/authorization/authenticator.js";
+import { JwtVerifier } from "../../src/authorization/jwt.js";
 import { type Config, defaultConfig } from "../../src/config/dynamic-config.js";
 import type { Limits } from "../../src/config/limits.js";
 import { FakeRuntime } from "../../src/lib/fake-runtime.js";
@@ -21,6 +23,7 @@ type OutputOf<M> = M extends { output: MessageType<infer O> } ? O : never;
 export const W = WorkflowService.methods;
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
+const SECRET = Buffer.from("a secret of thirty-two bytes and more");
 const DEADLINE_MS = 60_000;
 
 export class TestCall implements Call {
@@ -71,9 +74,15 @@ export class CloudWorld {
   private chain!: Chain;
   /** The administrator of the server, by a key that stands for itself. */
   admin: Who = { token: undefined };
+  private jwt: JwtVerifier | undefined;
 
   static async start(): Promise<CloudWorld> {
     const world = new CloudWorld();
+    world.jwt = await JwtVerifier.create({
+      ...{ algorithms: ["HS256"], issuer: undefined, audience: undefined, clockSkewMs: 0, jwksUrl: undefined, runtime: world.runtime },
+      mapping: { permissions: "permissions", namespace: "namespace", subject: "sub", pattern: undefined },
+    });
+    world.jwt.setSecret(SECRET);
     await world.open();
     const keys = (world.api.gateway as unknown as { apiKeys: { create(k: object): Promise<{ token: string }> } }).apiKeys;
     world.admin = { token: (await keys.create(keyWithRole("admin", "admin", [], 0))).token };
@@ -84,7 +93,7 @@ export class CloudWorld {
     this.api = await assemble({
       ...{ store: this.store, runtime: this.runtime, logger: quiet, config: this.config, liveConfig: () => this.config },
       ...{ namespaces: ["one", "two"], searchAttributes: {}, address: "127.0.0.1:7233" },
-      auth: { jwt: undefined, certificates: new ClientCertificates([]), publicSubjects: ["health", "system-info"], close: () => undefined },
+      auth: { jwt: this.jwt, certificates: new ClientCertificates([]), publicSubjects: ["health", "system-info"], close: () => undefined },
       onBug: (report) => {
         throw report.error;
       },
@@ -133,6 +142,12 @@ export class CloudWorld {
   /** "OK", or "CODE: text". */
   outcome<K extends keyof Methods>(name: K, request: Init<InputOf<Methods[K]>>, who?: Who, headers?: Record<string, string>): Promise<string> {
     return outcomeOf(this.call(name, request, who, headers));
+  }
+
+  /** A person with a token of single sign-on. */
+  async signedOn(sub: string, permissions: readonly string[] = []): Promise<Who> {
+    const exp = this.runtime.now / 1_000_000 + 3600;
+    return { token: await new SignJWT({ sub, permissions, exp }).setProtectedHeader({ alg: "HS256" }).sign(SECRET) };
   }
 
   async user(email: string, access: Access): Promise<string> {

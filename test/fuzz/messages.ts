@@ -37,6 +37,8 @@ export class Messages {
   readonly tokens: string[] = [];
   readonly pages: string[] = [];
   readonly runs: string[] = [""];
+  /** Of answers of CloudService: ids and versions by the field of requests that takes them. */
+  private readonly things = new Map<string, string[]>();
 
   constructor(private readonly chance: Chance) {}
 
@@ -46,6 +48,21 @@ export class Messages {
     else list[this.chance.below(64)] = value;
   }
 
+  learnThing(field: string, value: string): void {
+    const list = this.things.get(field);
+    if (list === undefined) this.things.set(field, [value]);
+    else if (list.length < 16) list.push(value);
+    else list[this.chance.below(16)] = value;
+  }
+
+  /** What a list of `resource_version`s has, or the version of what was never changed. */
+  private thing(field: string): string | undefined {
+    const { chance } = this;
+    const known = this.things.get(field);
+    if (field === "resource_version" && (known === undefined || chance.is(0.5))) return chance.of(["1", "2", "3"]);
+    return known === undefined || chance.is(0.15) ? undefined : chance.of(known);
+  }
+
   /** Of the input of an RPC: with what it needs at least, where that is known. */
   request(desc: DescMessage): { [key: string]: Json } {
     const json = this.message(desc, 0);
@@ -53,11 +70,25 @@ export class Messages {
     // A request that lacks what every request needs shows nothing of what is behind.
     if (has("namespace") && this.chance.is(0.9)) json["namespace"] = this.chance.is(0.95) ? "one" : "two";
     for (const [name, make] of Object.entries(NEEDED)) if (has(name) && this.chance.is(0.85)) json[name] = make(this, this.chance);
+    const cloud = desc.file.proto.package === CLOUD;
+    if (cloud && has("spec") && this.chance.is(0.9)) json["spec"] = this.cloudSpec(desc, json["spec"]);
+    // An id of its own for each: one that is used again with another request is refused.
+    if (cloud && has("asyncOperationId") && this.chance.is(0.8)) delete json["asyncOperationId"];
+    if (cloud) for (const f of desc.fields) if (IDS.has(f.name) && this.chance.is(0.9)) json[f.jsonName] = this.text(f.name);
     // Whoever deletes the namespace that all are about ends the run.
     if (desc.name === "DeleteNamespaceRequest") json["namespace"] = "gone";
     if (desc.name === "DeleteNamespaceRequest") delete json["namespaceId"];
     if (desc.name === "RegisterNamespaceRequest") json["namespace"] = this.chance.of(["gone", "two", ""]);
     return json;
+  }
+
+  /** A specification that may be taken, with some of its fields as they come. */
+  private cloudSpec(desc: DescMessage, random: Json | undefined): Json {
+    const { chance } = this;
+    const kind = /^(?:Create|Update|Validate)(\w+)Request$/.exec(desc.name)?.[1] ?? "";
+    const make = SPECS[kind];
+    const mixed = chance.is(0.3) && typeof random === "object" && random !== null && !Array.isArray(random) ? random : {};
+    return make === undefined ? (random ?? {}) : { ...mixed, ...make(this, chance) };
   }
 
   private message(desc: DescMessage, depth: number): { [key: string]: Json } {
@@ -151,6 +182,8 @@ export class Messages {
   text(name: string): string {
     const { chance } = this;
     if (chance.is(0.08)) return chance.of(TEXTS);
+    const thing = IDS.has(name) ? this.thing(name) : undefined;
+    if (thing !== undefined) return thing;
     if (name === "namespace") return "one";
     if (name === "workflow_id") return `w${chance.below(6)}`;
     if (name.endsWith("run_id")) return chance.is(0.6) ? "" : chance.of(this.runs);
@@ -176,7 +209,16 @@ export class Messages {
   }
 }
 
+/** Package of CloudService's requests. */
+const CLOUD = "temporal.api.cloud.cloudservice.v1";
+/** Fields with what the server has named. */
+export const IDS: ReadonlySet<string> = new Set([
+  ...["user_id", "group_id", "service_account_id", "key_id", "endpoint_id", "role_id", "connectivity_rule_id", "async_operation_id"],
+  ...["owner_id", "resource_version"],
+]);
+
 type Make = (m: Messages, c: Chance) => Json;
+type MakeSpec = (m: Messages, c: Chance) => { [key: string]: Json };
 const named: Make = (m) => ({ name: m.text("task_queue") });
 const execution: Make = (m) => ({ workflowId: m.text("workflow_id"), runId: m.text("run_id") });
 /** Of a field of a request, by its name. */
@@ -201,3 +243,45 @@ const ACTIVITY: Json = {
   scheduleActivityTaskCommandAttributes: { activityId: "a1", activityType: { name: "A" }, taskQueue: { name: "q1" }, scheduleToCloseTimeout: "60s" },
 };
 const TIMER: Json = { commandType: "COMMAND_TYPE_START_TIMER", startTimerCommandAttributes: { timerId: "t", startToFireTimeout: "60s" } };
+
+const access: Make = (_, c) => ({
+  accountAccess: { role: 1 + c.below(6) },
+  ...(c.is(0.5) ? { namespaceAccesses: { [c.of(["one", "two", "gone", "none"])]: { permission: c.below(5) } } } : {}),
+});
+/** Of CloudService, by what is made. */
+const SPECS: Readonly<Record<string, MakeSpec>> = {
+  User: (m, c) => ({ email: `u${c.below(30)}@example.com`, access: access(m, c) }),
+  UserGroup: (m, c) => ({ displayName: `g${c.below(10)}`, access: access(m, c), cloudGroup: {} }),
+  ServiceAccount: (m, c) => ({
+    name: `s${c.below(10)}`,
+    ...(c.is(0.7)
+      ? { access: access(m, c) }
+      : { namespaceScopedAccess: { namespace: c.of(["one", "two"]), access: { permission: 1 + c.below(3) } } }),
+  }),
+  ApiKey: (m, c) => ({
+    ownerId: m.text("owner_id"),
+    ownerType: 1 + c.below(2),
+    displayName: "key",
+    ...(c.is(0.3) ? { expiryTime: c.of(TIMES) } : {}),
+  }),
+  CustomRole: (_, c) => ({
+    name: `r${c.below(6)}`,
+    permissions: [
+      {
+        resources: { resourceType: c.of(["namespaces", "accounts", "x"]), allowAll: c.is(0.6), resourceIds: c.is(0.5) ? [] : ["one"] },
+        actions: [c.of(["cloud.namespace.get", "cloud.user.list", "cloud.account.get", "x"])],
+      },
+    ],
+  }),
+  Namespace: (_, c) => ({
+    name: c.of(["gone", "two", "two", "cloud"]),
+    retentionDays: c.of([0, 1, 30]),
+    ...(c.is(0.5) ? { searchAttributes: { [c.of(["A", "B"])]: c.below(8) } } : {}),
+    ...(c.is(0.5) ? { apiKeyAuth: { enabled: c.is(0.5) } } : {}),
+  }),
+  NexusEndpoint: (_, c) => ({
+    name: c.of(["e-1", "e-2", "e-3"]),
+    targetSpec: { workerTargetSpec: { namespaceId: c.of(["one", "two", "gone"]), taskQueue: "q1" } },
+  }),
+  NamespaceExportSink: (_, c) => ({ name: c.of(["all", "b"]), enabled: c.is(0.5), s3: { bucketName: "exports", region: "eu-central-1" } }),
+};

@@ -4,6 +4,7 @@
  */
 import { create, type DescMessage, type DescMethod, type DescService, fromBinary, fromJson, toBinary, toJson } from "@bufbuild/protobuf";
 import { KeyService } from "../../gen/es/perdure/security/v1/service_pb.js";
+import { CloudService } from "../../gen/es/temporal/api/cloud/cloudservice/v1/service_pb.js";
 import { OperatorService } from "../../gen/es/temporal/api/operatorservice/v1/service_pb.js";
 import { TestService } from "../../gen/es/temporal/api/testservice/v1/service_pb.js";
 import { WorkflowService } from "../../gen/es/temporal/api/workflowservice/v1/service_pb.js";
@@ -12,7 +13,7 @@ import { type Binding, bindingsOf } from "../../src/gateway/http-api/bindings.js
 import { TYPES } from "../../src/gateway/json/types.js";
 import type { Chance } from "./chance.js";
 import type { Answer, Wire } from "./doors.js";
-import { type Json, Messages } from "./messages.js";
+import { IDS, type Json, Messages } from "./messages.js";
 
 export interface FuzzRequest {
   readonly protocol: Protocol;
@@ -39,7 +40,9 @@ interface Rpc {
 const rpcsOf = (service: DescService): Rpc[] => service.methods.filter((m) => m.methodKind === "unary").map((method) => ({ service, method }));
 const USUAL: readonly Rpc[] = rpcsOf(WorkflowService);
 const RARE: readonly Rpc[] = [OperatorService, TestService, KeyService, AdminService].flatMap(rpcsOf);
+const CLOUD: readonly Rpc[] = rpcsOf(CloudService);
 const BINDINGS: readonly Binding[] = bindingsOf([WorkflowService, OperatorService]);
+const CLOUD_BINDINGS: readonly Binding[] = bindingsOf([CloudService]);
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 
 /** Of the REST API: route, and the RPC whose fields its body has. */
@@ -99,6 +102,7 @@ const ODD_HEADERS: readonly Readonly<Record<string, string>>[] = [
   { accept: "text/html" },
   { "temporal-namespace": "two" },
   { "temporal-api-version": "v9" },
+  { "temporal-cloud-api-version": "v99" },
   { "temporal-api-version": "v1beta1" },
   { authorization: "Bearer x" },
   { "last-event-id": "99999999999999" },
@@ -131,7 +135,7 @@ export class Requests {
 
   private rpc(protocol: "grpc" | "grpc-web" | "connect"): FuzzRequest {
     const { chance, messages } = this;
-    const { service, method } = chance.of(chance.is(0.8) ? USUAL : RARE);
+    const { service, method } = chance.of(chance.is(0.25) ? CLOUD : chance.is(0.8) ? USUAL : RARE);
     const { json, bytes } = this.binary(method.input, messages.request(method.input));
     const isJson = protocol !== "grpc" && chance.is(0.4);
     const clean = isJson ? Buffer.from(JSON.stringify(json)) : bytes;
@@ -160,7 +164,7 @@ export class Requests {
 
   private bound(): FuzzRequest {
     const { chance, messages } = this;
-    const binding = chance.of(BINDINGS);
+    const binding = chance.of(chance.is(0.25) ? CLOUD_BINDINGS : BINDINGS);
     const json = messages.request(binding.rpc.input);
     const path = this.filled(binding.template);
     const query = binding.hasBody ? "" : queryOf(json);
@@ -307,6 +311,8 @@ export class Requests {
       else if (name === "taskToken" || name === "task_token") this.messages.learn("tokens", v);
       else if (name === "nextPageToken" || name === "next_page_token") this.messages.learn("pages", v);
       else if (name === "runId" || name === "run_id") this.messages.learn("runs", v);
+      else if (IDS.has(snake(name))) this.messages.learnThing(snake(name), v);
+      if (OWNERS.has(name)) this.messages.learnThing("owner_id", v as string);
     }
   }
 }
@@ -326,8 +332,12 @@ function queryOf(json: Json): string {
 }
 const wellFormed = (text: string): string => Buffer.from(text).toString();
 
+const snake = (name: string): string => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
+/** Whom keys are made for. */
+const OWNERS: ReadonlySet<string> = new Set(["userId", "serviceAccountId"]);
+
 function snakeCase(value: Json): Json {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(snakeCase);
-  return Object.fromEntries(Object.entries(value).map(([k, v]) => [k.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`), snakeCase(v)]));
+  return Object.fromEntries(Object.entries(value).map(([k, v]) => [snake(k), snakeCase(v)]));
 }

@@ -13,7 +13,7 @@ import { Health } from "../../src/rpc/health.js";
 import { openListener } from "../../src/rpc/listener.js";
 import { type Assembled, assemble, type Parts } from "../../src/server/assemble.js";
 
-export interface WholeServerOptions extends Partial<Pick<Parts, "auth" | "namespaces" | "liveConfig" | "writeAudit" | "logger">> {
+export interface WholeServerOptions extends Partial<Pick<Parts, "auth" | "namespaces" | "config" | "liveConfig" | "writeAudit" | "logger">> {
   readonly runtime: Runtime;
   readonly store?: Store;
   /** In place of the handlers of RPCs. */
@@ -36,7 +36,7 @@ export async function openWholeServer(o: WholeServerOptions): Promise<WholeServe
   const { runtime, logger = SILENT, namespaces = ["one", "two"], liveConfig } = o;
   const api = await assemble({
     ...{ store: o.store ?? new MemoryStore(), runtime, logger, namespaces, searchAttributes: {}, address: "127.0.0.1:7233" },
-    config: defaultConfig(),
+    config: o.config ?? defaultConfig(),
     ...(liveConfig === undefined ? {} : { liveConfig }),
     auth: o.auth,
     writeAudit: o.writeAudit,

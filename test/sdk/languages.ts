@@ -85,9 +85,14 @@ export interface Ended {
   readonly stderr: string;
 }
 
-export function run(command: string, args: readonly string[], timeoutMs: number): Promise<Ended> {
+export function run(
+  command: string,
+  args: readonly string[],
+  timeoutMs: number,
+  place: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<Ended> {
   return new Promise((resolve) => {
-    execFile(command, args, { timeout: timeoutMs, maxBuffer: 1 << 24 }, (error, stdout, stderr) =>
+    execFile(command, args, { ...place, timeout: timeoutMs, maxBuffer: 1 << 24 }, (error, stdout, stderr) =>
       resolve({
         ok: error === null,
         stdout,

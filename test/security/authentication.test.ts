@@ -1,5 +1,6 @@
 /** The server as a process: who is let in, by which proof, over TLS, and that a key which ends is no key at once. */
 import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { Connection } from "@temporalio/client";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
@@ -180,6 +181,18 @@ describe("an API key", () => {
     expect(stdout.split("\n")).toHaveLength(6);
     const refused = await perdure("key", "list", ...remote.slice(0, -1), keys.namespaceAdmin as string);
     expect(refused).toEqual({ code: 1, stdout: "", stderr: "perdure: Request unauthorized." });
+  });
+
+  it("is asked for where there is a server that speaks what was said", async () => {
+    const asked = async (...flags: string[]) => (await perdure("key", "list", ...flags)).stderr;
+    expect(await asked("--address", "127.0.0.1:1")).toBe("perdure: cannot reach 127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1");
+    const silent = createServer((socket) => socket.on("error", () => undefined).once("data", () => socket.destroy()));
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const address = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    expect(await asked("--address", address)).toMatch(
+      new RegExp(`^perdure: (cannot reach ${address}: |${address} ends the connection without an answer: if)`),
+    );
+    silent.close();
   });
 
   it("cannot be made on a file that a server has", async () => {

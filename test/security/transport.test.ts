@@ -4,46 +4,13 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { Connection } from "@temporalio/client";
-import selfsigned from "selfsigned";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { authority, issued, type Pair } from "../harness/certificates.js";
 import { type ServerProcess, startServer, temporaryDirectory } from "../harness/server-process.js";
 import { keyOn } from "./command.js";
 
 const folder = temporaryDirectory();
 const path = (name: string): string => join(folder, name);
-const EC = { keyType: "ec", curve: "P-256", algorithm: "sha256" } as const;
-
-interface Pair {
-  readonly private: string;
-  readonly cert: string;
-}
-
-const authority = (name: string): Promise<Pair> =>
-  selfsigned.generate([{ name: "commonName", value: name }], {
-    ...EC,
-    extensions: [
-      { name: "basicConstraints", cA: true, critical: true },
-      { name: "keyUsage", keyCertSign: true, critical: true },
-    ],
-  });
-const issued = (name: string, by: Pair): Promise<Pair> =>
-  selfsigned.generate([{ name: "commonName", value: name }], {
-    ...EC,
-    ca: { key: by.private, cert: by.cert },
-    extensions: [
-      { name: "basicConstraints", cA: false, critical: true },
-      { name: "keyUsage", digitalSignature: true, critical: true },
-      { name: "extKeyUsage", serverAuth: true, clientAuth: true },
-      {
-        name: "subjectAltName",
-        altNames: [
-          { type: 2, value: "perdure.example.com" },
-          { type: 7, ip: "127.0.0.1" },
-        ],
-      },
-    ],
-  });
-
 let secure: ServerProcess;
 let plain: ServerProcess;
 let serverCa: Pair;
@@ -186,6 +153,14 @@ describe("requests that two parsers could read differently", () => {
     expect(statuses.slice(0, 1).concat("400")).toContain("400");
     expect(statuses.length).toBeLessThanOrEqual(1);
     expect(statuses.filter((s) => s !== "400")).toEqual([]);
+  });
+
+  it("a request at work is not answered with the refusal of what came after it", async () => {
+    const poll = '{"namespace":"default","task_queue":"nobody"}';
+    const length = `Content-Length: ${poll.length}`;
+    const good = http(["POST /api/v1/namespaces/default/task-queues/nobody/workflow-tasks/poll HTTP/1.1", "Host: localhost", length], poll);
+    expect(await conversation(connectTcp(at(plain)), `${good}0OST / HTTP/1.1\r\n\r\n`)).toBe("");
+    expect(await conversation(connectTcp(at(plain)), "0OST / HTTP/1.1\r\n\r\n")).toMatch(/^HTTP\/1\.1 400 .*\r\nConnection: close/);
   });
 
   it("there is no way from HTTP/1 to HTTP/2", async () => {

@@ -9,6 +9,8 @@ import { jsonPayload } from "../../api/json-payload.js";
 import { encode, type Init } from "../../api/wire.js";
 
 export const BATCH_DIVISION = "TemporalBatcher";
+/** Of jobs of AdminService, which are not listed with the others. */
+export const ADMIN_BATCH_DIVISION = "TemporalAdminBatcher";
 export const BATCH_STATS_MEMO = "batch_operation_stats";
 
 /** The memo of a job that is done. */
@@ -79,6 +81,11 @@ export function memoOf(request: StartBatchOperationRequest, type: number): Init<
   return { fields };
 }
 
+/** Of a job of AdminService, whose one operation is to refresh tasks. */
+export const adminMemoOf = (reason: string): Init<Memo> => ({
+  fields: { batch_operation_type: jsonPayload("refresh_tasks"), batch_operation_reason: jsonPayload(reason) },
+});
+
 export interface MemoExecution {
   readonly type?: number;
   readonly business_id?: string;
@@ -95,11 +102,11 @@ function executionsOf({ targetExecutions, executions, operation }: StartBatchOpe
   return all.map((e) => Object.fromEntries(Object.entries(e).filter(([, v]) => v !== "" && v !== 0)));
 }
 
-export function searchAttributesOf(identity: string): Init<SearchAttributes> {
+export function searchAttributesOf(identity: string, division = BATCH_DIVISION): Init<SearchAttributes> {
   const keyword = (value: string): Uint8Array =>
     encode(Payload, {
       metadata: { encoding: Buffer.from("json/plain"), type: Buffer.from("Keyword") },
       data: Buffer.from(JSON.stringify(value)),
     });
-  return { indexedFields: { BatcherUser: keyword(identity), TemporalNamespaceDivision: keyword(BATCH_DIVISION) } };
+  return { indexedFields: { BatcherUser: keyword(identity), TemporalNamespaceDivision: keyword(division) } };
 }

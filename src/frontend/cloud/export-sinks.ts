@@ -1,5 +1,5 @@
 /** CloudService: sinks that the histories of closed workflows are exported to. The exporting is a worker's. */
-import type { CloudExportRecord } from "../../../gen/wire/perdure/persistence/v1/cloud.js";
+import { CloudExportRecord } from "../../../gen/wire/perdure/persistence/v1/cloud.js";
 import type {
   CreateNamespaceExportSinkRequest,
   CreateNamespaceExportSinkResponse,
@@ -64,12 +64,14 @@ export const getNamespaceExportSink =
   ({ namespace, name }) => ({ sink: sinkOf(find(s, namespace, name)) });
 
 export const createNamespaceExportSink = (s: Services): Handler<CreateNamespaceExportSinkRequest, CreateNamespaceExportSinkResponse> =>
-  changing(s, M.CreateNamespaceExportSink, ({ namespace, spec }, draft) => {
+  changing(s, M.CreateNamespaceExportSink, async ({ namespace, spec }, draft) => {
     const { view } = liveNamespace(s, namespace);
     const checked = checkSink(spec);
     const id = `${view.id}/${checked.name}`;
     if (s.cloud.exportSinks.find(id) !== undefined) throw alreadyExists(`an export sink ${checked.name} exists already`);
-    draft.put(s.cloud.exportSinks, id, checked);
+    // From here on, in the order of commits.
+    const nextChange = (await s.history.statusChanges.follow(view)) + 1;
+    draft.put(s.cloud.exportSinks, id, checked, { export: CloudExportRecord.create({ nextChange }) });
     draft.about(checked.name, namespace);
   });
 

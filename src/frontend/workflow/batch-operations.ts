@@ -249,7 +249,7 @@ function executionTypeName(type: number): string {
 }
 
 /** What is not SQL would have the job try for ever. */
-function checkSyntax(query: string): void {
+export function checkSyntax(query: string): void {
   if (query === "") return;
   try {
     parseQuery(query);

@@ -45,9 +45,11 @@ function readStatusChanges(services: GatewayServices): Method {
 async function read(services: GatewayServices, { namespace, after, waitMs }: ReadRequest, call: Call): Promise<ReadReply> {
   const { id, key } = services.namespaces.view(namespace);
   const { statusChanges } = services.history;
-  const newest = await statusChanges.follow({ id, key });
+  const isNone = (newest: number): boolean => after !== undefined && after > newest;
+  // To ask for a place that there is not begins nothing.
+  const newest = isNone(statusChanges.newest(key)) ? 0 : await statusChanges.follow({ id, key });
+  if (isNone(newest)) throw invalidArgument(`Last-Event-ID ${after} is none of this stream's`);
   if (after === undefined) return { isGone: false, changes: [], after: newest };
-  if (after > newest) throw invalidArgument(`Last-Event-ID ${after} is none of this stream's`);
   if (waitMs > 0) await statusChanges.wait(key, after, waitMs, (f) => call.onCancel(f));
   const page = await statusChanges.read(key, after, PAGE_CHANGES);
   return { ...page, after: page.changes.at(-1)?.number ?? after };

@@ -1,9 +1,12 @@
 /** WorkflowService in Connect (JSON and binary), gRPC-Web and general gRPC, on HTTP/1.1 and HTTP/2, with the fast path's handlers and errors. */
 import { gzipSync } from "node:zlib";
+import { create, createRegistry } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
 import { Code as ConnectCode, ConnectError, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { WorkflowExecutionAlreadyStartedFailureSchema } from "../../../gen/es/temporal/api/errordetails/v1/message_pb.js";
+import { AcceptanceSchema } from "../../../gen/es/temporal/api/update/v1/message_pb.js";
 import { WorkflowService as WorkflowServiceDesc } from "../../../gen/es/temporal/api/workflowservice/v1/service_pb.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { History } from "../../../gen/wire/temporal/api/history/v1/message.js";
@@ -47,6 +50,7 @@ beforeAll(async () => {
         const attributes = { case: "timerFiredEventAttributes", value: { timerId: "t", startedEventId: 5 } } as const;
         return { history: encode(History, { events: [{ eventId: 2 ** 40, eventType: EventType.TIMER_FIRED, attributes }] }) };
       }),
+      row("RespondWorkflowTaskCompleted", ({ messages }) => ({ workflowTask: { messages } })),
       row("PollWorkflowTaskQueue", (_, call) => {
         held.open(call);
         return new Promise(() => undefined);
@@ -76,7 +80,14 @@ const variants: Variant[] = [
   ...versions.flatMap((httpVersion): Variant[] => [
     {
       name: `Connect with JSON on HTTP/${httpVersion}`,
-      make: (baseUrl, interceptors) => createConnectTransport({ baseUrl, httpVersion, interceptors, useBinaryFormat: false }),
+      make: (baseUrl, interceptors) =>
+        createConnectTransport({
+          baseUrl,
+          httpVersion,
+          interceptors,
+          useBinaryFormat: false,
+          jsonOptions: { registry: createRegistry(AcceptanceSchema) },
+        }),
     },
     {
       name: `Connect with binary on HTTP/${httpVersion}`,
@@ -112,6 +123,12 @@ describe.each(variants)("$name", ({ make }) => {
     const { history } = await client().getWorkflowExecutionHistory({});
     expect(history?.events[0]?.eventId).toBe(2n ** 40n);
     expect(history?.events[0]?.attributes).toMatchObject({ case: "timerFiredEventAttributes", value: { timerId: "t", startedEventId: 5n } });
+  });
+
+  it("carries messages of any type both ways", async () => {
+    const body = anyPack(AcceptanceSchema, create(AcceptanceSchema, { acceptedRequestSequencingEventId: 7n }));
+    const { workflowTask } = await client().respondWorkflowTaskCompleted({ messages: [{ id: "m", body }] });
+    expect(workflowTask?.messages).toMatchObject([{ id: "m", body: { typeUrl: body.typeUrl, value: body.value } }]);
   });
 
   it("carries errors with Temporal's typed details", async () => {

@@ -30,6 +30,7 @@ import type { Identity } from "../../api/identity.js";
 import type { RateLimit } from "../../api/rate-limit.js";
 import { ServiceError } from "../../api/service-error.js";
 import { decode, encode } from "../../api/wire.js";
+import { TYPES } from "../../gateway/json/types.js";
 import { rateLimitHeaders } from "../../quotas/headers.js";
 import { metadataValue } from "../grpc/metadata.js";
 import { type Caller, callerOf, type OtherProtocolsOptions } from "../other-protocols.js";
@@ -47,6 +48,7 @@ const CALLER = createContextKey<Caller>({ peer: "" });
 export function connectAdapter(o: OtherProtocolsOptions): Handle {
   const handler = connectNodeAdapter({
     readMaxBytes: o.receiveBytesMax,
+    jsonOptions: { registry: TYPES },
     contextValues: (request) => createContextValues().set(CALLER, callerOf(request)),
     routes: (router: ConnectRouter) => {
       for (const service of SERVICES) router.service(service, implementation(o, service));

@@ -20,7 +20,8 @@ import { firstJsonOf, jsonPayloads } from "../../api/json-payload.js";
 import { Code, ServiceError } from "../../api/service-error.js";
 import { decode, encode } from "../../api/wire.js";
 import type { Config } from "../../config/dynamic-config.js";
-import { type BatchProgress, memoOf, searchAttributesOf } from "../../core/batch/job-memo.js";
+import { REFRESH_TASKS, targetsOf } from "../../core/batch/admin-job.js";
+import { ADMIN_BATCH_DIVISION, adminMemoOf, BATCH_DIVISION, type BatchProgress, memoOf, searchAttributesOf } from "../../core/batch/job-memo.js";
 import type { NamespaceView } from "../../core/namespace-view.js";
 import type { HistoryEngine } from "../../history/history-engine.js";
 import type { Logger, Runtime } from "../../lib/runtime.js";
@@ -108,12 +109,9 @@ export class Batcher implements BatchService {
     this.poll(worker);
   }
 
-  private startRequest(namespace: NamespaceView, { request, query, type, identity }: BatchJob): StartWorkflowExecutionRequest {
-    const input: BatchOperationInput = BatchOperationInput.create({
-      namespaceId: namespace.id,
-      batchType: type,
-      request: { ...request, visibilityQuery: query },
-    });
+  private startRequest(namespace: NamespaceView, { request, admin, query, type, identity }: BatchJob): StartWorkflowExecutionRequest {
+    const what = admin === undefined ? { batchType: type, request: { ...request, visibilityQuery: query } } : { adminRequest: admin };
+    const input: BatchOperationInput = BatchOperationInput.create({ namespaceId: namespace.id, ...what });
     return StartWorkflowExecutionRequest.create({
       namespace: namespace.name,
       workflowId: request.jobId,
@@ -125,8 +123,8 @@ export class Batcher implements BatchService {
       workflowTaskTimeout: { seconds: Math.ceil(this.o.config().limits.workflowTaskTimeoutMsDefault / 1000) },
       workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
       workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
-      memo: memoOf(request, type),
-      searchAttributes: searchAttributesOf(identity),
+      memo: admin === undefined ? memoOf(request, type) : adminMemoOf(admin.reason),
+      searchAttributes: searchAttributesOf(identity, admin === undefined ? BATCH_DIVISION : ADMIN_BATCH_DIVISION),
     });
   }
 
@@ -277,7 +275,8 @@ export class Batcher implements BatchService {
   private async work(worker: NamespaceWorker, job: Job, taskToken: Uint8Array, input: Uint8Array, details: Uint8Array | undefined): Promise<void> {
     const { client, runtime, logger, config } = this.o;
     const namespace = this.nameOf(worker.namespaceId);
-    const { request, batchType } = readBatchInput(input);
+    const { request: own, adminRequest, batchType } = readBatchInput(input);
+    const request = adminRequest === undefined ? own : targetsOf(adminRequest);
     if (request === undefined) return;
     const { limits } = config();
     const rates = [limits.batcherRps, request.maxOperationsPerSecond].filter((r) => r > 0);
@@ -289,7 +288,7 @@ export class Batcher implements BatchService {
         logger,
         namespace,
         request,
-        type: batchType,
+        type: adminRequest === undefined ? batchType : REFRESH_TASKS,
         scope: job.scope,
         progress: details === undefined ? undefined : (firstJsonOf(details) as BatchProgress | undefined),
         concurrency: limits.batcherConcurrency,

@@ -8,6 +8,7 @@ import { BatchOperationType } from "../../../gen/wire/temporal/api/enums/v1/batc
 import type { StartBatchOperationRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { WorkflowService } from "../../../gen/wire/temporal/api/workflowservice/v1/service.js";
 import { Code, ServiceError } from "../../api/service-error.js";
+import { REFRESH_TASKS } from "../../core/batch/admin-job.js";
 import { isOfActivities, type BatchProgress as Progress } from "../../core/batch/job-memo.js";
 import { RateLimiter } from "../../core/matching/rate-limiter.js";
 import type { Logger, Runtime } from "../../lib/runtime.js";
@@ -28,6 +29,7 @@ const OF_ANY_STATE: ReadonlySet<number> = new Set([
   BatchOperationType.DELETE_ACTIVITY,
   BatchOperationType.RESET,
   BatchOperationType.RESET_WORKFLOW,
+  REFRESH_TASKS,
 ]);
 
 export interface JobRunOptions {
@@ -165,13 +167,13 @@ class JobRun {
   }
 
   private async succeeds(target: Target): Promise<boolean> {
-    const { client, namespace, request, scope, runtime, logger } = this.o;
+    const { client, namespace, request, type, scope, runtime, logger } = this.o;
     const operation = request.operation.case;
     for (let attempt = 1; ; attempt++) {
       await this.turn();
       this.throwIfStopped();
       try {
-        await operate({ client, namespace, request, scope, nowMicros: () => runtime.nowMicros() }, target);
+        await operate({ client, namespace, request, type, scope, nowMicros: () => runtime.nowMicros() }, target);
         return true;
       } catch (e) {
         this.throwIfStopped();

@@ -28,7 +28,10 @@ async function called(operation: Operation, answers: Record<string, object> = {}
   } as unknown as MethodTable;
   const client = new InternalClient(() => table, new FakeRuntime());
   const request = StartBatchOperationRequest.create({ jobId: "job", reason: "because", operation });
-  await operate({ client, namespace: "n", request, scope: new CallScope(), nowMicros: () => 1_800_000_000_000_000 }, { id: "w", runId: "r" });
+  await operate(
+    { client, namespace: "n", request, type: 0, scope: new CallScope(), nowMicros: () => 1_800_000_000_000_000 },
+    { id: "w", runId: "r" },
+  );
   return calls;
 }
 

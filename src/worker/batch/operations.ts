@@ -2,7 +2,9 @@
 import { createHash } from "node:crypto";
 import type { StartBatchOperationRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { WorkflowService } from "../../../gen/wire/temporal/api/workflowservice/v1/service.js";
+import { AdminService } from "../../../gen/wire/temporal/server/api/adminservice/v1/service.js";
 import { Code, ServiceError } from "../../api/service-error.js";
+import { REFRESH_TASKS } from "../../core/batch/admin-job.js";
 import type { CallScope, InternalClient } from "../internal-client.js";
 import { resetPoint } from "./reset-point.js";
 
@@ -18,6 +20,8 @@ export interface OperationContext {
   readonly client: InternalClient;
   readonly namespace: string;
   readonly request: StartBatchOperationRequest;
+  /** temporal.api.enums.v1.BatchOperationType, or REFRESH_TASKS. */
+  readonly type: number;
   readonly scope: CallScope;
   readonly nowMicros: () => number;
 }
@@ -41,6 +45,10 @@ export async function operate(c: OperationContext, target: Target): Promise<unkn
   const { operation } = request;
   const execution = { workflowId: target.id, runId: target.runId };
   const { id, runId } = target;
+  if (c.type === REFRESH_TASKS) {
+    const described = await client.call(M.DescribeNamespace, { namespace }, scope);
+    return client.call(AdminService.methods.RefreshWorkflowTasks, { namespaceId: described.namespaceInfo?.id ?? "", execution }, scope);
+  }
   switch (operation.case) {
     case "terminationOperation": {
       const { identity, details } = operation.value;

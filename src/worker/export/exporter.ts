@@ -3,15 +3,17 @@
  *
  * In: the sinks of namespaces, one at a time, at an interval. Out: objects in S3, each a `temporal.api.export.v1.WorkflowExecutions` of
  * runs that closed since the last export, and in the sink's row how far it came.
- * - A run is exported once it has been closed for a while, so that none that is still being committed is passed over.
- * - How far is said when the objects are there: what a process that dies had written is written again, under the same names.
+ * - How far is a place in the order of commits (src/history/status-changes.ts), so that no run is passed over, however long its commit took.
+ * - It is said when the objects are there: what a process that dies had written is written again, under the same names.
  * - The server's own credentials write; the role that a sink names is the vendor's to assume, and only kept.
  */
 import type { CloudExportRecord } from "../../../gen/wire/perdure/persistence/v1/cloud.js";
 import type { ExportSinkSpec } from "../../../gen/wire/temporal/api/cloud/namespace/v1/message.js";
 import { NamespaceState } from "../../../gen/wire/temporal/api/enums/v1/namespace.js";
+import { WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { WorkflowExecutions } from "../../../gen/wire/temporal/api/export/v1/message.js";
-import { Code, ServiceError } from "../../api/service-error.js";
+import { Code, ServiceError, unavailable } from "../../api/service-error.js";
+import { timestampMicros } from "../../api/time.js";
 import { EMPTY_BYTES, encode, type Init } from "../../api/wire.js";
 import type { CloudStore } from "../../cloud/cloud-store.js";
 import type { Resource } from "../../cloud/resource-table.js";
@@ -34,14 +36,20 @@ export interface ExporterOptions {
   readonly logger: Logger;
 }
 
-/** Longer than a commit takes. */
-const CLOSED_FOR_MICROS = 3_000_000;
 const OBJECT_BYTES = 8 * 1024 * 1024;
 const PAGE_RUNS = 100;
+const PAGE_CHANGES = 500;
+const OPEN: ReadonlySet<number> = new Set([WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.PAUSED]);
 const PAGE_EVENTS = 1000;
 const PAGE_BYTES = 1024 * 1024;
 const FOLDER = "temporal-workflow-history/export";
 const TEST_OBJECT = "temporal-export-test";
+
+interface ClosedRun {
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly closeTime: number;
+}
 
 export class Exporter implements ExportService {
   private readonly bucket: S3Bucket;
@@ -91,14 +99,12 @@ export class Exporter implements ExportService {
 
   private async export(sink: Resource<ExportSinkSpec>, namespace: NamespaceView): Promise<void> {
     const before: Partial<CloudExportRecord> = sink.record.export ?? {};
-    const from = before.exportedUntil || sink.record.createTime;
     const now = this.o.runtime.nowMicros();
-    const until = now - CLOSED_FOR_MICROS;
-    if (until <= from) return;
     let outcome: Init<CloudExportRecord>;
     try {
-      const count = await this.exportClosed(sink.spec, namespace, from, until);
-      outcome = { exportedUntil: until, exportTime: count > 0 ? now : (before.exportTime ?? 0), checkTime: now };
+      const cursor = { next: before.nextChange ?? 0 };
+      const count = await this.exportClosed(sink.spec, namespace, this.closed(namespace, cursor, before.exportedUntil || sink.record.createTime));
+      outcome = { exportedUntil: now, exportTime: count > 0 ? now : (before.exportTime ?? 0), checkTime: now, nextChange: cursor.next };
     } catch (e) {
       if (!(e instanceof ServiceError)) throw e;
       this.o.logger.warn({ namespace: namespace.name, sink: sink.spec.name, err: e.message }, "histories cannot be exported now");
@@ -107,34 +113,72 @@ export class Exporter implements ExportService {
     await this.o.cloud.exported(sink.id, outcome);
   }
 
-  /** Answers how many. */
-  private async exportClosed(spec: ExportSinkSpec, namespace: NamespaceView, from: number, until: number): Promise<number> {
-    const query = `CloseTime > "${timeText(from)}" AND CloseTime <= "${timeText(until)}"`;
-    let items: { history: Uint8Array }[] = [];
-    let bytes = 0;
-    let objects = 0;
-    let count = 0;
-    const flush = async (): Promise<void> => {
-      if (items.length === 0 || spec.s3 === undefined) return;
-      await this.bucket.put(spec.s3, `${FOLDER}/${namespace.name}/${pathOf(until)}/${from}-${objects}.proto`, encode(WorkflowExecutions, { items }));
-      objects++;
-      items = [];
-      bytes = 0;
-    };
+  /** What has closed since the last time, in the order of the commits; moves the cursor past it. */
+  private async *closed(namespace: NamespaceView, cursor: { next: number }, since: number): AsyncGenerator<ClosedRun> {
+    const { id, key } = namespace;
+    const { statusChanges } = this.o.history;
+    const listed = new Set<string>();
+    if (cursor.next !== 0 && (await statusChanges.read(key, cursor.next - 1, 1)).isGone) {
+      this.o.logger.warn(
+        { namespace: namespace.name },
+        "more workflows have changed status than are kept: exports go on from the list by close time",
+      );
+      cursor.next = 0;
+    }
+    if (cursor.next === 0) {
+      // Of a sink that did not follow the changes. Once they are followed, all that closed before can be listed.
+      cursor.next = (await statusChanges.follow({ id, key })) + 1;
+      for await (const run of this.listClosed(namespace, since)) {
+        listed.add(run.runId);
+        yield run;
+      }
+    }
+    for (;;) {
+      const page = await statusChanges.read(key, cursor.next - 1, PAGE_CHANGES);
+      if (page.isGone) throw unavailable("changes of status have gone while they were read");
+      if (page.changes.length === 0) return;
+      for (const { number, change } of page.changes) {
+        if (!OPEN.has(change.status) && !listed.has(change.runId)) yield change;
+        cursor.next = number + 1;
+      }
+    }
+  }
+
+  private async *listClosed(namespace: NamespaceView, since: number): AsyncGenerator<ClosedRun> {
     let token = EMPTY_BYTES;
     do {
-      const page = await this.o.visibility.list(namespace, query, PAGE_RUNS, token);
-      for (const { execution } of page.executions) {
-        if (this.isStopped) throw new ServiceError(Code.UNAVAILABLE, "the server stops");
-        const history = await this.historyOf(namespace.id, execution?.workflowId ?? "", execution?.runId ?? "");
-        if (history === undefined) continue;
-        items.push({ history });
-        count++;
-        bytes += history.length;
-        if (bytes >= OBJECT_BYTES) await flush();
-      }
+      const page = await this.o.visibility.list(namespace, `CloseTime > "${timeText(since)}"`, PAGE_RUNS, token);
+      for (const { execution, closeTime } of page.executions)
+        yield { workflowId: execution?.workflowId ?? "", runId: execution?.runId ?? "", closeTime: timestampMicros(closeTime) };
       token = page.nextPageToken;
     } while (token.length > 0);
+  }
+
+  /** Answers how many. */
+  private async exportClosed(spec: ExportSinkSpec, namespace: NamespaceView, runs: AsyncIterable<ClosedRun>): Promise<number> {
+    let items: { history: Uint8Array }[] = [];
+    let first: ClosedRun | undefined;
+    let bytes = 0;
+    let count = 0;
+    const flush = async (): Promise<void> => {
+      if (first === undefined || spec.s3 === undefined) return;
+      // By its first run: what a process that died had put there is put there again, with what has closed since.
+      const key = `${FOLDER}/${namespace.name}/${pathOf(first.closeTime)}/${first.closeTime}-${first.runId}.proto`;
+      await this.bucket.put(spec.s3, key, encode(WorkflowExecutions, { items }));
+      items = [];
+      first = undefined;
+      bytes = 0;
+    };
+    for await (const run of runs) {
+      if (this.isStopped) throw unavailable("the server stops");
+      const history = await this.historyOf(namespace.id, run.workflowId, run.runId);
+      if (history === undefined) continue;
+      items.push({ history });
+      first ??= run;
+      count++;
+      bytes += history.length;
+      if (bytes >= OBJECT_BYTES) await flush();
+    }
     await flush();
     return count;
   }
