@@ -44,12 +44,12 @@ const hasJava = javaIsHere("the Java suite");
 describe("official SDKs of other languages", () => {
   it.runIf(hasGo)("Go", { timeout: 600_000 }, async () => {
     const program = goProgram(".", "go-suite");
-    expectAll(await report(program, (address) => ["-addr", address]), 52);
+    expectAll(await report(program, (address) => ["-addr", address]), 60);
   });
 
   it.runIf(hasPython)("Python", { timeout: 600_000 }, async () => {
     const interpreter = pythonWithSdk();
-    expectAll(await report(interpreter, (address) => ["-B", pythonFile("suite.py"), address]), 45);
+    expectAll(await report(interpreter, (address) => ["-B", pythonFile("suite.py"), address]), 60);
   });
 
   it.runIf(hasJava)("Java", { timeout: 600_000 }, async () => {
