@@ -260,6 +260,9 @@ export class Writer {
 
 const NESTING_MAX = 1000;
 
+/** What a view may keep alive, whatever its length: the pieces that Node cuts small buffers from are as large. */
+const KEPT_BYTES = 8 * 1024;
+
 export class Reader {
   pos: number;
   private depth = 0;
@@ -420,10 +423,15 @@ export class Reader {
     return s;
   }
 
-  /** A view of the bytes: valid as long as the message that holds them. */
+  /**
+   * The bytes: a view where they are a good part of the memory that it keeps alive, else their own. A memo of a few bytes stays with
+   * an execution for months, and must not keep the request of a megabyte that brought it.
+   */
   bytes(): Uint8Array {
     const stop = this.length();
-    const v = this.buf.subarray(this.pos, stop);
+    let v = this.buf.subarray(this.pos, stop);
+    const kept = v.buffer.byteLength;
+    if (kept > KEPT_BYTES && v.length < kept / 4) v = Buffer.from(v);
     this.pos = stop;
     return v;
   }

@@ -7,11 +7,16 @@ interface Entry {
 }
 
 /** Of a batch and its place in the list, besides its events. */
-const OVERHEAD_BYTES = 150;
+const OVERHEAD_BYTES = 250;
+/** Small batches lie side by side: as encoded they share pieces of memory with what has long been sent, which they would keep alive. */
+const SLAB_BYTES = 64 * 1024;
+const SLAB_BATCH_BYTES_MAX = 4 * 1024;
 
 export class EventsCache {
   private readonly branches = new Map<number, Entry>();
   private bytes = 0;
+  private slab: Buffer = Buffer.alloc(0);
+  private slabUsed = 0;
 
   constructor(private readonly bytesMax: () => number) {}
 
@@ -24,7 +29,8 @@ export class EventsCache {
     let entry = this.branches.get(batch.branch);
     if (entry === undefined) this.branches.set(batch.branch, (entry = { batches: [], bytes: 0 }));
     const size = batch.data.length + OVERHEAD_BYTES;
-    entry.batches.push(batch);
+    // Only the bytes: the events, and the requests that their payloads are views of, may go.
+    entry.batches.push({ branch: batch.branch, firstEventId: batch.firstEventId, data: this.kept(batch.data) });
     entry.bytes += size;
     this.bytes += size;
     this.shrink();
@@ -49,6 +55,18 @@ export class EventsCache {
     if (entry === undefined) return;
     this.bytes -= entry.bytes;
     this.branches.delete(branch);
+  }
+
+  private kept(data: Uint8Array): Uint8Array {
+    if (data.length > SLAB_BATCH_BYTES_MAX) return data;
+    if (this.slabUsed + data.length > this.slab.length) {
+      this.slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.slabUsed = 0;
+    }
+    const at = this.slabUsed;
+    this.slabUsed += data.length;
+    this.slab.set(data, at);
+    return this.slab.subarray(at, this.slabUsed);
   }
 
   private shrink(): void {

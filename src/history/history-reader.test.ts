@@ -113,6 +113,20 @@ it("is the bytes that were stored", async () => {
   expect(Buffer.compare(Buffer.from(data), Buffer.concat(upTo(1, 12).map(frame)))).toBe(0);
 });
 
+it("reads for a page backward the rows that it shows, however many are before them", async () => {
+  const { read, store, range } = await reader(false);
+  const rows: number[] = [];
+  const readHistory = store.readHistory.bind(store);
+  store.readHistory = async (...arguments_) => {
+    const found = await readHistory(...arguments_);
+    rows.push(...found.map((b) => b.firstEventId));
+    return found;
+  };
+  const page = await read.read(range, { fromEventId: 0, eventCountMax: 3, bytesMax: 1 << 20, reverse: true });
+  expect(ids(page.data)).toEqual([12, 11, 10]);
+  expect(rows).toEqual([12, 10]);
+});
+
 it.each([false, true])("never passes over a gap (reverse: %s)", async (reverse) => {
   const { read, range } = await reader(false, 7);
   const page = { fromEventId: reverse ? 0 : 1, eventCountMax: 100, bytesMax: 1 << 20, reverse };
@@ -132,12 +146,24 @@ it("answers NotFound for a run that was deleted meanwhile", async () => {
 
 describe("the events cache", () => {
   it("forgets the least used branch first, and stays within its bytes", () => {
-    const cache = new EventsCache(() => 2_000);
+    const cache = new EventsCache(() => 2_500);
     for (let branch = 1; branch <= 3; branch++) cache.append({ branch, firstEventId: 1, data: new Uint8Array(500) });
     cache.read(1, 1, 2);
     cache.append({ branch: 4, firstEventId: 1, data: new Uint8Array(500) });
     expect(cache.read(2, 1, 2)).toBeUndefined();
     expect(cache.read(1, 1, 2)).toHaveLength(1);
+  });
+
+  it("keeps bytes of its own, whatever they were encoded beside", () => {
+    const cache = new EventsCache(() => 1 << 20);
+    const beside = new Uint8Array(100_000);
+    const batches = [10, 5_000, 20].map((size, i) => ({ branch: 1, firstEventId: 1 + i, data: beside.subarray(i, i + size).fill(i + 1) }));
+    for (const b of batches) cache.append({ ...b, data: Uint8Array.from(b.data) });
+    for (const b of batches) cache.append({ ...b, branch: 2 });
+    const [small, , last] = cache.read(2, 1, 4) ?? [];
+    expect(small?.data.buffer).not.toBe(beside.buffer);
+    expect(last?.data.buffer).toBe(small?.data.buffer);
+    expect(cache.read(2, 1, 4)?.map((b) => Buffer.from(b.data))).toEqual(batches.map((b) => Buffer.from(b.data)));
   });
 
   it("does not answer for events before the first batch that it knows", () => {

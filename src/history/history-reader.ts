@@ -46,6 +46,13 @@ export class HistoryReader {
     return this.cache.read(branch, from, end) ?? this.store.readHistory(branch, from, end, false, bytesMax);
   }
 
+  /** The same, newest first. */
+  private async newestBatches(branch: number, from: number, end: number, bytesMax: number): Promise<readonly HistoryBatch[]> {
+    const cached = this.cache.read(branch, from, end);
+    if (cached !== undefined) return cached.toReversed();
+    return this.store.readHistory(branch, from, end, true, bytesMax);
+  }
+
   /** The rows of a range are missing: its run has been deleted meanwhile, or the store has lost events. */
   private async missing(range: HistoryRange): Promise<never> {
     assert((await this.store.loadExecution(range.runKey)) === undefined, "the history of a run has no gaps");
@@ -109,14 +116,9 @@ export class HistoryReader {
       const segment = range.segments[s] as { branch: number; endEventId: number };
       const begin = Math.max(range.fromEventId, s === 0 ? 1 : (range.segments[s - 1]?.endEventId ?? 1));
       while (end > begin && count < page.eventCountMax && bytes < page.bytesMax) {
-        // A page at a time from the end: the store answers newest batches first.
-        const batches = await this.store.readHistory(
-          segment.branch,
-          begin,
-          Math.min(end, segment.endEventId),
-          true,
-          Math.min(page.bytesMax, 64 * 1024),
-        );
+        // Only what the page can still show: a long history's page costs what a short one's does.
+        const from = Math.max(begin, Math.min(end, segment.endEventId) - (page.eventCountMax - count));
+        const batches = await this.newestBatches(segment.branch, from, Math.min(end, segment.endEventId), page.bytesMax - bytes);
         const before = end;
         for (const b of batches) {
           const offsets = frameOffsets(b.data);

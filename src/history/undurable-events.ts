@@ -20,8 +20,7 @@ export class UndurableEvents {
   }
 
   private durable(b: EventBatch): void {
-    // Only the bytes: the events, and the requests that their payloads are views of, may go.
-    this.cache.append({ branch: b.branch, firstEventId: b.firstEventId, data: b.data });
+    this.cache.append(b);
     const batches = this.byBranch.get(b.branch);
     if (batches === undefined) return;
     batches.shift();
