@@ -9,6 +9,7 @@ import { mkdirSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { counts } from "./counts.js";
 
 const root = join(import.meta.dirname, "..");
 const cache = join(root, ".setup/bench");
@@ -79,17 +80,6 @@ function drive(driver: string, port: number, pid: number, l: Load, seconds: numb
     { encoding: "utf8" },
   );
   return JSON.parse(out) as Result;
-}
-
-/** Starts, commits and rows so far. */
-async function counts(port: number): Promise<{ starts: number; commits: number; rows: number }> {
-  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-  const sum = (line: RegExp): number => [...text.matchAll(line)].reduce((total, m) => total + Number(m[1]), 0);
-  return {
-    starts: sum(/^service_requests\{.*operation="StartWorkflowExecution".*\} (\d+)$/gm),
-    commits: sum(/^perdure_commits_total (\d+)$/gm),
-    rows: sum(/^perdure_rows_total (\d+)$/gm),
-  };
 }
 
 const { values } = parseArgs({

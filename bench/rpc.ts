@@ -1,9 +1,11 @@
-/** A plain client of WorkflowService for the benches: our codec over grpc-js, no SDK between. */
+/** A plain client of WorkflowService and TestService for the benches: our codec over grpc-js, no SDK between. */
 import { Client, credentials } from "@grpc/grpc-js";
+import { TestService } from "../gen/wire/temporal/api/testservice/v1/service.js";
 import { WorkflowService } from "../gen/wire/temporal/api/workflowservice/v1/service.js";
 import { decode, encode, type Init, type MessageType } from "../src/api/wire.js";
 
-type Methods = typeof WorkflowService.methods;
+const METHODS = { ...WorkflowService.methods, ...TestService.methods };
+type Methods = typeof METHODS;
 type Input<M extends keyof Methods> = Methods[M]["input"] extends MessageType<infer T> ? Init<T> : never;
 type Output<M extends keyof Methods> = Methods[M]["output"] extends MessageType<infer T> ? T : never;
 
@@ -15,7 +17,7 @@ export class Rpc {
   }
 
   call<M extends keyof Methods>(name: M, request: Input<M>): Promise<Output<M>> {
-    const method = WorkflowService.methods[name] as { path: string; input: MessageType<unknown>; output: MessageType<unknown> };
+    const method = METHODS[name] as { path: string; input: MessageType<unknown>; output: MessageType<unknown> };
     const body = Buffer.from(encode(method.input, { namespace: "default", identity: "bench", ...(request as object) } as never));
     return new Promise((resolve, reject) => {
       this.client.makeUnaryRequest(
