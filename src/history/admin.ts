@@ -3,7 +3,7 @@
  * are on their way. Reads are of committed rows. A shard is a number that every execution has (its own column in the store); one
  * process owns all of them, and closing one lets go what is in memory of its executions and reads the timers again.
  */
-import { ExecutionHeader, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import { ExecutionHeader, OutboundRecord, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { decode } from "../api/wire.js";
 import { Archetype, type ExecutionState } from "../core/execution.js";
 import type { ExecutionAddress } from "../core/input.js";
@@ -28,6 +28,12 @@ export interface ShardStatus {
 export interface EffectTask {
   readonly id: number;
   readonly record: TransferRecord;
+}
+
+/** A call whose outcome is not recorded yet. */
+export interface OutboundTask {
+  readonly id: number;
+  readonly record: OutboundRecord;
 }
 
 /** The row of an execution's earliest deadline. */
@@ -57,10 +63,13 @@ export interface HistoryAdmin {
   closeShard(shardId: number): Promise<void>;
   /** Tasks of a shard with ids in [from, end). Few rows are looked at in a call, so that a page may be short. */
   effects(shardId: number, kind: "transfer" | "archival", from: number, end: number, limit: number): Promise<TaskPage<EffectTask, number>>;
+  outbound(shardId: number, from: number, end: number, limit: number): Promise<TaskPage<OutboundTask, number>>;
   /** Timers of a shard due before `until`, behind a position. */
   timers(shardId: number, after: TimerPosition | undefined, until: number, limit: number): Promise<TaskPage<TimerTask, TimerPosition>>;
   /** It is not carried out any more. Nothing happens when there is none. */
   removeEffect(id: number): Promise<void>;
+  /** It is not made any more, unless it is under way. */
+  removeOutbound(id: number): Promise<void>;
   /** The execution whose timer row has this position. */
   timer(position: Omit<TimerPosition, "clock">): Promise<ExecutionState | undefined>;
   /** Milliseconds that a read of the store takes. */
@@ -76,6 +85,7 @@ export interface HistoryAdminParts {
   readonly clocks: () => readonly number[];
   readonly close: (shardId: number) => Promise<void>;
   readonly removeEffect: (id: number, record: TransferRecord) => Promise<void>;
+  readonly removeOutbound: (id: number, record: OutboundRecord) => Promise<void>;
 }
 
 /** Rows that one call looks at, in windows between which others have their turn. */
@@ -115,19 +125,40 @@ export class EngineAdmin implements HistoryAdmin {
     this.opened.set(shardId, { rangeId: this.shard(shardId).rangeId + 1, openedAt: this.p.runtime.nowMicros() });
   }
 
-  async effects(shardId: number, kind: "transfer" | "archival", from: number, end: number, limit: number): Promise<TaskPage<EffectTask, number>> {
-    const tasks: EffectTask[] = [];
+  effects(shardId: number, kind: "transfer" | "archival", from: number, end: number, limit: number): Promise<TaskPage<EffectTask, number>> {
+    return this.rows(Kind.TRANSFER, from, end, limit, (value) => {
+      const record = decode(TransferRecord, value);
+      if ((record.kind === TransferKind.ARCHIVE) !== (kind === "archival")) return undefined;
+      return shardOf({ namespaceId: record.sourceNamespaceId, workflowId: record.sourceWorkflowId }) === shardId ? record : undefined;
+    });
+  }
+
+  outbound(shardId: number, from: number, end: number, limit: number): Promise<TaskPage<OutboundTask, number>> {
+    return this.rows(Kind.OUTBOUND, from, end, limit, (value) => {
+      const record = decode(OutboundRecord, value);
+      return shardOf(record) === shardId ? record : undefined;
+    });
+  }
+
+  /** Rows that are under no execution, in order of their ids. `of`: undefined is none that is looked for. */
+  private async rows<T>(
+    kind: number,
+    from: number,
+    end: number,
+    limit: number,
+    of: (value: Uint8Array) => T | undefined,
+  ): Promise<TaskPage<{ id: number; record: T }, number>> {
+    const tasks: { id: number; record: T }[] = [];
     let after = from - 1;
     for (let looked = 0; looked < ROWS_MAX; looked += WINDOW) {
-      const rows = await this.p.store.listComponents(0, Kind.TRANSFER, after, WINDOW);
+      const rows = await this.p.store.listComponents(0, kind, after, WINDOW);
       for (const row of rows) {
         const id = Number(row.id);
         if (id >= end) return { tasks, next: undefined };
         if (tasks.length >= limit) return { tasks, next: id };
         after = id;
-        const record = decode(TransferRecord, row.value);
-        if ((record.kind === TransferKind.ARCHIVE) !== (kind === "archival")) continue;
-        if (shardOf({ namespaceId: record.sourceNamespaceId, workflowId: record.sourceWorkflowId }) === shardId) tasks.push({ id, record });
+        const record = of(row.value);
+        if (record !== undefined) tasks.push({ id, record });
       }
       if (rows.length < WINDOW) return { tasks, next: undefined };
       await this.pause();
@@ -161,6 +192,11 @@ export class EngineAdmin implements HistoryAdmin {
   async removeEffect(id: number): Promise<void> {
     const value = await this.p.store.loadComponent(0, Kind.TRANSFER, id);
     if (value !== undefined) await this.p.removeEffect(id, decode(TransferRecord, value));
+  }
+
+  async removeOutbound(id: number): Promise<void> {
+    const value = await this.p.store.loadComponent(0, Kind.OUTBOUND, id);
+    if (value !== undefined) await this.p.removeOutbound(id, decode(OutboundRecord, value));
   }
 
   async timer({ due, key }: Omit<TimerPosition, "clock">): Promise<ExecutionState | undefined> {

@@ -262,6 +262,10 @@ export class HistoryEngine implements HistoryService, ShardService {
       clocks: () => [REAL_CLOCK, ...[...this.clocks.queues()].map((c) => c.id)].sort((a, b) => a - b),
       close: (id) => this.renewShard(id),
       removeEffect: (id, record) => this.effects.remove(id, record),
+      removeOutbound: (id, record) => {
+        this.outbound?.remove(id, record);
+        return this.withBatch((rows) => rows.writeComponent(0, Kind.OUTBOUND, id, { op: "delete" }));
+      },
     });
   }
 

@@ -207,4 +207,4 @@ function queuesOf(record: WorkerDeploymentRecord): { namespaceId: string; name: 
 const idOf = (namespaceId: string, name: string): string => `${namespaceId}/${name}`;
 const queueKey = (namespaceId: string, name: string, type: TaskQueueType): string => `${namespaceId}/${type}/${name}`;
 
-export const QUEUE_TYPES = { workflow: TaskQueueType.WORKFLOW, activity: TaskQueueType.ACTIVITY } as const;
+export const QUEUE_TYPES = { workflow: TaskQueueType.WORKFLOW, activity: TaskQueueType.ACTIVITY, nexus: TaskQueueType.NEXUS } as const;

@@ -29,7 +29,7 @@ interface DescribeContext {
   now(): number;
   readonly queueKeys: QueueKeys;
   config(name: string, type: TaskQueueType): TaskQueueConfig | undefined;
-  versions(name: string, type: "workflow" | "activity"): QueueVersions | undefined;
+  versions(name: string, type: TaskQueueType): QueueVersions | undefined;
   open(name: string, type: "workflow" | "activity", isSticky: boolean): QueueState;
 }
 
@@ -51,7 +51,7 @@ export async function describeTaskQueue(request: DescribeTaskQueueRequest, conte
     effectiveRateLimit: { requestsPerSecond: perSecond, rateLimitSource: source },
   };
   if (request.reportConfig && !isSticky) response.config = context.config(taskQueue.name, request.taskQueueType);
-  if (!isSticky) response.versioningInfo = versioningInfo(context.versions(taskQueue.name, typeName(request.taskQueueType)));
+  if (!isSticky) response.versioningInfo = versioningInfo(context.versions(taskQueue.name, request.taskQueueType));
   if (request.includeTaskQueueStatus) response.taskQueueStatus = await statusOf(q, context);
   if (request.reportStats) {
     const byPriority = await familyStats(q, now);
@@ -77,6 +77,12 @@ function versioningInfo(versions: QueueVersions | undefined): Init<TaskQueueVers
     updateTime: timestampOf(Math.max(versions.currentTime, versions.rampingTime)),
   };
 }
+
+/** Of a queue whose tasks are never stored. */
+export const NO_TASKS: { readonly stats: Init<TaskQueueStats>; readonly statsByPriorityKey: Record<string, Init<TaskQueueStats>> } = {
+  stats: total([]),
+  statsByPriorityKey: { "3": total([]) },
+};
 
 /** Of the queue and of every version's part of it. */
 async function familyStats(q: QueueState, now: number): Promise<Record<string, Init<TaskQueueStats>>> {
@@ -139,7 +145,7 @@ async function describeEnhanced(request: DescribeTaskQueueRequest, name: string,
 async function typeInfo(request: DescribeTaskQueueRequest, name: string, buildId: string, type: TaskQueueType, context: DescribeContext) {
   const base = context.open(name, typeName(type), false);
   const now = context.now();
-  const versions = context.versions(name, typeName(type));
+  const versions = context.versions(name, type);
   const key = buildId === "" ? undefined : [...(base.versions?.keys() ?? [])].find((k) => isKeyOf(k, buildId));
   const q = buildId === "" ? base : base.versions?.get(key ?? "");
   const deployment = key?.startsWith("d:") ? parseVersion(key.slice(2)) : undefined;

@@ -41,7 +41,7 @@ import { type MatchingAdmin, TaskQueueAdmin } from "./admin.js";
 import type { StoredTask } from "./backlog.js";
 import type { DirectQuery, MatchingService, PolledActivityTask, PolledWorkflowTask, TaskStarter, VersionStats } from "./contract.js";
 import { QUEUE_TYPES } from "./deployments.js";
-import { describeTaskQueue, versionStats } from "./describe-task-queue.js";
+import { describeTaskQueue, NO_TASKS, versionStats } from "./describe-task-queue.js";
 import { DirectQueries } from "./direct-queries.js";
 import { type MatchingLimits, RETRY_MS, SHUTDOWN_WORKER_REMEMBERED_MS } from "./limits.js";
 import { type PollAnswer, type PollRequest, PollWaiter } from "./poll-waiter.js";
@@ -60,6 +60,8 @@ export interface MatchingDependencies {
   readonly configs: TaskQueueConfigs;
   /** Unset: no worker names a version. */
   readonly versions?: VersionRouter;
+  /** Whether workers of the version poll for Nexus tasks. */
+  readonly nexusPollers?: (namespaceId: string, taskQueue: string, version: Version) => boolean;
 }
 
 export interface TaskQueueLoad {
@@ -221,7 +223,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       now: () => this.now(),
       queueKeys: this.deps.queueKeys,
       config: (name, type) => this.deps.configs.get(namespace.id, name, type),
-      versions: (name, type) => this.deps.versions?.versionsOf(namespace.id, name, type),
+      versions: (name, type) => this.deps.versions?.deployments.directory.queue(namespace.id, name, type),
       open: (name, type, isSticky) => {
         const q = this.queues.open({ namespaceId: namespace.id, namespaceKey: namespace.key, name, type, isSticky });
         q.lastUsed = this.now();
@@ -272,8 +274,14 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       return { base, own: this.queues.find(queueId({ ...base, version: deploymentKey(version) })), common: this.queues.find(queueId(base)) };
     };
     return {
-      hasPollers: (version, queues) => queues.some((q) => (find(version, q).own?.pollers.list(this.now()).length ?? 0) > 0),
+      hasPollers: (version, queues) =>
+        queues.some((q) => {
+          if (q.type === QUEUE_TYPES.nexus) return this.deps.nexusPollers?.(namespace.id, q.name, version) === true;
+          return (find(version, q).own?.pollers.list(this.now()).length ?? 0) > 0;
+        }),
       isInUse: (version, queue) => {
+        // Nexus tasks are not stored, nor counted.
+        if (queue.type === QUEUE_TYPES.nexus) return false;
         const { base, own, common } = find(version, queue);
         const now = this.now();
         const current = this.deps.versions?.versionsOf(namespace.id, base.name, base.type)?.current;
@@ -286,6 +294,10 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   async versionStats(namespace: NamespaceView, version: Version, queues: readonly VersionTaskQueue[]): Promise<VersionStats[]> {
     const out: VersionStats[] = [];
     for (const { name, type: number } of queues) {
+      if (number === QUEUE_TYPES.nexus) {
+        out.push(NO_TASKS);
+        continue;
+      }
       const type = number === QUEUE_TYPES.activity ? "activity" : "workflow";
       const q = this.queues.open({ namespaceId: namespace.id, namespaceKey: namespace.key, name, type, isSticky: false });
       out.push(await versionStats(q, version, this.deps.versions?.versionsOf(namespace.id, name, type), this.now()));

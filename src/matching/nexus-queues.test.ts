@@ -3,8 +3,12 @@ import { PollNexusTaskQueueRequest } from "../../gen/wire/temporal/api/workflows
 import type { Call } from "../api/call.js";
 import { decodeTaskToken } from "../api/task-token.js";
 import type { NamespaceView } from "../core/namespace-view.js";
+import { type RoutingRequest, setCurrent, setRamping } from "../core/versioning/deployment.js";
 import { FakeRuntime } from "../lib/fake-runtime.js";
+import { BuildIds } from "./build-ids.js";
+import { Deployments } from "./deployments.js";
 import { NexusQueues } from "./nexus-queues.js";
+import { VersionRouter } from "./version-router.js";
 
 const NAMESPACE: NamespaceView = { id: "ns-id", name: "default", key: 1, retention: 1, state: 1, searchAttributes: new Map() };
 const CALL = { deadlineMs: undefined, cancelled: false, onCancel: () => () => undefined } as unknown as Call;
@@ -82,5 +86,69 @@ describe("a queue with a rate", () => {
     rate = 1;
     queues.rateChanged("ns-id", "q");
     expect((await waiting).taskToken).toBeDefined();
+  });
+});
+
+describe("worker versions", () => {
+  const limits = { deploymentsMax: 10, versionsInDeploymentMax: 10, taskQueuesInDeploymentVersionMax: 10, versionsInTaskQueueMax: 10 };
+  const facts = { hasPollers: () => true, isInUse: () => false };
+  let deployments: Deployments;
+  beforeEach(() => {
+    const common = { rows: [], commit: () => Promise.resolve(), now: () => runtime.nowMicros() };
+    deployments = new Deployments({ ...common, limits: () => limits });
+    const buildIds = new BuildIds({ ...common, limits: () => ({}) as never });
+    queues = new NexusQueues({
+      runtime,
+      longPollExpirationMs: () => 60_000,
+      versions: new VersionRouter(deployments, buildIds),
+      facts: () => facts,
+    });
+  });
+  const ask = (buildId: string): RoutingRequest => ({
+    ...{ version: `d.${buildId}`, identity: "me", conflictToken: new Uint8Array(0) },
+    ...{ ignoreMissingTaskQueues: true, allowNoPollers: true },
+  });
+  const change = (f: (d: never, now: number) => { record: unknown }) =>
+    deployments.change("ns-id", "d", (d, now) => f(d as never, now).record as never);
+  const pollOf = (buildId: string) =>
+    queues.pollNexusTask(
+      NAMESPACE,
+      PollNexusTaskQueueRequest.create({
+        taskQueue: { name: "q" },
+        deploymentOptions: { deploymentName: "d", buildId, workerVersioningMode: 2 },
+      }),
+      CALL,
+    );
+
+  it("share the tasks as the ramp says", async () => {
+    const taken = { current: 0, ramping: 0 };
+    for (let i = 0; i < 400; i++) {
+      void pollOf("1").then(({ taskToken }) => (taken.current += taskToken === undefined ? 0 : 1));
+      void pollOf("2").then(({ taskToken }) => (taken.ramping += taskToken === undefined ? 0 : 1));
+    }
+    await runtime.advance(0);
+    await change((d, now) => setCurrent(d, ask("1"), limits, facts, now));
+    await runtime.advance(1);
+    await change((d, now) => setRamping(d, { ...ask("2"), percentage: 25 }, limits, facts, now));
+    for (let i = 0; i < 400; i++) void dispatch();
+    await runtime.advance(0);
+    expect(taken.current + taken.ramping).toBe(400);
+    expect(taken.ramping).toBeGreaterThan(60);
+    expect(taken.ramping).toBeLessThan(140);
+  });
+
+  it("take a task that has waited for another version as soon as it is theirs", async () => {
+    const outdated = pollOf("1");
+    const next = pollOf("2");
+    await runtime.advance(0);
+    await change((d, now) => setCurrent(d, ask("3"), limits, facts, now));
+    const outcome = dispatch();
+    await runtime.advance(5_000);
+    await change((d, now) => setCurrent(d, ask("2"), limits, facts, now));
+    const { taskToken } = await next;
+    queues.respondCompleted(idOf(taskToken), { response: undefined } as never);
+    expect((await outcome).kind).toBe("response");
+    await runtime.advance(60_000);
+    expect(await outdated).toEqual({});
   });
 });

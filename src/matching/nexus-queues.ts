@@ -1,6 +1,7 @@
 /**
  * Nexus task queues: a task meets a waiting poller, or waits for one, and its caller waits for the worker's answer. All of it is in
- * memory: the caller makes the request again when the server has gone in between. Polls are served first come, first served.
+ * memory: the caller makes the request again when the server has gone in between. Polls of a task's version are served first come, first
+ * served; which version it is is decided anew whenever something changes, for as long as the task waits.
  */
 
 import type { RateLimitSource } from "../../gen/wire/temporal/api/enums/v1/task_queue.js";
@@ -21,17 +22,25 @@ import { effectiveRate } from "../core/matching/dispatch-limits.js";
 import { PollerHistory } from "../core/matching/poller-history.js";
 import { RateLimiter } from "../core/matching/rate-limiter.js";
 import type { NamespaceView } from "../core/namespace-view.js";
+import type { QueueFacts } from "../core/versioning/deployment.js";
+import { oldVersionText, sameVersion, type Version, versionOfWorker, versionText } from "../core/versioning/version.js";
 import type { Runtime } from "../lib/runtime.js";
 import { uuidV4 } from "../lib/uuid.js";
 import type { NexusTask, NexusTaskDispatcher, NexusTaskOutcome } from "../nexus/contract.js";
+import { QUEUE_TYPES } from "./deployments.js";
 import { EMPTY_ANSWER_BUDGET_MS, SHUTDOWN_WORKER_REMEMBERED_MS } from "./limits.js";
 import type { PollerVersion } from "./queue-state.js";
+import type { VersionRouter } from "./version-router.js";
 
 export interface NexusQueuesDependencies {
   readonly runtime: Runtime;
   readonly longPollExpirationMs: () => number;
   /** Tasks a second that may leave a queue (UpdateTaskQueueConfig); undefined is no limit. */
   readonly rateOf?: (namespaceId: string, taskQueue: string) => number | undefined;
+  /** Unset: no worker names a version. */
+  readonly versions?: VersionRouter;
+  /** Unset with it. */
+  readonly facts?: (namespace: NamespaceView) => QueueFacts;
 }
 
 /** What is kept back of the caller's time for the worker's answer to arrive. */
@@ -69,7 +78,12 @@ export class NexusQueues implements NexusTaskDispatcher {
   private readonly shutDown = new Map<string, number>();
   private isDraining = false;
 
-  constructor(private readonly o: NexusQueuesDependencies) {}
+  constructor(private readonly o: NexusQueuesDependencies) {
+    o.versions?.onNexusChange((namespaceId, taskQueue) => {
+      const queue = this.queues.get(idOf(namespaceId, taskQueue));
+      if (queue !== undefined) this.pump(queue);
+    });
+  }
 
   dispatchNexusTask(task: NexusTask): Promise<NexusTaskOutcome> {
     const { runtime } = this.o;
@@ -100,6 +114,8 @@ export class NexusQueues implements NexusTaskDispatcher {
     const now = runtime.nowMicros();
     const instance = request.workerInstanceKey;
     if (this.isDraining || (instance !== "" && (this.shutDown.get(instance) ?? 0) > now)) return Promise.resolve({});
+    const registered = this.register(namespace, request);
+    if (registered !== undefined) return registered.then(() => this.pollNexusTask(namespace, request, call));
     const queue = this.queue(namespace.id, request.taskQueue?.name ?? "");
     const version = { capabilities: request.workerVersionCapabilities, deploymentOptions: request.deploymentOptions };
     queue.pollers.record(request.identity, undefined, version, now);
@@ -128,6 +144,15 @@ export class NexusQueues implements NexusTaskDispatcher {
     });
   }
 
+  /** The first poll of a worker version in a queue makes it known. Undefined: it is. */
+  private register(namespace: NamespaceView, request: PollNexusTaskQueueRequest): Promise<void> | undefined {
+    const { versions, facts } = this.o;
+    if (versions === undefined || facts === undefined) return undefined;
+    const version = versionOfWorker(request);
+    if (version === undefined) return undefined;
+    return versions.deployments.register(namespace.id, version, request.taskQueue?.name ?? "", QUEUE_TYPES.nexus, facts(namespace));
+  }
+
   /** The rate of a queue has changed. */
   rateChanged(namespaceId: string, taskQueue: string): void {
     const queue = this.queues.get(idOf(namespaceId, taskQueue));
@@ -142,8 +167,11 @@ export class NexusQueues implements NexusTaskDispatcher {
     const now = this.o.runtime.nowMicros();
     const limiter = this.limiterOf(queue, now);
     for (const waiting of queue.tasks) {
-      const poll = this.nextPoll(queue);
-      if (poll === undefined) return;
+      const poll = this.nextPoll(queue, waiting);
+      if (poll === undefined) {
+        if (this.o.versions?.isActive === true) continue;
+        return;
+      }
       if (limiter !== undefined && !limiter.tryTake(now)) {
         this.wakeAt(queue, limiter.nextAt(now), now);
         return;
@@ -168,9 +196,14 @@ export class NexusQueues implements NexusTaskDispatcher {
     });
   }
 
-  private nextPoll(queue: Queue): Poll | undefined {
+  private nextPoll(queue: Queue, { id }: Waiting): Poll | undefined {
+    if (queue.polls.size === 0) return undefined;
     const now = this.o.runtime.nowMicros();
-    for (const p of queue.polls) if (p.expiresAt > now && !p.call.cancelled) return p;
+    const { namespaceId, taskQueue } = queue;
+    const versions = this.o.versions?.isActive === true ? this.o.versions : undefined;
+    const version = versions?.nexusTarget(namespaceId, taskQueue, id);
+    const isFit = (p: Poll): boolean => versions === undefined || versions.polls(p.request, namespaceId, taskQueue) === version;
+    for (const p of queue.polls) if (p.expiresAt > now && !p.call.cancelled && isFit(p)) return p;
     return undefined;
   }
 
@@ -201,15 +234,29 @@ export class NexusQueues implements NexusTaskDispatcher {
     return waiting;
   }
 
-  pollersOf(namespace: NamespaceView, taskQueue: string): Init<PollerInfo>[] {
+  /** `buildId`: of workers that name it, "" of those that name none. */
+  pollersOf(namespace: NamespaceView, taskQueue: string, buildId?: string): Init<PollerInfo>[] {
     const seen = this.queues.get(idOf(namespace.id, taskQueue))?.pollers.list(this.o.runtime.nowMicros()) ?? [];
-    return seen.map((p) => ({
+    const isOf = ({ capabilities, deploymentOptions }: PollerVersion): boolean => {
+      const version = versionOfWorker({ workerVersionCapabilities: capabilities, deploymentOptions });
+      if (version !== undefined) return [version.buildId, versionText(version), oldVersionText(version)].includes(buildId as string);
+      return buildId === (capabilities?.useVersioning === true ? capabilities.buildId : "");
+    };
+    const asked = buildId === undefined ? seen : seen.filter((p) => isOf(p.version));
+    return asked.map((p) => ({
       identity: p.identity,
       lastAccessTime: timestampOf(p.lastAccess),
       ratePerSecond: RATE_WITHOUT_LIMIT,
       workerVersionCapabilities: p.version.capabilities,
       deploymentOptions: p.version.deploymentOptions,
     }));
+  }
+
+  hasPollersOf(namespaceId: string, taskQueue: string, version: Version): boolean {
+    const seen = this.queues.get(idOf(namespaceId, taskQueue))?.pollers.list(this.o.runtime.nowMicros()) ?? [];
+    return seen.some(({ version: { capabilities, deploymentOptions } }) =>
+      sameVersion(versionOfWorker({ workerVersionCapabilities: capabilities, deploymentOptions }), version),
+    );
   }
 
   /** How fast tasks may leave the queue, and who says so. */

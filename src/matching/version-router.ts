@@ -6,6 +6,7 @@
  * official server.
  */
 import { VersioningBehavior } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
+import type { PollNexusTaskQueueRequest } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { DispatchTask } from "../core/transition.js";
 import { dispatchTarget, type QueueVersions, servesQueue } from "../core/versioning/routing.js";
 import { assignedBuildId, terminalBuildId, upstreamBuildIds } from "../core/versioning/rules.js";
@@ -14,12 +15,15 @@ import { sameVersion, type Version, versionOfWorker } from "../core/versioning/v
 import { findBuildId } from "../core/versioning/version-sets.js";
 import type { BuildIds } from "./build-ids.js";
 import { type Deployments, QUEUE_TYPES } from "./deployments.js";
-import type { PollRequest } from "./poll-waiter.js";
 import type { QueueName } from "./queue-keys.js";
 
 /** Undefined: the queue without a version. */
 export type VersionKey = string | undefined;
-export type RoutedTask = Pick<DispatchTask, "version" | "workflowId" | "runId" | "namespaceId" | "type">;
+export type TaskKind = QueueName["type"] | "nexus";
+export type RoutedTask = Pick<DispatchTask, "version" | "workflowId" | "runId" | "namespaceId"> & { readonly type: TaskKind };
+
+/** What a poll says of its worker's version. */
+export type VersionedPoll = Pick<PollNexusTaskQueueRequest, "deploymentOptions" | "workerVersionCapabilities">;
 
 export const deploymentKey = (v: Version): string => `d:${v.deploymentName}:${v.buildId}`;
 
@@ -40,6 +44,14 @@ export class VersionRouter {
     });
   }
 
+  /** What is said of a queue of Nexus tasks has changed. */
+  onNexusChange(f: (namespaceId: string, queue: string) => void): void {
+    this.deployments.onChange((namespaceId, queue, type) => {
+      if (type === QUEUE_TYPES.nexus) f(namespaceId, queue);
+    });
+    this.buildIds.onChange(f);
+  }
+
   /** Keys of the build ids that redirect to this queue's. */
   upstreamOf(name: QueueName): string[] {
     if (name.version?.startsWith("b:") !== true || this.buildIds.isEmpty) return [];
@@ -52,7 +64,7 @@ export class VersionRouter {
     return !this.deployments.isEmpty || !this.buildIds.isEmpty;
   }
 
-  versionsOf(namespaceId: string, queue: string, type: QueueName["type"]): QueueVersions | undefined {
+  versionsOf(namespaceId: string, queue: string, type: TaskKind): QueueVersions | undefined {
     return this.deployments.directory.queue(namespaceId, queue, QUEUE_TYPES[type]);
   }
 
@@ -60,6 +72,14 @@ export class VersionRouter {
   waitsFor(task: RoutedTask, queue: string, stored?: VersionKey): VersionKey {
     if (stored?.startsWith("b:") === true) return this.place({ ...task, version: ofBuildId(stored.slice(2)) }, queue).waitsFor;
     return this.place(task, queue).waitsFor;
+  }
+
+  /**
+   * Whose a Nexus task is: the current or the ramping version's, by rules and sets of build ids else. It is of no workflow, so the ramp
+   * is drawn by the task's own id.
+   */
+  nexusTarget(namespaceId: string, queue: string, taskId: string): VersionKey {
+    return this.place({ version: undefined, workflowId: taskId, runId: taskId, namespaceId, type: "nexus" }, queue).waitsFor;
   }
 
   storedBy(task: RoutedTask, queue: string): VersionKey {
@@ -119,7 +139,7 @@ export class VersionRouter {
   }
 
   /** The queue that a poll waits in. */
-  polls(request: PollRequest, namespaceId: string, queue: string): VersionKey {
+  polls(request: VersionedPoll, namespaceId: string, queue: string): VersionKey {
     const version = versionOfWorker(request);
     if (version !== undefined) return deploymentKey(version);
     const caps = request.workerVersionCapabilities;

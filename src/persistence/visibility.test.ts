@@ -2,12 +2,13 @@ import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { IndexedValueType as T } from "../../gen/wire/temporal/api/enums/v1/common.js";
 import type { NamespaceView } from "../core/namespace-view.js";
-import { PREDEFINED } from "../core/visibility/attributes.js";
+import { PREDEFINED, SYSTEM } from "../core/visibility/attributes.js";
 import { resolveQuery } from "../core/visibility/resolve.js";
 import type { AttributeValue, VisibilityRow } from "../core/visibility/row.js";
 import type { Batch } from "./batch.js";
 import { MemoryVisibility } from "./memory/visibility.js";
 import { chosen } from "./sqlite/choice.js";
+import { SortTables } from "./sqlite/sort-tables.js";
 import { SqliteVisibilityWriter, VISIBILITY_SCHEMA } from "./sqlite/visibility.js";
 import { SqliteVisibilityReader } from "./sqlite/visibility-reader.js";
 import type { VisibilityReader } from "./visibility.js";
@@ -154,7 +155,7 @@ function randomCondition(r: (n: number) => number, depth: number): string {
 function randomQuery(r: (n: number) => number): string {
   const parts: string[] = [];
   if (r(6) !== 0) parts.push(randomCondition(r, 3));
-  const keys = ["Kw", "Num", "Dbl", "Flag", "Day", "WorkflowId", "StartTime", "CloseTime", "ExecutionDuration", "ParentWorkflowId"];
+  const keys = ["Kw", "Num", "Dbl", "Flag", "Day", ...SYSTEM.keys()];
   const count = r(3);
   if (count > 0) parts.push(`ORDER BY ${Array.from({ length: count }, () => `${keys[r(keys.length)]} ${["ASC", "DESC"][r(2)]}`).join(", ")}`);
   return parts.join(" ");
@@ -162,26 +163,48 @@ function randomQuery(r: (n: number) => number): string {
 
 const put = (row: VisibilityRow, op: "insert" | "put"): Batch["visibility"] => new Map([[row.key, { op, row }]]);
 
-function stores() {
+/** `rowsMin`: from how many rows on a list's order gets an index. */
+function stores(rowsMin = 1_000_000) {
   const db = new Database(":memory:");
-  db.exec(VISIBILITY_SCHEMA);
+  db.exec(`${VISIBILITY_SCHEMA} CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID`);
   const sqlite = new SqliteVisibilityWriter(db);
   const memory = new MemoryVisibility();
   const statements: string[] = [];
-  const reader = new SqliteVisibilityReader((sql, params) => {
-    statements.push(sql);
-    return Promise.resolve(
-      db
-        .prepare(sql)
-        .raw()
-        .all(...params) as unknown[][],
-    );
+  const clock = { now: 0, later: undefined as (() => void) | undefined };
+  const sorts = new SortTables({
+    ...{ db, rowsMin, sliceRows: 20, wrote: async () => undefined, now: () => clock.now },
+    logger: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
+    later: (_, f) => {
+      clock.later = f;
+    },
   });
+  const reader = new SqliteVisibilityReader(
+    (sql, params) => {
+      statements.push(sql);
+      return Promise.resolve(
+        db
+          .prepare(sql)
+          .raw()
+          .all(...params) as unknown[][],
+      );
+    },
+    undefined,
+    sorts,
+  );
+  /** Work on indexes, `turns` at most. */
+  const work = async (turns = 1_000): Promise<void> => {
+    for (; turns > 0 && clock.later !== undefined; turns--) {
+      const { later } = clock;
+      clock.later = undefined;
+      later();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
   const write = (ops: Batch["visibility"]): void => {
     sqlite.write(ops);
     memory.write(ops);
   };
-  return { db, write, sqlite: reader, memory: memory.reader, statements };
+  return { db, write, sqlite: reader, memory: memory.reader, statements, work, clock };
 }
 
 async function pages(reader: VisibilityReader, text: string, size: number): Promise<number[][]> {
@@ -282,6 +305,136 @@ describe("pages", () => {
     );
     for (const bad of ["zzz", "null", "{}", '{"key":1,"values":[{},1],"part":0}'])
       await expect(s[store].list(query, 2, Buffer.from(bad))).rejects.toThrow("invalid page token");
+  });
+});
+
+describe("ORDER BY a system field", () => {
+  const FIELDS = [...SYSTEM.keys()];
+  /** Those that the schema has an index of. */
+  const OWN = ["StartTime", "CloseTime", "WorkflowId"];
+
+  /** A run begins, closes as it was begun, or goes. */
+  function change(s: ReturnType<typeof stores>, runs: Map<number, VisibilityRow>, r: (n: number) => number): void {
+    const key = 1 + r(400);
+    const old = runs.get(key);
+    const next = randomRow(key, r);
+    if (old === undefined) s.write(put(next, "insert"));
+    else if (r(3) === 0) {
+      s.write(new Map([[key, { op: "delete", namespaceKey: old.namespaceKey }]]));
+      runs.delete(key);
+      return;
+    } else {
+      const closeTime = old.startTime + 1 + r(4) * DAY;
+      const { status, historyLength, attributes, taskQueue } = next;
+      s.write(put({ ...old, closeTime, status, historyLength, attributes, taskQueue }, "put"));
+    }
+    runs.set(key, old ?? next);
+  }
+
+  test("has an index once somebody sorts by it, made while rows come, change and go", async () => {
+    const r = random(5);
+    const s = stores(1);
+    const runs = new Map<number, VisibilityRow>();
+    for (let i = 0; i < 500; i++) change(s, runs, r);
+    const compare = async (): Promise<void> => {
+      for (const name of FIELDS)
+        for (const text of [`ORDER BY ${name}`, `StartTime > '1970-01-03T00:00:00Z' ORDER BY ${name} DESC`])
+          expect(await pages(s.sqlite, text, 90), text).toEqual(await pages(s.memory, text, 90));
+    };
+    await compare();
+    for (let turn = 0; turn < 100; turn++) {
+      await s.work(1);
+      for (let i = 0; i < 5; i++) change(s, runs, r);
+    }
+    await s.work();
+    for (let i = 0; i < 100; i++) change(s, runs, r);
+    await compare();
+    s.statements.length = 0;
+    for (const name of FIELDS) for (const way of ["ASC", "DESC"]) await pages(s.sqlite, `ORDER BY ${name} ${way}`, 5_000);
+    for (const sql of s.statements) {
+      const lines = s.db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...new Array((sql.match(/\?/g) ?? []).length).fill(1)) as { detail: string }[];
+      const plan = lines.map((l) => l.detail).join("\n");
+      // Rows of one time are sorted by key.
+      expect(plan.replace("USE TEMP B-TREE FOR LAST TERM OF ORDER BY", ""), sql).not.toContain("TEMP B-TREE");
+    }
+    expect(s.db.prepare("SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'").pluck().get()).toBe((FIELDS.length - OWN.length) * 3);
+  });
+
+  test("has none where there are few rows", async () => {
+    const s = stores(10);
+    for (let key = 1; key <= 9; key++) s.write(put(randomRow(key, random(key)), "insert"));
+    await pages(s.sqlite, "ORDER BY HistoryLength", 10);
+    expect(s.clock.later).toBeUndefined();
+  });
+
+  test("is one sort of the rows that meet a condition which few do", async () => {
+    const s = stores();
+    const next = random(3);
+    for (let key = 1; key <= 300; key++) s.write(put({ ...randomRow(key, next), key, namespaceKey: 1 }, "insert"));
+    const all = (statement: { sql: string; params: readonly unknown[] }) =>
+      s.db
+        .prepare(statement.sql)
+        .raw()
+        .all(...statement.params) as unknown[][];
+    let ways = 0;
+    for (const [text, options] of [
+      ["WorkflowType = 'type1' ORDER BY HistoryLength", 3],
+      ["WorkflowType = 'type1' AND Kw = 'alpha' ORDER BY Num DESC", 5],
+      ["Num > 0 ORDER BY ParentWorkflowId", 3],
+      ["Num > 0 ORDER BY Flag DESC", 3],
+      ["Kw = 'alpha' ORDER BY Dbl, Day DESC, RunId", 2],
+      ["ExecutionStatus = 'Completed' ORDER BY Kw DESC, CloseTime", 2],
+    ] as const) {
+      const q = resolveQuery(text, NAMESPACE);
+      const query = { namespaceKey: 1, filter: q.filter, orderBy: q.orderBy };
+      const reader = new SqliteVisibilityReader(
+        (sql, params) => Promise.resolve(all({ sql, params })),
+        (choice) => {
+          expect(choice.options, text).toHaveLength(options);
+          const [first, ...others] = choice.options.map(all);
+          for (const other of others) expect(other, text).toEqual(first);
+          ways++;
+          return Promise.resolve(first ?? []);
+        },
+      );
+      for (let after: Uint8Array | undefined, n = 0; n === 0 || after !== undefined; n++) after = (await reader.list(query, 7, after)).next;
+    }
+    expect(ways).toBeGreaterThan(30);
+  });
+
+  test("keeps its index over a restart, and loses it when nobody has sorted by it for a day", async () => {
+    const s = stores(1);
+    for (let key = 1; key <= 50; key++) s.write(put(randomRow(key, random(key)), "insert"));
+    await pages(s.sqlite, "ORDER BY RunId", 100);
+    await pages(s.sqlite, "ORDER BY TaskQueue", 100);
+    await s.work(10);
+    const tables = () =>
+      s.db.prepare("SELECT name FROM sqlite_schema WHERE type IN ('table', 'trigger') AND name LIKE 'visibility_by%'").pluck().all();
+    expect(tables()).toHaveLength(8);
+    const later: (() => void)[] = [];
+    const again = new SortTables({
+      ...{ db: s.db, rowsMin: 1, wrote: async () => undefined, now: () => s.clock.now },
+      logger: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
+      later: (_, f) => void later.push(f),
+    });
+    expect(again.tableFor("runId")).toBe("visibility_by_run_id");
+    const hours = async (n: number): Promise<void> => {
+      s.clock.now += n * 3_600_000;
+      for (let i = 0; i < 5; i++) {
+        later.shift()?.();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    await hours(20);
+    expect(again.tableFor("taskQueue")).toBe("visibility_by_task_queue");
+    await hours(5);
+    expect(again.tableFor("runId")).toBeUndefined();
+    expect(tables()).toHaveLength(5);
+    await hours(1);
+    expect(tables()).toHaveLength(4);
+    expect(s.db.prepare("SELECT name FROM meta").pluck().all()).toEqual(["lists sorted by taskQueue"]);
+    for (let key = 1; key <= 50; key++) s.write(new Map([[key, { op: "delete", namespaceKey: 1 }]]));
+    expect(s.db.prepare("SELECT count(*) FROM visibility_by_task_queue").pluck().get()).toBe(0);
   });
 });
 

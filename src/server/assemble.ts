@@ -14,6 +14,7 @@ import type { Config } from "../config/dynamic-config.js";
 import type { ServerOptions } from "../config/options.js";
 import { apply } from "../core/engine.js";
 import type { NamespaceDirectory } from "../core/namespace-view.js";
+import type { QueueFacts } from "../core/versioning/deployment.js";
 import type { VersionDirectory } from "../core/versioning/routing.js";
 import { terminalBuildId } from "../core/versioning/rules.js";
 import { concurrentCallsLimiter } from "../frontend/concurrent-calls.js";
@@ -149,14 +150,24 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     now: () => runtime.nowMicros(),
     weightOverridesMax: () => limits.fairnessWeightOverridesMax,
   });
-  const matching = new MatchingEngine({
+  const versions = new VersionRouter(deployments, buildIds);
+  const nexusTasks = new NexusQueues({
+    runtime,
+    longPollExpirationMs: () => limits.matchingLongPollMs,
+    rateOf: (...queue) => queueConfigs.get(...queue, TaskQueueType.NEXUS)?.queueRateLimit?.rateLimit?.requestsPerSecond,
+    versions,
+    facts: (namespace): QueueFacts => matching.queueFacts(namespace),
+  });
+  queueConfigs.onChange((namespaceId, taskQueue) => nexusTasks.rateChanged(namespaceId, taskQueue));
+  const matching: MatchingEngine = new MatchingEngine({
     store,
     runtime,
     logger,
     limits: () => matchingLimits,
     queueKeys: new QueueKeys(registry.filter((r) => r.kind === QUEUE_REGISTRY_KIND)),
     configs: queueConfigs,
-    versions: new VersionRouter(deployments, buildIds),
+    versions,
+    nexusPollers: (...of) => nexusTasks.hasPollersOf(...of),
   });
   const endpoints = new NexusEndpointRegistry({
     rows: registry,
@@ -170,12 +181,6 @@ export async function assemble(parts: Parts): Promise<Assembled> {
       taskQueueLengthMax: limits.idLengthMax,
     }),
   });
-  const nexusTasks = new NexusQueues({
-    runtime,
-    longPollExpirationMs: () => limits.matchingLongPollMs,
-    rateOf: (...queue) => queueConfigs.get(...queue, TaskQueueType.NEXUS)?.queueRateLimit?.rateLimit?.requestsPerSecond,
-  });
-  queueConfigs.onChange((namespaceId, taskQueue) => nexusTasks.rateChanged(namespaceId, taskQueue));
   const payloadBytesMax = (): number => limits.blobSizeBytesMax;
   const operations = new OperationService({ dispatcher: nexusTasks, runtime, payloadBytesMax });
   const completions = new CompletionService({

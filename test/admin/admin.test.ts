@@ -4,9 +4,12 @@ import { ExecutionRecord, TransferRecord } from "../../gen/wire/perdure/persiste
 import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
 import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { History, type HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
+import { NexusOperationState } from "../../gen/wire/temporal/server/api/enums/v1/nexus.js";
 import { TaskType } from "../../gen/wire/temporal/server/api/enums/v1/task.js";
+import { NexusOperationCancellationInfo, NexusOperationInfo } from "../../gen/wire/temporal/server/api/persistence/v1/nexus_operations.js";
+import { CallbackState, CallbackStatus } from "../../gen/wire/temporal/server/chasm/lib/callback/proto/v1/message.js";
 import { Code } from "../../src/api/service-error.js";
-import { decode, encode } from "../../src/api/wire.js";
+import { decode, EMPTY_BYTES, encode } from "../../src/api/wire.js";
 import { Kind } from "../../src/core/workflow/mutable-state.js";
 import { TransferKind } from "../../src/core/workflow/transfer-kind.js";
 import { shardOf } from "../../src/history/shard.js";
@@ -46,6 +49,20 @@ async function events(workflowId: string, runId = ""): Promise<HistoryEvent[]> {
   const { history } = await s.call("GetWorkflowExecutionHistory", { execution: { workflowId, runId } });
   return history === undefined ? [] : decode(History, history).events;
 }
+
+/** A workflow with two operations, events 5 and 6, and callbacks of its own. */
+async function nexusOperations(completionCallbacks: object[] = []): Promise<void> {
+  const target = { variant: { case: "worker" as const, value: { namespace: NAMESPACE, taskQueue: `${s.queue}-h` } } };
+  await s.call("CreateNexusEndpoint", { spec: { name: `e-${s.id}`, target } });
+  const value = { endpoint: `e-${s.id}`, service: "svc", operation: "op" };
+  const operation = {
+    commandType: CommandType.SCHEDULE_NEXUS_OPERATION,
+    attributes: { case: "scheduleNexusOperationCommandAttributes", value } as never,
+  };
+  await s.running([operation, operation], { completionCallbacks: completionCallbacks as never });
+}
+
+const pollNexus = () => s.call("PollNexusTaskQueue", { taskQueue: { name: `${s.queue}-h` }, identity: "handler" }, 20_000);
 
 /** The state as operators see it; times of the last change are left out. */
 async function state() {
@@ -176,6 +193,31 @@ describe("tasks of history", () => {
     expect((await events(target)).length).toBe(2);
   });
 
+  it("are requests of Nexus operations too; one that is under way goes on when it is removed", async () => {
+    await nexusOperations();
+    const id = await shardId();
+    const list = async () => (await admin.call("ListHistoryTasks", { shardId: id, category: 7, taskRange: ANY_ID })).tasks;
+    const found = await list();
+    expect(found).toMatchObject([
+      { workflowId: s.id, taskType: TaskType.STATE_MACHINE_OUTBOUND },
+      { workflowId: s.id, taskType: TaskType.STATE_MACHINE_OUTBOUND },
+    ]);
+    const first = await admin.call("ListHistoryTasks", { shardId: id, category: 7, taskRange: ANY_ID, batchSize: 1 });
+    const { nextPageToken } = first;
+    const second = await admin.call("ListHistoryTasks", { shardId: id, category: 7, taskRange: ANY_ID, batchSize: 1, nextPageToken });
+    expect([...first.tasks, ...second.tasks]).toEqual(found);
+    expect((await admin.call("ListHistoryTasks", { shardId: (id % 1024) + 1, category: 7, taskRange: ANY_ID })).tasks).toEqual([]);
+    for (const { taskId } of found) await admin.call("RemoveTask", { shardId: id, category: 7, taskId, visibilityTime: {} });
+    expect(await list()).toEqual([]);
+    for (const { taskToken } of await Promise.all([pollNexus(), pollNexus()]))
+      await s.call("RespondNexusTaskCompleted", {
+        taskToken,
+        response: { variant: { case: "startOperation", value: { variant: { case: "syncSuccess", value: {} } as never } } },
+      });
+    const ended = (e: HistoryEvent) => e.attributes.case === "nexusOperationCompletedEventAttributes";
+    await s.until("both have ended", async () => (await events(s.id)).filter(ended).length === 2);
+  });
+
   it("are refused with the official texts", async () => {
     const bad = (request: object) => admin.refusal("ListHistoryTasks", { shardId: 1, category: 2, ...request });
     const invalid = (text: string) => [Code.INVALID_ARGUMENT, text];
@@ -213,6 +255,46 @@ describe("an execution", () => {
     await admin.call("CloseShard", { shardId: await shardId() });
     const after = await admin.call("DescribeMutableState", { namespace: NAMESPACE, execution: execution() });
     expect([after.cacheMutableState, after.databaseMutableState]).toEqual([undefined, found]);
+  });
+
+  it("is described with its Nexus operations and callbacks", async () => {
+    await nexusOperations([{ variant: { case: "nexus" as const, value: { url: "http://localhost:1/told", header: { k: "v" } } } }]);
+    const task = await pollNexus();
+    const variant = { case: "asyncSuccess", value: { operationToken: "token" } };
+    await s.call("RespondNexusTaskCompleted", {
+      taskToken: task.taskToken,
+      response: { variant: { case: "startOperation", value: { variant: variant as never } } },
+    });
+    await s.until("the first has started", async () =>
+      (await events(s.id)).some((e) => e.attributes.case === "nexusOperationStartedEventAttributes"),
+    );
+    await s.answer([
+      {
+        commandType: CommandType.REQUEST_CANCEL_NEXUS_OPERATION,
+        attributes: { case: "requestCancelNexusOperationCommandAttributes", value: { scheduledEventId: 6 } } as never,
+      },
+    ]);
+    const { databaseMutableState: found } = await admin.call("DescribeMutableState", { namespace: NAMESPACE, execution: execution() });
+    const machines = found?.executionInfo?.subStateMachinesByType["nexusoperations.Operation"]?.machinesById ?? {};
+    expect(Object.keys(machines)).toEqual(["5", "6"]);
+    const shown = Object.values(machines).map((m) => decode(NexusOperationInfo, m?.data ?? EMPTY_BYTES));
+    expect(shown).toMatchObject([
+      { endpoint: `e-${s.id}`, service: "svc", operation: "op", state: NexusOperationState.STARTED, operationToken: "token" },
+      { endpoint: `e-${s.id}`, service: "svc", operation: "op", state: NexusOperationState.SCHEDULED, operationToken: "" },
+    ]);
+    const cancellation = machines["6"]?.children["nexusoperations.Cancelation"]?.machinesById[""];
+    const [asked] = (await events(s.id)).filter((e) => e.attributes.case === "nexusOperationCancelRequestedEventAttributes");
+    expect(decode(NexusOperationCancellationInfo, cancellation?.data ?? EMPTY_BYTES).requestedEventId).toBe(asked?.eventId);
+    expect(machines["5"]?.children).toEqual({});
+    const nodes = found?.chasmNodes ?? {};
+    const requestId = found?.executionState?.createRequestId;
+    expect(Object.keys(nodes)).toEqual(["", "Callbacks", `Callbacks#${requestId}-0`]);
+    const { callback, status, requestId: by } = decode(CallbackState, nodes[`Callbacks#${requestId}-0`]?.data?.data ?? EMPTY_BYTES);
+    expect([callback?.variant.value, status, by]).toEqual([
+      { url: "http://localhost:1/told", header: { k: "v" } },
+      CallbackStatus.STANDBY,
+      requestId,
+    ]);
   });
 
   it("whose tasks were lost gets them again", async () => {
@@ -271,20 +353,11 @@ describe("an execution", () => {
   });
 
   it("keeps its Nexus operations and callbacks when it is rebuilt, and asks for them again", async () => {
-    const target = { variant: { case: "worker" as const, value: { namespace: NAMESPACE, taskQueue: `${s.queue}-h` } } };
-    await s.call("CreateNexusEndpoint", { spec: { name: `e-${s.id}`, target } });
-    const value = { endpoint: `e-${s.id}`, service: "svc", operation: "op" };
-    const operation = {
-      commandType: CommandType.SCHEDULE_NEXUS_OPERATION,
-      attributes: { case: "scheduleNexusOperationCommandAttributes", value } as never,
-    };
-    const completionCallbacks = [{ variant: { case: "nexus" as const, value: { url: "http://localhost:1/told" } } }];
-    await s.running([operation, operation], { completionCallbacks: completionCallbacks as never });
-    const poll = () => s.call("PollNexusTaskQueue", { taskQueue: { name: `${s.queue}-h` }, identity: "handler" }, 20_000);
+    await nexusOperations([{ variant: { case: "nexus" as const, value: { url: "http://localhost:1/told" } } }]);
     const answer = (taskToken: Uint8Array, variant: object) =>
       s.call("RespondNexusTaskCompleted", { taskToken, response: { variant: { case: "startOperation", value: { variant: variant as never } } } });
-    const first = await poll();
-    const second = await poll();
+    const first = await pollNexus();
+    const second = await pollNexus();
     await answer(first.taskToken, { case: "asyncSuccess", value: { operationToken: "token" } });
     const shown = async () => {
       const d = await s.call("DescribeWorkflowExecution", { execution: execution() });
@@ -296,7 +369,7 @@ describe("an execution", () => {
     const before = await shown();
     await admin.call("RebuildMutableState", { namespace: NAMESPACE, execution: execution() });
     expect(await shown()).toEqual(before);
-    const again = await poll();
+    const again = await pollNexus();
     expect(again.request?.variant).toEqual(second.request?.variant);
     await answer(again.taskToken, { case: "syncSuccess", value: {} });
     await s.until("the second has ended", async () => ((await shown())[0]?.length ?? 0) === 1);

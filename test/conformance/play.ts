@@ -52,6 +52,7 @@ const SCRIPTS = {
   "nexus-operations": () => import("./scripts/nexus-operations.js"),
   "worker-deployments": () => import("./scripts/worker-deployments.js"),
   "versioned-tasks": () => import("./scripts/versioned-tasks.js"),
+  "versioned-nexus": () => import("./scripts/versioned-nexus.js"),
   "time-skipping": () => import("./scripts/time-skipping.js"),
   "completion-pages": () => import("./scripts/completion-pages.js"),
 } satisfies Record<string, () => Promise<ScriptFile>>;
@@ -61,6 +62,14 @@ const ONE_PARTITION = [
   "matching.numTaskqueueReadPartitions=1",
   "matching.numTaskqueueWritePartitions=1",
   "admin.matchingNamespaceTaskqueueToPartitionDispatchRate=4000",
+];
+const BUILD_IDS_AND_RULES = [
+  ...ONE_PARTITION,
+  "frontend.workerVersioningDataAPIs=true",
+  "frontend.workerVersioningRuleAPIs=true",
+  "frontend.workerVersioningWorkflowAPIs=true",
+  "frontend.rps.namespaceReplicationInducingAPIs=10000",
+  "frontend.namespaceRPS.namespaceReplicationInducingAPIs=10000",
 ];
 /**
  * Dynamic configuration (key=jsonvalue) that the official server needs to behave as this one does by default: one partition, since
@@ -76,21 +85,20 @@ export const OFFICIAL_SETTINGS: Readonly<Partial<Record<keyof typeof SCRIPTS, re
     "frontend.namespaceRPS.namespaceReplicationInducingAPIs=10000",
   ],
   "worker-deployments": ONE_PARTITION,
-  "versioned-tasks": [
-    ...ONE_PARTITION,
-    "frontend.workerVersioningDataAPIs=true",
-    "frontend.workerVersioningRuleAPIs=true",
-    "frontend.workerVersioningWorkflowAPIs=true",
-    "frontend.rps.namespaceReplicationInducingAPIs=10000",
-    "frontend.namespaceRPS.namespaceReplicationInducingAPIs=10000",
-  ],
+  "versioned-tasks": BUILD_IDS_AND_RULES,
+  "versioned-nexus": BUILD_IDS_AND_RULES,
   "worker-registry": [...ONE_PARTITION, "frontend.enableCancelWorkerPollsOnShutdown=true"],
 };
 
-/** Of what decides the record: the scripts, the session and the normaliser. */
+/** What files of scripts share, each with its user. */
+const SHARED: Readonly<Partial<Record<string, string>>> = { "worker-deployments": "worker-versions.ts", "versioned-nexus": "worker-versions.ts" };
+
+/** Of what decides the record: the scripts with what they share, the session and the normaliser. */
 export function hashOf(file: string): string {
   const h = createHash("sha256");
-  for (const f of [`scripts/${file}.ts`, "session.ts", "normalise.ts"]) h.update(readFileSync(join(here, f)));
+  const shared = SHARED[file];
+  for (const f of [`scripts/${file}.ts`, "session.ts", "normalise.ts", ...(shared === undefined ? [] : [shared])])
+    h.update(readFileSync(join(here, f)));
   return h.digest("hex").slice(0, 16);
 }
 

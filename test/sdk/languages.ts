@@ -3,7 +3,7 @@
  * a virtual environment with the official SDK; classes). Where a tool is missing, one line says what is skipped.
  */
 import { execFile, execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 
 const here = import.meta.dirname;
@@ -64,11 +64,13 @@ export function javaIsHere(whatIsSkipped: string): boolean {
 export function javaClasses(): string {
   const project = join(here, "java");
   const target = join(cache, "java");
-  const sources = [join(project, "pom.xml"), join(project, "src/main/java/secure/Secure.java")];
+  const code = readdirSync(join(project, "src"), { recursive: true, encoding: "utf8" }).filter((f) => f.endsWith(".java"));
+  const sources = [join(project, "pom.xml"), ...code.sort().map((f) => join(project, "src", f))];
   const wanted = sources.map((f) => readFileSync(f, "utf8")).join("");
   const stamp = join(target, "built.txt");
   if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== wanted) {
-    mkdirSync(target, { recursive: true });
+    // Nothing stays of a version or a class that is no longer named.
+    rmSync(target, { recursive: true, force: true });
     for (const f of sources) {
       mkdirSync(dirname(join(target, relative(project, f))), { recursive: true });
       copyFileSync(f, join(target, relative(project, f)));

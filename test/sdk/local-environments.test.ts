@@ -12,7 +12,7 @@ import { TestWorkflowEnvironment } from "@temporalio/testing";
 import { Worker } from "@temporalio/worker";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BINARY, temporaryDirectory } from "../harness/server-process.js";
-import { goIsHere, goProgram, pythonFile, pythonIsHere, pythonWithSdk, run } from "./languages.js";
+import { goIsHere, goProgram, javaClasses, javaIsHere, pythonFile, pythonIsHere, pythonWithSdk, run } from "./languages.js";
 import * as activities from "./typescript/activities.js";
 
 let folder: string;
@@ -107,6 +107,7 @@ async function environmentsOf(kind: (typeof KINDS)[number], name: string, comman
 
 const hasGo = goIsHere("the local environment of the Go SDK");
 const hasPython = pythonIsHere("the local environment of the Python SDK");
+const hasJava = javaIsHere("the local environment of the Java SDK");
 
 describe.runIf(hasGo)("Go: testsuite.StartDevServer", () => {
   let program: string;
@@ -114,6 +115,14 @@ describe.runIf(hasGo)("Go: testsuite.StartDevServer", () => {
     program = goProgram("./localenvironment", "go-local-environment");
   }, 600_000);
   it.each(KINDS)("runs a workflow %s", (kind) => environmentsOf(kind, "go", program, []));
+});
+
+describe.runIf(hasJava)("Java: TestWorkflowEnvironment.startLocal", () => {
+  let classes: string;
+  beforeAll(() => {
+    classes = javaClasses();
+  }, 600_000);
+  it.each(KINDS)("runs a workflow %s", (kind) => environmentsOf(kind, "java", "java", ["-cp", classes, "localenvironment.LocalEnvironment"]));
 });
 
 describe.runIf(hasPython)("Python: WorkflowEnvironment", () => {

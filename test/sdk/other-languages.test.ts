@@ -1,20 +1,21 @@
 /**
- * The Go and Python suites, each a program of its own against the real server; skipped with a line where the tool is missing. With
+ * The Go, Python and Java suites, each a program of its own against the real server; skipped with a line where the tool is missing. With
  * PERDURE_SDK_ADDRESS set, against the server that listens there.
  */
 import { describe, expect, it } from "vitest";
-import { startServer } from "../harness/server-process.js";
-import { goIsHere, goProgram, pythonFile, pythonIsHere, pythonWithSdk, run } from "./languages.js";
+import { type ServerProcess, startServer, startTestServer } from "../harness/server-process.js";
+import { goIsHere, goProgram, javaClasses, javaIsHere, pythonFile, pythonIsHere, pythonWithSdk, run } from "./languages.js";
 
 /** What a suite reported, with what it said on its way where it did not come to its end. */
 async function report(command: string, args: (address: string) => string[]) {
   const elsewhere = process.env["PERDURE_SDK_ADDRESS"];
-  const server =
-    elsewhere === undefined
-      ? await startServer(["--search-attribute", "CustomKeywordField=Keyword", "--search-attribute", "CustomIntField=Int"])
-      : undefined;
-  const ended = await run(command, args(elsewhere ?? (server?.address as string)), 240_000);
-  if (server !== undefined) {
+  const attributes = ["--search-attribute", "CustomKeywordField=Keyword", "--search-attribute", "CustomIntField=Int"];
+  return reportAgainst(elsewhere === undefined ? await startServer(attributes) : elsewhere, command, args);
+}
+
+async function reportAgainst(server: ServerProcess | string, command: string, args: (address: string) => string[]) {
+  const ended = await run(command, args(typeof server === "string" ? server : server.address), 240_000);
+  if (typeof server !== "string") {
     expect(await server.stop()).toBe(0);
     expect(
       server
@@ -38,15 +39,27 @@ function expectAll(got: Awaited<ReturnType<typeof report>>, atLeast: number): vo
 
 const hasGo = goIsHere("the Go suite");
 const hasPython = pythonIsHere("the Python suite");
+const hasJava = javaIsHere("the Java suite");
 
 describe("official SDKs of other languages", () => {
   it.runIf(hasGo)("Go", { timeout: 600_000 }, async () => {
     const program = goProgram(".", "go-suite");
-    expectAll(await report(program, (address) => ["-addr", address]), 52);
+    expectAll(await report(program, (address) => ["-addr", address]), 60);
   });
 
   it.runIf(hasPython)("Python", { timeout: 600_000 }, async () => {
     const interpreter = pythonWithSdk();
-    expectAll(await report(interpreter, (address) => ["-B", pythonFile("suite.py"), address]), 45);
+    expectAll(await report(interpreter, (address) => ["-B", pythonFile("suite.py"), address]), 60);
+  });
+
+  it.runIf(hasJava)("Java", { timeout: 600_000 }, async () => {
+    const classes = javaClasses();
+    expectAll(await report("java", (address) => ["-cp", classes, "suite.Suite", address]), 43);
+  });
+
+  it.runIf(hasJava)("sdk-java 1540, 1693, 1954, 2283, 2392, 2642: Java's TestWorkflowEnvironment in skipped time", { timeout: 600_000 }, async () => {
+    const classes = javaClasses();
+    const server = await startTestServer(["test-server", "0", "--enable-time-skipping"]);
+    expectAll(await reportAgainst(server, "java", (address) => ["-cp", classes, "timeskipping.TimeSkipping", address]), 13);
   });
 });

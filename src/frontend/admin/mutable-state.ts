@@ -18,6 +18,7 @@ import type { WorkflowMutableState } from "../../../gen/wire/temporal/server/api
 import { duration, timestamp } from "../../api/time.js";
 import { encode, type Init } from "../../api/wire.js";
 import type { RunState } from "../../core/workflow/mutable-state.js";
+import { chasmNodes, subStateMachines } from "./state-machines.js";
 
 /** Of a run without a deadline the official server shows Go's zero time. */
 const EPOCH = { seconds: 0, nanos: 0 };
@@ -41,6 +42,7 @@ export function mutableState(state: RunState, requestIds: readonly string[]): In
     signalInfos: byId(state.externalSignals.base, ({ initiatedEventId, requestId }) => ({ initiatedEventId, requestId })),
     signalRequestedIds: [...requestIds],
     executionInfo: executionInfo(state),
+    chasmNodes: chasmNodes(state),
     executionState: {
       createRequestId: info.startRequestId,
       runId: info.runId,
@@ -102,6 +104,7 @@ function executionInfo(state: RunState): Init<WorkflowExecutionInfo> {
     autoResetPoints: info.autoResetPoints ?? {},
     searchAttributes: state.searchAttributes?.indexedFields ?? {},
     memo: state.memo?.fields ?? {},
+    subStateMachinesByType: subStateMachines(state),
     versionHistories: { histories: [versionHistory(state)] },
     firstExecutionRunId: info.firstRunId,
     executionStats: { historySize: info.historySizeBytes },

@@ -1,7 +1,7 @@
 /**
  * AdminService: shards and the tasks of history that are on their way in them. Of the official server's categories there are transfer
- * tasks (effects on other executions), timers (one row for the earliest deadline of an execution) and archival; lists are written
- * with the state, and nothing is replicated.
+ * tasks (effects on other executions), outbound ones (requests of Nexus operations, completion callbacks), timers (one row for the
+ * earliest deadline of an execution) and archival; lists are written with the state, and nothing is replicated.
  */
 import type {
   CloseShardRequest,
@@ -22,6 +22,8 @@ import { timestampMicros, timestampOf } from "../../api/time.js";
 import { EMPTY_BYTES, type Init } from "../../api/wire.js";
 import { activityDeadlines } from "../../core/activity/statemachine.js";
 import { Archetype, type ExecutionState } from "../../core/execution.js";
+import { deadlines } from "../../core/nexus-operation/deadlines.js";
+import { OutboundKind } from "../../core/outbound.js";
 import { RunState } from "../../core/workflow/mutable-state.js";
 import { TransferKind } from "../../core/workflow/transfer-kind.js";
 import type { TimerPosition } from "../../history/admin.js";
@@ -84,6 +86,18 @@ export const listHistoryTasks =
     if (category !== Category.TIMER) {
       if (!max?.taskId) throw invalidArgument("invalid task range, max taskID must be specified for immediate task category");
       if (minTime > 0 || maxTime > 0) throw invalidArgument("invalid task range, fireTime must be empty for immediate task category");
+      if (category === Category.OUTBOUND) {
+        const { tasks, next } = await s.admin.history.outbound(shardId, after?.key ?? min?.taskId ?? 0, max.taskId, limit);
+        return {
+          tasks: tasks.map(({ id, record }): Init<Task> => {
+            const { namespaceId, workflowId, runId } = record;
+            const isOfWorkflow = record.archetype === Archetype.WORKFLOW && record.kind !== OutboundKind.CALLBACK;
+            const taskType = isOfWorkflow ? TaskType.STATE_MACHINE_OUTBOUND : TaskType.CHASM;
+            return { namespaceId, workflowId, runId, taskId: id, taskType, fireTime: IMMEDIATE };
+          }),
+          nextPageToken: next === undefined ? EMPTY_BYTES : token({ clock: 0, due: 0, key: next }),
+        };
+      }
       if (category !== Category.TRANSFER && category !== Category.ARCHIVAL) return {};
       const kind = category === Category.TRANSFER ? "transfer" : "archival";
       const { tasks, next } = await s.admin.history.effects(shardId, kind, after?.key ?? min?.taskId ?? 0, max.taskId, limit);
@@ -118,6 +132,7 @@ export const removeTask =
     checkShardId(s, shardId);
     const { history } = s.admin;
     if (category === Category.TRANSFER || category === Category.ARCHIVAL) await history.removeEffect(taskId);
+    if (category === Category.OUTBOUND) await history.removeOutbound(taskId);
     if (category === Category.TIMER) {
       const due = timestampMicros(visibilityTime);
       const state = await history.timer({ due, key: taskId });
@@ -158,6 +173,9 @@ function timerType(state: ExecutionState, due: number): TaskType {
   for (const t of state.timers.base.values()) if (t.fireTime === due) return TaskType.USER_TIMER;
   for (const a of state.activities.base.values())
     for (const d of activityDeadlines(a)) if (d.time === due) return d.type === undefined ? TaskType.ACTIVITY_RETRY_TIMER : TaskType.ACTIVITY_TIMEOUT;
+  if (state.hasNexusOperations)
+    for (const op of state.nexusOperations.base.values()) if (deadlines(op).some((d) => d.time === due)) return TaskType.STATE_MACHINE_TIMER;
+  if (state.hasCallbacks) for (const callback of state.callbacks.base.values()) if (callback.nextAttemptTime === due) return TaskType.CHASM_PURE;
   if (info.firstTaskBackoffUntil === due) return TaskType.WORKFLOW_BACKOFF_TIMER;
   if (info.executionDeadline === due) return TaskType.WORKFLOW_EXECUTION_TIMEOUT;
   if (info.runDeadline === due) return TaskType.WORKFLOW_RUN_TIMEOUT;

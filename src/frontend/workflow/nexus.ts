@@ -15,15 +15,21 @@ import type { Services } from "../services.js";
 import { taskToken } from "../task-token.js";
 import { validateIdentity } from "../validation/execution.js";
 import { validateTaskQueue } from "../validation/task-queue.js";
+import { validateVersioning } from "../validation/versioning.js";
 
 export const pollNexusTaskQueue =
   (s: Services): Handler<PollNexusTaskQueueRequest, PollNexusTaskQueueResponse> =>
   (request, call) => {
     validateLongPollDeadline(s, call);
-    const { idLengthMax } = s.limits(request.namespace);
-    validateTaskQueue(request.taskQueue, idLengthMax);
+    const limits = s.limits(request.namespace);
+    validateTaskQueue(request.taskQueue, limits.idLengthMax);
     const namespace = s.namespaces.view(request.namespace);
-    validateIdentity(request.identity, idLengthMax);
+    validateIdentity(request.identity, limits.idLengthMax);
+    const { workerHeartbeat, workerVersionCapabilities: capabilities } = request;
+    if (workerHeartbeat.length > 0 && limits.areWorkerHeartbeatsKept) s.workers.record(namespace.id, workerHeartbeat);
+    validateVersioning(capabilities, request.deploymentOptions, request.taskQueue, limits);
+    if (capabilities?.useVersioning && request.deploymentOptions === undefined)
+      s.buildIds.checkPoll(namespace.id, request.taskQueue?.name ?? "", capabilities.buildId);
     return s.nexusTasks.pollNexusTask(namespace, request, call);
   };
 

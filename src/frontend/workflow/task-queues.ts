@@ -12,6 +12,7 @@ import type {
 import type { Handler } from "../../api/call.js";
 import { invalidArgument } from "../../api/service-error.js";
 import { defaultBuildId } from "../../core/versioning/rules.js";
+import { NO_TASKS } from "../../matching/describe-task-queue.js";
 import type { Services } from "../services.js";
 import { validateTaskQueue } from "../validation/task-queue.js";
 import { validateTaskQueueConfig } from "../validation/task-queue-config.js";
@@ -47,11 +48,18 @@ export const describeTaskQueue =
         ...a,
         pollers: nexusTasks.pollersOf(namespace, queue.name),
         effectiveRateLimit: nexusTasks.effectiveRateOf(namespace, queue.name),
+        ...(request.reportStats ? NO_TASKS : {}),
       }));
     }
     const { assignmentRules } = s.buildIds.get(namespace.id, queue.name);
     request.versions ??= TaskQueueVersionSelection.create({ buildIds: [defaultBuildId(assignmentRules)] });
     const response = await s.matching.describeTaskQueue(namespace, request);
+    for (const [buildId, info] of Object.entries(response.versionsInfo ?? {})) {
+      const nexus = info?.typesInfo?.[String(TaskQueueType.NEXUS)];
+      if (nexus === undefined) continue;
+      nexus.pollers = request.reportPollers ? s.nexusTasks.pollersOf(namespace, queue.name, buildId) : [];
+      nexus.stats = request.reportStats ? NO_TASKS.stats : undefined;
+    }
     if (request.reportTaskReachability)
       for (const [buildId, info] of Object.entries(response.versionsInfo ?? {}))
         if (info !== undefined) info.taskReachability = await taskReachability(s, namespace, queue.name, buildId);

@@ -68,6 +68,18 @@ it("has no more calls to one destination under way than a limit, whatever waits 
   expect(t.ran.at(-1)).toBe(200);
 });
 
+it("does not make a call that was removed while it waited", async () => {
+  const t = new FakeCalls();
+  let free: () => void = () => undefined;
+  t.outcome = (id) => (id === 1 ? new Promise((resolve) => (free = () => resolve(UP))) : new Promise(() => undefined));
+  await t.add(numbers(102));
+  t.queue.remove(101, OutboundRecord.create({ kind: 1, namespaceId: "n", destination: "a" }));
+  t.queue.remove(102, OutboundRecord.create({ kind: 1, namespaceId: "n", destination: "b" }));
+  free();
+  await t.runtime.settle();
+  expect(t.ran.slice(100)).toEqual([102]);
+});
+
 it("holds calls to a destination that is down, for a minute, then tries one", async () => {
   const t = new FakeCalls();
   t.outcome = async () => DOWN;

@@ -71,6 +71,13 @@ export class OutboundQueue {
     this.pump(group);
   }
 
+  /** An operator has taken the row away: what waits is forgotten, what is under way goes on. */
+  remove(id: number, { kind, namespaceId, destination }: OutboundRecord): void {
+    const waiting = this.groups.get(keyOf(kind, namespaceId, destination))?.waiting;
+    const i = waiting?.findIndex((call) => call.id === id) ?? -1;
+    if (i >= 0) waiting?.splice(i, 1);
+  }
+
   /** Whether calls to the destination are held back. */
   isBlocked(kind: number, namespaceId: string, destination: string): boolean {
     const group = this.groups.get(keyOf(kind, namespaceId, destination));

@@ -13,6 +13,7 @@ import type { VisibilityReader } from "../visibility.js";
 import { type Durability, openConnection } from "./connection.js";
 import { ReaderThread } from "./reader-thread.js";
 import { migrate, SCHEMA_VERSION, schemaVersion } from "./schema.js";
+import { SortTables } from "./sort-tables.js";
 import { SqliteVisibilityReader } from "./visibility-reader.js";
 import { BatchWriter } from "./write-batch.js";
 import { WriterThread } from "./writer-thread.js";
@@ -41,6 +42,7 @@ export class SqliteStore implements Store {
   readonly visibility: VisibilityReader;
   private readonly r: ReturnType<typeof readStatements>;
   private readonly readers: ReaderThread | undefined;
+  private readonly sorts: SortTables;
   private commits = 0;
   private rows = 0;
   private failure: StoreFailure | undefined;
@@ -56,6 +58,15 @@ export class SqliteStore implements Store {
     this.r = readStatements(db);
     this.inFlightMax = 2;
     this.readers = options.file === ":memory:" ? undefined : new ReaderThread(options);
+    this.sorts = new SortTables({
+      db,
+      logger: options.logger,
+      wrote: async () => {
+        if (this.walBytes() > CHECKPOINT_WAL_BYTES) await this.readers?.checkpoint();
+      },
+      now: () => performance.now(),
+      later: (ms, f) => setTimeout(f, ms).unref(),
+    });
     this.visibility = new SqliteVisibilityReader(
       this.readers === undefined
         ? (sql, params) =>
@@ -67,6 +78,7 @@ export class SqliteStore implements Store {
             )
         : (sql, params) => (this.readers as ReaderThread).query(sql, params),
       this.readers === undefined ? undefined : (choice) => (this.readers as ReaderThread).choose(choice),
+      this.sorts,
     );
   }
 
@@ -246,6 +258,7 @@ export class SqliteStore implements Store {
   }
 
   async close(): Promise<void> {
+    this.sorts.close();
     await this.last;
     await this.thread?.close();
     await this.readers?.close();

@@ -6,7 +6,9 @@ import type { Field, Scalar, VisibilityFilter } from "../../core/visibility/quer
 import type { VisibilityQuery } from "../visibility.js";
 import { DIVISION_ID, tableOf } from "./visibility.js";
 
-export const COLUMN: Readonly<Record<SystemColumn["column"], string>> = {
+export type SortColumn = SystemColumn["column"];
+
+export const COLUMN: Readonly<Record<SortColumn, string>> = {
   key: "v.key",
   namespaceKey: "v.namespace",
   workflowId: "v.workflow_id",

@@ -59,8 +59,11 @@ function candidates(query: VisibilityQuery): Lead[] {
   return leads;
 }
 
-/** How a page is read: led by a condition whose rows are sorted, or along an attribute's value as far as rows meet another condition. */
-export type Way = { readonly lead: Lead } | { readonly value: OneValue; readonly set: Lead | undefined };
+/**
+ * How a page is read: led by a condition whose rows are sorted; along an attribute's value as far as rows meet another condition; or, with
+ * ORDER BY, along that order within the keys of a condition.
+ */
+export type Way = { readonly lead: Lead } | { readonly value: OneValue; readonly set: Lead | undefined } | { readonly within: Lead };
 
 export interface Plan {
   readonly probe: Statement;
@@ -73,18 +76,21 @@ export interface Plan {
 export function planOf(query: VisibilityQuery): Plan | undefined {
   const leads = candidates(query);
   if (leads.length === 0) return undefined;
-  const value = conjuncts(query.filter)
-    .map(oneValue)
-    .find((v) => v !== undefined);
+  const inDefaultOrder = query.orderBy.length === 0;
+  const value = inDefaultOrder
+    ? conjuncts(query.filter)
+        .map(oneValue)
+        .find((v) => v !== undefined)
+    : undefined;
   const ways: Way[] = leads.map((lead) => ({ lead }));
   const groups = [leads.map((lead, i) => ({ count: i, max: lead.rowsMax, option: i + 1 }))];
   const bounds = leads.map((l) => l.rowsMax);
-  if (value !== undefined) {
+  if (value !== undefined || query.orderBy.length === 1) {
     const sets: { count: number; max: number; option: number }[] = [];
     leads.forEach((set, i) => {
-      if (set.of === value.of) return;
+      if (value !== undefined && set.of === value.of) return;
       bounds[i] = Math.max(set.rowsMax, SET_ROWS_MAX);
-      ways.push({ value, set });
+      ways.push(value === undefined ? { within: set } : { value, set });
       sets.push({ count: i, max: SET_ROWS_MAX, option: ways.length });
     });
     groups.push(sets);

@@ -418,7 +418,8 @@ export const scripts: Record<string, Script> = {
   },
   "an operation that nobody serves in time": async (s) => {
     await endpoint(s);
-    await s.running([schedule(s, { scheduleToCloseTimeout: seconds(2) }), schedule(s, { scheduleToStartTimeout: seconds(3) })]);
+    await s.running([schedule(s, { scheduleToCloseTimeout: seconds(2) }), schedule(s, { scheduleToStartTimeout: seconds(9) })]);
+    // Seven seconds in which the first has ended and the second has not.
     await ended(s, 1);
     await s.answer([]);
     await ended(s);

@@ -5,73 +5,24 @@ import type { WorkerDeploymentVersionInfo } from "../../../gen/wire/temporal/api
 import type { PollWorkflowTaskQueueResponse } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Init } from "../../../src/api/wire.js";
 import { command as c, payloads, type Script, type Session, seconds } from "../session.js";
-import { CallError } from "../subject.js";
+import {
+  current,
+  deployment,
+  describeVersion,
+  isThere,
+  options,
+  PATIENCE_MS,
+  poll,
+  pollActivity,
+  ramping,
+  register,
+  VERSIONED,
+  version,
+} from "../worker-versions.js";
 
 const PINNED = 1;
 const AUTO_UPGRADE = 2;
-const VERSIONED = 2;
 const QUEUE_TYPE_ACTIVITY = 2;
-/** The official server keeps deployments in workflows of its own, which take their time. */
-const PATIENCE_MS = 30_000;
-
-/** One deployment a script; its name is hidden like the ids. */
-const deployment = (s: Session) => s.queue;
-const options = (s: Session, buildId: string) => ({ deploymentName: deployment(s), buildId, workerVersioningMode: VERSIONED });
-const version = (s: Session, buildId: string) => ({ deploymentName: deployment(s), buildId });
-/** A worker of the version, or of none. */
-const worker = (s: Session, buildId: string) => ({
-  identity: `worker ${buildId}`,
-  ...(buildId === "" ? {} : { deploymentOptions: options(s, buildId) }),
-});
-
-const poll = (s: Session, buildId: string, queue = s.queue, timeoutMs = 20_000) =>
-  s.call("PollWorkflowTaskQueue", { taskQueue: { name: queue, kind: 1 }, ...worker(s, buildId) }, timeoutMs);
-const pollActivity = (s: Session, buildId: string, queue = s.queue, timeoutMs = 20_000) =>
-  s.call("PollActivityTaskQueue", { taskQueue: { name: queue, kind: 1 }, ...worker(s, buildId) }, timeoutMs);
-
-const describeVersion = (s: Session, buildId: string) =>
-  s.call("DescribeWorkerDeploymentVersion", { deploymentVersion: version(s, buildId) }).then((r) => r.workerDeploymentVersionInfo);
-const isThere = (e: unknown) => {
-  if (e instanceof CallError && (e.code === 5 || e.code === 4)) return undefined;
-  throw e;
-};
-
-/** Polls until the version is known to serve the queue: no task waits for it. */
-async function register(s: Session, buildId: string, queue = s.queue, type = 1): Promise<void> {
-  const serves = async () => {
-    const info = await describeVersion(s, buildId).catch(isThere);
-    return info?.taskQueueInfos.some((q) => q.name === queue && q.type === type) === true;
-  };
-  for (let i = 0; i < 40 && !(await serves()); i++)
-    await (type === 1 ? poll(s, buildId, queue, 2500) : pollActivity(s, buildId, queue, 2500)).catch(isThere);
-  await s.until(`${buildId} serves ${queue}`, serves);
-}
-
-/** The official server's queues learn of a change after the caller has. */
-async function routed(s: Session, what: "current" | "ramping", buildId: string): Promise<void> {
-  await s.until(`the queues know that ${buildId || "none"} is ${what}`, async () => {
-    for (const taskQueueType of [1, 2]) {
-      const { versioningInfo: info } = await s.call("DescribeTaskQueue", { taskQueue: { name: s.queue, kind: 1 }, taskQueueType }, PATIENCE_MS);
-      const serves =
-        buildId === "" || (await describeVersion(s, buildId).catch(isThere))?.taskQueueInfos.some((q) => q.type === taskQueueType) === true;
-      const is = what === "current" ? info?.currentDeploymentVersion : info?.rampingDeploymentVersion;
-      if (serves && (is?.buildId ?? "") !== buildId) return false;
-    }
-    return true;
-  });
-}
-const current = async (s: Session, buildId: string, extra: object = {}) => {
-  await s.call("SetWorkerDeploymentCurrentVersion", { deploymentName: deployment(s), buildId, identity: "operator", ...extra }, PATIENCE_MS);
-  await routed(s, "current", buildId);
-};
-const ramping = async (s: Session, buildId: string, percentage: number, extra: object = {}) => {
-  await s.call(
-    "SetWorkerDeploymentRampingVersion",
-    { deploymentName: deployment(s), buildId, percentage, identity: "operator", ...extra },
-    PATIENCE_MS,
-  );
-  await routed(s, "ramping", buildId);
-};
 
 const respond = (
   s: Session,

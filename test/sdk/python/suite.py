@@ -16,6 +16,7 @@ import activities as a
 import nexus_service as n
 import workflows as w
 from schedules import Schedules
+from standalone import StandaloneActivities
 from temporalio.api.nexus.v1 import EndpointSpec, EndpointTarget
 from temporalio.api.operatorservice.v1 import CreateNexusEndpointRequest
 from temporalio.api.enums.v1 import EventType
@@ -114,7 +115,7 @@ class Suite:
             print(f"FAILED {name}: {type(e).__name__} {e}", flush=True)
 
     async def check_all(self) -> None:
-        for part in (self.activities, self.messages, self.updates, self.children, self.runs, self.schedules, self.nexus, self.replays):
+        for part in (self.activities, self.messages, self.updates, self.children, self.runs, self.schedules, self.standalone, self.nexus, self.replays):
             await part()
 
     async def schedules(self) -> None:
@@ -122,6 +123,12 @@ class Suite:
         await schedules.check_all()
         self.ran += schedules.ran
         self.bad += schedules.bad
+
+    async def standalone(self) -> None:
+        standalone = StandaloneActivities(self.client, QUEUE)
+        await standalone.check_all()
+        self.ran += standalone.ran
+        self.bad += standalone.bad
 
     async def activities(self) -> None:
         check, simple = self.check, self.simple
