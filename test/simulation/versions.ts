@@ -86,6 +86,11 @@ class Place {
     this.override = target?.case === "pinned" ? target.value.version?.buildId : target?.case === "autoUpgrade" ? "routing" : undefined;
   }
 
+  /** The build that completed its last task. */
+  get last(): string | undefined {
+    return this.version;
+  }
+
   /** The only build that may have its tasks; undefined: the routing says which. */
   get pinned(): string | undefined {
     if (this.override === "routing") return undefined;
@@ -304,6 +309,8 @@ export class Versions {
       if (allowed.size === 1) w.count("task by the routing");
       return;
     }
+    // Where the routing names no version, a run stays with the worker that has it in memory.
+    if (allowed.has(undefined) && w.swarm.sticky && place.last === build) return;
     w.problem(`${where}: build ${build} has its task, the routing says ${[...allowed].join(" or ")}`);
   }
 
