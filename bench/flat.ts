@@ -8,7 +8,7 @@ import { duration } from "../src/api/time.js";
 import type { Init } from "../src/api/wire.js";
 import { startServer, temporaryDirectory } from "../test/harness/server-process.js";
 import { done, figure, heading, note } from "./figures.js";
-import { cpuMs, median, rssMib } from "./process-usage.js";
+import { cpuMs, median, rssMib, settledCpuMs } from "./process-usage.js";
 import { concurrently, Rpc } from "./rpc.js";
 
 const ROUNDS = 7;
@@ -191,7 +191,8 @@ rpc.close();
   await concurrently(2_000, 50, one);
   const before = rssMib(idle.pid);
   await concurrently(WORKFLOWS - 2_000, 50, (i) => one(i + 2_000));
-  const cpuBefore = await settledCpu(idle.pid);
+  // When the deadlines of the workflow tasks have passed, which move their rows, nothing is left to do.
+  const cpuBefore = await settledCpuMs(idle.pid);
   figure("100,000 open workflows with far timers add", rssMib(idle.pid) - before, "MiB", 100);
   await new Promise((resolve) => setTimeout(resolve, 10_000));
   figure("CPU of 10 idle seconds with them", cpuMs(idle.pid) - cpuBefore, "ms", 20);
@@ -199,15 +200,3 @@ rpc.close();
   await idle.stop();
 }
 done();
-
-/** When the deadlines of the workflow tasks have passed, which move their rows, nothing is left to do. */
-async function settledCpu(pid: number): Promise<number> {
-  let last = cpuMs(pid);
-  for (let quiet = 0; quiet < 3; ) {
-    await new Promise((resolve) => setTimeout(resolve, 5_000));
-    const now = cpuMs(pid);
-    quiet = now - last <= 20 ? quiet + 1 : 0;
-    last = now;
-  }
-  return last;
-}

@@ -3,11 +3,12 @@
  * act once a day, and a server for tests with one of them. Out: what the first adds in memory, CPU and rows in a minute, and how long
  * the second sleeps for thirty days.
  */
+import { CommandType } from "../gen/wire/temporal/api/enums/v1/command_type.js";
 import { duration } from "../src/api/time.js";
 import { startServer, startTestServer, temporaryDirectory } from "../test/harness/server-process.js";
 import { counts } from "./counts.js";
 import { done, figure, heading } from "./figures.js";
-import { cpuMs, rssMib } from "./process-usage.js";
+import { cpuMs, rssMib, settledCpuMs } from "./process-usage.js";
 import { concurrently, Rpc } from "./rpc.js";
 
 const SCHEDULES = 10_000;
@@ -38,16 +39,15 @@ heading("npm run bench:schedules");
   const rpc = new Rpc(server.address);
   // What the code itself takes is there before the first is counted.
   await concurrently(500, 20, async (i) => void (await daily(rpc, `warm-${i}`)));
-  await wait(5_000);
+  await settledCpuMs(server.pid);
   const before = rssMib(server.pid);
   await concurrently(SCHEDULES, 20, async (i) => void (await daily(rpc, `daily-${i}`)));
-  await wait(10_000);
-  figure("10,000 idle schedules add", rssMib(server.pid) - before, "MiB", 30);
-  const cpu = cpuMs(server.pid);
   const { rows } = await counts(port);
+  const cpu = await settledCpuMs(server.pid);
+  figure("10,000 idle schedules add", rssMib(server.pid) - before, "MiB", 30);
   await wait(MINUTE_MS);
   figure("CPU of a minute with them", ((cpuMs(server.pid) - cpu) * 100) / MINUTE_MS, "%", 0.1);
-  figure("rows written in that minute", (await counts(port)).rows - rows, "rows", 0);
+  figure("rows written in that time", (await counts(port)).rows - rows, "rows", 0);
   rpc.close();
   await server.stop();
 }
@@ -61,7 +61,12 @@ heading("npm run bench:schedules");
     while (!isOver) {
       const task = await rpc.call("PollWorkflowTaskQueue", { taskQueue: queue });
       if (task.taskToken.length === 0) continue;
-      const commands = [{ commandType: 1, attributes: { case: "completeWorkflowExecutionCommandAttributes", value: {} } } as const];
+      const commands = [
+        {
+          commandType: CommandType.COMPLETE_WORKFLOW_EXECUTION,
+          attributes: { case: "completeWorkflowExecutionCommandAttributes", value: {} },
+        } as const,
+      ];
       await rpc.call("RespondWorkflowTaskCompleted", { taskToken: task.taskToken, commands });
     }
   })();

@@ -369,9 +369,13 @@ export class Simulation implements SimWorld {
     this.toCheck.clear();
     const problem = (t: string): void => this.problem(`after a commit: ${t}`);
     for (const key of keys) {
-      await checkRun(this.disk, key, this.time, problem);
-      await checkActivity(this.disk, key, problem);
-      await checkOperation(this.disk, key, problem);
+      try {
+        await checkRun(this.disk, key, this.time, problem);
+        await checkActivity(this.disk, key, problem);
+        await checkOperation(this.disk, key, problem);
+      } catch (e) {
+        problem(`rows of key ${key} cannot be read: ${(e as Error).stack}`);
+      }
     }
   }
 
