@@ -8,9 +8,12 @@ import { plainError } from "../official-error.js";
 import { runOwn } from "../own-method.js";
 import type { RouteModule } from "../route.js";
 
+/** The event loop is sampled ten times a second: a hundred, as the library does by itself, cost 0.4 % of a core that has nothing to do. */
+const EVENT_LOOP_SAMPLE_MS = 100;
+
 function registryOf(metrics: readonly Metric[]): Registry {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLE_MS });
   for (const { name, help, type, samples } of metrics) {
     const values = async () =>
       [...(await samples())].map(({ labels, value, part }) => ({ labels, value, metricName: part === undefined ? name : `${name}_${part}` }));
