@@ -21,16 +21,15 @@ import { decode } from "../../src/api/wire.js";
 import { ActivityDraft, ActivityState, Status } from "../../src/core/activity-execution/activity-state.js";
 import { earliestDeadline } from "../../src/core/activity-execution/lifecycle.js";
 import { Archetype } from "../../src/core/execution.js";
-import type { ActivityExecutionInputKind, InputOf } from "../../src/core/input.js";
+import type { ActivityExecutionInputKind } from "../../src/core/input.js";
 import type { Replies } from "../../src/core/transition.js";
 import { QUEUE_REGISTRY_KIND, QueueKeys } from "../../src/matching/queue-keys.js";
 import { QUEUE } from "./programs.js";
 import type { Disk } from "./sim-store.js";
+import { Standalone, WAIT_MS } from "./standalone.js";
 import type { SimWorld } from "./world.js";
 
 const IDS = 8;
-const RECENT = 6;
-const WAIT_MS = 3_600_000;
 const BACKLOG_MAX = 1_000_000;
 const TYPES = ["plain", "plain", "flaky", "fails", "waits"];
 const REUSE = [
@@ -42,25 +41,12 @@ const CONFLICT = [ActivityIdConflictPolicy.FAIL, ActivityIdConflictPolicy.USE_EX
 
 type Kind = ActivityExecutionInputKind | "delete";
 
-export class Activities {
+export class Activities extends Standalone<Kind, ActivityState> {
   private requests = 0;
-  /** The runs that callers were told of last: of most calls the target. */
-  private readonly recent: { id: string; runId: string }[] = [];
-  private readonly starts = new Map<string, string>();
-  private readonly cancels: { runId: string; requestId: string }[] = [];
-  private readonly terminations: { runId: string; requestId: string }[] = [];
-  /** Runs of which somebody waits for the end, in this life of the server. */
-  private readonly awaited = new Map<number, string>();
-  private waits = 0;
-  private readonly keys = new Set<number>();
-  /** How each has ended. */
-  readonly endings: string[] = [];
-  private stage: "running" | "closed" | "checked" = "running";
 
-  constructor(
-    private readonly w: SimWorld,
-    private readonly disk: Disk,
-  ) {}
+  constructor(w: SimWorld, disk: Disk) {
+    super(w, disk, Archetype.ACTIVITY, "activity");
+  }
 
   step(): void {
     const { w } = this;
@@ -94,31 +80,6 @@ export class Activities {
     }
   }
 
-  private submit<K extends Kind>(id: string, runId: string, input: InputOf<K>): Promise<Replies[K]> {
-    return this.w.submit<K>(id, runId, input, Archetype.ACTIVITY);
-  }
-
-  /** Once or twice, and again when the answer is lost. */
-  private send<K extends Kind>(id: string, runId: string, input: InputOf<K>, then: (reply: Replies[K]) => void = () => undefined): void {
-    const { w } = this;
-    const once = (again: boolean): void => {
-      this.submit<K>(id, runId, input).then(
-        (reply) => {
-          then(reply);
-          if (!again) return;
-          w.count("client lost a reply");
-          once(false);
-        },
-        (e) => w.expected(e),
-      );
-    };
-    once(w.swarm.lostReplies && w.chance(100));
-    if (!w.swarm.duplicates || !w.chance(80)) return;
-    w.count("client sent twice");
-    if (w.chance(500)) once(false);
-    else w.later(w.pick(3_000_000), () => once(false));
-  }
-
   private start(requestId: string): void {
     const { w } = this;
     const id = `activity${w.pick(IDS)}`;
@@ -135,12 +96,7 @@ export class Activities {
       idConflictPolicy: CONFLICT[w.pick(CONFLICT.length)] ?? ActivityIdConflictPolicy.FAIL,
       startDelay: w.chance(200) ? duration(w.pick(3_000_000)) : undefined,
     });
-    this.send<"startActivityExecution">(id, "", { kind: "startActivityExecution", request }, ({ runId, started }) => {
-      this.starts.set(requestId, runId);
-      if (!started) return;
-      this.recent.push({ id, runId });
-      if (this.recent.length > RECENT) this.recent.shift();
-    });
+    this.send<"startActivityExecution">(id, "", { kind: "startActivityExecution", request }, (reply) => this.began(id, requestId, reply));
   }
 
   private unpause(id: string, runId: string, requestId: string): void {
@@ -173,12 +129,11 @@ export class Activities {
   /** As a client waits for the end: looks, waits for it, and looks again before it waits. */
   private wait(id: string, runId: string): void {
     const { w } = this;
-    const wait = ++this.waits;
     const look = (): Promise<Replies["activityOutcome"]> => this.submit<"activityOutcome">(id, runId, { kind: "activityOutcome" });
-    const untilEnd = async (): Promise<void> => {
+    this.awaiting(runId, async (isOpen) => {
       const seen = await look();
       if (!seen.isOpen) return this.told(id, seen);
-      this.awaited.set(wait, runId);
+      isOpen();
       const { server } = w;
       if (server === undefined) return;
       const { changed, stop } = server.engine.waitForChange(seen.key, Number.MAX_SAFE_INTEGER, WAIT_MS, () => () => undefined);
@@ -188,50 +143,30 @@ export class Activities {
       } finally {
         stop();
       }
-    };
-    untilEnd()
-      .catch((e: unknown) => w.expected(e))
-      .finally(() => this.awaited.delete(wait));
+    });
   }
 
   private told(id: string, { runId, outcome }: Replies["activityOutcome"]): void {
     if (outcome?.value === undefined) this.w.problem(`${id} ${runId}: who waited for its end was told no outcome`);
   }
 
-  // --- The end: each comes to it, is compared with what callers were told, and deleted
+  // --- The end
 
-  /** Called again and again without faults. Answers whether all is done. */
-  async end(): Promise<boolean> {
-    const { w } = this;
-    const states: ActivityState[] = [];
-    for (const key of await this.disk.executionKeys()) {
-      const state = await loadActivity(this.disk, key);
-      if (state !== undefined) states.push(state);
-    }
-    const open = states.filter((s) => s.isOpen);
-    for (const { info } of open)
-      if (info.status === Status.PAUSED || info.status === Status.PAUSE_REQUESTED) this.unpause(info.workflowId, info.runId, `end${this.requests++}`);
-    if (open.length > 0 || (await this.hasBacklog())) return false;
-    if (this.stage === "running") this.stage = "closed";
-    else if (this.stage === "closed") {
-      for (const runId of new Set(this.awaited.values()))
-        if (states.some((s) => s.info.runId === runId)) w.problem(`${runId}: has ended, and who waits for its end is not told`);
-      for (const { key } of states) {
-        this.keys.add(key);
-        await checkActivity(this.disk, key, (t) => w.problem(t));
-      }
-      this.checkTold(states);
-      for (const { info } of states) this.endings.push(`${info.workflowId} ${info.runId} ${info.status} ${info.stateTransitionCount}`);
-      this.stage = "checked";
-    }
-    if (this.stage !== "checked") return false;
-    for (const { info } of states) this.submit<"delete">(info.workflowId, info.runId, { kind: "delete" }).catch((e: unknown) => w.expected(e));
-    if (states.length > 0) return false;
-    for (const due of this.disk.dues) if (this.keys.has(Number(due.split("/")[0]))) w.problem(`due row ${due} is of an activity that was deleted`);
-    return true;
+  protected load(key: number): Promise<ActivityState | undefined> {
+    return loadActivity(this.disk, key);
   }
 
-  private async hasBacklog(): Promise<boolean> {
+  protected check(key: number): Promise<void> {
+    return checkActivity(this.disk, key, (t) => this.w.problem(t));
+  }
+
+  protected urge(open: readonly ActivityState[]): void {
+    for (const { info } of open)
+      if (info.status === Status.PAUSED || info.status === Status.PAUSE_REQUESTED) this.unpause(info.workflowId, info.runId, `end${this.requests++}`);
+  }
+
+  /** Attempts that nobody has taken. */
+  protected async hasRest(): Promise<boolean> {
     const { inner } = this.disk;
     const records = (await inner.loadRegistry()).filter((r) => r.kind === QUEUE_REGISTRY_KIND);
     for (const { key } of new QueueKeys(records))
@@ -240,28 +175,16 @@ export class Activities {
     return false;
   }
 
-  private checkTold(states: readonly ActivityState[]): void {
+  protected checkEnds(states: readonly ActivityState[], of: (runId: string, what: string) => ActivityState | undefined): void {
     const { w } = this;
-    const byRun = new Map(states.map((s) => [s.info.runId, s]));
-    const of = (runId: string, what: string): ActivityState | undefined => {
-      const state = byRun.get(runId);
-      if (state === undefined && !w.acknowledged.deleted.has(runId)) w.problem(`${what} was acknowledged by activity ${runId}, which is lost`);
-      return state;
-    };
-    const where = ({ info }: ActivityState): string => `${info.workflowId} ${info.runId}`;
-    for (const [requestId, runId] of this.starts) of(runId, `start ${requestId}`);
-    for (const { runId, requestId } of this.cancels) {
-      const state = of(runId, "a cancel request");
-      if (state !== undefined && state.info.cancelRequestId !== requestId)
-        w.problem(`${where(state)}: cancel request ${requestId} was acknowledged and is lost`);
-    }
     const ended = new Map<string, string>();
     const ends = (runId: string, status: Status, how: string): ActivityState | undefined => {
       const before = ended.get(runId);
       if (before !== undefined && before !== how) w.problem(`activity ${runId} ended twice: ${before}, ${how}`);
       ended.set(runId, how);
       const state = of(runId, how);
-      if (state !== undefined && state.info.status !== status) w.problem(`${where(state)}: ${how} was acknowledged, and it is ${state.info.status}`);
+      if (state !== undefined && state.info.status !== status)
+        w.problem(`${this.whereOf(state)}: ${how} was acknowledged, and it is ${state.info.status}`);
       return state;
     };
     for (const { runId, requestId } of this.terminations) ends(runId, Status.TERMINATED, `termination ${requestId}`);
@@ -273,14 +196,7 @@ export class Activities {
           w.problem(`activity ${runId}: completion ${result} was acknowledged and is not its outcome`);
       }
     }
-    const last = new Map<string, ActivityState>();
-    for (const state of states) {
-      const { workflowId, startRequestId } = state.info;
-      if (last.get(workflowId)?.info.startRequestId === startRequestId && w.acknowledged.deleted.size === 0)
-        w.problem(`${where(state)}: start ${startRequestId} was applied twice in a row`);
-      last.set(workflowId, state);
-      this.checkDelivered(state);
-    }
+    for (const state of states) this.checkDelivered(state);
   }
 
   /** With every worker alive and every batch written, no attempt is left to its timeout. */

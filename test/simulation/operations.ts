@@ -20,7 +20,7 @@ import {
 import { duration } from "../../src/api/time.js";
 import { decode } from "../../src/api/wire.js";
 import { Archetype } from "../../src/core/execution.js";
-import type { InputOf, NexusExecutionInputKind } from "../../src/core/input.js";
+import type { NexusExecutionInputKind } from "../../src/core/input.js";
 import { deadlines } from "../../src/core/nexus-operation/deadlines.js";
 import { NexusExecutionState } from "../../src/core/nexus-operation/execution-state.js";
 import { OutboundKind } from "../../src/core/outbound.js";
@@ -28,11 +28,10 @@ import type { Replies } from "../../src/core/transition.js";
 import { Kind } from "../../src/core/workflow/mutable-state.js";
 import { ENDPOINT } from "./programs.js";
 import type { Disk } from "./sim-store.js";
+import { Standalone, WAIT_MS } from "./standalone.js";
 import type { SimWorld } from "./world.js";
 
 const IDS = 6;
-const RECENT = 5;
-const WAIT_MS = 3_600_000;
 const OUTBOUND_MAX = 1_000_000;
 export const ENDPOINT_ID = "sim-id";
 const REUSE = [ReusePolicy.ALLOW_DUPLICATE, ReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY, ReusePolicy.REJECT_DUPLICATE] as const;
@@ -43,27 +42,18 @@ type Input = NexusExecutionInputKind | "delete";
 /** What the handler of a request says that became of it; undefined: nothing yet. */
 type Handled = (requestId: string) => string | undefined;
 
-export class Operations {
+export class Operations extends Standalone<Input, NexusExecutionState> {
   private requests = 0;
-  private readonly recent: { id: string; runId: string }[] = [];
-  private readonly starts = new Map<string, string>();
-  private readonly cancels: { runId: string; requestId: string }[] = [];
-  private readonly terminations: { runId: string; requestId: string }[] = [];
   /** What those who waited were told of the end. */
   private readonly told: { runId: string; outcome: string }[] = [];
-  /** Runs of which somebody waits for the end, in this life of the server. */
-  private readonly awaited = new Map<number, string>();
-  private waits = 0;
-  private readonly keys = new Set<number>();
-  /** How each has ended. */
-  readonly endings: string[] = [];
-  private stage: "running" | "closed" | "checked" = "running";
 
   constructor(
-    private readonly w: SimWorld,
-    private readonly disk: Disk,
+    w: SimWorld,
+    disk: Disk,
     private readonly handled: Handled,
-  ) {}
+  ) {
+    super(w, disk, Archetype.NEXUS_OPERATION, "operation");
+  }
 
   step(): void {
     const { w } = this;
@@ -90,31 +80,6 @@ export class Operations {
     }
   }
 
-  private submit<K extends Input>(id: string, runId: string, input: InputOf<K>): Promise<Replies[K]> {
-    return this.w.submit<K>(id, runId, input, Archetype.NEXUS_OPERATION);
-  }
-
-  /** Once or twice, and again when the answer is lost. */
-  private send<K extends Input>(id: string, runId: string, input: InputOf<K>, then: (reply: Replies[K]) => void = () => undefined): void {
-    const { w } = this;
-    const once = (again: boolean): void => {
-      this.submit<K>(id, runId, input).then(
-        (reply) => {
-          then(reply);
-          if (!again) return;
-          w.count("client lost a reply");
-          once(false);
-        },
-        (e) => w.expected(e),
-      );
-    };
-    once(w.swarm.lostReplies && w.chance(100));
-    if (!w.swarm.duplicates || !w.chance(80)) return;
-    w.count("client sent twice");
-    if (w.chance(500)) once(false);
-    else w.later(w.pick(3_000_000), () => once(false));
-  }
-
   private start(requestId: string): void {
     const { w } = this;
     const id = `operation${w.pick(IDS)}`;
@@ -133,22 +98,18 @@ export class Operations {
       idReusePolicy: REUSE[w.pick(100) < 80 ? 0 : w.pick(REUSE.length)] ?? ReusePolicy.ALLOW_DUPLICATE,
       idConflictPolicy: CONFLICT[w.pick(CONFLICT.length)] ?? ConflictPolicy.FAIL,
     });
-    this.send<"startNexusExecution">(id, "", { kind: "startNexusExecution", request, endpointId: ENDPOINT_ID }, ({ runId, started }) => {
-      this.starts.set(requestId, runId);
-      if (!started) return;
-      this.recent.push({ id, runId });
-      if (this.recent.length > RECENT) this.recent.shift();
-    });
+    this.send<"startNexusExecution">(id, "", { kind: "startNexusExecution", request, endpointId: ENDPOINT_ID }, (reply) =>
+      this.began(id, requestId, reply),
+    );
   }
 
   /** As a long poll does it: looks, waits for the next change, and looks again before it waits. */
   private wait(id: string, runId: string, stage: Stage): void {
     const { w } = this;
-    const wait = ++this.waits;
     const look = (): Promise<Replies["pollNexusExecution"]> => this.submit<"pollNexusExecution">(id, runId, { kind: "pollNexusExecution", stage });
-    const untilFound = async (): Promise<void> => {
+    this.awaiting(runId, async (isOpen) => {
       let seen = await look();
-      this.awaited.set(wait, runId);
+      isOpen();
       while (seen.response === undefined) {
         const { server } = w;
         if (server === undefined) return;
@@ -165,82 +126,48 @@ export class Operations {
       if (response.waitStage !== Stage.CLOSED) return;
       const outcome = response.outcome as { case: string | undefined; value?: unknown } | undefined;
       this.told.push({ runId, outcome: outcome?.case === "result" ? Buffer.from(outcome.value as Uint8Array).toString() : "failure" });
-    };
-    untilFound()
-      .catch((e: unknown) => w.expected(e))
-      .finally(() => this.awaited.delete(wait));
+    });
   }
 
-  // --- The end: each comes to it, is compared with what was told of it, and deleted
+  // --- The end
 
-  /** Called again and again without faults. Answers whether all is done. */
-  async end(): Promise<boolean> {
-    const { w } = this;
-    const states: NexusExecutionState[] = [];
-    for (const key of await this.disk.executionKeys()) {
-      const state = await loadOperation(this.disk, key);
-      if (state !== undefined) states.push(state);
-    }
-    if (states.some((s) => s.isOpen)) return false;
-    if (this.stage === "running") this.stage = "closed";
-    else if (this.stage === "closed") {
-      for (const runId of new Set(this.awaited.values()))
-        if (states.some((s) => s.info.runId === runId)) w.problem(`operation ${runId} has ended, and who waits for it is not told`);
-      for (const { key } of states) {
-        this.keys.add(key);
-        await checkOperation(this.disk, key, (t) => w.problem(t));
-      }
-      this.checkTold(states);
-      for (const { info } of states)
-        this.endings.push(`${info.workflowId} ${info.runId} ${info.status} ${info.attempt} ${info.stateTransitionCount}`);
-      this.stage = "checked";
-    }
-    if (this.stage !== "checked") return false;
-    for (const { info } of states) this.submit<"delete">(info.workflowId, info.runId, { kind: "delete" }).catch((e: unknown) => w.expected(e));
-    if (states.length > 0) return false;
-    for (const due of this.disk.dues) if (this.keys.has(Number(due.split("/")[0]))) w.problem(`due row ${due} is of an operation that was deleted`);
-    return true;
+  protected load(key: number): Promise<NexusExecutionState | undefined> {
+    return loadOperation(this.disk, key);
   }
 
-  private checkTold(states: readonly NexusExecutionState[]): void {
+  protected check(key: number): Promise<void> {
+    return checkOperation(this.disk, key, (t) => this.w.problem(t));
+  }
+
+  protected urge(): void {}
+
+  protected async hasRest(): Promise<boolean> {
+    return false;
+  }
+
+  protected checkEnds(states: readonly NexusExecutionState[], of: (runId: string, what: string) => NexusExecutionState | undefined): void {
     const { w } = this;
-    const byRun = new Map(states.map((s) => [s.info.runId, s]));
-    const of = (runId: string, what: string): NexusExecutionState | undefined => {
-      const state = byRun.get(runId);
-      if (state === undefined && !w.acknowledged.deleted.has(runId)) w.problem(`${what} was acknowledged by operation ${runId}, which is lost`);
-      return state;
-    };
-    for (const [requestId, runId] of this.starts) of(runId, `start ${requestId}`);
-    for (const { runId, requestId } of this.cancels) {
-      const state = of(runId, "a cancel request");
-      if (state !== undefined && state.info.cancelRequestId !== requestId)
-        w.problem(`${whereOf(state)}: cancel request ${requestId} was acknowledged and is lost`);
-    }
     for (const { runId, requestId } of this.terminations) {
       const state = of(runId, `termination ${requestId}`);
       if (state !== undefined && (state.info.status !== Status.TERMINATED || state.info.terminateRequestId !== requestId))
-        w.problem(`${whereOf(state)}: termination ${requestId} was acknowledged, and it is ${Status[state.info.status]}`);
+        w.problem(`${this.whereOf(state)}: termination ${requestId} was acknowledged, and it is ${Status[state.info.status]}`);
     }
     for (const { runId, outcome } of this.told) {
       const state = of(runId, "an outcome");
-      if (state !== undefined && textOf(state) !== outcome) w.problem(`${whereOf(state)}: somebody was told ${outcome}, it is ${textOf(state)}`);
+      if (state !== undefined && textOf(state) !== outcome) w.problem(`${this.whereOf(state)}: somebody was told ${outcome}, it is ${textOf(state)}`);
     }
     for (const { runId, outcome } of w.acknowledged.standaloneEnds) {
       const state = of(runId, "an end");
       if (state !== undefined && saysOf(state) !== outcome)
-        w.problem(`${whereOf(state)}: its end (${outcome}) was acknowledged, and it is ${saysOf(state)}`);
+        w.problem(`${this.whereOf(state)}: its end (${outcome}) was acknowledged, and it is ${saysOf(state)}`);
     }
-    const last = new Map<string, NexusExecutionState>();
     for (const state of states) {
-      const { workflowId, startRequestId, status, requestId } = state.info;
-      if (last.get(workflowId)?.info.startRequestId === startRequestId && w.acknowledged.deleted.size === 0)
-        w.problem(`${whereOf(state)}: start ${startRequestId} was applied twice in a row`);
-      last.set(workflowId, state);
+      const { status, requestId } = state.info;
       const isByHandler = status === Status.COMPLETED || status === Status.FAILED || status === Status.CANCELED;
       if (isByHandler && saysOf(state) !== this.handled(requestId))
-        w.problem(`${whereOf(state)}: is ${saysOf(state)}, its handler says ${this.handled(requestId)}`);
+        w.problem(`${this.whereOf(state)}: is ${saysOf(state)}, its handler says ${this.handled(requestId)}`);
       if (status === Status.TIMED_OUT && !w.swarm.testClock && state.info.closeTime - state.info.scheduledTime >= 290_000_000)
-        w.problem(`${whereOf(state)}: was held back until its time was over`);
+        w.problem(`${this.whereOf(state)}: was held back until its time was over`);
     }
   }
 }
