@@ -52,6 +52,7 @@ const CONNECTION = "a connection's matter, not a call's: accepted";
 const MEMORY = "of no effect that a caller sees";
 
 export const WITHOUT_ROW: Readonly<Record<string, string>> = {
+  "frontend.MaxConcurrentAdminBatchOperationPerNamespace": "of AdminService, which sessions do not speak: passed in test/admin/batch.test.ts",
   "history.discardSpeculativeWorkflowTaskMaximumEventsCount": "its default is passed in the conformance scripts of updates",
   "history.maximumRequestIDsPerExecution": "of requests that no event holds: there are none (the official server never forgets the others)",
   "history.requestIDMaxAge": "of requests that no event holds: there are none (the official server never forgets the others)",
