@@ -93,8 +93,8 @@ const SHARE_TIMER = 4;
 const SHARE_TRANSFER = 8;
 const ROWS_RETRY_MS = 1_000;
 const CHAINS_MAX = 20_000;
-const CHAINS_BYTES_MAX = 16 * 1024 * 1024;
-const EVENTS_BYTES_MAX = 8 * 1024 * 1024;
+const CHAINS_BYTES_MAX = 12 * 1024 * 1024;
+const EVENTS_BYTES_MAX = 6 * 1024 * 1024;
 /** They need no room on a full disk. */
 const GOES_ON_WHEN_FULL: ReadonlySet<InputKind> = new Set([
   "delete",
