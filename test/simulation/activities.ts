@@ -29,6 +29,7 @@ import type { Disk } from "./sim-store.js";
 import { Standalone, WAIT_MS } from "./standalone.js";
 import type { SimWorld } from "./world.js";
 
+const RECENT = 6;
 const IDS = 8;
 const BACKLOG_MAX = 1_000_000;
 const TYPES = ["plain", "plain", "flaky", "fails", "waits"];
@@ -45,7 +46,7 @@ export class Activities extends Standalone<Kind, ActivityState> {
   private requests = 0;
 
   constructor(w: SimWorld, disk: Disk) {
-    super(w, disk, Archetype.ACTIVITY, "activity");
+    super(w, disk, Archetype.ACTIVITY, "activity", RECENT);
   }
 
   step(): void {

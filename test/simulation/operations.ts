@@ -31,6 +31,7 @@ import type { Disk } from "./sim-store.js";
 import { Standalone, WAIT_MS } from "./standalone.js";
 import type { SimWorld } from "./world.js";
 
+const RECENT = 5;
 const IDS = 6;
 const OUTBOUND_MAX = 1_000_000;
 export const ENDPOINT_ID = "sim-id";
@@ -52,7 +53,7 @@ export class Operations extends Standalone<Input, NexusExecutionState> {
     disk: Disk,
     private readonly handled: Handled,
   ) {
-    super(w, disk, Archetype.NEXUS_OPERATION, "operation");
+    super(w, disk, Archetype.NEXUS_OPERATION, "operation", RECENT);
   }
 
   step(): void {

@@ -9,8 +9,6 @@ import type { Replies } from "../../src/core/transition.js";
 import type { Disk } from "./sim-store.js";
 import type { SimWorld } from "./world.js";
 
-/** The newest runs: of most calls the target. */
-const RECENT_MAX = 6;
 export const WAIT_MS = 3_600_000;
 
 interface StandaloneState {
@@ -32,6 +30,7 @@ interface Told {
 }
 
 export abstract class Standalone<K extends InputKind, S extends StandaloneState> {
+  /** The runs that callers were told of last: of most calls the target. */
   protected readonly recent: { id: string; runId: string }[] = [];
   private readonly starts = new Map<string, string>();
   protected readonly cancels: Told[] = [];
@@ -50,6 +49,7 @@ export abstract class Standalone<K extends InputKind, S extends StandaloneState>
     private readonly archetype: Archetype,
     /** As problems name it. */
     private readonly noun: string,
+    private readonly recentMax: number,
   ) {}
 
   /** Undefined for what is of another kind. */
@@ -93,7 +93,7 @@ export abstract class Standalone<K extends InputKind, S extends StandaloneState>
     this.starts.set(requestId, runId);
     if (!started) return;
     this.recent.push({ id, runId });
-    if (this.recent.length > RECENT_MAX) this.recent.shift();
+    if (this.recent.length > this.recentMax) this.recent.shift();
   }
 
   /** `wait` says when the run has been seen open, and ends when its end was told. */
