@@ -3,6 +3,7 @@
  * between attempts. A run that is continued or tried again hands those on standby to the next run of its chain. Behaviour:
  * chasm/lib/callback of the official server.
  */
+
 import { CallbackRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { Callback, Link } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { Payloads } from "../../../gen/wire/temporal/api/common/v1/message.js";
@@ -16,6 +17,7 @@ import { failedPrecondition } from "../../api/service-error.js";
 import { timestamp, timestampMicros } from "../../api/time.js";
 import { decode, type Init } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
+import { attemptsOf } from "../attempts.js";
 import type { ExecutionAddress, InputOf } from "../input.js";
 import type { OperationOutcome } from "../nexus-operation/calls.js";
 import { OutboundKind, outboundBackoff } from "../outbound.js";
@@ -274,9 +276,6 @@ export function callbackInfo(c: CallbackRecord): Init<CallbackInfo> {
     },
     registrationTime: timestamp(c.registrationTime),
     state: c.state,
-    attempt: c.attempt,
-    lastAttemptCompleteTime: timestamp(c.lastAttemptCompleteTime),
-    lastAttemptFailure: c.lastAttemptFailure,
-    nextAttemptScheduleTime: timestamp(c.nextAttemptTime),
+    ...attemptsOf(c),
   } as Init<CallbackInfo>;
 }

@@ -1,8 +1,10 @@
 /** Nexus operations as DescribeWorkflowExecution shows them. Whether a request is held back by its circuit breaker, the shell knows. */
+
 import type { NexusCancellationRecord, NexusOperationRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { PendingNexusOperationInfo } from "../../../gen/wire/temporal/api/workflow/v1/message.js";
 import { duration, timestamp } from "../../api/time.js";
 import type { Init } from "../../api/wire.js";
+import { attemptsOf } from "../attempts.js";
 
 export function pendingNexusOperation(op: NexusOperationRecord): Init<PendingNexusOperationInfo> {
   return {
@@ -17,10 +19,7 @@ export function pendingNexusOperation(op: NexusOperationRecord): Init<PendingNex
     startToCloseTimeout: op.startToCloseTimeout > 0 ? duration(op.startToCloseTimeout) : undefined,
     scheduledTime: timestamp(op.scheduledTime),
     state: op.state,
-    attempt: op.attempt,
-    lastAttemptCompleteTime: timestamp(op.lastAttemptCompleteTime),
-    lastAttemptFailure: op.lastAttemptFailure,
-    nextAttemptScheduleTime: timestamp(op.nextAttemptTime),
+    ...attemptsOf(op),
     cancellationInfo: op.cancellation === undefined ? undefined : cancellation(op.cancellation),
   } as Init<PendingNexusOperationInfo>;
 }
@@ -29,9 +28,6 @@ function cancellation(c: NexusCancellationRecord): Init<PendingNexusOperationInf
   return {
     requestedTime: timestamp(c.requestedTime),
     state: c.state,
-    attempt: c.attempt,
-    lastAttemptCompleteTime: timestamp(c.lastAttemptCompleteTime),
-    lastAttemptFailure: c.lastAttemptFailure,
-    nextAttemptScheduleTime: timestamp(c.nextAttemptTime),
+    ...attemptsOf(c),
   } as Init<PendingNexusOperationInfo["cancellationInfo"]>;
 }

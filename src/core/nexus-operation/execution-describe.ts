@@ -1,4 +1,5 @@
 /** What describes, polls and lists show of a standalone Nexus operation. */
+
 import type { NexusExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { NexusLongPollToken } from "../../../gen/wire/perdure/persistence/v1/token.js";
 import { Memo, Payload, SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
@@ -13,6 +14,7 @@ import type {
 } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { duration, timestamp } from "../../api/time.js";
 import { encode, type Init } from "../../api/wire.js";
+import { attemptsOf } from "../attempts.js";
 import type { NamespaceView } from "../namespace-view.js";
 import { DIVISION, NEXUS_OPERATION_ATTRIBUTES } from "../visibility/attributes.js";
 import type { VisibilityRow } from "../visibility/row.js";
@@ -104,10 +106,7 @@ function executionInfo(draft: NexusExecutionDraft, now: number): Init<NexusOpera
         : {
             requestedTime: timestamp(c.requestedTime),
             state: c.state,
-            attempt: c.attempt,
-            lastAttemptCompleteTime: timestamp(c.lastAttemptCompleteTime),
-            lastAttemptFailure: c.lastAttemptFailure,
-            nextAttemptScheduleTime: timestamp(c.nextAttemptTime),
+            ...attemptsOf(c),
             reason: info.cancelReason,
           },
     requestId: info.requestId,

@@ -2,6 +2,7 @@
  * Nexus operations and completion callbacks of a run as the official server keeps them: operations as state machines inside the record of
  * the execution, each with its cancellation inside, callbacks as nodes of a tree beside it. What a node holds is encoded, as it is there.
  */
+
 import type { CallbackRecord, NexusCancellationRecord, NexusOperationRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { EncodingType } from "../../../gen/wire/temporal/api/enums/v1/common.js";
 import type { ChasmNode } from "../../../gen/wire/temporal/server/api/persistence/v1/chasm.js";
@@ -10,6 +11,7 @@ import { NexusOperationCancellationInfo, NexusOperationInfo } from "../../../gen
 import { CallbackState } from "../../../gen/wire/temporal/server/chasm/lib/callback/proto/v1/message.js";
 import { duration, timestamp } from "../../api/time.js";
 import { EMPTY_BYTES, encode, type Init } from "../../api/wire.js";
+import { attemptsOf } from "../../core/attempts.js";
 import type { RunState } from "../../core/workflow/mutable-state.js";
 
 const OPERATION = "nexusoperations.Operation";
@@ -54,10 +56,7 @@ function operationInfo(op: NexusOperationRecord): Init<NexusOperationInfo> {
     requestId: op.requestId,
     // The same numbers.
     state: op.state as number,
-    attempt: op.attempt,
-    lastAttemptCompleteTime: timestamp(op.lastAttemptCompleteTime),
-    lastAttemptFailure: op.lastAttemptFailure,
-    nextAttemptScheduleTime: timestamp(op.nextAttemptTime),
+    ...attemptsOf(op),
   };
 }
 
@@ -65,10 +64,7 @@ const cancellationInfo = (c: NexusCancellationRecord): Init<NexusOperationCancel
   requestedEventId: c.requestedEventId,
   requestedTime: timestamp(c.requestedTime),
   state: c.state,
-  attempt: c.attempt,
-  lastAttemptCompleteTime: timestamp(c.lastAttemptCompleteTime),
-  lastAttemptFailure: c.lastAttemptFailure,
-  nextAttemptScheduleTime: timestamp(c.nextAttemptTime),
+  ...attemptsOf(c),
 });
 
 /** A callback's path: the request that attached it, and its number there. */
@@ -104,10 +100,7 @@ function callbackState(c: CallbackRecord, requestId: string): Init<CallbackState
     registrationTime: timestamp(c.registrationTime),
     // The same numbers.
     status: c.state as number,
-    attempt: c.attempt,
-    lastAttemptCompleteTime: timestamp(c.lastAttemptCompleteTime),
-    lastAttemptFailure: c.lastAttemptFailure,
-    nextAttemptScheduleTime: timestamp(c.nextAttemptTime),
+    ...attemptsOf(c),
     requestId,
   };
 }
