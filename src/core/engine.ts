@@ -183,8 +183,6 @@ const HANDLERS: Handlers = {
   callbackDelivered,
 };
 
-const RETENTION_RETRY_MICROS = 10_000_000;
-
 /** Ends the transition of one run: what waits gets its ids or its rows, due row, visibility row. */
 function finish(run: Run, input: Input): void {
   const { draft } = run;
@@ -213,9 +211,8 @@ function finish(run: Run, input: Input): void {
     draft.queries = [];
   }
   settleDue(run, fired);
-  const real = realNow(env);
-  if (!draft.isOpen && info.due > 0 && info.due <= real) info.due = real + RETENTION_RETRY_MICROS;
   // What retention waited for is done.
+  const real = realNow(env);
   if (input.kind === "transferDone" && !draft.isOpen && info.pendingTransfers === 0 && info.deleteAt > 0 && info.deleteAt <= real) info.due = real;
   if (info.due !== due || info.dueClock !== dueClock) draft.dirty = true;
   if (run.visibilityChanged) draft.visibility = visibilityRow(run);

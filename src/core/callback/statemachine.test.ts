@@ -116,6 +116,48 @@ describe("a completion callback", () => {
     expect(callbacks()).toMatchObject([{ state: State.SUCCEEDED, attempt: 4, lastAttemptFailure: undefined }]);
   });
 
+  it("is tried again at its time in a run whose own clock had skipped ahead", () => {
+    world.start("w", { completionCallbacks: [callback()], timeSkippingConfig: { enabled: true } });
+    world.answer([c.timer("t", 86_400)]);
+    world.advance(1);
+    world.answer([c.complete()]);
+    delivered({ kind: "retry", message: "busy" });
+    world.advance(1.01 * c.MICROS);
+    expect(waiting()[1].attempt).toBe(1);
+    delivered();
+  });
+
+  it("is not put off by what else happens to its run while it is due", () => {
+    world.start("w", { completionCallbacks: [callback("http://a/"), callback("http://b/")] });
+    world.answer([c.complete()]);
+    const answer = (destination: string, outcome: InputOf<"callbackDelivered">["outcome"]) => {
+      const [outboundId, r] = [...world.outbound].find(([, o]) => o.destination === destination) as [number, OutboundRecord];
+      world.submit(addressOf(r), { kind: "callbackDelivered", outboundId, callbackId: r.componentId, attempt: r.attempt, outcome });
+    };
+    answer("http://a", { kind: "retry", message: "busy" });
+    // Two seconds pass before the due row is looked at: meanwhile the other's outcome arrives.
+    world.now += 2 * c.MICROS;
+    answer("http://b", { kind: "retry", message: "busy" });
+    world.advance(0);
+    expect([...world.outbound.values()].map((r) => r.destination)).toEqual(["http://a"]);
+  });
+
+  it("is not put off by the end of a retention that waits for what is under way", () => {
+    world.start("w", { completionCallbacks: [callback()] });
+    world.answer([c.signalExternal("other"), c.complete()]);
+    // Nobody has carried the signal over yet: the harness does so when time advances.
+    world.now += world.namespace.retention - 100_000;
+    delivered({ kind: "retry", message: "busy" });
+    const due = () => world.submit(world.address("w"), { kind: "due" });
+    world.now += 100_000;
+    due();
+    expect(world.outbound.size).toBe(0);
+    world.now += c.MICROS;
+    expect(world.run("w").info.due).toBeLessThanOrEqual(world.now);
+    due();
+    expect(waiting()[1].attempt).toBe(1);
+  });
+
   it("fails for good when told so", () => {
     world.start("w", { completionCallbacks: [callback()] });
     world.answer([c.complete()]);

@@ -16,7 +16,7 @@ import { deadlines } from "../nexus-operation/deadlines.js";
 import { fireNexusDue } from "../nexus-operation/statemachine.js";
 import { timeOutRun } from "./close.js";
 import type { Run } from "./context.js";
-import { aheadOf, dueClockOf, REAL_CLOCK } from "./execution-clock.js";
+import { aheadOf, dueClockOf, REAL_CLOCK, realNow } from "./execution-clock.js";
 import { type RunDraft, TASK_SPECULATIVE } from "./mutable-state.js";
 import { beginNextRun, cronDelay, nextRunOf } from "./next-run.js";
 import { workflowRetry } from "./retry-and-cron.js";
@@ -150,15 +150,29 @@ function timeOutWorkflow(run: Run): void {
   beginNextRun(run, newRun);
 }
 
+const RETENTION_RETRY_MICROS = 10_000_000;
+
+/** When a closed run that is still there is to be looked at: if its retention is over, it waits for a transfer, and asks seldom. */
+function dueOfWaiting(run: Run): number {
+  const { draft } = run;
+  const real = realNow(run.ctx.env);
+  const { deleteAt } = draft.info;
+  const retention = deleteAt > 0 && deleteAt <= real ? real + RETENTION_RETRY_MICROS : deleteAt;
+  const callback = draft.hasCallbacks ? earliestCallback(draft) : 0;
+  return callback > 0 && (retention === 0 || callback < retention) ? callback : retention;
+}
+
 /** Sets the due row at the end of a transition. `fired`: the old row has fired, so the bound is computed anew. */
 export function settleDue(run: Run, fired: boolean): void {
   const info = run.info;
   // At its end a run has one deadline left. Moving the row now spares a later visit, which would load the run for nothing.
   const hasClosed = !run.draft.isOpen && (run.draft.isNew || run.draft.base.isOpen);
-  const own = run.draft.timeSkipping;
+  // A closed run has real deadlines only.
+  const own = run.draft.isOpen ? run.draft.timeSkipping : undefined;
   // An own clock that has moved has moved the deadline in the row's clock.
   const isShifted = own !== undefined && own !== run.draft.base.timeSkipping;
-  if (fired || hasClosed || isShifted) info.due = dueOf(run.draft);
+  if (fired && !run.draft.isOpen) info.due = dueOfWaiting(run);
+  else if (fired || hasClosed || isShifted) info.due = dueOf(run.draft);
   else {
     const earliest = run.earliestDeadline - (own === undefined || run.earliestDeadline === 0 ? 0 : aheadOf(own));
     if (earliest > 0 && (info.due === 0 || earliest < info.due)) info.due = earliest;
