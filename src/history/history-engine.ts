@@ -47,6 +47,7 @@ import { OutboundQueue } from "./queues/outbound-queue.js";
 import { Retention } from "./queues/retention.js";
 import { type DueRow, TimerQueue } from "./queues/timer-queue.js";
 import { TransferQueue } from "./queues/transfer-queue.js";
+import { ReadyChains } from "./ready-chains.js";
 import { SHARD_COUNT, shardOf } from "./shard.js";
 import { SpeculativeTimers } from "./speculative-timers.js";
 import { StatusChanges } from "./status-changes.js";
@@ -88,9 +89,6 @@ export interface HistoryEngineOptions {
 
 const TURN_INPUTS_MAX = 256;
 const TURN_MICROS_MAX = 5_000;
-/** Every so many calls a timer, then a transfer task, gets a turn. */
-const SHARE_TIMER = 4;
-const SHARE_TRANSFER = 8;
 const ROWS_RETRY_MS = 1_000;
 const CHAINS_MAX = 20_000;
 const CHAINS_BYTES_MAX = 12 * 1024 * 1024;
@@ -133,10 +131,7 @@ export class HistoryEngine implements HistoryService, ShardService {
   private readonly speculative: SpeculativeTimers;
   /** For operators. */
   readonly admin: HistoryAdmin;
-  /** Chains whose first input can be taken, by its class. */
-  private readonly ready: CachedChain[][] = [[], [], []];
-  private taken = 0;
-  private isTurnScheduled = false;
+  private readonly ready: ReadyChains;
   private isDraining = false;
   /** Nothing is applied any more. */
   private isStopped = false;
@@ -150,6 +145,7 @@ export class HistoryEngine implements HistoryService, ShardService {
   readonly completions = new CompletionTally();
 
   constructor(private readonly o: HistoryEngineOptions) {
+    this.ready = new ReadyChains(o.runtime, () => this.turn());
     this.cache = new ExecutionCache(() => Math.min(o.config().limits.executionCacheEntriesMax, CHAINS_MAX), CHAINS_BYTES_MAX);
     this.eventsCache = new EventsCache(() => Math.min(o.config().limits.eventsCacheBytesMax, EVENTS_BYTES_MAX));
     this.reader = new HistoryReader(o.store, this.eventsCache);
@@ -210,7 +206,7 @@ export class HistoryEngine implements HistoryService, ShardService {
       retention: () => this.retention,
       changes: () => this.changes,
       completions: this.completions,
-      wake: (chain) => this.wake(chain),
+      wake: (chain) => this.ready.wake(chain),
     });
     this.speculative = new SpeculativeTimers(
       o.runtime,
@@ -338,34 +334,7 @@ export class HistoryEngine implements HistoryService, ShardService {
   private push(p: PendingInput): void {
     const chain = this.cache.get(p.address.namespaceId, p.address.workflowId, p.address.archetype);
     chain.queue.push(p);
-    this.wake(chain);
-  }
-
-  /** The chain has input that can be taken now. */
-  private wake(chain: CachedChain): void {
-    const head = chain.queue[0];
-    if (head === undefined || chain.isReady || chain.isLoading || chain.isBlocked) return;
-    chain.isReady = true;
-    (this.ready[head.class] as CachedChain[]).push(chain);
-    this.scheduleTurn();
-  }
-
-  private scheduleTurn(): void {
-    if (this.isTurnScheduled) return;
-    this.isTurnScheduled = true;
-    this.o.runtime.defer(() => {
-      this.isTurnScheduled = false;
-      this.turn();
-    });
-  }
-
-  /** Calls before timers before transfer tasks, with a minimum share for each. */
-  private nextChain(): CachedChain | undefined {
-    const [calls, timers, transfers] = this.ready as [CachedChain[], CachedChain[], CachedChain[]];
-    this.taken++;
-    if (transfers.length > 0 && this.taken % SHARE_TRANSFER === 0) return transfers.shift();
-    if (timers.length > 0 && this.taken % SHARE_TIMER === 0) return timers.shift();
-    return calls.shift() ?? timers.shift() ?? transfers.shift();
+    this.ready.wake(chain);
   }
 
   private turn(): void {
@@ -375,14 +344,13 @@ export class HistoryEngine implements HistoryService, ShardService {
     if (!this.commits.canTakeMore) return;
     const begin = this.o.runtime.nowMicros();
     for (let n = 0; n < TURN_INPUTS_MAX; n++) {
-      const chain = this.nextChain();
+      const chain = this.ready.next();
       if (chain === undefined) break;
-      chain.isReady = false;
       const p = chain.queue[0];
       if (p === undefined || chain.isLoading || chain.isBlocked) continue;
       if (p.isAlone && !this.commits.open.isEmpty) {
         // It gets a batch of its own.
-        this.wakeFront(chain);
+        this.ready.putBack(chain);
         break;
       }
       if (!this.loaded(chain, p)) continue;
@@ -390,23 +358,13 @@ export class HistoryEngine implements HistoryService, ShardService {
       if (p.isAlone) this.commits.open.alone = p;
       this.process(chain, p);
       if (p.isAlone && this.commits.open.isEmpty) this.commits.open.alone = undefined;
-      this.wake(chain);
+      this.ready.wake(chain);
       if (p.isAlone || this.o.runtime.nowMicros() - begin > TURN_MICROS_MAX) break;
     }
     this.commits.flush();
-    if (this.hasReady && this.commits.canTakeMore) this.scheduleTurn();
+    if (!this.ready.isEmpty && this.commits.canTakeMore) this.ready.scheduleTurn();
     if (this.clocks.isActive) this.clocks.look();
     this.checkDrained();
-  }
-
-  private get hasReady(): boolean {
-    return this.ready.some((r) => r.length > 0);
-  }
-
-  private wakeFront(chain: CachedChain): void {
-    chain.isReady = true;
-    (this.ready[chain.queue[0]?.class ?? InputClass.CALL] as CachedChain[]).unshift(chain);
-    this.scheduleTurn();
   }
 
   /** Answers whether what the input addresses is in memory; else starts to load it. */
@@ -416,7 +374,7 @@ export class HistoryEngine implements HistoryService, ShardService {
     this.loader.load(chain, p.address).then(
       () => {
         chain.isLoading = false;
-        this.wake(chain);
+        this.ready.wake(chain);
       },
       (e: unknown) => {
         chain.isLoading = false;
@@ -424,7 +382,7 @@ export class HistoryEngine implements HistoryService, ShardService {
         const at = chain.queue.indexOf(p);
         if (at >= 0) chain.queue.splice(at, 1);
         p.reject(internal("execution cannot be loaded"));
-        this.wake(chain);
+        this.ready.wake(chain);
       },
     );
     return false;
@@ -671,7 +629,7 @@ export class HistoryEngine implements HistoryService, ShardService {
     const next = this.cache.get(chain.namespaceId, chain.workflowId, chain.archetype);
     next.queue.push(...queue);
     next.sequence = Math.max(next.sequence, chain.sequence);
-    this.wake(next);
+    this.ready.wake(next);
   }
 
   private loadNeeded(chain: CachedChain, p: PendingInput, need: Need): void {
@@ -689,13 +647,13 @@ export class HistoryEngine implements HistoryService, ShardService {
         () => {
           chain.isLoading = false;
           chain.queue.unshift(p);
-          this.wake(chain);
+          this.ready.wake(chain);
         },
         (e: unknown) => {
           chain.isLoading = false;
           this.o.logger.error({ err: e }, "rows cannot be loaded");
           p.reject(internal("rows cannot be loaded"));
-          this.wake(chain);
+          this.ready.wake(chain);
         },
       );
     };
@@ -804,10 +762,10 @@ export class HistoryEngine implements HistoryService, ShardService {
       else this.cache.rest(chain, this.commits.durable);
     }
     this.cache.shrink(this.commits.durable);
-    if (this.hasReady || this.commits.hasOpenWork) this.scheduleTurn();
+    if (!this.ready.isEmpty || this.commits.hasOpenWork) this.ready.scheduleTurn();
     else this.scheduleIdle();
     if (this.clocks.isActive) this.clocks.look();
-    if (this.drained !== undefined) this.scheduleTurn();
+    if (this.drained !== undefined) this.ready.scheduleTurn();
   }
 
   private scheduleIdle(): void {
@@ -870,10 +828,10 @@ export class HistoryEngine implements HistoryService, ShardService {
     }
     for (const [chain, inputs] of byChain) {
       chain.queue.unshift(...inputs);
-      this.wake(chain);
+      this.ready.wake(chain);
     }
     for (const c of chains) if (c.queue.length > 0) this.reopen(c);
-    this.scheduleTurn();
+    this.ready.scheduleTurn();
   }
 
   /** Runs that were removed since the server started. */
@@ -897,7 +855,7 @@ export class HistoryEngine implements HistoryService, ShardService {
       f(open.rows);
       open.replies.push(resolve);
       open.undo.push(() => this.o.runtime.setTimer(ROWS_RETRY_MS, () => void this.withBatch(f).then(resolve, reject)));
-      this.scheduleTurn();
+      this.ready.scheduleTurn();
     });
   }
 
@@ -912,7 +870,7 @@ export class HistoryEngine implements HistoryService, ShardService {
       fill(open.rows);
       open.replies.push(resolve);
       open.undo.push(() => reject(unavailable("the store did not take the change")));
-      this.scheduleTurn();
+      this.ready.scheduleTurn();
     });
   }
 
@@ -972,7 +930,7 @@ export class HistoryEngine implements HistoryService, ShardService {
     this.waiters.clear();
     return new Promise((resolve) => {
       this.drained = resolve;
-      this.scheduleTurn();
+      this.ready.scheduleTurn();
     });
   }
 

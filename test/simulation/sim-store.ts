@@ -74,11 +74,22 @@ export class Disk {
 
   async executionKeys(): Promise<number[]> {
     if (this.sqlite === undefined) return this.memory.executionKeys();
-    const { db } = this.sqlite as unknown as { db: { prepare(sql: string): { all(): { key: number }[] } } };
-    return db
-      .prepare("SELECT key FROM execution ORDER BY key")
-      .all()
-      .map((r) => r.key);
+    const { db, pending } = this.sqlite as unknown as {
+      db: { prepare(sql: string): { all(): { key: number }[] } };
+      pending: { rows: Batch };
+    };
+    const keys = new Set(
+      db
+        .prepare("SELECT key FROM execution")
+        .all()
+        .map((r) => r.key),
+    );
+    // What waits in the journal is there as well.
+    for (const [key, { op }] of pending.rows.executions) {
+      if (op === "delete") keys.delete(key);
+      else keys.add(key);
+    }
+    return [...keys].sort((a, b) => a - b);
   }
 
   note(b: Batch): void {

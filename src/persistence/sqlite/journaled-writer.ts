@@ -45,9 +45,14 @@ export class JournaledWriter {
 
   write(batch: Batch): WriteResult {
     const { pending, journal } = this;
-    if (pending.refuses(batch)) return { failed: new Error("a row that the batch inserts exists"), committing: false };
-    const isWaiting = this.isKept && pending.rowCount + batch.rowCount <= PENDING_ROWS_MAX && !pending.mustPrecede(batch);
-    const record = isWaiting ? encodeBatch(batch) : undefined;
+    let record: Buffer | undefined;
+    try {
+      if (pending.refuses(batch)) throw new Error("a row that the batch inserts exists");
+      const isWaiting = this.isKept && pending.rowCount + batch.rowCount <= PENDING_ROWS_MAX && !pending.mustPrecede(batch);
+      if (isWaiting) record = encodeBatch(batch);
+    } catch (failed) {
+      return { failed, committing: false };
+    }
     if (record === undefined || !journal.hasRoomFor(record)) return this.writeThrough(batch);
     const result = this.writer.transaction(() => journal.write(record));
     if (result !== undefined) return result;

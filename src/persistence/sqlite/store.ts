@@ -269,6 +269,7 @@ export class SqliteStore implements Store {
   }
 
   private tryOut(f: () => void): void {
+    if (!this.db.open) return;
     try {
       f();
     } catch (e) {
