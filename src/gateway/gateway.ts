@@ -4,7 +4,7 @@
  * - Out: answers. Whatever a handler throws becomes an error in the form of its module; a bug's text stays in the log.
  * - Loaded on the first request that is neither gRPC, gRPC-Web nor Connect: the descriptors that the modules need are heavy.
  */
-import type { Call, Method, MethodTable } from "../api/call.js";
+import type { Call, Method, MethodTable, Permission } from "../api/call.js";
 import { canceled, deadlineExceeded, fromUnknown, ServiceError, unimplemented } from "../api/service-error.js";
 import type { Init } from "../api/wire.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
@@ -40,11 +40,16 @@ export interface GatewayOptions {
   readonly receiveBytesMax: number;
   readonly draining: AbortSignal;
   readonly modules?: readonly RouteModule[];
-  /** Whether the caller is known, or need not be; without it nobody need be. */
-  readonly isKnown?: IsKnown | undefined;
+  /** Without it nobody need be known. */
+  readonly callers?: CallerChecks | undefined;
 }
 
-export type IsKnown = (subject: Route["shows"], call: Call) => Promise<boolean>;
+/** What doors ask about who calls before there is a call. */
+export interface CallerChecks {
+  /** Or need not be, by what is shown. */
+  isKnown(subject: Route["shows"], call: Call): Promise<boolean>;
+  mayDo(permission: Permission, namespace: string, call: Call): Promise<boolean>;
+}
 
 export type Gateway = (request: NodeRequest, response: NodeResponse, caller: HttpCaller) => void;
 
@@ -59,6 +64,7 @@ export async function createGateway(o: GatewayOptions): Promise<Gateway> {
     logger: o.logger,
     receiveBytesMax: o.receiveBytesMax,
     draining: o.draining,
+    demand: (request, permissions, namespace) => demand(o, request, permissions, namespace),
     run: (request, method, message, options = {}) => runCall(o, request, method, message, options),
     async call<I, O>(request: HttpRequest, rpc: Rpc<I, O>, message: Init<I>, options: CallOptions = {}): Promise<O> {
       const method = o.methods.get(rpc.path);
@@ -97,7 +103,7 @@ async function answerTo(o: GatewayOptions, router: Router<OwnedRoute>, request: 
 
 async function runRoute(o: GatewayOptions, route: OwnedRoute, request: HttpRequest, parameters: PathParameters): Promise<HttpAnswer> {
   try {
-    if (o.isKnown !== undefined) await refuseUnknown(o, o.isKnown, route, request);
+    if (o.callers !== undefined) await refuseUnknown(o, o.callers, route, request);
     return await route.handler(request, parameters);
   } catch (e) {
     if (!(e instanceof ServiceError)) o.logger.error({ err: e, route: `${route.method} ${route.template}` }, "route failed");
@@ -107,12 +113,24 @@ async function runRoute(o: GatewayOptions, route: OwnedRoute, request: HttpReque
 }
 
 /** Before anything of the request is looked at. Whoever is refused is counted and put down like the caller of an RPC. @throws ServiceError */
-async function refuseUnknown(o: GatewayOptions, isKnown: IsKnown, route: OwnedRoute, request: HttpRequest): Promise<void> {
+async function refuseUnknown(o: GatewayOptions, callers: CallerChecks, route: OwnedRoute, request: HttpRequest): Promise<void> {
   const call = new HttpCall(`${route.method} ${route.template}`, request, o.runtime, o.services.server.version, {});
   call.end();
-  if (await isKnown(route.shows, call)) return;
+  if (await callers.isKnown(route.shows, call)) return;
   const nothing = { service: "perdure.gateway", name: call.path, permission: "authenticated", handler: () => ({}) } as const;
   await runCall(o, request, ownMethod(nothing), {}, {});
+}
+
+/** The refusal is that of a call: counted, and put down. @throws ServiceError */
+async function demand(o: GatewayOptions, request: HttpRequest, permissions: readonly Permission[], namespace: string): Promise<void> {
+  if (o.callers === undefined) return;
+  const call = new HttpCall(`${request.method} ${request.path}`, request, o.runtime, o.services.server.version, {});
+  call.end();
+  for (const permission of permissions) {
+    if (await o.callers.mayDo(permission, namespace, call)) continue;
+    const nothing = { service: "perdure.gateway", name: call.path, permission, handler: () => ({}) } as const;
+    await runCall(o, request, ownMethod(nothing), { namespace }, {});
+  }
 }
 
 /** A handler may be slow to notice that its caller has gone or its time is up, or not notice at all. */

@@ -4,7 +4,7 @@
  * through `GatewayContext`: RPCs by `call`, so that limits, permissions and errors are those of every other protocol.
  */
 import type { IncomingHttpHeaders } from "node:http";
-import type { Call, Method, MethodTable } from "../api/call.js";
+import type { Call, Method, MethodTable, Permission } from "../api/call.js";
 import type { RateLimit } from "../api/rate-limit.js";
 import type { ServiceError } from "../api/service-error.js";
 import type { Init, MessageType } from "../api/wire.js";
@@ -128,6 +128,11 @@ export interface GatewayContext {
    * @throws ServiceError
    */
   call<I, O>(request: HttpRequest, rpc: Rpc<I, O>, message: Init<I>, options?: CallOptions): Promise<O>;
+  /**
+   * That the caller has the permissions in the namespace, before a request is looked at for what no call would show, or a call is made
+   * whose answer takes another one. @throws ServiceError
+   */
+  demand(request: HttpRequest, permissions: readonly Permission[], namespace: string): Promise<void>;
   /** The same for what is no RPC of a service: a method of the module's own, with its permission and priority. */
   run(request: HttpRequest, method: Method, message: unknown, options?: CallOptions): Promise<unknown>;
 }

@@ -8,7 +8,7 @@
 import { createServer as createHttp2, type Http2Server, type Http2Session } from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Call, Interceptor, Method, MethodTable } from "../api/call.js";
-import type { IsKnown } from "../gateway/gateway.js";
+import type { CallerChecks } from "../gateway/gateway.js";
 import type { GatewayServices } from "../gateway/route.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { byFirstBytes, type WireProtocol } from "./first-bytes.js";
@@ -41,7 +41,7 @@ export interface ListenerOptions {
   /** Lets a call to what is not in the table of methods in, or throws a ServiceError; without it everybody is. */
   readonly admit?: Admit | undefined;
   /** For the HTTP doors; without it callers need not be known. */
-  readonly isKnown?: IsKnown | undefined;
+  readonly callers?: CallerChecks | undefined;
   /** Which web pages may send requests; without it all may. */
   readonly origins?: Origins | undefined;
   /** What stands behind the HTTP doors; without it there are none. */
@@ -87,8 +87,8 @@ export async function openListener(o: ListenerOptions): Promise<Listener> {
   const interceptorsNow = typeof interceptors === "function" ? interceptors : () => interceptors;
   const chain = new Chain(interceptorsNow, o.logger, o.limits.errorMessageLengthMax, o.observer);
   const grpc = { methods, chain, runtime: o.runtime, receiveBytesMax: o.limits.receiveBytesMax, logger: o.logger, isDraining: () => isDraining };
-  const { health, admit, isKnown, gateway, origins } = o;
-  const others = new OtherProtocols({ ...grpc, health, admit, isKnown, gateway, origins });
+  const { health, admit, callers, gateway, origins } = o;
+  const others = new OtherProtocols({ ...grpc, health, admit, callers, gateway, origins });
   const begin = (): void => {
     calls++;
   };

@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { Call, MethodTable } from "../api/call.js";
-import type { Gateway, IsKnown } from "../gateway/gateway.js";
+import type { CallerChecks, Gateway } from "../gateway/gateway.js";
 import type { GatewayServices } from "../gateway/route.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { answerCors } from "./cors.js";
@@ -25,7 +25,7 @@ export interface OtherProtocolsOptions {
   readonly receiveBytesMax: number;
   readonly isDraining: () => boolean;
   readonly admit?: Admit | undefined;
-  readonly isKnown?: IsKnown | undefined;
+  readonly callers?: CallerChecks | undefined;
   readonly origins?: Origins | undefined;
   /** What stands behind the gateway; without it there is none. */
   readonly gateway?: GatewayServices;
@@ -100,10 +100,10 @@ export class OtherProtocols {
 
   private loadGateway(services: GatewayServices): Promise<Handle> {
     this.gateway ??= import("../gateway/gateway.js").then(async ({ createGateway }) => {
-      const { methods, chain, runtime, logger, receiveBytesMax, isKnown } = this.o;
+      const { methods, chain, runtime, logger, receiveBytesMax, callers } = this.o;
       const run = chain.run.bind(chain);
       const draining = this.draining.signal;
-      const gateway: Gateway = await createGateway({ methods, services, run, runtime, logger, receiveBytesMax, isKnown, draining });
+      const gateway: Gateway = await createGateway({ methods, services, run, runtime, logger, receiveBytesMax, callers, draining });
       return (request, response) => gateway(request, response, callerOf(request));
     });
     return this.gateway;

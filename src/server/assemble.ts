@@ -101,7 +101,7 @@ export interface Assembled {
   readonly observer: CallObserver;
   /** See ListenerOptions. */
   readonly admit: Authorization["admit"] | undefined;
-  readonly isKnown: Authorization["isKnown"] | undefined;
+  readonly callers: Authorization | undefined;
   /** "host:port" that the server listens at: where callbacks from outside come. */
   listening(address: string): void;
   /** For the HTTP doors. */
@@ -337,7 +337,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     methods,
     interceptors: () => (quotas.isOn ? limited : unlimited),
     admit: authorization?.admit.bind(authorization),
-    isKnown: authorization?.isKnown.bind(authorization),
+    callers: authorization,
     observer: { nowMicros, record: (...call) => requests.record(...call) },
     listening: (at) => {
       address = at;

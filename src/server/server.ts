@@ -120,7 +120,7 @@ async function wire(
     health,
     tls: tls?.endpoint,
     admit: api.admit,
-    isKnown: api.isKnown,
+    callers: api.callers,
     origins: new Origins({ hosts: [...options.allowedHosts, ...(tls?.names ?? [])], corsOrigins: options.corsOrigins }),
     observer: api.observer,
     gateway: { ...api.gateway, products: await productsOf(options.product) },

@@ -701,6 +701,19 @@ describe("the cluster", () => {
         Code.UNIMPLEMENTED,
         "not implemented: this server is a cluster of its own and replicates nothing",
       ]);
+    expect(await admin.refusal("ResendReplicationTasks", {})).toEqual([
+      Code.UNIMPLEMENTED,
+      "ResendReplicationTasks is not implemented in AdminHandler",
+    ]);
+    const task = { shardId: 1, tasks: [{ categoryId: 1, blob: { data: Buffer.of(1) } }] };
+    expect(await admin.refusal("AddTasks", task)).toEqual([
+      Code.UNIMPLEMENTED,
+      "not implemented: tasks of history are in a form of this server's own",
+    ]);
+    expect(await admin.refusal("MigrateSchedule", { namespace: NAMESPACE, scheduleId: "s" })).toEqual([
+      Code.UNIMPLEMENTED,
+      "not implemented: there is one scheduler",
+    ]);
     expect(await admin.refusal("RemoveRemoteCluster", { clusterName: "active" })).toEqual([
       Code.INVALID_ARGUMENT,
       "Cannot delete current cluster metadata",

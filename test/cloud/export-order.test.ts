@@ -1,4 +1,4 @@
-/** Exports go by the order of commits: a run whose commit takes long is in the next export, not in none. */
+/** Exports go by the order of commits: a run whose commit takes long is in the next export, not in none, also of a sink that fell behind. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -25,6 +25,9 @@ let bucket: Server;
 let objects: Map<string, Buffer>;
 let server: WholeServer;
 let client: WireClient;
+/** So many changes of status are kept at least, and up to two slices more. */
+const KEPT = 1;
+const SLICE = 512;
 
 beforeEach(async () => {
   runtime = new FakeRuntime("free");
@@ -45,7 +48,7 @@ beforeEach(async () => {
   server = await openWholeServer({
     runtime,
     store: new MemoryStore({ settle: (resolve) => (held === undefined ? resolve() : void held.push(resolve)) }),
-    config: { version, limits: { ...limits, archivalS3Endpoint, archivalS3PathStyle: true, cloudExportMs: INTERVAL_MS } },
+    config: { version, limits: { ...limits, archivalS3Endpoint, archivalS3PathStyle: true, cloudExportMs: INTERVAL_MS, statusChangesKeptMax: KEPT } },
   });
   client = await WireClient.connect(server.port);
 });
@@ -106,4 +109,35 @@ it("a run whose commit took long is exported, and each once", async () => {
   await untilExported(["fast", "slow"]);
   await terminate("open");
   await untilExported(["fast", "open", "slow"]);
+});
+
+it("a sink that falls behind what is kept passes over nothing, not even a run whose commit took long", async () => {
+  const s3 = { bucketName: "exports", region: "eu-central-1" };
+  await call(C.CreateNamespaceExportSink, { namespace: "one", spec: { name: "all", enabled: true, s3 } });
+  await start("first");
+  await terminate("first");
+  await untilExported(["first"]);
+  // What the exporter writes down of that is there when these are.
+  await start("slow");
+  await start("open");
+  held = [];
+  const slow = terminate("slow");
+  await expect.poll(() => held?.length).toBe(1);
+  // Meanwhile the exporter is up to date: its record waits for its commit too.
+  await expect
+    .poll(() => {
+      runtime.elapse(INTERVAL_MS);
+      return held?.length;
+    })
+    .toBeGreaterThan(1);
+  const waiting = held;
+  held = undefined;
+  for (const settle of waiting) settle();
+  await slow;
+  // More changes than are kept, before it looks again.
+  const ids = Array.from({ length: SLICE + 10 }, (_, i) => `w${i}`);
+  for (let i = 0; i < ids.length; i += 50) await Promise.all(ids.slice(i, i + 50).map((id) => start(id).then(() => terminate(id))));
+  const all = ["first", "slow", ...ids].sort();
+  runtime.elapse(INTERVAL_MS);
+  await expect.poll(() => [...new Set(exported())].sort(), { timeout: 10_000 }).toEqual(all);
 });

@@ -9,15 +9,25 @@ import { FakeRuntime } from "../../src/lib/fake-runtime.js";
 import type { Logger } from "../../src/lib/runtime.js";
 import { MemoryStore } from "../../src/persistence/memory/store.js";
 import { openWholeServer } from "../harness/whole-server.js";
+import { type Caller, Callers } from "./callers.js";
 import { Chance } from "./chance.js";
 import { type Answer, Doors } from "./doors.js";
 import { type FuzzRequest, Requests } from "./requests.js";
+import { Rights } from "./rights.js";
 
 export interface RoundResult {
   readonly problems: string[];
   /** Answers by protocol and outcome. */
   readonly outcomes: Map<string, number>;
   readonly refused: number;
+  /** With callers: requests that their caller may not make, and those that he may and that are answered. */
+  readonly denied: number;
+  readonly allowed: number;
+}
+
+interface RoundOptions {
+  /** Each request is made by a caller of random rights, and the server asks for them. */
+  readonly hasCallers?: boolean;
 }
 
 const STEP_MS = 5_000;
@@ -26,6 +36,8 @@ const STEPS_MAX = 60;
 const NEVER_MS = 2 ** 40;
 const WAITING_STEPS_MAX = 3;
 const REAL_MS_MAX = 20_000;
+const SOON_MS = 25;
+const LAST_MS = 200;
 const PROBLEMS_MAX = 20;
 
 /** Refusals that write all the same, as on the official server. */
@@ -44,6 +56,9 @@ const NOT_THERE: readonly RegExp[] = [
   /unknown( |%20)callback( |%20)variant/,
 ];
 
+/** Of requests, with callers: about the second namespace. */
+const ELSEWHERE = 0.4;
+
 const commitsOf = (store: MemoryStore): number => store.statistics().commits;
 function digestOf(store: MemoryStore): string {
   const { visibility, ...tables } = (store as unknown as { tables: { visibility: { rows: unknown } } }).tables;
@@ -58,14 +73,16 @@ function plain(this: Record<string, unknown>, key: string): unknown {
   return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("latin1") : value;
 }
 
-export async function fuzzRound(seed: number, count: number): Promise<RoundResult> {
+export async function fuzzRound(seed: number, count: number, { hasCallers = false }: RoundOptions = {}): Promise<RoundResult> {
   const problems: string[] = [];
   const outcomes = new Map<string, number>();
   const runtime = new FakeRuntime("free");
   const store = new MemoryStore();
-  const ignore = (): void => undefined;
+  const callers = hasCallers ? await Callers.make(store, runtime) : undefined;
+  const rights = callers === undefined ? undefined : new Rights(callers, problems);
+  const note = (fields: object, message?: string): void => rights?.logged(fields, message);
   const logger: Logger = {
-    ...{ debug: ignore, info: ignore, warn: ignore },
+    ...{ debug: note, info: note, warn: note },
     error: (fields, message) => problems.push(`logged at error: ${message} ${describeError(fields)}`),
   };
   const config = defaultConfig();
@@ -73,11 +90,14 @@ export async function fuzzRound(seed: number, count: number): Promise<RoundResul
   Object.assign(process.env, { AWS_ACCESS_KEY_ID: "x", AWS_SECRET_ACCESS_KEY: "x" });
   const server = await openWholeServer({
     ...{ runtime, store, logger },
+    ...(rights === undefined ? {} : { auth: callers?.auth, namespaces: ["one", "two", "unseen"], writeAudit: (r) => rights.audited(r) }),
     config: { ...config, limits: { ...config.limits, archivalS3Endpoint: "http://127.0.0.1:1", cloudExportMs: NEVER_MS } },
     workflows: { plain: { workflowType: "T", taskQueue: "q1" }, schema: { workflowType: "T", taskQueue: "q1", inputSchema: { type: "object" } } },
   });
+  await rights?.furnish(server, store);
   const doors = new Doors(server.host, server.port);
-  const requests = new Requests(new Chance(seed));
+  const chance = new Chance(seed);
+  const requests = new Requests(chance, hasCallers ? ELSEWHERE : undefined);
   let digest: { readonly commits: number; readonly tables: string } | undefined;
   let refused = 0;
   const isThere = ({ rpc }: FuzzRequest): boolean => rpc === "" || server.api.methods.get(rpc ?? "-")?.handler !== undefined;
@@ -86,13 +106,17 @@ export async function fuzzRound(seed: number, count: number): Promise<RoundResul
   };
   try {
     for (let i = 0; i < count && problems.length < PROBLEMS_MAX; i++) {
-      const request = requests.next();
+      const caller = callers?.next(chance);
+      const request = sentBy(requests.next(), caller, chance);
       const before = commitsOf(store);
       // Of the tables as the last request left them; what is not known yet is looked at once.
       if (digest?.commits !== before) digest = { commits: before, tables: digestOf(store) };
       const answering = Buffer.isBuffer(request.wire) ? doors.raw(request.wire) : doors.send(request.wire);
-      const found = await withinTime(answering, runtime, request.waits === true ? WAITING_STEPS_MAX : STEPS_MAX);
+      // A refusal comes at once, however slow the machine is: no time need pass for it.
+      const isDenied = caller !== undefined && rights?.isDenied(caller, request) === true;
+      const found = await withinTime(answering, runtime, request.waits === true ? WAITING_STEPS_MAX : STEPS_MAX, isDenied ? REAL_MS_MAX : SOON_MS);
       if (found === undefined && request.waits === true) {
+        if (isDenied) failed(i, request, `${caller.name}: may not ask, and waits`);
         doors.abandon();
         await answering;
         continue;
@@ -105,6 +129,8 @@ export async function fuzzRound(seed: number, count: number): Promise<RoundResul
       const outcome = outcomeOf(request, answer);
       const key = `${request.protocol} ${outcome}`;
       outcomes.set(key, (outcomes.get(key) ?? 0) + 1);
+      const wrong = caller === undefined ? undefined : rights?.wrongWith(caller, request, answer, outcome);
+      if (wrong !== undefined) failed(i, request, `${caller?.name}: ${wrong}: ${outcome} ${textOf(answer)}`);
       if (isInternal(request, answer, outcome)) failed(i, request, `${outcome}: ${textOf(answer)}`);
       if (
         isUnimplemented(outcome) &&
@@ -123,8 +149,8 @@ export async function fuzzRound(seed: number, count: number): Promise<RoundResul
         refused++;
         // What is written and taken back in the same call leaves nothing either.
         const after = { commits: commitsOf(store), tables: digestOf(store) };
-        if (after.tables !== digest.tables && !WRITES_ON_REFUSAL.some((p) => p.test(request.subject)))
-          failed(i, request, `${outcome}, but tables have changed: ${textOf(answer)}`);
+        const mayWrite = WRITES_ON_REFUSAL.some((p) => p.test(request.subject)) && (caller === undefined || rights?.isAllowed(caller, request));
+        if (after.tables !== digest.tables && !mayWrite) failed(i, request, `${outcome}, but tables have changed: ${textOf(answer)}`);
         digest = after;
       }
     }
@@ -134,7 +160,19 @@ export async function fuzzRound(seed: number, count: number): Promise<RoundResul
     doors.abandon();
     await server.close();
   }
-  return { problems, outcomes, refused };
+  const { denied = 0, allowed = 0 } = rights ?? {};
+  return { problems, outcomes, refused, denied, allowed };
+}
+
+/** With the proof of who sends it, where the request can have one. */
+function sentBy(request: FuzzRequest, caller: Caller | undefined, chance: Chance): FuzzRequest {
+  if (caller === undefined) return request;
+  const { wire } = request;
+  if (!Buffer.isBuffer(wire)) return { ...request, wire: { ...wire, headers: { ...wire.headers, ...caller.headers } } };
+  const proof = caller.headers["authorization"];
+  if (proof === undefined || chance.is(0.3)) return request;
+  const text = wire.toString("latin1").replaceAll("\r\nHost: ", `\r\nAuthorization: ${proof}\r\nHost: `);
+  return { ...request, wire: Buffer.from(text, "latin1") };
 }
 
 /** Waits for the answer; when nothing goes on any more the server's time passes. Undefined: there is none. */
@@ -142,10 +180,11 @@ async function withinTime(
   answering: Promise<Answer>,
   runtime: FakeRuntime,
   stepsMax: number,
+  soonMs: number,
 ): Promise<{ answer: Answer; hasTimePassed: boolean } | undefined> {
   const none = Symbol();
   const soon = async (ms: number) => Promise.race([answering, realTime(ms, none)]);
-  const first = await soon(25);
+  const first = await soon(soonMs);
   if (first !== none) return { answer: first as Answer, hasTimePassed: false };
   for (let step = 0; step < stepsMax; step++) {
     runtime.elapse(STEP_MS);
@@ -153,8 +192,12 @@ async function withinTime(
     if (answer !== none) return { answer: answer as Answer, hasTimePassed: true };
   }
   if (stepsMax < STEPS_MAX) return undefined;
-  const last = await soon(REAL_MS_MAX);
-  return last === none ? undefined : { answer: last as Answer, hasTimePassed: true };
+  // A slow machine may have begun with the request only when all that time was over.
+  for (const begun = performance.now(); performance.now() - begun < REAL_MS_MAX; runtime.elapse(STEP_MS)) {
+    const last = await soon(LAST_MS);
+    if (last !== none) return { answer: last as Answer, hasTimePassed: true };
+  }
+  return undefined;
 }
 
 const GRPC: readonly string[] = [

@@ -40,7 +40,11 @@ export class Messages {
   /** Of answers of CloudService: ids and versions by the field of requests that takes them. */
   private readonly things = new Map<string, string[]>();
 
-  constructor(private readonly chance: Chance) {}
+  /** @param elsewhere how many requests are about namespace "two" */
+  constructor(
+    private readonly chance: Chance,
+    readonly elsewhere = 0.05,
+  ) {}
 
   learn(kind: "tokens" | "pages" | "runs", value: string): void {
     const list = this[kind];
@@ -68,7 +72,7 @@ export class Messages {
     const json = this.message(desc, 0);
     const has = (name: string): boolean => desc.fields.some((f) => f.jsonName === name);
     // A request that lacks what every request needs shows nothing of what is behind.
-    if (has("namespace") && this.chance.is(0.9)) json["namespace"] = this.chance.is(0.95) ? "one" : "two";
+    if (has("namespace") && this.chance.is(0.9)) json["namespace"] = this.chance.is(1 - this.elsewhere) ? "one" : "two";
     for (const [name, make] of Object.entries(NEEDED)) if (has(name) && this.chance.is(0.85)) json[name] = make(this, this.chance);
     const cloud = desc.file.proto.package === CLOUD;
     if (cloud && has("spec") && this.chance.is(0.9)) json["spec"] = this.cloudSpec(desc, json["spec"]);
@@ -184,7 +188,7 @@ export class Messages {
     if (chance.is(0.08)) return chance.of(TEXTS);
     const thing = IDS.has(name) ? this.thing(name) : undefined;
     if (thing !== undefined) return thing;
-    if (name === "namespace") return "one";
+    if (name === "namespace") return this.elsewhere > 0.05 && chance.is(this.elsewhere) ? "two" : "one";
     if (name === "workflow_id") return `w${chance.below(6)}`;
     if (name.endsWith("run_id")) return chance.is(0.6) ? "" : chance.of(this.runs);
     if (name.includes("task_queue") || name === "name" || name === "queue") return `q${chance.below(3)}`;
@@ -235,7 +239,7 @@ const NEEDED: Readonly<Record<string, Make>> = {
   scheduleId: (_, c) => `s${c.below(3)}`,
   activityId: (_, c) => `a${c.below(3)}`,
   jobId: (_, c) => `j${c.below(3)}`,
-  commands: (_, c) => c.of<Json[]>([[], [COMPLETE], [ACTIVITY], [ACTIVITY, TIMER], [{ commandType: 99 }], [COMPLETE, COMPLETE], [TIMER, TIMER]]),
+  commands: (m, c) => (m.elsewhere > 0.05 && c.is(0.5) ? [c.of([CHILD, SIGNAL, CANCEL])] : c.of<Json[]>(COMMANDS)),
 };
 const COMPLETE: Json = { commandType: "COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION", completeWorkflowExecutionCommandAttributes: {} };
 const ACTIVITY: Json = {
@@ -243,6 +247,22 @@ const ACTIVITY: Json = {
   scheduleActivityTaskCommandAttributes: { activityId: "a1", activityType: { name: "A" }, taskQueue: { name: "q1" }, scheduleToCloseTimeout: "60s" },
 };
 const TIMER: Json = { commandType: "COMMAND_TYPE_START_TIMER", startTimerCommandAttributes: { timerId: "t", startToFireTimeout: "60s" } };
+const COMMANDS: readonly Json[][] = [[], [COMPLETE], [ACTIVITY], [ACTIVITY, TIMER], [{ commandType: 99 }], [COMPLETE, COMPLETE], [TIMER, TIMER]];
+/** What goes on in another namespace. */
+const CHILD: Json = {
+  commandType: "COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION",
+  startChildWorkflowExecutionCommandAttributes: {
+    ...{ namespace: "two", workflowId: "child", workflowType: { name: "T" }, taskQueue: { name: "q1" } },
+  },
+};
+const SIGNAL: Json = {
+  commandType: "COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION",
+  signalExternalWorkflowExecutionCommandAttributes: { namespace: "two", execution: { workflowId: "w1" }, signalName: "s" },
+};
+const CANCEL: Json = {
+  commandType: "COMMAND_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION",
+  requestCancelExternalWorkflowExecutionCommandAttributes: { namespace: "two", workflowId: "w2" },
+};
 
 const access: Make = (_, c) => ({
   accountAccess: { role: 1 + c.below(6) },

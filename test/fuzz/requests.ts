@@ -11,6 +11,7 @@ import { WorkflowService } from "../../gen/es/temporal/api/workflowservice/v1/se
 import { AdminService } from "../../gen/es/temporal/server/api/adminservice/v1/service_pb.js";
 import { type Binding, bindingsOf } from "../../src/gateway/http-api/bindings.js";
 import { TYPES } from "../../src/gateway/json/types.js";
+import { type About, parameterless } from "./callers.js";
 import type { Chance } from "./chance.js";
 import type { Answer, Wire } from "./doors.js";
 import { IDS, type Json, Messages } from "./messages.js";
@@ -26,6 +27,8 @@ export interface FuzzRequest {
   readonly isBroken?: boolean;
   /** It is answered when a workflow ends, which may be never. */
   readonly waits?: boolean;
+  /** Undefined: bytes. */
+  readonly about?: About;
   /** Takes what later requests may use from the answer. */
   readonly learn?: (answer: Answer) => void;
 }
@@ -112,8 +115,12 @@ const ODD_HEADERS: readonly Readonly<Record<string, string>>[] = [
 
 export class Requests {
   readonly messages: Messages;
-  constructor(private readonly chance: Chance) {
-    this.messages = new Messages(chance);
+  /** @param elsewhere how many requests are about another namespace than the first */
+  constructor(
+    private readonly chance: Chance,
+    private readonly elsewhere?: number,
+  ) {
+    this.messages = new Messages(chance, elsewhere);
   }
 
   next(): FuzzRequest {
@@ -159,20 +166,24 @@ export class Requests {
       this.learn(toJson(method.output, fromBinary(method.output, out), { registry: TYPES }) as Json);
     };
     const isBroken = change !== "none";
-    return { protocol, subject: `${service.name}.${method.name}`, wire, learn, isBroken, ...(change === "path" ? {} : { rpc: path }) };
+    const subject = `${service.name}.${method.name}`;
+    const about = aboutOf(subject, json, !isBroken);
+    return { protocol, subject, wire, learn, isBroken, about, ...(change === "path" ? {} : { rpc: path }) };
   }
 
   private bound(): FuzzRequest {
     const { chance, messages } = this;
     const binding = chance.of(chance.is(0.25) ? CLOUD_BINDINGS : BINDINGS);
     const json = messages.request(binding.rpc.input);
-    const path = this.filled(binding.template);
+    const { path, namespace } = this.filled(binding.template);
     const query = binding.hasBody ? "" : queryOf(json);
-    const wire = this.jsonWire(binding.method, path + query, binding.hasBody ? json : undefined);
+    const { isIntact, ...wire } = this.jsonWire(binding.method, path + query, binding.hasBody ? json : undefined);
+    const row = `${binding.service.name}.${binding.rpc.name}`;
+    const about = aboutOf(row, namespace === undefined ? json : { ...json, namespace }, isIntact);
     const learn = (answer: Answer): void => {
       if (answer.status === 200) this.learn(JSON.parse(answer.body.toString()) as Json);
     };
-    return { protocol: "http-api", subject: `${binding.method} ${binding.template}`, wire, rpc: binding.path, learn };
+    return { protocol: "http-api", subject: `${binding.method} ${binding.template}`, wire, rpc: binding.path, about, learn };
   }
 
   private route(protocol: "rest" | "trigger" | "workflow"): FuzzRequest {
@@ -180,15 +191,23 @@ export class Requests {
     const [route, rpc] = protocol === "rest" ? chance.of(REST) : [chance.of(protocol === "trigger" ? TRIGGER : WORKFLOW), undefined];
     const [method = "", template = ""] = route.split(" ");
     const desc = rpc === undefined ? undefined : (WorkflowService.methods.find((m) => m.name === rpc) as DescMethod).input;
-    const fields = desc === undefined ? this.productBody() : chance.is(0.5) ? messages.request(desc) : snakeCase(messages.request(desc));
-    const path = this.filled(template);
-    const wire = this.jsonWire(method, method === "GET" ? path + queryOf(fields as Json) : path, method === "GET" ? undefined : fields);
-    const version: Record<string, string> = chance.is(0.5) && protocol === "rest" ? { "temporal-api-version": "v1" } : {};
+    const isCamel = desc === undefined || chance.is(0.5);
+    const message = desc === undefined ? this.productBody() : messages.request(desc);
+    const fields = isCamel ? message : snakeCase(message);
+    const { path, namespace } = this.filled(template);
+    const { isIntact, ...wire } = this.jsonWire(method, method === "GET" ? path + queryOf(fields) : path, method === "GET" ? undefined : fields);
+    // The product APIs are of the first namespace where nobody says another.
+    const isElsewhere = protocol !== "rest" && this.elsewhere !== undefined && chance.is(this.elsewhere);
+    const own = protocol === "rest" ? namespace : isElsewhere ? "two" : "one";
+    const { namespace: _, ...unplaced } = typeof message === "object" && !Array.isArray(message) ? (message ?? {}) : {};
+    const about = aboutOf(parameterless(route), own === undefined ? unplaced : { ...unplaced, namespace: own }, isIntact);
+    const isRest = (chance.is(0.5) || this.elsewhere !== undefined) && protocol === "rest";
+    const version: Record<string, string> = isRest ? { "temporal-api-version": "v1" } : isElsewhere ? { "temporal-namespace": "two" } : {};
     const learn = (answer: Answer): void => {
       if (answer.status === 200 && answer.contentType.startsWith("application/json")) this.learn(JSON.parse(answer.body.toString()) as Json);
     };
     const waits = /configured}$|result$|run$|stream$/.test(route);
-    return { protocol, subject: route, wire: { ...wire, headers: { ...version, ...wire.headers } }, rpc: "", waits, learn };
+    return { protocol, subject: route, wire: { ...wire, headers: { ...version, ...wire.headers } }, rpc: "", waits, about, learn };
   }
 
   private productBody(): Json {
@@ -212,7 +231,7 @@ export class Requests {
     ]);
   }
 
-  private jsonWire(method: string, path: string, json: Json | undefined): Wire {
+  private jsonWire(method: string, path: string, json: Json | undefined): Wire & { readonly isIntact: boolean } {
     const { chance } = this;
     let body: Buffer | undefined = json === undefined ? undefined : Buffer.from(JSON.stringify(json));
     const change = chance.is(0.6) ? "none" : chance.of(["bytes", "headers", "path", "body", "deep"] as const);
@@ -226,7 +245,8 @@ export class Requests {
         ? chance.of([`${path}/`, path.replace("/", "//"), `${path}%`, `${path}%ff`, `${path}?${"a=b&".repeat(50)}`, `${path}?=&&=x`])
         : path;
     const headers = { ...JSON_TYPE, ...(change === "headers" ? chance.of(ODD_HEADERS) : {}) };
-    return { version: chance.is(0.5) ? 1 : 2, method, path: target, headers, body: method === "GET" ? undefined : body };
+    const isIntact = change === "none";
+    return { version: chance.is(0.5) ? 1 : 2, method, path: target, headers, body: method === "GET" ? undefined : body, isIntact };
   }
 
   private raw(protocol: "raw-http1" | "raw-http2"): FuzzRequest {
@@ -275,14 +295,18 @@ export class Requests {
     return Buffer.concat([PREFACE, Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]), ...frames]);
   }
 
-  private filled(template: string): string {
+  private filled(template: string): { readonly path: string; readonly namespace: string | undefined } {
     const { chance, messages } = this;
-    return template.replace(/\{([^}=]+)(?:=[^}]*)?\}/g, (_, name: string) => {
+    let namespace: string | undefined;
+    const path = template.replace(/\{([^}=]+)(?:=[^}]*)?\}/g, (_, name: string) => {
       if (name === "configured") return chance.of(["plain", "schema", "none"]);
       if (name === "shard_id") return chance.of(["1", "1024", "0", "1025", "x", "-1", "1e3"]);
       const value = messages.text(name.slice(name.lastIndexOf(".") + 1));
-      return encodeURIComponent(value === "" ? "x" : value.slice(0, 200));
+      const shown = value === "" ? "x" : value.slice(0, 200);
+      if (name === "namespace") namespace = shown;
+      return encodeURIComponent(shown);
     });
+    return { path, namespace };
   }
 
   /** As bytes; fields of the JSON that cannot be are left out, one after the other. */
@@ -315,6 +339,31 @@ export class Requests {
       if (OWNERS.has(name)) this.messages.learnThing("owner_id", v as string);
     }
   }
+}
+
+/** What commands do elsewhere, and the RPC that would do it. */
+const CROSSINGS: Readonly<Record<string, string>> = {
+  startChildWorkflowExecutionCommandAttributes: "WorkflowService.StartWorkflowExecution",
+  signalExternalWorkflowExecutionCommandAttributes: "WorkflowService.SignalWorkflowExecution",
+  requestCancelExternalWorkflowExecutionCommandAttributes: "WorkflowService.RequestCancelWorkflowExecution",
+};
+
+/** @param json fields of the request, those of its path among them */
+function aboutOf(row: string, json: Readonly<Record<string, Json>>, isIntact: boolean): About {
+  const text = (name: string): string[] => (typeof json[name] === "string" && json[name] !== "" ? [json[name]] : []);
+  const namespaces = [...text("namespace"), ...text("namespaceId").map((id) => `id:${id}`)];
+  if (row === "WorkflowService.DescribeNamespace") namespaces.push(...text("id").map((id) => `id:${id}`));
+  const commands = Array.isArray(json["commands"]) ? json["commands"] : [];
+  const also = commands.flatMap((c) =>
+    Object.entries(c ?? {}).flatMap(([name, attributes]) => {
+      const target = (attributes as { namespace?: string } | null)?.namespace ?? "";
+      const crossing = CROSSINGS[name];
+      return crossing === undefined || target === "" || namespaces.includes(target) ? [] : [[crossing, target] as const];
+    }),
+  );
+  // Without one it is about the namespace of its task.
+  const isTold = namespaces.length > 0 || !/Respond|Heartbeat/.test(row);
+  return { row, namespaces, also, isIntact: isIntact && isTold };
 }
 
 function framed(body: Buffer): Buffer {

@@ -58,7 +58,7 @@ export async function openWholeServer(o: WholeServerOptions): Promise<WholeServe
     limits: { receiveBytesMax: 4 * 1024 * 1024 },
     health: new Health(new Set([...api.methods.values()].map((m) => m.service))),
     admit: api.admit,
-    isKnown: api.isKnown,
+    callers: api.callers,
     observer: api.observer,
     gateway: { ...api.gateway, products },
   });

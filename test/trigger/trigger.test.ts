@@ -160,6 +160,16 @@ describe("the workflow API", () => {
     await w.ask("POST", `/workflow/${body.workflowId}/terminate`);
   });
 
+  it("refuses JSON that is nested without end, whatever it is for", async () => {
+    const deep = JSON.parse("[".repeat(400) + "]".repeat(400));
+    const body = (depth: number) => `{"workflowName":"none","taskQueue":"none","payload":1,"input":${"[".repeat(depth)}${"]".repeat(depth)}}`;
+    for (const path of ["/workflow/start", "/workflow/run", "/workflow/none/signal/s", "/workflow/none/terminate", "/workflows/echo"]) {
+      const { status, body: told } = await w.ask("POST", path, body(10_000));
+      expect([path, status, JSON.stringify(told)]).toEqual([path, 400, expect.stringContaining("nested too deeply")]);
+    }
+    expect(await w.ask("POST", "/workflow/start", { workflowName: "none", taskQueue: "none", input: deep })).toMatchObject({ status: 200 });
+  });
+
   it("signals, asks and updates", async () => {
     const id = await start("chat", {});
     expect((await w.ask("POST", `/workflow/${id}/signal/say`, { payload: { first: 1 } })).status).toBe(200);

@@ -120,6 +120,12 @@ describe("a message", () => {
     expect(() => canonical({ continuedFailure: failure })).toThrow("max depth");
   });
 
+  it("takes no more payloads than a request has room for", () => {
+    const list = Array<Json>(150_001).fill(null);
+    for (const isRelaxed of [false, true]) expect(() => canonical({ input: list }, isRelaxed)).toThrow("more than 150000 payloads");
+    expect(() => canonical({ input: { payloads: list } })).toThrow("more than 150000 payloads");
+  });
+
   it("takes relaxed forms where they are allowed", () => {
     const json = canonical(
       {

@@ -12,6 +12,8 @@ import { longPayload, shortPayload } from "./payload-shorthand.js";
 const PAYLOAD = "temporal.api.common.v1.Payload";
 const PAYLOADS = "temporal.api.common.v1.Payloads";
 const NESTING_MAX = 100;
+/** Of one list: more are larger than any request, at 27 bytes each, and take seconds to find out. */
+const PAYLOADS_MAX = 150_000;
 
 /** Canonical forms of what a dialect of JSON allows beyond the official one; undefined: it says nothing of this message. */
 export type Relax = (message: DescMessage, value: Json) => Json | undefined;
@@ -51,6 +53,7 @@ function message(schema: DescMessage, json: Json, o: ReadOptions, depth: number)
   if (depth > NESTING_MAX) throw new JsonError("exceeded max depth");
   const relaxed = o.relax?.(schema, json);
   if (relaxed !== undefined) json = relaxed;
+  if (schema.typeName === PAYLOADS && countOf(json) > PAYLOADS_MAX) throw new JsonError(`more than ${PAYLOADS_MAX} payloads`);
   if (o.payloadShorthand && schema.typeName === PAYLOAD) return longPayload(json);
   if (o.payloadShorthand && schema.typeName === PAYLOADS && (json === null || Array.isArray(json)))
     return { payloads: (json ?? []).map(longPayload) };
@@ -65,6 +68,11 @@ function message(schema: DescMessage, json: Json, o: ReadOptions, depth: number)
     out[field.jsonName] = fieldValue(field, value, o, depth + 1);
   }
   return out;
+}
+
+function countOf(payloads: Json): number {
+  const list = isObject(payloads) ? payloads["payloads"] : payloads;
+  return Array.isArray(list) ? list.length : 0;
 }
 
 function fieldValue(field: DescField, value: Json, o: ReadOptions, depth: number): Json {

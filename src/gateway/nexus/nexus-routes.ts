@@ -10,6 +10,7 @@
  */
 import type { Method, Permission } from "../../api/call.js";
 import { Code, ServiceError } from "../../api/service-error.js";
+import { parseShallowJson } from "../../api/shallow-json.js";
 import { setEntry } from "../../api/wire.js";
 import type { NamespaceDirectory } from "../../core/namespace-view.js";
 import type { CompletionService } from "../../nexus/completion-service.js";
@@ -230,7 +231,7 @@ function errorOf(state: "failed" | "canceled", header: Header, body: Uint8Array)
   if (!isJson(type)) throw new HandlerError("BAD_REQUEST", `invalid request content type: ${JSON.stringify(type ?? "")}`);
   let failure: NexusFailure;
   try {
-    failure = parseFailure(JSON.parse(Buffer.from(body).toString()));
+    failure = parseFailure(parseShallowJson(Buffer.from(body).toString()));
   } catch {
     throw new HandlerError("BAD_REQUEST", "failed to decode Failure from request body");
   }

@@ -5,6 +5,7 @@
 import { type DescField, type DescMessage, fromBinary, type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { EventType } from "../../../gen/es/temporal/api/enums/v1/event_type_pb.js";
 import { type HistoryEvent, HistorySchema } from "../../../gen/es/temporal/api/history/v1/message_pb.js";
+import { parseShallowJson } from "../../api/shallow-json.js";
 
 export interface EventJson extends JsonObject {
   readonly eventId: string;
@@ -103,7 +104,7 @@ function opened(payload: JsonValue): JsonValue {
   if (encoding === "binary/null") return null;
   if (encoding === "json/plain" || encoding === "json/protobuf") {
     try {
-      return JSON.parse(Buffer.from(data, "base64").toString()) as JsonValue;
+      return parseShallowJson(Buffer.from(data, "base64").toString()) as JsonValue;
     } catch {
       // Not what it says it is.
     }

@@ -1,6 +1,7 @@
 /** Values of JSON as payloads and back, for APIs whose users know no payloads. */
 import { Payload, Payloads } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { jsonPayload } from "../../api/json-payload.js";
+import { parseShallowJson } from "../../api/shallow-json.js";
 import { decode, EMPTY_BYTES, encode } from "../../api/wire.js";
 
 /** One argument; none when the value is undefined. */
@@ -15,7 +16,7 @@ export function payloadValue(bytes: Uint8Array): unknown {
   if (encoding === "binary/null") return null;
   if (encoding === "json/plain" || encoding === "json/protobuf") {
     try {
-      return JSON.parse(Buffer.from(data).toString());
+      return parseShallowJson(Buffer.from(data).toString());
     } catch {
       // Not what it says it is: shown as bytes.
     }

@@ -7,7 +7,9 @@
  * The body is the workflow's one argument. Times are UTC without a zone, in whole seconds; errors are {"detail": text}.
  */
 
+import type { Permission } from "../../api/call.js";
 import { Code, ServiceError } from "../../api/service-error.js";
+import { parseShallowJson } from "../../api/shallow-json.js";
 import type { ProductWorkflow } from "../../config/workflows.js";
 import { isRefusal } from "../../quotas/headers.js";
 import { issuesOf } from "../catalog/input-schema.js";
@@ -79,16 +81,19 @@ class TriggerApi {
   }
 
   private async run(request: HttpRequest, parameters: PathParameters): Promise<HttpAnswer> {
-    return this.outcome(request, await this.begin(request, parameters));
+    return this.outcome(request, await this.begin(request, parameters, ["workflow.start", "workflow.read"]));
   }
 
   private async start(request: HttpRequest, parameters: PathParameters): Promise<HttpAnswer> {
-    const { workflowId } = await this.begin(request, parameters);
+    const { workflowId } = await this.begin(request, parameters, ["workflow.start"]);
     return json(200, { workflow_id: workflowId, status: "started", result: null });
   }
 
-  private async begin(request: HttpRequest, { name = "" }: PathParameters): Promise<Execution> {
+  /** @param permissions what the answer takes, too: whoever may not see how it ends starts nothing, and is not told what there is. */
+  private async begin(request: HttpRequest, { name = "" }: PathParameters, permissions: readonly Permission[]): Promise<Execution> {
     const workflow = this.byName.get(name);
+    const namespace = namespaceOf(request, workflow?.namespace ?? this.products.namespace);
+    await this.context.demand(request, permissions, namespace);
     if (workflow === undefined) throw new ProductError(404, "NotFound", `No workflow is configured as ${JSON.stringify(name)}`);
     if (workflow.requestsPerMinute !== undefined) this.checkRate(request, workflow, workflow.requestsPerMinute);
     const input = await bodyOf(request);
@@ -96,7 +101,6 @@ class TriggerApi {
       const issues = await issuesOf(workflow.inputSchema, input ?? null);
       if (issues.length > 0) throw invalidInput(issues);
     }
-    const namespace = namespaceOf(request, workflow.namespace ?? this.products.namespace);
     const given = request.query.get("workflow_id");
     const workflowId = given === null || given === "" ? `${workflow.idPrefix}-${hex(this.context)}` : given;
     const { workflowType, taskQueue } = workflow;
@@ -148,7 +152,7 @@ export async function bodyOf(request: HttpRequest): Promise<unknown> {
   const bytes = await request.body();
   if (bytes.length === 0) return undefined;
   try {
-    return JSON.parse(bytes.toString());
+    return parseShallowJson(bytes.toString());
   } catch (e) {
     throw badRequest(`The body is not JSON: ${(e as Error).message}`, "");
   }

@@ -11,6 +11,7 @@ import {
 } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import { History, type HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
+import type { Outcome } from "../../../gen/wire/temporal/api/update/v1/message.js";
 import type { WorkflowExecutionInfo } from "../../../gen/wire/temporal/api/workflow/v1/message.js";
 import { WorkflowService } from "../../../gen/wire/temporal/api/workflowservice/v1/service.js";
 import { deadlineExceeded } from "../../api/service-error.js";
@@ -183,26 +184,21 @@ export class WorkflowCalls {
     const { runtime } = this.context;
     const until = runtime.nowMicros() / 1000 + ANSWER_MS;
     const waitPolicy = { lifecycleStage: UpdateWorkflowExecutionLifecycleStage.COMPLETED };
-    let reply = await this.context.call(
-      request,
-      M.UpdateWorkflowExecution,
-      {
-        namespace: e.namespace,
-        workflowExecution: { workflowId: e.workflowId, runId: e.runId },
-        waitPolicy,
-        request: { meta: { updateId: uuidV4(runtime.randomBytes16()), identity: IDENTITY }, input: { name, args: argument(payload) } },
-      },
-      { timeoutMs: ANSWER_MS },
-    );
-    const { updateRef } = reply;
-    while (reply.outcome === undefined) {
-      const left = until - runtime.nowMicros() / 1000;
-      if (left <= 0 || updateRef === undefined) throw deadlineExceeded("The update is not completed yet.");
-      const message = { namespace: e.namespace, updateRef, identity: IDENTITY, waitPolicy };
-      const polled = await this.context.call(request, M.PollWorkflowExecutionUpdate, message, { timeoutMs: left + 1000 });
-      reply = { ...reply, outcome: polled.outcome };
+    const updateRequest = {
+      meta: { updateId: uuidV4(runtime.randomBytes16()), identity: IDENTITY },
+      input: { name, args: argument(payload) },
+    };
+    let workflowExecution: { workflowId: string; runId: string } = { workflowId: e.workflowId, runId: e.runId };
+    let outcome: Outcome | undefined;
+    // The same update is asked for again: to poll for it would take a permission more.
+    for (let left = ANSWER_MS; outcome === undefined; left = until - runtime.nowMicros() / 1000) {
+      if (left <= 0) throw deadlineExceeded("The update is not completed yet.");
+      const message = { namespace: e.namespace, workflowExecution, waitPolicy, request: updateRequest };
+      const reply = await this.context.call(request, M.UpdateWorkflowExecution, message, { timeoutMs: left });
+      outcome = reply.outcome;
+      workflowExecution = reply.updateRef?.workflowExecution ?? workflowExecution;
     }
-    const { value } = reply.outcome;
+    const { value } = outcome;
     return value.case === "failure" ? { failure: value.value } : { result: resultValue(value.value) };
   }
 

@@ -8,6 +8,7 @@
  * Errors are {"error": name, "message": text}. How a workflow ended is data: /run answers 200 for one that failed.
  */
 import { _default, int, minimum, minLength, object, optional, safeParse, string, union, unknown } from "zod/mini";
+import type { Permission } from "../../api/call.js";
 import { Code, ServiceError } from "../../api/service-error.js";
 import { parseDurationMs } from "../../config/dynamic-config.js";
 import { WorkflowCatalog } from "../catalog/catalog.js";
@@ -94,13 +95,18 @@ class WorkflowApi {
     ];
   }
 
-  private async begin(request: HttpRequest): Promise<{ execution: Execution; input: unknown; timeoutMs: number }> {
+  /** @param permissions what the answer takes, too: whoever may not see how it ends starts nothing, and is not told what there is. */
+  private async begin(
+    request: HttpRequest,
+    permissions: readonly Permission[],
+  ): Promise<{ execution: Execution; input: unknown; timeoutMs: number }> {
+    const namespace = namespaceOf(request, this.products.namespace);
+    await this.context.demand(request, permissions, namespace);
     const parsed = safeParse(START, (await bodyOf(request)) ?? {});
     if (!parsed.success) throw invalidInput(parsed.error.issues.map((i) => ({ path: pointer(i.path), message: i.message })));
     const { workflowName, input, timeout, taskQueue } = parsed.data;
     const catalog = parsed.data.catalog ?? taskQueue;
     const timeoutMs = timeout === undefined ? RUN_MS : timeoutOf(timeout);
-    const namespace = namespaceOf(request, this.products.namespace);
     const entry = this.workflows.find(namespace, workflowName, catalog);
     const queue = entry?.taskQueue ?? catalog;
     if (queue === undefined)
@@ -125,12 +131,12 @@ class WorkflowApi {
   }
 
   private async start(request: HttpRequest): Promise<HttpAnswer> {
-    const { workflowId, runId } = (await this.begin(request)).execution;
+    const { workflowId, runId } = (await this.begin(request, ["workflow.start"])).execution;
     return json(200, { workflowId, runId });
   }
 
   private async run(request: HttpRequest): Promise<HttpAnswer> {
-    const { execution, input, timeoutMs } = await this.begin(request);
+    const { execution, input, timeoutMs } = await this.begin(request, ["workflow.start", "workflow.read"]);
     const { workflowId, runId } = execution;
     const outcome = await this.calls.outcome(request, execution, { timeoutMs });
     if (outcome === undefined) {
@@ -206,11 +212,13 @@ class WorkflowApi {
 
   private async stop(request: HttpRequest, parameters: PathParameters): Promise<HttpAnswer> {
     const e = this.addressed(request, parameters);
+    await this.context.demand(request, ["workflow.cancel"], e.namespace);
     return json(200, { workflowId: e.workflowId, runId: await this.calls.cancel(request, e, "stopped over HTTP") });
   }
 
   private async terminate(request: HttpRequest, parameters: PathParameters): Promise<HttpAnswer> {
     const e = this.addressed(request, parameters);
+    await this.context.demand(request, ["workflow.terminate"], e.namespace);
     const parsed = safeParse(TERMINATE, await bodyOf(request));
     if (!parsed.success) throw invalidInput(parsed.error.issues.map((i) => ({ path: pointer(i.path), message: i.message })));
     return json(200, { terminated: true, workflowId: e.workflowId, runId: await this.calls.terminate(request, e, parsed.data.reason ?? "") });

@@ -1,6 +1,7 @@
 /** The Nexus protocol over HTTP, as a client: starts and cancels operations elsewhere, delivers completions (common/nexus/nexusrpc). */
 import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { parseShallowJson } from "../../api/shallow-json.js";
 import { timestampOf } from "../../api/time.js";
 import type { CallbackCall } from "../../core/callback/statemachine.js";
 import type { Runtime } from "../../lib/runtime.js";
@@ -206,7 +207,7 @@ const quoted = (v: unknown): string => JSON.stringify(v ?? "");
 
 function json(answer: HttpAnswer, problem: string): unknown {
   if (!isJson(answer.header["content-type"])) throw unexpected(problem, answer);
-  return JSON.parse(Buffer.from(answer.body).toString()) as Json;
+  return parseShallowJson(Buffer.from(answer.body).toString()) as Json;
 }
 
 function unexpected(text: string, answer: HttpAnswer): Error {
@@ -217,7 +218,7 @@ function unexpected(text: string, answer: HttpAnswer): Error {
 function tryFailure(answer: HttpAnswer): NexusFailure | undefined {
   if (!isJson(answer.header["content-type"])) return undefined;
   try {
-    return parseFailure(JSON.parse(Buffer.from(answer.body).toString()));
+    return parseFailure(parseShallowJson(Buffer.from(answer.body).toString()));
   } catch {
     return undefined;
   }

@@ -4,6 +4,8 @@
  * In: the sinks of namespaces, one at a time, at an interval. Out: objects in S3, each a `temporal.api.export.v1.WorkflowExecutions` of
  * runs that closed since the last export, and in the sink's row how far it came.
  * - How far is a place in the order of commits (src/history/status-changes.ts), so that no run is passed over, however long its commit took.
+ *   Only so many changes are kept. A sink that falls behind them goes on by the list of what closed since it was last up to date, and a
+ *   little before: some runs are exported again, none is passed over.
  * - It is said when the objects are there: what a process that dies had written is written again, under the same names.
  * - The server's own credentials write; the role that a sink names is the vendor's to assume, and only kept.
  */
@@ -36,6 +38,8 @@ export interface ExporterOptions {
   readonly logger: Logger;
 }
 
+/** Longer than a commit takes: a run that is listed by when it closed may have been there only that much later. */
+const COMMIT_MICROS_MAX = 10 * 60_000_000;
 const OBJECT_BYTES = 8 * 1024 * 1024;
 const PAGE_RUNS = 100;
 const PAGE_CHANGES = 500;
@@ -118,24 +122,29 @@ export class Exporter implements ExportService {
     const { id, key } = namespace;
     const { statusChanges } = this.o.history;
     const listed = new Set<string>();
-    if (cursor.next !== 0 && (await statusChanges.read(key, cursor.next - 1, 1)).isGone) {
-      this.o.logger.warn(
-        { namespace: namespace.name },
-        "more workflows have changed status than are kept: exports go on from the list by close time",
-      );
-      cursor.next = 0;
-    }
-    if (cursor.next === 0) {
-      // Of a sink that did not follow the changes. Once they are followed, all that closed before can be listed.
-      cursor.next = (await statusChanges.follow({ id, key })) + 1;
-      for await (const run of this.listClosed(namespace, since)) {
-        listed.add(run.runId);
-        yield run;
-      }
-    }
+    let isBehind = false;
     for (;;) {
+      if (cursor.next === 0) {
+        // Of a sink that does not follow the changes, or is behind them. Once they are followed, all that closed before can be listed.
+        const begun = this.o.runtime.nowMicros();
+        cursor.next = (await statusChanges.follow({ id, key })) + 1;
+        for await (const run of this.listClosed(namespace, isBehind ? since - COMMIT_MICROS_MAX : since)) {
+          if (listed.has(run.runId)) continue;
+          listed.add(run.runId);
+          yield run;
+        }
+        since = begun;
+      }
       const page = await statusChanges.read(key, cursor.next - 1, PAGE_CHANGES);
-      if (page.isGone) throw unavailable("changes of status have gone while they were read");
+      if (page.isGone) {
+        this.o.logger.warn(
+          { namespace: namespace.name },
+          "more workflows have changed status than are kept: exports go on from the list by close time",
+        );
+        isBehind = true;
+        cursor.next = 0;
+        continue;
+      }
       if (page.changes.length === 0) return;
       for (const { number, change } of page.changes) {
         if (!OPEN.has(change.status) && !listed.has(change.runId)) yield change;
