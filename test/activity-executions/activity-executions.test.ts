@@ -1,30 +1,9 @@
 /** Standalone activities on a real server and file: over a kill, in batches, and with the namespace that goes. */
-import { join } from "node:path";
-import { afterEach, expect, it } from "vitest";
-import { GrpcSubject } from "../conformance/grpc-subject.js";
-import { payloads, Session, seconds } from "../conformance/session.js";
+import { expect, it } from "vitest";
+import { payloads, type Session, seconds } from "../conformance/session.js";
 import { readTables } from "../harness/file-tables.js";
-import { type ServerProcess, startServer, temporaryDirectory } from "../harness/server-process.js";
+import { ServerOnFile } from "../harness/server-on-file.js";
 
-let open: { server: ServerProcess; subject: GrpcSubject } | undefined;
-const begin = async (file: string): Promise<Session> => {
-  const server = await startServer(["--db-filename", file]);
-  open = { server, subject: new GrpcSubject(server.address) };
-  return new Session(open.subject);
-};
-const stop = async (signal: NodeJS.Signals = "SIGTERM"): Promise<void> => {
-  const { server, subject } = open as NonNullable<typeof open>;
-  open = undefined;
-  subject.close();
-  const exited = new Promise((resolve) => server.child.once("exit", resolve));
-  server.child.kill(signal);
-  await exited;
-};
-afterEach(async () => {
-  if (open !== undefined) await stop("SIGKILL");
-});
-
-const fresh = () => join(temporaryDirectory(), "activities.db");
 const start = (s: Session, activityId: string, extra: object = {}) =>
   s.call("StartActivityExecution", {
     activityId,
@@ -38,8 +17,8 @@ const start = (s: Session, activityId: string, extra: object = {}) =>
 const statusOf = async (s: Session, activityId: string) => (await s.call("DescribeActivityExecution", { activityId })).info?.status;
 
 it("what was acknowledged before a kill goes on after it: waiting, with a worker, in backoff, closed", async () => {
-  const file = fresh();
-  let s = await begin(file);
+  const server = new ServerOnFile();
+  let s = await server.start();
   await start(s, "with-worker", { taskQueue: { name: "w" } });
   const task = await s.activityTask("w");
   await start(s, "in-backoff", { taskQueue: { name: "b" }, retryPolicy: { initialInterval: seconds(2) } });
@@ -48,9 +27,9 @@ it("what was acknowledged before a kill goes on after it: waiting, with a worker
   await start(s, "closed");
   await s.call("RespondActivityTaskCompletedById", { activityId: "closed", result: payloads("out") });
   const { runId } = await start(s, "waiting");
-  await stop("SIGKILL");
+  await server.stop("SIGKILL");
 
-  s = await begin(file);
+  s = await server.start();
   expect(await start(s, "waiting")).toMatchObject({ runId, started: false });
   const waiting = await s.activityTask("q");
   expect(waiting).toMatchObject({ activityId: "waiting", activityRunId: runId, attempt: 1 });
@@ -67,7 +46,7 @@ it("what was acknowledged before a kill goes on after it: waiting, with a worker
 });
 
 it("batch operations terminate, cancel and delete the activities that a query finds", async () => {
-  const s = await begin(fresh());
+  const s = await new ServerOnFile().start();
   const ids = Array.from({ length: 20 }, (_, i) => `a-${i}`);
   await Promise.all(ids.map((id) => start(s, id)));
   await start(s, "other", { activityType: { name: "B" } });
@@ -88,8 +67,8 @@ it("batch operations terminate, cancel and delete the activities that a query fi
 });
 
 it("a namespace that is deleted takes its activities with it, and a deleted activity its rows", async () => {
-  const file = fresh();
-  const s = await begin(file);
+  const server = new ServerOnFile();
+  const s = await server.start();
   await s.call("RegisterNamespace", { namespace: "passing", workflowExecutionRetentionPeriod: seconds(86_400) });
   const there = { namespace: "passing" };
   await start(s, "gone-open", there);
@@ -104,6 +83,6 @@ it("a namespace that is deleted takes its activities with it, and a deleted acti
     const { namespaces } = await s.call("ListNamespaces", { namespaceFilter: { includeDeleted: true } });
     return namespaces.every((n) => n.namespaceInfo?.name !== deletedNamespace);
   });
-  await stop();
-  expect(readTables(file).holding(["gone-open", "gone-closed", "gone-alone"])).toEqual([]);
+  await server.stop();
+  expect(readTables(server.file).holding(["gone-open", "gone-closed", "gone-alone"])).toEqual([]);
 }, 30_000);

@@ -48,9 +48,7 @@ async function stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
   open = undefined;
   await native.close();
   await connection.close();
-  const exited = new Promise((resolve) => server.child.once("exit", resolve));
-  server.child.kill(signal);
-  await exited;
+  await server.stop(signal);
 }
 afterEach(async () => {
   if (open !== undefined) await stop("SIGKILL");

@@ -1,35 +1,25 @@
 /** Batch operations that a crash interrupts: nobody is left out, nobody is served twice. */
-import { join } from "node:path";
 import { expect, it } from "vitest";
 import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { History } from "../../gen/wire/temporal/api/history/v1/message.js";
 import { decode } from "../../src/api/wire.js";
-import { GrpcSubject } from "../conformance/grpc-subject.js";
-import { Session } from "../conformance/session.js";
 import { readTables } from "../harness/file-tables.js";
-import { startServer, temporaryDirectory } from "../harness/server-process.js";
+import { ServerOnFile } from "../harness/server-on-file.js";
 
 const WORKFLOWS = 400;
 
 it("a batch operation goes on after a kill, and each execution is signaled once", async () => {
-  const file = join(temporaryDirectory(), "batch.db");
-  let server = await startServer(["--db-filename", file]);
-  let subject = new GrpcSubject(server.address);
-  let s = new Session(subject);
+  const server = new ServerOnFile();
+  let s = await server.start();
   const ids = Array.from({ length: WORKFLOWS }, (_, i) => `w-${i}`);
   await Promise.all(ids.map((workflowId) => s.start({ workflowId })));
   const operation = { case: "signalOperation" as const, value: { signal: "go", identity: "operator" } };
   await s.call("StartBatchOperation", { jobId: "job", reason: "r", visibilityQuery: "WorkflowType = 'T'", maxOperationsPerSecond: 200, operation });
   const describe = () => s.call("DescribeBatchOperation", { jobId: "job" });
   await s.until("a page is done", async () => (await describe()).completeOperationCount >= 100);
-  const exited = new Promise((resolve) => server.child.once("exit", resolve));
-  server.child.kill("SIGKILL");
-  await exited;
-  subject.close();
+  await server.stop("SIGKILL");
 
-  server = await startServer(["--db-filename", file]);
-  subject = new GrpcSubject(server.address);
-  s = new Session(subject);
+  s = await server.start();
   expect((await describe()).state).toBe(1);
   await s.until("the job has ended", async () => (await describe()).state !== 1);
   expect(await describe()).toMatchObject({ state: 2, totalOperationCount: WORKFLOWS, completeOperationCount: WORKFLOWS, failureOperationCount: 0 });
@@ -45,8 +35,7 @@ it("a batch operation goes on after a kill, and each execution is signaled once"
   const { events } = decode(History, history ?? new Uint8Array());
   const started = events.find((e) => e.eventType === EventType.ACTIVITY_TASK_STARTED)?.attributes;
   expect(started).toMatchObject({ value: { attempt: 1 } });
-  subject.close();
   await server.stop();
   // The row that stood for the job has gone with it.
-  expect(readTables(file).holding(["/job"])).toEqual([]);
+  expect(readTables(server.file).holding(["/job"])).toEqual([]);
 });

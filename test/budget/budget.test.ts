@@ -1,17 +1,15 @@
 /** What a workflow with one activity costs the store, with pollers waiting: docs/ARCHITECTURE.md section 5. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { SqliteStore } from "../../src/persistence/sqlite/store.js";
 import { CoreSubject } from "../conformance/core-subject.js";
 import { command as c, payloads, Session } from "../conformance/session.js";
+import { temporaryDirectory } from "../harness/temporary-directory.js";
 
 const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 it("a workflow with one activity: 4 commits, 16 rows, less than 120 KiB of log", async () => {
-  const directory = mkdtempSync(join(tmpdir(), "perdure-budget-"));
-  const file = join(directory, "data.db");
+  const file = join(temporaryDirectory(), "data.db");
   const store = await SqliteStore.open({ file, durability: "full", commitThread: "engine", pragmas: [], logger: SILENT, onFatal: () => undefined });
   const core = await CoreSubject.open(store);
   const s = new Session(core);
@@ -52,5 +50,4 @@ it("a workflow with one activity: 4 commits, 16 rows, less than 120 KiB of log",
   expect(each.logKib).toBeLessThan(120);
   core.close();
   await store.close();
-  rmSync(directory, { recursive: true });
 });

@@ -1,11 +1,11 @@
 /** Gives the commands to the CLI, against one server, with workers of the TypeScript SDK beside it. */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ApplicationFailure, CompleteAsyncError } from "@temporalio/activity";
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
+import { temporaryDirectory } from "../harness/temporary-directory.js";
 import { type Command, STORIES } from "./commands.js";
 import { normaliseOutput } from "./normalise-output.js";
 
@@ -75,7 +75,7 @@ function run(cli: string, args: readonly string[]): Promise<Answered> {
     child.stdin?.end();
   });
 }
-const nobody = mkdtempSync(join(tmpdir(), "perdure-cli-"));
+const nobody = temporaryDirectory();
 
 export async function versionOf(cli: string): Promise<string> {
   return (await run(cli, ["--version"])).text.split(" (")[0]?.trim() ?? "";

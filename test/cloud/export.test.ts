@@ -1,5 +1,5 @@
 /** Export sinks: the histories of workflows that have closed arrive in the bucket, once each, also those of before a restart. */
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Connection } from "@temporalio/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -47,7 +47,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await stop();
   await s3.stop();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 /** Histories in the bucket, each by the id of its workflow. */

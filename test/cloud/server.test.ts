@@ -1,5 +1,4 @@
 /** CloudService on the real server: what was acknowledged outlives a kill, the `/cloud` routes are the same calls, and so is the Go client. */
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AccountAccess_Role as Role } from "../../gen/wire/temporal/api/cloud/identity/v1/message.js";
@@ -35,7 +34,6 @@ beforeAll(async () => {
 afterAll(async () => {
   cloud?.close();
   await server?.stop();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 const READ = accessOf({ role: Role.READ });

@@ -3,12 +3,12 @@
  * was acknowledged must be there: each start, each signal once, each workflow finished, and lists that agree. Histories tell what
  * each kill cut through. Other kills hit a server that is still making its file.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { rmSync, watch } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Client, Connection } from "@temporalio/client";
 import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
-import { BINARY, startServer, temporaryDirectory } from "../harness/server-process.js";
+import { BINARY, type ServerProcess, startServer, temporaryDirectory } from "../harness/server-process.js";
 
 export interface CrashReport {
   kills: number;
@@ -48,23 +48,12 @@ export async function crashTest({ kills, schemaKills, clients, meanMs }: CrashOp
   const db = join(temporaryDirectory(), "crash.db");
   const first = await startServer(["--db-filename", db]);
   const port = first.address.slice(first.address.lastIndexOf(":") + 1);
-  let server: ChildProcess = first.child;
+  let server: ServerProcess = first;
   const killed: number[] = [];
-  const listening = async (): Promise<boolean> =>
-    Connection.connect({ address: first.address, connectTimeout: 1000 }).then(
-      async (c) => {
-        await c.close();
-        return true;
-      },
-      () => false,
-    );
   const restart = async (): Promise<void> => {
-    const exited = new Promise<void>((resolve) => server.once("exit", () => resolve()));
     killed.push(Date.now());
-    server.kill("SIGKILL");
-    await exited;
-    server = spawn(BINARY, ["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", port, "--db-filename", db], { stdio: "ignore" });
-    if (!(await until(listening, 60_000))) throw new Error("the server did not come back");
+    await server.stop("SIGKILL");
+    server = await startServer(["--port", port, "--db-filename", db]);
   };
   let done = 0;
   const native = await NativeConnection.connect({ address: first.address });
@@ -161,9 +150,8 @@ export async function crashTest({ kills, schemaKills, clients, meanMs }: CrashOp
   await running;
   await native.close();
   await connection.close();
-  const ended = new Promise<void>((resolve) => server.once("exit", () => resolve()));
-  server.kill("SIGTERM");
-  await ended;
+  await server.stop();
+  rmSync(dirname(db), { recursive: true, force: true });
   for (let i = 0; report.during.schema < schemaKills && i < schemaKills * ATTEMPTS_A_SCHEMA_KILL; i++) await killWhileMaking(report);
   return report;
 }

@@ -45,7 +45,6 @@ beforeAll(async () => {
 });
 
 afterAll(() => {
-  rmSync(folder, { recursive: true, force: true });
   rmSync(bundles, { recursive: true, force: true });
 });
 

@@ -1,8 +1,8 @@
 /** A power cut at any sync loses nothing that was acknowledged; where syncs are left out, the same check finds what is lost. */
 import { execFileSync } from "node:child_process";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { Random } from "../../src/lib/random.js";
 import { temporaryDirectory } from "../harness/server-process.js";
 import { buildFreeze, type DurabilityOptions, durabilityTest, NO_COMPILER } from "./durability.js";
@@ -11,8 +11,6 @@ import { freezes } from "./frozen-disk.js";
 const directory = temporaryDirectory();
 const library = buildFreeze(directory);
 if (library === undefined) process.stdout.write(`${NO_COMPILER}\n`);
-
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 const BASE: DurabilityOptions = {
   durability: "full",

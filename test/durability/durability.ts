@@ -93,10 +93,7 @@ export async function durabilityTest(library: string, o: DurabilityOptions): Pro
       const until = load.counter() + o.syncsPerLife;
       const end = Date.now() + o.lifeMsMax;
       while (load.counter() < until && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
-      const exited = new Promise<void>((resolve) => server.child.once("exit", () => resolve()));
-      if (life % 2 === 0) await server.stop();
-      else server.child.kill("SIGKILL");
-      await exited;
+      await server.stop(life % 2 === 0 ? "SIGTERM" : "SIGKILL");
       await load.stop();
     }
     return await checkAll(o, directory, readFileSync(log), acknowledged);

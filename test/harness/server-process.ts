@@ -1,8 +1,9 @@
 /** The real server as a process of its own, on a free port. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+
+export { temporaryDirectory } from "./temporary-directory.js";
 
 export const BINARY = join(import.meta.dirname, "../../bin/perdure");
 
@@ -15,12 +16,8 @@ export interface ServerProcess {
   readonly exited: Promise<number | null>;
   /** What it wrote to stderr so far: its log. */
   log(): string;
-  /** SIGTERM, and the exit code. */
-  stop(): Promise<number | null>;
-}
-
-export function temporaryDirectory(): string {
-  return mkdtempSync(join(tmpdir(), "perdure-test-"));
+  /** SIGTERM, if nothing else, and the exit code; null of a process that was killed. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
 /** Starts `perdure server start-dev` with a free port and waits for its ready line. */
@@ -66,8 +63,8 @@ async function launch(args: readonly string[], env: Readonly<Record<string, stri
     child,
     exited,
     log: () => log,
-    stop: () => {
-      child.kill("SIGTERM");
+    stop: (signal = "SIGTERM") => {
+      child.kill(signal);
       return exited;
     },
   };

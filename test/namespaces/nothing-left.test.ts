@@ -2,34 +2,14 @@
  * Deleting leaves nothing: of a run when its retention is over, of a namespace that is deleted, also when the server is killed in the
  * middle of it. Every table of the file is looked into.
  */
-import { join } from "node:path";
-import { afterEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { Payload } from "../../gen/wire/temporal/api/common/v1/message.js";
 import { encode } from "../../src/api/wire.js";
-import { GrpcSubject } from "../conformance/grpc-subject.js";
-import { command as c, payloads, Session, seconds } from "../conformance/session.js";
+import { command as c, payloads, type Session, seconds } from "../conformance/session.js";
 import { type FileTables, readTables } from "../harness/file-tables.js";
-import { type ServerProcess, startServer, temporaryDirectory } from "../harness/server-process.js";
+import { ServerOnFile } from "../harness/server-on-file.js";
 
 const json = (value: unknown) => encode(Payload, { metadata: { encoding: Buffer.from("json/plain") }, data: Buffer.from(JSON.stringify(value)) });
-
-let open: { server: ServerProcess; subject: GrpcSubject } | undefined;
-const start = async (file: string, args: readonly string[] = []): Promise<Session> => {
-  const server = await startServer(["--db-filename", file, ...args]);
-  open = { server, subject: new GrpcSubject(server.address) };
-  return new Session(open.subject);
-};
-const stop = async (signal: NodeJS.Signals = "SIGTERM"): Promise<void> => {
-  const { server, subject } = open as NonNullable<typeof open>;
-  open = undefined;
-  subject.close();
-  const exited = new Promise((resolve) => server.child.once("exit", resolve));
-  server.child.kill(signal);
-  await exited;
-};
-afterEach(async () => {
-  if (open !== undefined) await stop("SIGKILL");
-});
 
 const isMissing = (f: () => Promise<unknown>) => () =>
   f().then(
@@ -86,14 +66,14 @@ const without = (counts: FileTables["counts"], ...names: string[]) =>
   Object.fromEntries(Object.entries(counts).filter(([name]) => !names.includes(name)));
 
 it("a namespace is deleted with every row that it had, by the next process if the one that began is killed", async () => {
-  const file = join(temporaryDirectory(), "deleted.db");
-  let s = await start(file);
+  const server = new ServerOnFile();
+  let s = await server.start();
   await register(s, "keep");
   await eventful(s, "keep", "kept");
-  await stop();
-  const before = readTables(file);
+  await server.stop();
+  const before = readTables(server.file);
 
-  s = await start(file);
+  s = await server.start();
   const id = await register(s, "gone");
   await eventful(s, "gone", "gone-eventful");
   await Promise.all(
@@ -118,23 +98,23 @@ it("a namespace is deleted with every row that it had, by the next process if th
   });
   const { deletedNamespace } = await s.call("DeleteNamespace", { namespace: "gone" });
   expect(deletedNamespace).toBe(`gone-deleted-${id.slice(0, 5)}`);
-  await stop("SIGKILL");
-  expect(readTables(file).counts["run"]).toBeGreaterThan(before.counts["run"] as number);
+  await server.stop("SIGKILL");
+  expect(readTables(server.file).counts["run"]).toBeGreaterThan(before.counts["run"] as number);
 
-  s = await start(file);
+  s = await server.start();
   await s.until(
     "the namespace is gone",
     isMissing(() => s.call("DescribeNamespace", { namespace: "", id })),
   );
-  await stop();
-  const after = readTables(file);
+  await server.stop();
+  const after = readTables(server.file);
   expect(after.holding([id, "gone"])).toEqual([]);
   expect(after.counts).toEqual(before.counts);
 });
 
 it("an emptied namespace stays for its delay, over a restart, and keeps nothing but its record", async () => {
-  const file = join(temporaryDirectory(), "delayed.db");
-  let s = await start(file, ["--dynamic-config-value", 'worker.protectedNamespaces=["default"]']);
+  const server = new ServerOnFile();
+  let s = await server.start("--dynamic-config-value", 'worker.protectedNamespaces=["default"]');
   const id = await register(s, "gone");
   await eventful(s, "gone", "gone-eventful");
   await s.refused("DeleteNamespace", { namespace: "default" });
@@ -146,8 +126,8 @@ it("an emptied namespace stays for its delay, over a restart, and keeps nothing 
     "it is empty",
     isMissing(() => s.call("DescribeWorkflowExecution", { namespace: `gone-deleted-${id.slice(0, 5)}`, execution: { workflowId: "gone-eventful" } })),
   );
-  await stop();
-  s = await start(file);
+  await server.stop();
+  s = await server.start();
   expect((await s.call("DescribeNamespace", { namespace: "", id })).namespaceInfo?.state).toBe(3);
   // The delay is replaced by none.
   await s.call("DeleteNamespace", { namespace: "", namespaceId: id, namespaceDeleteDelay: seconds(0) });
@@ -155,23 +135,23 @@ it("an emptied namespace stays for its delay, over a restart, and keeps nothing 
     "the namespace is gone",
     isMissing(() => s.call("DescribeNamespace", { namespace: "", id })),
   );
-  await stop();
-  expect(readTables(file).holding([id, "gone-eventful"])).toEqual([]);
+  await server.stop();
+  expect(readTables(server.file).holding([id, "gone-eventful"])).toEqual([]);
 });
 
 it("a run whose retention is over leaves no row in any table", async () => {
-  const file = join(temporaryDirectory(), "retained.db");
+  const server = new ServerOnFile();
   const settings = [
     "--dynamic-config-value",
     'system.namespaceMinRetentionLocal="1s"',
     "--dynamic-config-value",
     'matching.backlogScavengeInterval="50ms"',
   ];
-  let s = await start(file, settings);
+  let s = await server.start(...settings);
   await register(s, "short", seconds(1));
-  await stop();
-  const before = readTables(file);
-  s = await start(file, settings);
+  await server.stop();
+  const before = readTables(server.file);
+  s = await server.start(...settings);
   const [runId = ""] = await eventful(s, "short", "passing");
   await s.call("TerminateWorkflowExecution", { namespace: "short", workflowExecution: { workflowId: "passing" }, reason: "r" });
   for (const workflowId of ["passing", "passing-child"])
@@ -180,9 +160,9 @@ it("a run whose retention is over leaves no row in any table", async () => {
       isMissing(() => s.call("DescribeWorkflowExecution", { namespace: "short", execution: { workflowId } })),
     );
   // Request ids, history and stored tasks go after what the run is found by. A file in WAL mode can be read beside its server.
-  await s.until("nothing is left of it", async () => readTables(file).holding([runId]).length === 0);
-  await stop();
-  const after = readTables(file);
+  await s.until("nothing is left of it", async () => readTables(server.file).holding([runId]).length === 0);
+  await server.stop();
+  const after = readTables(server.file);
   // Of its task queues the names are kept.
   expect(after.holding([runId, "passing", "a memo"])).toEqual(["registry"]);
   expect(without(after.counts, "registry")).toEqual(without(before.counts, "registry"));

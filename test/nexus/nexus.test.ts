@@ -2,7 +2,6 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
 import { CallbackState, PendingNexusOperationState as State } from "../../gen/wire/temporal/api/enums/v1/common.js";
@@ -14,9 +13,8 @@ import { Kind } from "../../src/core/workflow/mutable-state.js";
 import type { HttpAnswer } from "../../src/nexus/http/client.js";
 import { MemoryStore } from "../../src/persistence/memory/store.js";
 import { CoreSubject } from "../conformance/core-subject.js";
-import { GrpcSubject } from "../conformance/grpc-subject.js";
 import { command as c, payloads, Session } from "../conformance/session.js";
-import { startServer, temporaryDirectory } from "../harness/server-process.js";
+import { ServerOnFile } from "../harness/server-on-file.js";
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
@@ -98,10 +96,8 @@ describe("a server that is killed", () => {
   it("keeps its endpoints, and goes on with operations that wait, back off or run, and with callbacks", async () => {
     let isUp = false;
     const web = await listen(() => (isUp ? { status: 200, body: '"there"' } : { status: 503, body: '{"message":"down"}' }));
-    const args = ["--db-filename", join(temporaryDirectory(), "nexus.db")];
-    const first = await startServer(args);
-    let subject = new GrpcSubject(first.address);
-    const before = new Session(subject);
+    const server = new ServerOnFile();
+    const before = await server.start();
     const [running, waiting, external] = ["a", "b", "c"].map((x) => `${x}-${before.id}`) as [string, string, string];
     const { endpoint } = await before.call("CreateNexusEndpoint", workerEndpoint(running, "running"));
     await before.call("CreateNexusEndpoint", workerEndpoint(waiting, "waiting"));
@@ -117,17 +113,10 @@ describe("a server that is killed", () => {
       const told = (await describeRun(before, "told")).callbacks.map((x) => x.state);
       return `${states}` === `${[State.STARTED, State.SCHEDULED, State.BACKING_OFF]}` && `${told}` === `${[CallbackState.BACKING_OFF]}`;
     });
-    const gone = once(first.child, "exit");
-    first.child.kill("SIGKILL");
-    await gone;
-    subject.close();
+    await server.stop("SIGKILL");
 
     isUp = true;
-    const second = await startServer(args);
-    closing.push(() => second.stop());
-    subject = new GrpcSubject(second.address);
-    closing.push(() => subject.close());
-    const s = Object.assign(new Session(subject), { id: before.id, queue: before.queue });
+    const s = Object.assign(await server.start(), { id: before.id, queue: before.queue });
     expect((await s.call("GetNexusEndpoint", { id: endpoint?.id })).endpoint).toEqual(endpoint);
     await respond(s, await poll(s, "waiting"), { case: "syncSuccess", value: { payload: payloads("late").subarray(2) } });
     const handler = await s.workflowTask(`${s.queue}-w`);
@@ -240,37 +229,24 @@ describe("a namespace that is deleted", () => {
 
 describe("a standalone operation", () => {
   it("goes on after a crash of the server, and its callback finds it", { timeout: 60_000 }, async () => {
-    const file = join(temporaryDirectory(), "data.db");
-    const open = async () => {
-      const server = await startServer(["--db-filename", file]);
-      const subject = new GrpcSubject(server.address);
-      return { server, subject, s: new Session(subject) };
-    };
-    const first = await open();
-    await first.s.call("CreateNexusEndpoint", workerEndpoint("desk", "desk"));
+    const server = new ServerOnFile();
+    const first = await server.start();
+    await first.call("CreateNexusEndpoint", workerEndpoint("desk", "desk"));
     const of = { operationId: "op" };
-    await first.s.call("StartNexusOperationExecution", { ...of, endpoint: "desk", service: "svc", operation: "op", requestId: "r" });
-    const task = await poll(first.s, "desk");
-    await startWithCallbacks(first.s, "handler", [callbackOf(task)]);
-    await respond(first.s, task, { case: "asyncSuccess", value: { operationToken: "token" } });
-    await first.s.call("PollNexusOperationExecution", { ...of, waitStage: 1 });
-    first.subject.close();
-    const exited = once(first.server.child, "exit");
-    first.server.child.kill("SIGKILL");
-    await exited;
+    await first.call("StartNexusOperationExecution", { ...of, endpoint: "desk", service: "svc", operation: "op", requestId: "r" });
+    const task = await poll(first, "desk");
+    await startWithCallbacks(first, "handler", [callbackOf(task)]);
+    await respond(first, task, { case: "asyncSuccess", value: { operationToken: "token" } });
+    await first.call("PollNexusOperationExecution", { ...of, waitStage: 1 });
+    await server.stop("SIGKILL");
 
-    const second = await open();
-    closing.push(async () => {
-      second.subject.close();
-      await second.server.stop();
-    });
-    const { s } = second;
+    const s = await server.start();
     expect(await s.call("StartNexusOperationExecution", { ...of, endpoint: "desk", service: "svc", operation: "op", requestId: "r" })).toMatchObject({
       started: false,
     });
     expect((await s.call("DescribeNexusOperationExecution", of)).info).toMatchObject({ state: State.STARTED, operationToken: "token" });
     const waiting = s.call("PollNexusOperationExecution", of, 20_000);
-    const t = await s.workflowTask(`${first.s.queue}-w`);
+    const t = await s.workflowTask(`${first.queue}-w`);
     await s.call("RespondWorkflowTaskCompleted", { taskToken: t.taskToken, identity: "worker", commands: [c.complete(payloads("out"))] });
     expect(await waiting).toMatchObject({ waitStage: 2, outcome: { case: "result" } });
     expect((await s.call("ListNexusOperationExecutions", { query: 'ExecutionStatus = "Completed"' })).operations).toMatchObject([

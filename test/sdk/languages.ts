@@ -5,9 +5,22 @@
 import { execFile, execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import Database from "better-sqlite3";
 
 const here = import.meta.dirname;
 const cache = join(here, "../../.setup/sdks");
+
+/** Makes something under .setup/sdks/ while no other test file does; a lock of SQLite ends with its process, however that ends. */
+function alone<T>(make: () => T): T {
+  mkdirSync(cache, { recursive: true });
+  const lock = new Database(join(cache, "lock.db"), { timeout: 600_000 });
+  try {
+    lock.exec("BEGIN EXCLUSIVE");
+    return make();
+  } finally {
+    lock.close();
+  }
+}
 
 function has(command: string, args: string[]): boolean {
   try {
@@ -41,12 +54,13 @@ export function goProgram(folder: string, name: string, module = join(here, "go"
 export const pythonFile = (name: string): string => join(here, "python", name);
 
 /** The interpreter of an environment with what requirements.txt names. */
-export function pythonWithSdk(): string {
+export const pythonWithSdk = (): string => alone(makePython);
+
+function makePython(): string {
   const environment = join(cache, "python");
   const wanted = readFileSync(pythonFile("requirements.txt"), "utf8");
   const stamp = join(environment, "installed.txt");
   if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== wanted) {
-    mkdirSync(cache, { recursive: true });
     execFileSync("python3", ["-m", "venv", environment]);
     execFileSync(join(environment, "bin/pip"), ["install", "--quiet", "-r", pythonFile("requirements.txt")]);
     writeFileSync(stamp, wanted);
@@ -61,7 +75,9 @@ export function javaIsHere(whatIsSkipped: string): boolean {
 }
 
 /** Compiles the programs of test/sdk/java; a class path with what its pom.xml names. */
-export function javaClasses(): string {
+export const javaClasses = (): string => alone(makeJava);
+
+function makeJava(): string {
   const project = join(here, "java");
   const target = join(cache, "java");
   const code = readdirSync(join(project, "src"), { recursive: true, encoding: "utf8" }).filter((f) => f.endsWith(".java"));

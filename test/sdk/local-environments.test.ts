@@ -3,23 +3,18 @@
  * own, waits for the port in its own way and ends the server in its own way (the SDK core kills it, Go interrupts it and wants 0).
  * In memory, a second environment knows nothing of the first; with a file, it has the workflow of the first.
  */
-import { rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { WorkflowNotFoundError } from "@temporalio/client";
 import { defineSearchAttributeKey } from "@temporalio/common";
 import { TestWorkflowEnvironment } from "@temporalio/testing";
 import { Worker } from "@temporalio/worker";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { BINARY, temporaryDirectory } from "../harness/server-process.js";
 import { goIsHere, goProgram, javaClasses, javaIsHere, pythonFile, pythonIsHere, pythonWithSdk, run } from "./languages.js";
 import * as activities from "./typescript/activities.js";
 
-let folder: string;
-beforeAll(() => {
-  folder = temporaryDirectory();
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryDirectory();
 
 const KINDS = ["in memory", "with a file"] as const;
 const taskQueue = "local-environment";

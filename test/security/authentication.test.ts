@@ -1,5 +1,5 @@
 /** The server as a process: who is let in, by which proof, over TLS, and that a key which ends is no key at once. */
-import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { Connection } from "@temporalio/client";
@@ -93,7 +93,6 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const c of connections) await c.close();
   await server?.stop();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 describe("without credentials", () => {

@@ -1,5 +1,5 @@
 /** The official SDKs with an API key over --tls-dev: a worker and a client in one namespace, as each SDK documents it. */
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Client, Connection } from "@temporalio/client";
 import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
@@ -25,7 +25,6 @@ beforeAll(async () => {
 afterAll(async () => {
   delete process.env["API_KEY"];
   expect(await server?.stop()).toBe(0);
-  rmSync(folder, { recursive: true, force: true });
 });
 
 const hasGo = goIsHere("the Go SDK over TLS with an API key");

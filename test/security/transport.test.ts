@@ -1,5 +1,5 @@
 /** What stands before the calls: TLS with client certificates, files that change, requests that are no requests, pages of elsewhere. */
-import { rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { connect as connectTcp, type Socket } from "node:net";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
@@ -37,7 +37,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await secure?.stop();
   await plain?.stop();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 const CODES: Readonly<Record<number, string>> = { 7: "PERMISSION_DENIED", 14: "UNAVAILABLE", 16: "UNAUTHENTICATED" };

@@ -1,36 +1,19 @@
 /** The live history of a run over HTTP, by the real server: each event once, in order, whatever ends the connection or the server. */
-import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { GrpcSubject } from "../conformance/grpc-subject.js";
-import { command as c, payloads, Session } from "../conformance/session.js";
-import { type ServerProcess, startServer, temporaryDirectory } from "../harness/server-process.js";
+import { command as c, payloads, type Session } from "../conformance/session.js";
+import { ServerOnFile } from "../harness/server-on-file.js";
 import { EventReader } from "./event-source.js";
 
-let server: ServerProcess;
-let subject: GrpcSubject;
+let server: ServerOnFile;
 let s: Session;
-let file: string;
 const readers: EventReader[] = [];
 
-async function start(): Promise<void> {
-  server = await startServer(["--db-filename", file]);
-  subject = new GrpcSubject(server.address);
-}
-async function end(signal: NodeJS.Signals): Promise<void> {
-  subject.close();
-  const exited = new Promise((resolve) => server.child.once("exit", resolve));
-  server.child.kill(signal);
-  await exited;
-}
-
 beforeEach(async () => {
-  file = join(temporaryDirectory(), "stream.db");
-  await start();
-  s = new Session(subject);
+  server = new ServerOnFile();
+  s = await server.start();
 });
 afterEach(async () => {
   for (const r of readers.splice(0)) await r.close();
-  await end("SIGKILL");
 });
 
 const reader = (): EventReader => {
@@ -101,11 +84,10 @@ it("gives each event once when the server is killed in the middle and the reader
     // Signals go on while the server dies: some are acknowledged, some lost, none twice.
     const signals = Promise.allSettled(Array.from({ length: 40 }, (_, i) => s.signal(`${round}-${i}`)));
     await r.until(() => idsOf(r).length >= 4 + round * 10);
-    await end("SIGKILL");
+    await server.stop("SIGKILL");
     await signals;
     await r.ended;
-    await start();
-    s = Object.assign(new Session(subject), { id: s.id, queue: s.queue });
+    s = Object.assign(await server.start(), { id: s.id, queue: s.queue });
     expect((await r.connect(streamOf())).status).toBe(200);
   }
   await s.call("TerminateWorkflowExecution", { workflowExecution: { workflowId: s.id } });

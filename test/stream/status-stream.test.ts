@@ -1,34 +1,19 @@
 /** How workflows of a namespace change status, as a stream by the real server. */
-import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { GrpcSubject } from "../conformance/grpc-subject.js";
-import { command as c, NAMESPACE, Session, seconds } from "../conformance/session.js";
+import { command as c, NAMESPACE, type Session, seconds } from "../conformance/session.js";
 import { readTables } from "../harness/file-tables.js";
-import { type ServerProcess, startServer, temporaryDirectory } from "../harness/server-process.js";
+import { ServerOnFile } from "../harness/server-on-file.js";
 import { EventReader } from "./event-source.js";
 
-let server: ServerProcess;
-let subject: GrpcSubject;
-let file: string;
+let server: ServerOnFile;
 const readers: EventReader[] = [];
 
-async function start(): Promise<void> {
-  server = await startServer(["--db-filename", file, "--dynamic-config-value", "history.statusChangesKept=512"]);
-  subject = new GrpcSubject(server.address);
-}
-async function end(signal: NodeJS.Signals): Promise<void> {
-  subject.close();
-  const exited = new Promise((resolve) => server.child.once("exit", resolve));
-  server.child.kill(signal);
-  await exited;
-}
 beforeEach(async () => {
-  file = join(temporaryDirectory(), "status.db");
-  await start();
+  server = new ServerOnFile(["--dynamic-config-value", "history.statusChangesKept=512"]);
+  await server.start();
 });
 afterEach(async () => {
   for (const r of readers.splice(0)) await r.close();
-  if (server.child.exitCode === null && server.child.signalCode === null) await end("SIGKILL");
 });
 
 interface Change {
@@ -48,7 +33,7 @@ it("tells every change of every workflow, and nothing else", async () => {
   await open(r);
   await r.until((e) => e.length === 1);
   expect(r.events[0]).toMatchObject({ event: "namespace", id: "0", data: { namespace: NAMESPACE } });
-  const [a, b] = [new Session(subject), new Session(subject)];
+  const [a, b] = [server.session(), server.session()];
   const runId = await a.running();
   await b.running();
   await a.signal("no change of status");
@@ -70,7 +55,7 @@ it("goes on after the reader's last id, each change once, when the server was ki
   const startSome = async (n: number): Promise<void> => {
     await Promise.allSettled(
       Array.from({ length: n }, async () => {
-        const s = new Session(subject);
+        const s = server.session();
         await s.start();
         started.add(s.id);
       }),
@@ -79,15 +64,15 @@ it("goes on after the reader's last id, each change once, when the server was ki
   for (let round = 0; round < 3; round++) {
     const starts = startSome(40);
     await r.until(() => changesOf(r).length >= round * 10 + 10);
-    await end("SIGKILL");
+    await server.stop("SIGKILL");
     await starts;
     await r.ended;
-    await start();
+    await server.start();
     // While nobody listens.
     await startSome(5);
     expect((await open(r)).status).toBe(200);
   }
-  const marker = new Session(subject);
+  const marker = server.session();
   await marker.start();
   await r.until(() => (r.of("workflow") as Change[]).some((w) => w.workflowId === marker.id));
   const ids = (r.of("workflow") as Change[]).map((w) => w.workflowId);
@@ -103,7 +88,7 @@ it("answers 410 when changes after the reader's place are no longer kept", async
   await open(r);
   await r.until((e) => e.length === 1);
   await r.close();
-  const s = new Session(subject);
+  const s = server.session();
   const states = Array.from({ length: 600 }, (_, i) => s.start({ workflowId: `${s.id}-${i}` }));
   await Promise.all(states);
   await Promise.all(
@@ -116,7 +101,7 @@ it("answers 410 when changes after the reader's place are no longer kept", async
 });
 
 it("costs nothing in a namespace that nobody follows, and leaves nothing of one that is deleted", async () => {
-  const s = new Session(subject);
+  const s = server.session();
   await s.call("RegisterNamespace", { namespace: "followed", workflowExecutionRetentionPeriod: seconds(86_400) });
   const r = new EventReader();
   await open(r, "followed");
@@ -131,6 +116,6 @@ it("costs nothing in a namespace that nobody follows, and leaves nothing of one 
     return left === undefined;
   });
   await r.ended;
-  await end("SIGTERM");
-  expect(readTables(file).holding(["in-followed", namespaceInfo?.id ?? "none"])).toEqual([]);
+  await server.stop();
+  expect(readTables(server.file).holding(["in-followed", namespaceInfo?.id ?? "none"])).toEqual([]);
 });

@@ -1,27 +1,18 @@
 /** The real server as the test server is run, killed while it skips: no clock goes back, no timer is early or skipped over twice. */
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { GrpcSubject } from "../conformance/grpc-subject.js";
 import { type ServerProcess, startTestServer, temporaryDirectory } from "../harness/server-process.js";
-import { commands as c } from "./commands.js";
-import { count, DAY, EventType, MINUTE, SECOND, span, timeOf, type Workflow, World } from "./world.js";
+import { sleeper } from "./open-world.js";
+import { DAY, EventType, MINUTE, SECOND, span, timeOf, World } from "./world.js";
 
 const folder = temporaryDirectory();
 let server: ServerProcess | undefined;
-afterEach(() => {
-  server?.child.kill("SIGKILL");
-  rmSync(folder, { recursive: true, force: true });
-});
+afterEach(() => server?.child.kill("SIGKILL"));
 
 /** Enough for the workflows to outlive every kill, on a fast machine too. */
 const SLEEPS = 400;
 const ROUNDS = 5;
-const sleeper: Workflow = (events) => {
-  const fired = count(events, EventType.TIMER_FIRED);
-  if (fired === SLEEPS) return [c.complete()];
-  return count(events, EventType.TIMER_STARTED) === fired ? [c.timer(`t${fired}`, DAY)] : [];
-};
 
 /** Wall time in microseconds, as the simulated subject has it. */
 class RealSubject extends GrpcSubject {
@@ -55,7 +46,7 @@ describe("kill -9 in the middle of skipping", () => {
           }),
         );
       const before = await runs();
-      world.worker(sleeper);
+      world.worker(sleeper(DAY, SLEEPS));
       if (isLast) {
         for (const id of ids) await world.closed(id);
         for (const id of ids) {

@@ -1,28 +1,10 @@
 /** Executions with a clock of their own, beside what the conformance scripts show: their times, restarts, and other clocks. */
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { timestampMicros } from "../../src/api/time.js";
 import { MemoryStore } from "../../src/persistence/memory/store.js";
 import { commands as c } from "./commands.js";
-import { count, DAY, EventType, HOUR, has, MINUTE, SECOND, span, timeOf, type Workflow, World, type WorldOptions } from "./world.js";
-
-const worlds: World[] = [];
-const open = async (o: WorldOptions = {}): Promise<World> => {
-  const world = await World.open(o);
-  worlds.push(world);
-  return world;
-};
-afterEach(() => {
-  for (const w of worlds.splice(0)) w.close();
-});
-
-const skipping = { timeSkippingConfig: { enabled: true } };
-const sleeper =
-  (micros: number, times = 1): Workflow =>
-  (events) => {
-    const fired = count(events, EventType.TIMER_FIRED);
-    if (fired === times) return [c.complete()];
-    return count(events, EventType.TIMER_STARTED) === fired ? [c.timer(`t${fired}`, micros)] : [];
-  };
+import { openWorld as open, skipping, sleeper } from "./open-world.js";
+import { count, DAY, EventType, HOUR, has, MINUTE, SECOND, span, timeOf } from "./world.js";
 
 describe("an execution that skips", () => {
   it("has its own time in its events, its description and its list entry, and leaves that of others alone", async () => {

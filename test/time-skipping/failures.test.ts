@@ -4,6 +4,7 @@ import type { Batch } from "../../src/persistence/batch.js";
 import { MemoryStore } from "../../src/persistence/memory/store.js";
 import { StoreFailure } from "../../src/persistence/store.js";
 import { commands as c } from "./commands.js";
+import { sleeper } from "./open-world.js";
 import { count, DAY, EventType, MINUTE, timeOf, type Workflow, World } from "./world.js";
 
 /** Refuses some of the batches that hold a clock. */
@@ -44,11 +45,7 @@ class FailingStore extends MemoryStore {
 let world: World;
 afterEach(() => world.close());
 
-const sleeper: Workflow = (events) => {
-  const fired = count(events, EventType.TIMER_FIRED);
-  if (fired === 10) return [c.complete()];
-  return count(events, EventType.TIMER_STARTED) === fired ? [c.timer(`t${fired}`, DAY)] : [];
-};
+const tenDays = sleeper(DAY, 10);
 
 describe("a skip", () => {
   it.each(["refused", "full"] as const)("whose batch is not written (%s) is made later, once", async (kind) => {
@@ -56,7 +53,7 @@ describe("a skip", () => {
     world = await World.open({ unlocked: true, store });
     const other: Workflow = (events) =>
       count(events, EventType.TIMER_FIRED) > 0 ? [c.complete()] : events.length < 5 ? [c.timer("t", 3 * DAY)] : [];
-    world.worker(sleeper);
+    world.worker(tenDays);
     world.worker(other, "other");
     store.fails = (n) => (n % 3 === 0 ? kind : undefined);
     await world.start("w");
@@ -98,7 +95,7 @@ describe("a skip", () => {
       if (death === 0) await w.start("w", { workflowTaskTimeout: { seconds: 1 } });
       // No clock is behind what has happened by it.
       expect(await w.time()).toBeGreaterThanOrEqual(timeOf((await w.history("w")).at(-1)));
-      w.worker(sleeper);
+      w.worker(tenDays);
       const isDone = await Promise.race([
         died.then(() => false),
         w.closed("w").then(
@@ -141,7 +138,7 @@ describe("a skip", () => {
     store.gate = new Promise((resolve) => {
       open = resolve;
     });
-    first.worker(sleeper);
+    first.worker(tenDays);
     await first.start("w");
     await reached;
     // The skip is applied and not durable.

@@ -1,17 +1,12 @@
 /** sdk-dotnet 578: Nexus operations of workflows, and operations that stand alone, on a clock that skips. */
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { PollNexusTaskQueueResponse } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { commands as c } from "./commands.js";
-import { DAY, EventType, HOUR, has, SECOND, timeOf, type Workflow, World } from "./world.js";
-
-const worlds: World[] = [];
-afterEach(() => {
-  for (const w of worlds.splice(0)) w.close();
-});
+import { openWorld } from "./open-world.js";
+import { DAY, EventType, HOUR, has, SECOND, timeOf, type Workflow, type World } from "./world.js";
 
 async function open(): Promise<World> {
-  const w = await World.open();
-  worlds.push(w);
+  const w = await openWorld();
   const target = { variant: { case: "worker", value: { namespace: "default", taskQueue: "handlers" } } };
   await w.call("CreateNexusEndpoint", { spec: { name: "endpoint", target: target as never } });
   return w;

@@ -1,29 +1,11 @@
 /** TestService on one clock and on several: locks, sleeps, what may be skipped and what may not. */
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Code } from "../../src/api/service-error.js";
 import { timestampMicros } from "../../src/api/time.js";
 import { MemoryStore } from "../../src/persistence/memory/store.js";
 import { commands as c } from "./commands.js";
-import { count, DAY, EventType, HOUR, has, MINUTE, SECOND, span, timeOf, type Workflow, World, type WorldOptions } from "./world.js";
-
-const worlds: World[] = [];
-const open = async (o: WorldOptions = {}): Promise<World> => {
-  const world = await World.open(o);
-  worlds.push(world);
-  return world;
-};
-afterEach(() => {
-  for (const w of worlds.splice(0)) w.close();
-});
-
-/** Sleeps so often, then completes. */
-const sleeper =
-  (micros: number, times = 1): Workflow =>
-  (events) => {
-    const fired = count(events, EventType.TIMER_FIRED);
-    if (fired === times) return [c.complete()];
-    return count(events, EventType.TIMER_STARTED) === fired ? [c.timer(`t${fired}`, micros)] : [];
-  };
+import { openWorld as open, sleeper } from "./open-world.js";
+import { count, DAY, EventType, HOUR, has, MINUTE, SECOND, span, timeOf } from "./world.js";
 
 const code = (p: Promise<unknown>): Promise<number> =>
   p.then(

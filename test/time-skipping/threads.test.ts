@@ -1,19 +1,10 @@
 /** What users of the official time-skipping test server reported, one test a thread. */
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { timestampMicros } from "../../src/api/time.js";
 import { rejected } from "../harness/core-commands.js";
 import { commands as c, updatable } from "./commands.js";
-import { count, DAY, EventType, HOUR, has, MINUTE, SECOND, span, timeOf, type Workflow, World, type WorldOptions } from "./world.js";
-
-const worlds: World[] = [];
-const open = async (o: WorldOptions = {}): Promise<World> => {
-  const world = await World.open(o);
-  worlds.push(world);
-  return world;
-};
-afterEach(() => {
-  for (const w of worlds.splice(0)) w.close();
-});
+import { openWorld as open } from "./open-world.js";
+import { count, DAY, EventType, HOUR, has, MINUTE, SECOND, span, timeOf, type Workflow } from "./world.js";
 
 const ABANDON = { parentClosePolicy: 2 };
 

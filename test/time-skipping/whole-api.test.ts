@@ -1,29 +1,12 @@
 /** Skipping beside what else the API has: schedules, updates, pauses, resets, batch operations, namespaces that go. */
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Code } from "../../src/api/service-error.js";
 import { timestampMicros } from "../../src/api/time.js";
 import { MemoryStore } from "../../src/persistence/memory/store.js";
 import { commands as c, updatable } from "./commands.js";
-import { count, DAY, EventType, HOUR, has, MINUTE, SECOND, span, timeOf, type Workflow, World, type WorldOptions } from "./world.js";
+import { openWorld as open, skipping, sleeper } from "./open-world.js";
+import { count, DAY, EventType, HOUR, has, MINUTE, SECOND, span, timeOf, type Workflow, type World } from "./world.js";
 
-const worlds: World[] = [];
-const open = async (o: WorldOptions = {}): Promise<World> => {
-  const world = await World.open(o);
-  worlds.push(world);
-  return world;
-};
-afterEach(() => {
-  for (const w of worlds.splice(0)) w.close();
-});
-
-const skipping = { timeSkippingConfig: { enabled: true } };
-const sleeper =
-  (micros: number, times = 1): Workflow =>
-  (events) => {
-    const fired = count(events, EventType.TIMER_FIRED);
-    if (fired === times) return [c.complete()];
-    return count(events, EventType.TIMER_STARTED) === fired ? [c.timer(`t${fired}`, micros)] : [];
-  };
 const complete: Workflow = () => [c.complete()];
 const sleepUnlocked = (w: World, micros: number, clock?: string) =>
   w.call("UnlockTimeSkippingWithSleep", { duration: span(micros) }, { timeoutMs: 60_000, ...(clock === undefined ? {} : { clock }) });

@@ -1,9 +1,7 @@
 /** Chromium without a window, spoken to in its DevTools protocol over a pipe: file descriptors 3 and 4, a zero byte behind each message. */
 import { spawn } from "node:child_process";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
+import { temporaryDirectory } from "../harness/temporary-directory.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: answers have a form for each method
 type Answer = any;
@@ -24,7 +22,7 @@ interface Message {
 
 /** One tab, of a profile of its own. */
 export async function openTab(chromium: string): Promise<Tab> {
-  const profile = mkdtempSync(join(tmpdir(), "perdure-chromium-"));
+  const profile = temporaryDirectory();
   const args = ["--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"];
   const child = spawn(chromium, [...args, `--user-data-dir=${profile}`, "--window-size=1600,1400", "about:blank"], {
     stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"],

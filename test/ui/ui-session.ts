@@ -3,10 +3,10 @@
  * went wrong meanwhile: errors on the console, exceptions of scripts, answers of 400 and above.
  */
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { temporaryDirectory } from "../harness/temporary-directory.js";
 import { openTab } from "./chromium.js";
 
 const WAIT_MS_MAX = 15_000;
@@ -47,7 +47,7 @@ export interface UiSession {
 }
 
 export async function openUi(uiServer: string, chromium: string, address: string): Promise<UiSession> {
-  const folder = mkdtempSync(join(tmpdir(), "perdure-ui-"));
+  const folder = temporaryDirectory();
   const port = await freePort();
   const base = `http://127.0.0.1:${port}`;
   const settings = [

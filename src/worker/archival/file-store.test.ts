@@ -1,9 +1,9 @@
 /** test/archival/official holds what the official server (1.32.1) wrote for one run. */
-import { cpSync, mkdtempSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { History } from "../../../gen/wire/temporal/api/history/v1/message.js";
+import { temporaryDirectory } from "../../../test/harness/temporary-directory.js";
 import { decode, EMPTY_BYTES } from "../../api/wire.js";
 import type { NamespaceView } from "../../core/namespace-view.js";
 import { historyJson } from "../../rpc/history-json.js";
@@ -41,7 +41,7 @@ it("reads a history that the official server wrote, in pages", async () => {
 });
 
 it("writes a history under the official server's name and as it wrote it", async () => {
-  const directory = mkdtempSync(join(tmpdir(), "perdure-archive-"));
+  const directory = temporaryDirectory();
   const official = readdirSync(`${OFFICIAL}/history`)[0] ?? "";
   const json = JSON.parse(readFileSync(join(OFFICIAL, "history", official), "utf8")) as object[];
   // Through our encoding and back.
@@ -63,7 +63,7 @@ it("writes a history under the official server's name and as it wrote it", async
 });
 
 it("lists what the official server wrote, and what it writes itself, newest first", async () => {
-  const directory = mkdtempSync(join(tmpdir(), "perdure-archive-"));
+  const directory = temporaryDirectory();
   cpSync(`${OFFICIAL}/visibility`, directory, { recursive: true });
   const list = (query: string, size = 10, token: Uint8Array = EMPTY_BYTES) =>
     store.listVisibility(at(directory), RUN.namespaceId, query, size, token);

@@ -119,7 +119,7 @@ describe("cron", () => {
 
 describe("a delayed start", () => {
   it("holds what it is signaled until it is over", async () => {
-    const h = await s.start("told", [], { startDelay: "1s" });
+    const h = await s.start("told", [], { startDelay: "2s" });
     await h.signal("add", "in the meantime");
     await h.signal("end");
     expect((await s.history(h.workflowId)).map(nameOf)).toEqual([STARTED, SIGNALED, SIGNALED]);
@@ -134,7 +134,7 @@ describe("a delayed start", () => {
       COMPLETED,
     ]);
     const started = (await attributesOf(h.workflowId, undefined, STARTED))?.workflowExecutionStartedEventAttributes;
-    expect(started?.firstWorkflowTaskBackoff).toMatchObject({ seconds: expect.objectContaining({ low: 1 }) });
+    expect(started?.firstWorkflowTaskBackoff).toMatchObject({ seconds: expect.objectContaining({ low: 2 }) });
   });
 
   it("is ended by a termination before anything ran", async () => {

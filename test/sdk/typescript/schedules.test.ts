@@ -168,10 +168,7 @@ describe("a server that is killed", () => {
       return await f(new Client({ connection }), server);
     } finally {
       await connection.close();
-      server.child.kill(end);
-      await new Promise<void>((resolve) =>
-        server.child.exitCode === null && server.child.signalCode === null ? server.child.once("exit", () => resolve()) : resolve(),
-      );
+      await server.stop(end);
     }
   }
 
