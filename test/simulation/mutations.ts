@@ -31,6 +31,8 @@ import { DEPLOYMENT_REGISTRY_KIND, Deployments } from "../../src/matching/deploy
 import { MatchingEngine } from "../../src/matching/matching-engine.js";
 import { type RoutedTask, VersionRouter } from "../../src/matching/version-router.js";
 import { Batch, type RowWrite } from "../../src/persistence/batch.js";
+import { Journal } from "../../src/persistence/sqlite/journal.js";
+import { PendingRows } from "../../src/persistence/sqlite/pending-rows.js";
 import { VersionDrainage } from "../../src/worker/version-drainage.js";
 import type { Swarm } from "./world.js";
 
@@ -274,6 +276,31 @@ export const MUTATIONS: readonly Mutation[] = [
       ),
   },
   { name: "a run is not found by its name", begin: () => replace(Batch.prototype, "insertRun", () => () => undefined) },
+  {
+    name: "what a process that died left in the journal is not read",
+    begin: () => replace(Journal.prototype, "unapplied", () => () => []),
+  },
+  {
+    name: "reads do not look at what waits in the journal",
+    begin: () =>
+      replace(PendingRows.prototype, "loadExecution", () => (key: number, record: () => Uint8Array | undefined, live: () => []) => {
+        const stored = record();
+        return stored === undefined ? undefined : { key, record: stored, live: live() };
+      }),
+  },
+  {
+    name: "due rows that wait in the journal are lost",
+    begin: () =>
+      replace(
+        PendingRows.prototype,
+        "merge",
+        (original) =>
+          function (this: PendingRows, b: Batch) {
+            original.call(this, b);
+            this.rows.dues.clear();
+          },
+      ),
+  },
   {
     name: "the record of a run is not written",
     begin: () => {

@@ -17,7 +17,8 @@ const PART_BYTES = 4_032;
 const SLOTS = 1_024;
 /** SQLite keeps a 0 or 1 in no byte and grows a number's bytes with the number: from here on each has one size. */
 const FIRST_PART = 2;
-const FIRST_SEQUENCE = 2 ** 40;
+export const FIRST_SEQUENCE = 2 ** 40;
+/** Row of table `meta`: the last record that is in the tables. Made with the schema. */
 const APPLIED = "journal";
 const LENGTH_BYTES = 4;
 
@@ -39,15 +40,14 @@ export class Journal {
   constructor(private readonly db: Database.Database) {
     this.update = db.prepare("UPDATE journal SET sequence = ?, part = ?, data = ? WHERE slot = ?");
     this.insert = db.prepare("INSERT INTO journal (slot, sequence, part, data) VALUES (?, ?, ?, ?)");
-    this.mark = db.prepare("INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value");
+    this.mark = db.prepare("UPDATE meta SET value = ? WHERE name = ?");
     this.any = db.prepare("SELECT slot FROM journal LIMIT 1");
     this.remove = db.prepare("DELETE FROM journal");
     this.sequence = Math.max(this.appliedSequence, this.newestSequence) + 1;
   }
 
   private get appliedSequence(): number {
-    const row = this.db.prepare("SELECT value FROM meta WHERE name = ?").get(APPLIED) as { value: number } | undefined;
-    return row?.value ?? FIRST_SEQUENCE - 1;
+    return (this.db.prepare("SELECT value FROM meta WHERE name = ?").get(APPLIED) as { value: number }).value;
   }
 
   private get newestSequence(): number {
@@ -99,7 +99,7 @@ export class Journal {
 
   /** Within the transaction that brings everything so far into the tables. */
   markApplied(): void {
-    this.mark.run(APPLIED, this.sequence - 1);
+    this.mark.run(this.sequence - 1, APPLIED);
   }
 
   applied(): void {

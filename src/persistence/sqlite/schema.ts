@@ -3,6 +3,7 @@
  * newer server wrote is refused by name.
  */
 import type Database from "better-sqlite3";
+import { FIRST_SEQUENCE } from "./journal.js";
 import { VISIBILITY_SCHEMA } from "./visibility.js";
 
 /** "Prdr" */
@@ -31,7 +32,10 @@ const VERSIONS: readonly { name: string; sql: string }[] = [
   },
   {
     name: "2 journal",
-    sql: "CREATE TABLE journal (slot INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, part INTEGER NOT NULL, data BLOB NOT NULL);",
+    sql: `
+      CREATE TABLE journal (slot INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, part INTEGER NOT NULL, data BLOB NOT NULL);
+      INSERT INTO meta (name, value) VALUES ('journal', ${FIRST_SEQUENCE - 1});
+    `,
   },
 ];
 
