@@ -1,7 +1,7 @@
 /** Gives the commands to the CLI, against one server, with workers of the TypeScript SDK beside it. */
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ApplicationFailure, CompleteAsyncError } from "@temporalio/activity";
@@ -39,7 +39,11 @@ export interface Recorded {
 }
 
 const here = import.meta.dirname;
-const FILE = join(here, "expected/commands.json");
+const CLIENTS = join(here, "../../.setup/clients");
+/** By what `temporal --version` says. */
+const fileOf = (version: string): string => join(here, `expected/${version.replace(" version ", "-")}.json`);
+/** The newest that can be built from the module proxy alone. */
+const BUILT = { version: "1.5.1", folder: "temporal-v1.5.1" };
 /** The official server takes half a minute to delete. */
 const ATTEMPTS_MAX = 300;
 
@@ -49,15 +53,30 @@ export function hashOfCommands(): string {
   return hash.digest("hex").slice(0, 16);
 }
 
-export const recordedCommands = (): Recorded => JSON.parse(readFileSync(FILE, "utf8")) as Recorded;
+/** One for each version of the CLI. */
+export const records = (): Recorded[] =>
+  readdirSync(join(here, "expected")).map((name) => JSON.parse(readFileSync(join(here, "expected", name), "utf8")) as Recorded);
 
-export const recordCommands = (record: Recorded): void => writeFileSync(FILE, `${JSON.stringify(record, null, 1)}\n`);
+export const recordCommands = (record: Recorded): void => writeFileSync(fileOf(record.cli), `${JSON.stringify(record, null, 1)}\n`);
 
-/** The binary: of PERDURE_TEMPORAL_CLI, the one that is kept in .setup, or the one on the path. */
+/** The binary: of PERDURE_TEMPORAL_CLI, the one that is kept in .setup, the one on the path, or the one that was built here. */
 export function findCli(): string | undefined {
   const named = process.env["PERDURE_TEMPORAL_CLI"];
-  const places = [join(here, "../../.setup/clients"), ...(process.env["PATH"] ?? "").split(":")].map((folder) => join(folder, "temporal"));
+  const places = [CLIENTS, ...(process.env["PATH"] ?? "").split(":"), join(CLIENTS, BUILT.folder)].map((folder) => join(folder, "temporal"));
   return [...(named === undefined ? [] : [named]), ...places].find((p) => existsSync(p));
+}
+
+/** With Go, once, into .setup: some minutes. */
+export function buildCli(): string {
+  const folder = join(CLIENTS, BUILT.folder);
+  mkdirSync(folder, { recursive: true });
+  // Its version is told by whoever builds it.
+  const flags = `-X github.com/temporalio/cli/temporalcli.Version=${BUILT.version}`;
+  execFileSync("go", ["install", "-ldflags", flags, `github.com/temporalio/cli/cmd/temporal@v${BUILT.version}`], {
+    env: { ...process.env, GOBIN: folder },
+    stdio: "pipe",
+  });
+  return join(folder, "temporal");
 }
 
 interface Answered {
@@ -94,6 +113,8 @@ async function playStory(cli: string, address: string, commands: readonly Comman
     const words = wordsOf(say).map((w) => w.replace(/^\{(\w+)\}$/, (all, name: string) => kept[name] ?? all));
     const args = [...words, "--address", address, "--time-format", "iso", "--color", "never"];
     let answer = await run(cli, args);
+    // An older CLI does not know them all.
+    if (/unknown (command|flag|shorthand flag)/.test(answer.text)) continue;
     for (let i = 1; until !== undefined && !until.test(answer.text) && i < ATTEMPTS_MAX; i++) answer = await run(cli, args);
     for (const [name, pattern] of Object.entries(keep ?? {})) kept[name] = pattern.exec(answer.text)?.[1] ?? "";
     said.push({ say, code: answer.code, out: normaliseOutput(answer.text, address, ids) });

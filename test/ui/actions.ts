@@ -59,6 +59,49 @@ export const ACTIONS: readonly Action[] = [
     },
   },
   {
+    name: "signals a workflow",
+    perform: async (ui) => {
+      await pick(ui, "ui-talk", "signal-button");
+      await ui.click(`dialog[open] ${testId("signal-select-button")}`);
+      await ui.click('dialog[open] [role="option"]', "say");
+      await ui.fill('dialog[open] [role="textbox"]', '"hello"');
+      await ui.click(confirm("signal-confirmation-modal"));
+      await ui.until("document.querySelector('dialog[open]') === null");
+      await ui.open(`${HOME}/workflows/ui-talk`);
+      await ui.shows("Signaled");
+    },
+  },
+  {
+    name: "updates a workflow",
+    perform: async (ui) => {
+      await pick(ui, "ui-talk", "update-button");
+      await ui.click(`dialog[open] ${testId("update-select-button")}`);
+      await ui.click('dialog[open] [role="option"]', "ask");
+      await ui.fill('dialog[open] [role="textbox"]', '"why"');
+      await ui.click(confirm("update-confirmation-modal"));
+      await ui.shows("why, and hello");
+      await ui.open(`${HOME}/workflows/ui-talk`);
+      await ui.shows("COMPLETED");
+      await ui.shows("said hello, asked why");
+    },
+  },
+  {
+    name: "shows a history: as a list, in groups, as JSON, along the time",
+    perform: async (ui) => {
+      await ui.click("a", "Timeline");
+      await ui.until(`location.pathname.endsWith("/timeline")`);
+      await ui.until(`document.querySelector("svg text") !== null`);
+      await ui.evaluate(`document.querySelector('a[href*="/history"]').click()`);
+      await ui.until(`location.pathname.endsWith("/history")`);
+      await ui.click(testId("feed"));
+      await ui.shows("Workflow Execution Update Completed");
+      await ui.click(testId("compact"));
+      await ui.shows("Update");
+      await ui.click(testId("json"));
+      await ui.shows('"eventType": "WorkflowExecutionUpdateCompleted"');
+    },
+  },
+  {
     name: "asks for the cancellation of a workflow",
     perform: async (ui) => {
       await pick(ui, "ui-cancel", "request-cancellation-button");
@@ -121,6 +164,26 @@ export const ACTIONS: readonly Action[] = [
     perform: async (ui) => {
       await ui.open(`${HOME}/schedules/ui-schedule`);
       await ui.shows("Upcoming Runs");
+    },
+  },
+  {
+    name: "pauses a schedule",
+    perform: async (ui) => {
+      await ui.click("button", "Pause");
+      await ui.fill("dialog[open] #pause-reason", "to look at it");
+      await ui.click(`dialog[open] ${testId("confirm-modal-button")}`);
+      await ui.open(`${HOME}/schedules/ui-schedule`);
+      await ui.shows("to look at it");
+    },
+  },
+  {
+    name: "lets a schedule go on",
+    perform: async (ui) => {
+      await ui.click("button", "Unpause");
+      await ui.fill("dialog[open] #pause-reason", "go on");
+      await ui.click(`dialog[open] ${testId("confirm-modal-button")}`);
+      await ui.open(`${HOME}/schedules/ui-schedule`);
+      await ui.shows("go on");
     },
   },
   {
