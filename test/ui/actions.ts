@@ -34,8 +34,23 @@ export const ACTIONS: readonly Action[] = [
     },
   },
   {
+    name: "lists in an order",
+    perform: async (ui) => {
+      const ids = `[...document.querySelectorAll("tbody tr")].map((row) => /ui-(cancel|greet|signal|talk)/.exec(row.innerText)?.[0]).filter(Boolean).join()`;
+      for (const [order, wanted] of [
+        ["ORDER BY WorkflowId", "ui-cancel,ui-greet,ui-signal,ui-talk"],
+        ["ORDER BY WorkflowId DESC", "ui-talk,ui-signal,ui-greet,ui-cancel"],
+      ]) {
+        await ui.open(`${HOME}/workflows?query=${encodeURIComponent(order as string)}`);
+        await ui.until(`${ids} === "${wanted}"`);
+        await ui.until(`document.querySelector('${testId("workflow-status-Completed")}')?.innerText.includes("1")`);
+      }
+    },
+  },
+  {
     name: "opens a workflow from the list",
     perform: async (ui) => {
+      await ui.open(`${HOME}/workflows`);
       await ui.click("a", "ui-greet");
       await ui.until(`document.querySelector('${testId("workflow-id-heading")}')?.innerText.includes("ui-greet")`);
       await ui.shows("COMPLETED");
@@ -66,9 +81,8 @@ export const ACTIONS: readonly Action[] = [
       await ui.click('dialog[open] [role="option"]', "say");
       await ui.fill('dialog[open] [role="textbox"]', '"hello"');
       await ui.click(confirm("signal-confirmation-modal"));
+      await ui.shows("Workflow signaled.");
       await ui.until("document.querySelector('dialog[open]') === null");
-      await ui.open(`${HOME}/workflows/ui-talk`);
-      await ui.shows("Signaled");
     },
   },
   {
@@ -79,26 +93,33 @@ export const ACTIONS: readonly Action[] = [
       await ui.click('dialog[open] [role="option"]', "ask");
       await ui.fill('dialog[open] [role="textbox"]', '"why"');
       await ui.click(confirm("update-confirmation-modal"));
-      await ui.shows("why, and hello");
-      await ui.open(`${HOME}/workflows/ui-talk`);
-      await ui.shows("COMPLETED");
+      await ui.until("document.querySelector('dialog[open]') === null");
       await ui.shows("said hello, asked why");
     },
   },
   {
-    name: "shows a history: as a list, in groups, as JSON, along the time",
+    name: "shows a history, each event",
     perform: async (ui) => {
-      await ui.click("a", "Timeline");
-      await ui.until(`location.pathname.endsWith("/timeline")`);
-      await ui.until(`document.querySelector("svg text") !== null`);
-      await ui.evaluate(`document.querySelector('a[href*="/history"]').click()`);
+      await ui.evaluate(`document.querySelector('a[href*="/history?"]').click()`);
       await ui.until(`location.pathname.endsWith("/history")`);
       await ui.click(testId("feed"));
       await ui.shows("Workflow Execution Update Completed");
+      await ui.shows("Workflow Execution Signaled");
+    },
+  },
+  {
+    name: "shows a history in groups",
+    perform: async (ui) => {
       await ui.click(testId("compact"));
-      await ui.shows("Update");
+      await ui.hides("Workflow Execution Update Completed");
+      for (const text of ["Workflow Update", "why, and hello", "Signal received"]) await ui.shows(text);
+    },
+  },
+  {
+    name: "shows a history as JSON",
+    perform: async (ui) => {
       await ui.click(testId("json"));
-      await ui.shows('"eventType": "WorkflowExecutionUpdateCompleted"');
+      await ui.shows('"eventType": "WorkflowExecutionStarted"');
     },
   },
   {

@@ -78,7 +78,7 @@ const REFUSED: readonly (readonly [query: string, message: string])[] = [
   ["KW in ()", "invalid query: malformed SQL query: syntax error at position 36"],
   ["KW = -5", "invalid query: invalid expression: invalid value type for search attribute KW of type Keyword: -5 (type: int64)"],
   ["`IN` = 5 + 0", "invalid query: invalid expression: unexpected value type *sqlparser.BinaryExpr"],
-  ["WorkflowId IN 'w1'", "invalid query: malformed SQL query: syntax error at position 46 near 'w1'"],
+  ["WorkflowId IN 'w1'", "invalid query: malformed SQL query: syntax error at position 51 near 'w1'"],
   ["a.b = 1", "invalid query: invalid search attribute: a.b"],
   ["KW NOT 'a'", "invalid query: malformed SQL query: syntax error at position 38 near 'a'"],
   ["@x = 1", "invalid query: invalid search attribute: @x"],
@@ -229,6 +229,9 @@ describe("clauses", () => {
   test("GROUP BY takes one attribute of type Keyword, Bool or Int", () => {
     for (const name of ["ExecutionStatus", "WorkflowType", "TaskQueue", "KW", "BO", "HistoryLength"])
       expect(messageOf(`GROUP BY ${name}`)).toBe("accepted");
+    expect(messageOf("GROUP BY BO ORDER BY KW")).toBe("accepted");
+    expect(messageOf("ORDER BY KW, BO DESC GROUP BY BO")).toBe("accepted");
+    expect(messageOf("GROUP BY BO ORDER BY KW GROUP BY BO")).toMatch("syntax error at position 51 near 'group'");
     expect(messageOf("GROUP BY KL")).toBe("3 invalid query: operation is not supported: 'GROUP BY' clause is not supported for search attribute KL");
     expect(messageOf("GROUP BY KW, BO")).toBe("3 invalid query: operation is not supported: 'GROUP BY' clause supports only a single field");
   });
