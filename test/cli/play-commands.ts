@@ -1,7 +1,6 @@
 /** Gives the commands to the CLI, against one server, with workers of the TypeScript SDK beside it. */
-import { execFile, execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ApplicationFailure, CompleteAsyncError } from "@temporalio/activity";
@@ -29,55 +28,9 @@ export interface Said {
 /** By story. */
 export type Played = Readonly<Record<string, readonly Said[]>>;
 
-export interface Recorded {
-  readonly reference: string;
-  /** What `temporal --version` says, without the server that it carries. */
-  readonly cli: string;
-  /** Of the commands and the workflows. */
-  readonly hash: string;
-  readonly stories: Played;
-}
-
 const here = import.meta.dirname;
-const CLIENTS = join(here, "../../.setup/clients");
-/** By what `temporal --version` says. */
-const fileOf = (version: string): string => join(here, `expected/${version.replace(" version ", "-")}.json`);
-/** The newest that can be built from the module proxy alone. */
-const BUILT = { version: "1.5.1", folder: "temporal-v1.5.1" };
 /** The official server takes half a minute to delete. */
 const ATTEMPTS_MAX = 300;
-
-export function hashOfCommands(): string {
-  const hash = createHash("sha256");
-  for (const file of ["commands.ts", "workflows.ts"]) hash.update(readFileSync(join(here, file)));
-  return hash.digest("hex").slice(0, 16);
-}
-
-/** One for each version of the CLI. */
-export const records = (): Recorded[] =>
-  readdirSync(join(here, "expected")).map((name) => JSON.parse(readFileSync(join(here, "expected", name), "utf8")) as Recorded);
-
-export const recordCommands = (record: Recorded): void => writeFileSync(fileOf(record.cli), `${JSON.stringify(record, null, 1)}\n`);
-
-/** The binary: of PERDURE_TEMPORAL_CLI, the one that is kept in .setup, the one on the path, or the one that was built here. */
-export function findCli(): string | undefined {
-  const named = process.env["PERDURE_TEMPORAL_CLI"];
-  const places = [CLIENTS, ...(process.env["PATH"] ?? "").split(":"), join(CLIENTS, BUILT.folder)].map((folder) => join(folder, "temporal"));
-  return [...(named === undefined ? [] : [named]), ...places].find((p) => existsSync(p));
-}
-
-/** With Go, once, into .setup: some minutes. */
-export function buildCli(): string {
-  const folder = join(CLIENTS, BUILT.folder);
-  mkdirSync(folder, { recursive: true });
-  // Its version is told by whoever builds it.
-  const flags = `-X github.com/temporalio/cli/temporalcli.Version=${BUILT.version}`;
-  execFileSync("go", ["install", "-ldflags", flags, `github.com/temporalio/cli/cmd/temporal@v${BUILT.version}`], {
-    env: { ...process.env, GOBIN: folder },
-    stdio: "pipe",
-  });
-  return join(folder, "temporal");
-}
 
 interface Answered {
   readonly code: number;
@@ -95,10 +48,6 @@ function run(cli: string, args: readonly string[]): Promise<Answered> {
   });
 }
 const nobody = mkdtempSync(join(tmpdir(), "perdure-cli-"));
-
-export async function versionOf(cli: string): Promise<string> {
-  return (await run(cli, ["--version"])).text.split(" (")[0]?.trim() ?? "";
-}
 
 /** Words; quotes keep blanks, and a part in quotes may stand within a word. */
 export function wordsOf(say: string): string[] {
