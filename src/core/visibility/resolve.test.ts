@@ -78,7 +78,7 @@ const REFUSED: readonly (readonly [query: string, message: string])[] = [
   ["KW in ()", "invalid query: malformed SQL query: syntax error at position 36"],
   ["KW = -5", "invalid query: invalid expression: invalid value type for search attribute KW of type Keyword: -5 (type: int64)"],
   ["`IN` = 5 + 0", "invalid query: invalid expression: unexpected value type *sqlparser.BinaryExpr"],
-  ["WorkflowId IN 'w1'", "invalid query: malformed SQL query: syntax error at position 51 near 'w1'"],
+  ["WorkflowId IN 'w1'", "invalid query: malformed SQL query: syntax error at position 46 near 'w1'"],
   ["a.b = 1", "invalid query: invalid search attribute: a.b"],
   ["KW NOT 'a'", "invalid query: malformed SQL query: syntax error at position 38 near 'a'"],
   ["@x = 1", "invalid query: invalid search attribute: @x"],
