@@ -27,6 +27,8 @@ const HIDDEN: ReadonlySet<string> = new Set([
 /** In text, in this order. Widths of tables follow from what is in them, so blanks count as one. */
 const REPLACED: readonly (readonly [RegExp, string])[] = [
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g, "<time>"],
+  // An error, as older versions say it.
+  [/^time=\S+ (?=level=)/gm, "time=<time> "],
   // How long something took: to the fraction of a second. What was asked for is in whole seconds.
   [/\b(\d+m)?\d*\.\d+(µs|ms|s)\b|\b\d+(µs|ms)\b/g, "<duration>"],
   [/((?:RunTime|ExecutionDuration|ElapsedSinceLastHeartbeat)\s+)\d+m?s/g, "$1<duration>"],
@@ -39,6 +41,8 @@ const REPLACED: readonly (readonly [RegExp, string])[] = [
   [/"(ProcessId|CurrentHostCPUUsage|CurrentHostMemUsage)":"?[\d.e-]+"?/g, '"$1":<n>'],
   [/"stackTrace":"(?:[^"\\]|\\.)*"/g, '"stackTrace":<trace>'],
   [/at \S[^\n(]*\([^)\n]*:\d+:\d+\)/g, "at <source>"],
+  // Who an older version says that it is.
+  [/\b\d+@<host>@/g, "<client>"],
   [/127\.0\.0\.1:\d+/g, "<address>"],
   // A set, in no order.
   [/(coreUsedFlags\[)\d+(\]: )\d+/g, "$1n$2n"],
@@ -102,8 +106,10 @@ export function normaliseOutput(text: string, address: string, ids: Map<string, 
     ids.set(id, n);
     return `<id ${n}>`;
   });
-  return out
+  const lines = out
     .split("\n")
     .map((line) => line.replace(/[ \t]+/g, " ").trimEnd())
     .filter((line) => line !== "");
+  // Search attributes, which older versions show in no order.
+  return lines[0] === " Name Type" ? [lines[0], ...lines.slice(1).sort()] : lines;
 }

@@ -1,6 +1,6 @@
 /**
  * `node scripts/run-ts.mjs test/cli/record.ts [story ...]`: gives the commands (of those stories) to the official CLI against the official
- * server (built with Go from bench/reference), and writes what it said. The CLI: PERDURE_TEMPORAL_CLI, .setup/clients/temporal, or the one on the path.
+ * server (built with Go from bench/reference), and writes what it said. Which CLI: official-cli.ts.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
@@ -8,7 +8,8 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { REFERENCE } from "../conformance/play.js";
 import { REFERENCE_SETTINGS } from "../conformance/reference-settings.js";
-import { findCli, hashOfCommands, playCommands, recordCommands, versionOf } from "./play-commands.js";
+import { findCli, hashOfCommands, recordCommands, versionOf } from "./official-cli.js";
+import { playCommands } from "./play-commands.js";
 
 const cli = findCli();
 if (cli === undefined) throw new Error("no `temporal` is here");
@@ -46,7 +47,7 @@ const server = spawn(binary, ["-port", String(port), "-http-port", String(await 
 try {
   await new Promise<void>((resolve) => server.stdout.once("data", () => resolve()));
   const stories = await playCommands(cli, `127.0.0.1:${port}`);
-  recordCommands({ reference: REFERENCE, cli: await versionOf(cli), hash: hashOfCommands(), stories });
+  recordCommands({ reference: REFERENCE, cli: versionOf(cli), hash: hashOfCommands(), stories });
   process.stdout.write(`${Object.values(stories).flat().length} commands recorded\n`);
 } finally {
   server.kill("SIGINT");

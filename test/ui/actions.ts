@@ -34,8 +34,23 @@ export const ACTIONS: readonly Action[] = [
     },
   },
   {
+    name: "lists in an order",
+    perform: async (ui) => {
+      const ids = `[...document.querySelectorAll("tbody tr")].map((row) => /ui-(cancel|greet|signal|talk)/.exec(row.innerText)?.[0]).filter(Boolean).join()`;
+      for (const [order, wanted] of [
+        ["ORDER BY WorkflowId", "ui-cancel,ui-greet,ui-signal,ui-talk"],
+        ["ORDER BY WorkflowId DESC", "ui-talk,ui-signal,ui-greet,ui-cancel"],
+      ]) {
+        await ui.open(`${HOME}/workflows?query=${encodeURIComponent(order as string)}`);
+        await ui.until(`${ids} === "${wanted}"`);
+        await ui.until(`document.querySelector('${testId("workflow-status-Completed")}')?.innerText.includes("1")`);
+      }
+    },
+  },
+  {
     name: "opens a workflow from the list",
     perform: async (ui) => {
+      await ui.open(`${HOME}/workflows`);
       await ui.click("a", "ui-greet");
       await ui.until(`document.querySelector('${testId("workflow-id-heading")}')?.innerText.includes("ui-greet")`);
       await ui.shows("COMPLETED");
@@ -56,6 +71,55 @@ export const ACTIONS: readonly Action[] = [
       await ui.open(`${HOME}/workflows/ui-signal`);
       await ui.click("a", "Call Stack");
       await ui.shows("collect");
+    },
+  },
+  {
+    name: "signals a workflow",
+    perform: async (ui) => {
+      await pick(ui, "ui-talk", "signal-button");
+      await ui.click(`dialog[open] ${testId("signal-select-button")}`);
+      await ui.click('dialog[open] [role="option"]', "say");
+      await ui.fill('dialog[open] [role="textbox"]', '"hello"');
+      await ui.click(confirm("signal-confirmation-modal"));
+      await ui.shows("Workflow signaled.");
+      await ui.until("document.querySelector('dialog[open]') === null");
+    },
+  },
+  {
+    name: "updates a workflow",
+    perform: async (ui) => {
+      await pick(ui, "ui-talk", "update-button");
+      await ui.click(`dialog[open] ${testId("update-select-button")}`);
+      await ui.click('dialog[open] [role="option"]', "ask");
+      await ui.fill('dialog[open] [role="textbox"]', '"why"');
+      await ui.click(confirm("update-confirmation-modal"));
+      await ui.until("document.querySelector('dialog[open]') === null");
+      await ui.shows("said hello, asked why");
+    },
+  },
+  {
+    name: "shows a history, each event",
+    perform: async (ui) => {
+      await ui.evaluate(`document.querySelector('a[href*="/history?"]').click()`);
+      await ui.until(`location.pathname.endsWith("/history")`);
+      await ui.click(testId("feed"));
+      await ui.shows("Workflow Execution Update Completed");
+      await ui.shows("Workflow Execution Signaled");
+    },
+  },
+  {
+    name: "shows a history in groups",
+    perform: async (ui) => {
+      await ui.click(testId("compact"));
+      await ui.hides("Workflow Execution Update Completed");
+      for (const text of ["Workflow Update", "why, and hello", "Signal received"]) await ui.shows(text);
+    },
+  },
+  {
+    name: "shows a history as JSON",
+    perform: async (ui) => {
+      await ui.click(testId("json"));
+      await ui.shows('"eventType": "WorkflowExecutionStarted"');
     },
   },
   {
@@ -121,6 +185,26 @@ export const ACTIONS: readonly Action[] = [
     perform: async (ui) => {
       await ui.open(`${HOME}/schedules/ui-schedule`);
       await ui.shows("Upcoming Runs");
+    },
+  },
+  {
+    name: "pauses a schedule",
+    perform: async (ui) => {
+      await ui.click("button", "Pause");
+      await ui.fill("dialog[open] #pause-reason", "to look at it");
+      await ui.click(`dialog[open] ${testId("confirm-modal-button")}`);
+      await ui.open(`${HOME}/schedules/ui-schedule`);
+      await ui.shows("to look at it");
+    },
+  },
+  {
+    name: "lets a schedule go on",
+    perform: async (ui) => {
+      await ui.click("button", "Unpause");
+      await ui.fill("dialog[open] #pause-reason", "go on");
+      await ui.click(`dialog[open] ${testId("confirm-modal-button")}`);
+      await ui.open(`${HOME}/schedules/ui-schedule`);
+      await ui.shows("go on");
     },
   },
   {

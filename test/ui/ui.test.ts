@@ -41,6 +41,7 @@ describe.runIf(uiServer !== undefined && chromium !== undefined)("the official W
     const client = new Client({ connection });
     await client.workflow.execute("greet", { taskQueue: "ui", workflowId: "ui-greet" });
     for (const id of ["ui-signal", "ui-cancel", "ui-pause"]) await client.workflow.start("collect", { taskQueue: "ui", workflowId: id });
+    await client.workflow.start("talk", { taskQueue: "ui", workflowId: "ui-talk" });
     await client.schedule.create({
       scheduleId: "ui-schedule",
       spec: { intervals: [{ every: "1 hour" }] },

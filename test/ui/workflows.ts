@@ -1,5 +1,5 @@
 /** What the actions of a person are about. */
-import { condition, defineSignal, setHandler } from "@temporalio/workflow";
+import { condition, defineSignal, defineUpdate, setHandler } from "@temporalio/workflow";
 
 export async function greet(): Promise<string> {
   return "Hello";
@@ -13,4 +13,22 @@ export async function collect(): Promise<void> {
     ended = true;
   });
   await condition(() => ended);
+}
+
+const say = defineSignal<[string]>("say");
+const ask = defineUpdate<string, [string]>("ask");
+
+/** Ends with what it was told, after it was asked. */
+export async function talk(): Promise<string> {
+  let said = "";
+  let asked = "";
+  setHandler(say, (word) => {
+    said = word;
+  });
+  setHandler(ask, (word) => {
+    asked = word;
+    return `${word}, and ${said}`;
+  });
+  await condition(() => said !== "" && asked !== "");
+  return `said ${said}, asked ${asked}`;
 }

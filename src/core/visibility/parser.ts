@@ -154,10 +154,7 @@ class Parser {
   query(): Query {
     const q: Query = { where: undefined, orderBy: [], groupBy: [] };
     if (this.token.kind !== "end" && !this.isWord("ORDER", "BY") && !this.isWord("GROUP", "BY")) q.where = this.or();
-    if (this.takeWord("GROUP", "BY")) {
-      do q.groupBy.push(this.name());
-      while (this.takeSymbol(","));
-    }
+    this.groupBy(q);
     if (this.takeWord("ORDER", "BY")) {
       do {
         const name = this.name();
@@ -165,10 +162,18 @@ class Parser {
         if (!descending) this.takeWord("ASC");
         q.orderBy.push({ name, descending });
       } while (this.takeSymbol(","));
+      // The official UI puts its grouping behind whatever it lists by, to count it; the official grammar knows no such order.
+      if (q.groupBy.length === 0) this.groupBy(q);
     }
     if (this.isWord("LIMIT")) throw invalidArgument("invalid query: operation is not supported: 'LIMIT' clause");
     if (this.token.kind !== "end") this.fail();
     return q;
+  }
+
+  private groupBy(q: Query): void {
+    if (!this.takeWord("GROUP", "BY")) return;
+    do q.groupBy.push(this.name());
+    while (this.takeSymbol(","));
   }
 
   private or(): Node {

@@ -229,6 +229,9 @@ describe("clauses", () => {
   test("GROUP BY takes one attribute of type Keyword, Bool or Int", () => {
     for (const name of ["ExecutionStatus", "WorkflowType", "TaskQueue", "KW", "BO", "HistoryLength"])
       expect(messageOf(`GROUP BY ${name}`)).toBe("accepted");
+    expect(messageOf("GROUP BY BO ORDER BY KW")).toBe("accepted");
+    expect(messageOf("ORDER BY KW, BO DESC GROUP BY BO")).toBe("accepted");
+    expect(messageOf("GROUP BY BO ORDER BY KW GROUP BY BO")).toMatch("syntax error at position 51 near 'group'");
     expect(messageOf("GROUP BY KL")).toBe("3 invalid query: operation is not supported: 'GROUP BY' clause is not supported for search attribute KL");
     expect(messageOf("GROUP BY KW, BO")).toBe("3 invalid query: operation is not supported: 'GROUP BY' clause supports only a single field");
   });

@@ -86,6 +86,17 @@ describe("a retry policy", () => {
     );
   });
 
+  // The feature activity/retry_on_error of temporalio/features has such a policy.
+  it.each([
+    [0, 1, { seconds: 0, nanos: 100 }],
+    [1, 20_000_001, { seconds: 102, nanos: 100 }],
+  ])("multiplies a first interval of %s s and %s ns to the nanosecond", (s, nanos, maximum) => {
+    expect(withRetryDefaults({ ...withRetryDefaults(undefined), initialInterval: { seconds: s, nanos }, maximumInterval: undefined })).toMatchObject({
+      initialInterval: { seconds: s, nanos },
+      maximumInterval: maximum,
+    });
+  });
+
   it.each<[string, object, string | undefined]>([
     ["the defaults", {}, undefined],
     ["a negative first interval", { initialInterval: seconds(-1) }, "invalid InitialInterval set on retry policy: negative duration"],

@@ -1,4 +1,5 @@
 /** Whether and when something is tried again: retry policies of activities and workflows. Behaviour: common/retrypolicy and service/history/workflow/retry.go of the official server. */
+import type { Duration } from "../../../gen/wire/google/protobuf/duration.js";
 import type { RetryPolicy } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { RetryState, TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
@@ -7,6 +8,7 @@ import { duration, durationMicros, durationProblem } from "../../api/time.js";
 import type { RunDraft } from "./mutable-state.js";
 
 const TIMEOUT_TYPE_PREFIX = "TemporalTimeout:";
+const MAXIMUM_INTERVAL_FACTOR = 100;
 
 /** Names as non_retryable_error_types spells them. */
 const TIMEOUT_NAMES: Readonly<Record<number, string>> = {
@@ -89,17 +91,23 @@ export function workflowRetry(draft: RunDraft, now: number, failure: Failure | u
 
 /** Fills what the user left out with the official defaults (history.defaultActivityRetryPolicy, history.defaultWorkflowRetryPolicy). */
 export function withRetryDefaults(policy: RetryPolicy | undefined): RetryPolicy {
-  const initial = durationMicros(policy?.initialInterval) || 1_000_000;
-  const maximum = durationMicros(policy?.maximumInterval) || initial * 100;
+  const initial = isUnset(policy?.initialInterval) ? duration(1_000_000) : policy?.initialInterval;
   return {
-    initialInterval:
-      policy?.initialInterval !== undefined && durationMicros(policy.initialInterval) !== 0 ? policy.initialInterval : duration(initial),
+    initialInterval: initial,
     backoffCoefficient: policy?.backoffCoefficient || 2,
-    maximumInterval:
-      policy?.maximumInterval !== undefined && durationMicros(policy.maximumInterval) !== 0 ? policy.maximumInterval : duration(maximum),
+    maximumInterval: isUnset(policy?.maximumInterval) ? maximumIntervalFor(initial) : policy?.maximumInterval,
     maximumAttempts: policy?.maximumAttempts ?? 0,
     nonRetryableErrorTypes: policy?.nonRetryableErrorTypes ?? [],
   };
+}
+
+const isUnset = (d: Duration | undefined): boolean => d === undefined || (d.seconds === 0 && d.nanos === 0);
+
+/** What the longest interval is where the user gave none: a hundred times the first one, to the nanosecond. */
+function maximumIntervalFor(initial: Duration | undefined): Duration {
+  const nanos = (initial?.nanos ?? 0) * MAXIMUM_INTERVAL_FACTOR;
+  const carried = Math.trunc(nanos / 1e9);
+  return { seconds: (initial?.seconds ?? 0) * MAXIMUM_INTERVAL_FACTOR + carried, nanos: nanos - carried * 1e9 };
 }
 
 /** What the official server refuses in a retry policy whose defaults are filled in. */

@@ -3,12 +3,10 @@ import type { Duration } from "../../../gen/wire/google/protobuf/duration.js";
 import type { RetryPolicy } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { invalidArgument, type ServiceError } from "../../api/service-error.js";
 import { cappedMicros, DURATION_MICROS_MAX, duration, MICROS_PER_SECOND } from "../../api/time.js";
+import { withRetryDefaults } from "../../core/workflow/retry-and-cron.js";
 import { parseCron } from "../../lib/cron.js";
 
 const WORKFLOW_TASK_TIMEOUT_MAX = 120 * MICROS_PER_SECOND;
-const RETRY_INITIAL_INTERVAL = MICROS_PER_SECOND;
-const RETRY_MAX_INTERVAL_FACTOR = 100;
-const RETRY_BACKOFF_COEFFICIENT = 2;
 const TIMEOUT_TYPE_PREFIX = "TemporalTimeout:";
 /** Names that Go's TimeoutTypeFromString knows, the unspecified one excepted. */
 const TIMEOUT_TYPES: ReadonlySet<string> = new Set(
@@ -57,14 +55,7 @@ export function normalizeWorkflowTimeouts(request: TimeoutRequest, defaultWorkfl
 /** Fills what the policy leaves open, then checks it. No policy means no retry. */
 export function validateRetryPolicy(policy: RetryPolicy | undefined): void {
   if (policy === undefined) return;
-  const unset = (d: Duration | undefined) => d === undefined || (d.seconds === 0 && d.nanos === 0);
-  if (unset(policy.initialInterval)) policy.initialInterval = duration(RETRY_INITIAL_INTERVAL);
-  const { seconds = 0, nanos = 0 } = policy.initialInterval ?? {};
-  if (unset(policy.maximumInterval)) {
-    const total = (seconds * 1e9 + nanos) * RETRY_MAX_INTERVAL_FACTOR;
-    policy.maximumInterval = { seconds: Math.trunc(total / 1e9), nanos: total % 1e9 };
-  }
-  if (policy.backoffCoefficient === 0) policy.backoffCoefficient = RETRY_BACKOFF_COEFFICIENT;
+  Object.assign(policy, withRetryDefaults(policy));
 
   // A policy of one attempt is never applied: the rest of it does not matter.
   if (policy.maximumAttempts === 1) return;

@@ -6,27 +6,14 @@ Arguments: the executable and, to keep what the first one did, a database file.
 import asyncio
 import os
 import sys
-from datetime import timedelta
 
-from temporalio import activity, workflow
+from greeting import Greeting, greet
 from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 QUEUE = "local-environment"
-
-
-@activity.defn
-async def greet(name: str) -> str:
-    return f"hello {name}"
-
-
-@workflow.defn
-class Greeting:
-    @workflow.run
-    async def run(self, name: str) -> str:
-        return await workflow.execute_activity(greet, name, start_to_close_timeout=timedelta(seconds=10))
 
 
 async def main(executable: str, file: str | None) -> None:

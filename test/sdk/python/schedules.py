@@ -1,13 +1,11 @@
 """The schedule client of the Python SDK: what is asked for comes back, and what is scheduled runs on the suite's worker."""
 
-import asyncio
-import time
 import uuid
 from datetime import datetime, timedelta, timezone
 
 import workflows as w
+from cases import Cases
 from temporalio.client import (
-    Client,
     Schedule,
     ScheduleActionExecutionStartWorkflow,
     ScheduleActionStartWorkflow,
@@ -30,30 +28,13 @@ WORD = SearchAttributeKey.for_keyword("CustomKeywordField")
 EVERY = ScheduleRange(0, 23, 1)
 
 
-class Schedules:
-    def __init__(self, client: Client, queue: str) -> None:
-        self.client = client
-        self.queue = queue
-        self.ran = 0
-        self.bad = 0
-
-    async def check_all(self) -> None:
-        for name in ("round_trip", "acts", "triggers_and_backfills", "updates", "lists"):
-            self.ran += 1
-            began = time.monotonic()
-            try:
-                await asyncio.wait_for(getattr(self, name)(f"python-schedule-{uuid.uuid4()}"), 30)
-                print(f"ok schedules: {name}, {(time.monotonic() - began) * 1000:.0f} ms", flush=True)
-            except Exception as e:  # noqa: BLE001
-                self.bad += 1
-                print(f"FAILED schedules: {name}: {type(e).__name__} {e}", flush=True)
+class Schedules(Cases):
+    SUBJECT = "schedules"
+    PREFIX = "python-schedule"
+    NAMES = ("round_trip", "acts", "triggers_and_backfills", "updates", "lists")
 
     def action(self, value: str = "x", **more) -> ScheduleActionStartWorkflow:
         return ScheduleActionStartWorkflow(w.OneActivity.run, value, id=f"scheduled-{uuid.uuid4()}", task_queue=self.queue, **more)
-
-    async def until(self, ask) -> None:
-        while not await ask():
-            await asyncio.sleep(0.02)
 
     async def round_trip(self, schedule_id: str) -> None:
         schedule = Schedule(

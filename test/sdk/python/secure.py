@@ -6,24 +6,11 @@ Arguments: address, file of the authority to trust, namespace, API version. The 
 import asyncio
 import os
 import sys
-from datetime import timedelta
 from pathlib import Path
 
-from temporalio import activity, workflow
+from greeting import Greeting, greet
 from temporalio.client import Client, TLSConfig
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
-
-
-@activity.defn
-async def greet(name: str) -> str:
-    return f"hello {name}"
-
-
-@workflow.defn
-class Greeting:
-    @workflow.run
-    async def run(self, name: str) -> str:
-        return await workflow.execute_activity(greet, name, start_to_close_timeout=timedelta(seconds=10))
 
 
 async def main(address: str, ca: str, namespace: str, version: str) -> None:

@@ -1,49 +1,36 @@
 """Activities without a workflow, as clients and workers of the Python SDK see them."""
 
-import asyncio
-import time
-import uuid
 from datetime import timedelta
 
 import activities as a
+from cases import Cases
 from temporalio.client import ActivityExecutionStatus, ActivityFailureError, ActivityOptionsKeys, Client, PendingActivityState
 from temporalio.common import ActivityIDConflictPolicy, RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import ActivityAlreadyStartedError, ApplicationError, CancelledError, TerminatedError, TimeoutError, TimeoutType
 
 WORD = SearchAttributeKey.for_keyword("CustomKeywordField")
-NAMES = (
-    "results",
-    "retries",
-    "heartbeats",
-    "failures",
-    "timeouts",
-    "ends_while_it_waits",
-    "may_end_well_when_canceled",
-    "ids",
-    "pauses_and_moves",
-    "lists",
-)
 
 
-class StandaloneActivities:
+class StandaloneActivities(Cases):
+    SUBJECT = "standalone activities"
+    PREFIX = "python-activity"
+    NAMES = (
+        "results",
+        "retries",
+        "heartbeats",
+        "failures",
+        "timeouts",
+        "ends_while_it_waits",
+        "may_end_well_when_canceled",
+        "ids",
+        "pauses_and_moves",
+        "lists",
+    )
+
     def __init__(self, client: Client, queue: str) -> None:
-        self.client = client
-        self.queue = queue
+        super().__init__(client, queue)
         # Nobody polls it.
         self.nobody = f"{queue}-nobody"
-        self.ran = 0
-        self.bad = 0
-
-    async def check_all(self) -> None:
-        for name in NAMES:
-            self.ran += 1
-            began = time.monotonic()
-            try:
-                await asyncio.wait_for(getattr(self, name)(f"python-activity-{uuid.uuid4()}"), 30)
-                print(f"ok standalone activities: {name}, {(time.monotonic() - began) * 1000:.0f} ms", flush=True)
-            except Exception as e:  # noqa: BLE001
-                self.bad += 1
-                print(f"FAILED standalone activities: {name}: {type(e).__name__} {e}", flush=True)
 
     def start(self, fn, activity_id: str, *args, queue: str | None = None, **options):
         options.setdefault("start_to_close_timeout", timedelta(seconds=20))
@@ -57,11 +44,6 @@ class StandaloneActivities:
         except ActivityFailureError as e:
             return e.cause
         raise AssertionError(f"answered {result!r} where a failure was due")
-
-    @staticmethod
-    async def until(ask) -> None:
-        while not await ask():
-            await asyncio.sleep(0.02)
 
     async def results(self, activity_id: str) -> None:
         handle = await self.start(a.in_a_thread, activity_id, "runs")

@@ -1,15 +1,10 @@
 package localenvironment;
 
-import io.temporal.activity.ActivityInterface;
-import io.temporal.activity.ActivityOptions;
+import greeting.Greeting;
 import io.temporal.client.WorkflowNotFoundException;
 import io.temporal.client.WorkflowOptions;
 import io.temporal.testing.TemporalDevServerOptions;
 import io.temporal.testing.TestWorkflowEnvironment;
-import io.temporal.workflow.Workflow;
-import io.temporal.workflow.WorkflowInterface;
-import io.temporal.workflow.WorkflowMethod;
-import java.time.Duration;
 
 /**
  * The Java SDK's local environment with a program in place of the `temporal` CLI: a workflow in one environment, its result asked for in
@@ -17,25 +12,6 @@ import java.time.Duration;
  */
 public final class LocalEnvironment {
   private static final String QUEUE = "local-environment";
-
-  @WorkflowInterface
-  public interface Greeting {
-    @WorkflowMethod
-    String greeting(String name);
-  }
-
-  @ActivityInterface
-  public interface Greetings {
-    String greet(String name);
-  }
-
-  public static final class GreetingImpl implements Greeting {
-    @Override
-    public String greeting(String name) {
-      ActivityOptions options = ActivityOptions.newBuilder().setStartToCloseTimeout(Duration.ofSeconds(20)).build();
-      return Workflow.newActivityStub(Greetings.class, options).greet(name);
-    }
-  }
 
   private static TestWorkflowEnvironment environment(String[] args) {
     TemporalDevServerOptions.Builder options = TemporalDevServerOptions.newBuilder().setExistingPath(args[0]);
@@ -46,8 +22,7 @@ public final class LocalEnvironment {
   public static void main(String[] args) {
     try (TestWorkflowEnvironment first = environment(args)) {
       var worker = first.newWorker(QUEUE);
-      worker.registerWorkflowImplementationTypes(GreetingImpl.class);
-      worker.registerActivitiesImplementations((Greetings) name -> "hello " + name);
+      Greeting.Impl.registerWith(worker);
       first.start();
       WorkflowOptions options = WorkflowOptions.newBuilder().setWorkflowId("w").setTaskQueue(QUEUE).build();
       System.out.println("first: " + first.getWorkflowClient().newWorkflowStub(Greeting.class, options).greeting("local"));

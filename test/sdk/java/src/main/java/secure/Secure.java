@@ -1,9 +1,8 @@
 package secure;
 
+import greeting.Greeting;
 import io.grpc.Metadata;
 import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
-import io.temporal.activity.ActivityInterface;
-import io.temporal.activity.ActivityOptions;
 import io.temporal.client.WorkflowClient;
 import io.temporal.client.WorkflowClientOptions;
 import io.temporal.client.WorkflowOptions;
@@ -11,40 +10,13 @@ import io.temporal.serviceclient.WorkflowServiceStubs;
 import io.temporal.serviceclient.WorkflowServiceStubsOptions;
 import io.temporal.worker.Worker;
 import io.temporal.worker.WorkerFactory;
-import io.temporal.workflow.Workflow;
-import io.temporal.workflow.WorkflowInterface;
-import io.temporal.workflow.WorkflowMethod;
 import java.io.File;
-import java.time.Duration;
 
 /**
  * The Java SDK over TLS with an API key: a workflow with an activity from its start to its result. Arguments: address, file of the
  * authority to trust, namespace, API version. The key is in API_KEY.
  */
 public final class Secure {
-  @WorkflowInterface
-  public interface Greeting {
-    @WorkflowMethod
-    String greeting(String name);
-  }
-
-  @ActivityInterface
-  public interface Greetings {
-    String greet(String name);
-  }
-
-  public static final class GreetingImpl implements Greeting {
-    private final Greetings activities =
-        Workflow.newActivityStub(
-            Greetings.class,
-            ActivityOptions.newBuilder().setStartToCloseTimeout(Duration.ofSeconds(10)).build());
-
-    @Override
-    public String greeting(String name) {
-      return activities.greet(name);
-    }
-  }
-
   public static void main(String[] args) throws Exception {
     Metadata.Key<String> version =
         Metadata.Key.of("temporal-api-version", Metadata.ASCII_STRING_MARSHALLER);
@@ -67,8 +39,7 @@ public final class Secure {
     WorkerFactory factory = WorkerFactory.newInstance(client);
     String queue = "java-" + args[3];
     Worker worker = factory.newWorker(queue);
-    worker.registerWorkflowImplementationTypes(GreetingImpl.class);
-    worker.registerActivitiesImplementations((Greetings) name -> "hello " + name);
+    Greeting.Impl.registerWith(worker);
     factory.start();
     Greeting workflow =
         client.newWorkflowStub(
