@@ -19,7 +19,7 @@ export class EventsNotifier {
       if (set === undefined) this.waiters.set(runKey, (set = new Set()));
       const own = set;
       const waiter = { afterEventId, wake: () => wake() };
-      const stopTimer = this.runtime.setTimer(timeoutMs, () => wake());
+      const stopTimer = this.runtime.setDeadline(timeoutMs, () => wake());
       const stopCancel = onCancel(() => wake());
       wake = () => {
         if (!own.delete(waiter)) return;

@@ -179,8 +179,10 @@ export class ExecutionCache {
     // Insertion order is nearly age; a chain used lately, or that must stay, goes to the end.
     const threshold = this.clock - Math.floor(Math.min(max, this.chains.size) / 2);
     let budget = Math.max(0, this.chains.size - max) + 64;
+    // More than is needed, as far as the budget goes: a map is slow to find its first entry when many before it have gone.
+    const [enough, enoughBytes] = [max - max / 16, this.bytesMax - this.bytesMax / 16];
     for (const chain of this.chains.values()) {
-      if (budget-- <= 0 || (this.chains.size <= max && this.bytes <= this.bytesMax)) return;
+      if (budget-- <= 0 || (this.chains.size <= enough && this.bytes <= enoughBytes)) return;
       if (chain.lastUsed > threshold || chain.isPinned || chain.sequence > durable) {
         this.chains.delete(chain.id);
         this.chains.set(chain.id, chain);

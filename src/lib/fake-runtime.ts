@@ -18,6 +18,10 @@ export class FakeRuntime implements Runtime {
   nowMicros(): number {
     return this.now;
   }
+  setDeadline(delayMs: number, f: () => void): () => void {
+    return this.setTimer(delayMs, f);
+  }
+
   setTimer(delayMs: number, f: () => void): () => void {
     const timer = { at: this.now + delayMs * 1000, f };
     this.timers.add(timer);

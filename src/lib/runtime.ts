@@ -7,6 +7,8 @@ export interface Runtime {
   nowMicros(): number;
   /** Runs `f` once after at least `delayMs`; the result cancels it. */
   setTimer(delayMs: number, f: () => void): () => void;
+  /** Like setTimer, for what is nearly always cancelled before its time, such as the deadline of a call: it may come a quarter of a second late. */
+  setDeadline(delayMs: number, f: () => void): () => void;
   /** Runs `f` in a later turn of the loop, after the I/O that is ready now. */
   defer(f: () => void): void;
   /** 16 random bytes. */

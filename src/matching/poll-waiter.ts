@@ -70,7 +70,7 @@ export class PollWaiter implements WaitingPoller {
   watch(): void {
     if (this.state === "answered") return;
     const delayMs = Math.max(0, Math.ceil((this.expiresAt - this.runtime.nowMicros()) / MICROS_PER_MS));
-    this.stopTimer = this.runtime.setTimer(delayMs, () => this.end());
+    this.stopTimer = this.runtime.setDeadline(delayMs, () => this.end());
     this.stopListening = this.call.onCancel(() => this.end());
   }
 

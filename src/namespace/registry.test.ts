@@ -30,6 +30,7 @@ function open(store: Rows): NamespaceRegistry {
   const runtime: Runtime = {
     nowMicros: () => 1_700_000_000_000_000,
     setTimer: () => () => undefined,
+    setDeadline: () => () => undefined,
     defer: () => undefined,
     randomBytes16: () => new Uint8Array(16).fill(++seed),
     randomSeed: () => 1,

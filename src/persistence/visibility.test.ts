@@ -167,7 +167,7 @@ const put = (row: VisibilityRow, op: "insert" | "put"): Batch["visibility"] => n
 function stores(rowsMin = 1_000_000) {
   const db = new Database(":memory:");
   db.exec(`${VISIBILITY_SCHEMA} CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID`);
-  const sqlite = new SqliteVisibilityWriter(db);
+  const sqlite = new SqliteVisibilityWriter(db, false);
   const memory = new MemoryVisibility();
   const statements: string[] = [];
   const clock = { now: 0, later: undefined as (() => void) | undefined };

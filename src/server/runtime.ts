@@ -4,6 +4,8 @@ import type { Runtime } from "../lib/runtime.js";
 
 const POOL = Buffer.alloc(16 * 256);
 let used = POOL.length;
+/** The event loop keeps a list for each delay that occurs: timers of one delay cost it next to nothing, lists of one timer much. */
+const COARSE_MS = 256;
 /** Longer delays overflow a timer; they are taken in steps. */
 const STEP_MS_MAX = 2 ** 31 - 1;
 /** How far the wall clock may run from ours before ours follows it: it was set, or the machine slept. */
@@ -28,6 +30,9 @@ export const systemRuntime: Runtime = {
     };
     arm(Math.max(0, delayMs));
     return () => clearTimeout(handle);
+  },
+  setDeadline(delayMs, f) {
+    return systemRuntime.setTimer(delayMs < 4 * COARSE_MS ? delayMs : Math.ceil(delayMs / COARSE_MS) * COARSE_MS, f);
   },
   defer(f) {
     setImmediate(f);

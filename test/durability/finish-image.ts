@@ -2,7 +2,6 @@
  * No workflow is broken: the engine takes an image up where it was left, workers poll, and every open workflow comes to its end
  * on a clock that does not wait.
  */
-import Database from "better-sqlite3";
 import { NamespaceRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { WorkflowExecutionStatus } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { History } from "../../gen/wire/temporal/api/history/v1/message.js";
@@ -27,6 +26,7 @@ import { commandsFor, END, QUEUE } from "./program.js";
 
 const STEPS_MAX = 200_000;
 const POLLS = 4;
+const LIST_MAX = 10_000;
 
 const CALL: Call = {
   path: "finish",
@@ -40,17 +40,15 @@ const CALL: Call = {
 export async function finishImage(file: string, nowMicros: number): Promise<string[]> {
   const problems: string[] = [];
   const store = await openImage(file, (e) => problems.push(`the store gives up: ${e.message}`));
-  const db = new Database(file, { readonly: true });
   try {
-    await finish(store, db, nowMicros, problems);
+    await finish(store, nowMicros, problems);
   } finally {
-    db.close();
     await store.close();
   }
   return problems;
 }
 
-async function finish(store: SqliteStore, db: Database.Database, nowMicros: number, problems: string[]): Promise<void> {
+async function finish(store: SqliteStore, nowMicros: number, problems: string[]): Promise<void> {
   const registry = await store.loadRegistry();
   const entries = registry.filter((r) => r.kind === REGISTRY_KIND).map((r) => namespaceEntry(decode(NamespaceRecord, r.value), r.version));
   const namespaces = new DirectorySnapshot(entries);
@@ -102,10 +100,11 @@ async function finish(store: SqliteStore, db: Database.Database, nowMicros: numb
     { poll: pollWorkflow, waiting: 0 },
     { poll: pollActivity, waiting: 0 },
   ];
-  const list = db.prepare(`SELECT workflow_id AS workflowId, run_id AS runId FROM visibility WHERE status = ${WorkflowExecutionStatus.RUNNING}`);
-  const open = (): { workflowId: string; runId: string }[] => list.all() as { workflowId: string; runId: string }[];
+  const all = { namespaceKey: namespace.key, filter: undefined, orderBy: [] };
+  const open = async (): Promise<{ workflowId: string; runId: string }[]> =>
+    (await store.visibility.list(all, LIST_MAX, undefined)).rows.filter((r) => r.status === WorkflowExecutionStatus.RUNNING);
 
-  for (const { workflowId, runId } of open()) {
+  for (const { workflowId, runId } of await open()) {
     const request = SignalWorkflowExecutionRequest.create({
       workflowExecution: { workflowId, runId },
       signalName: END,
@@ -124,8 +123,8 @@ async function finish(store: SqliteStore, db: Database.Database, nowMicros: numb
             kind.waiting--;
           });
     await settleMicrotasks();
-    if (!runtime.turn() && (open().length === 0 || !runtime.tick(limit))) break;
+    if (!runtime.turn() && ((await open()).length === 0 || !runtime.tick(limit))) break;
   }
   if (problems.length > 0) return;
-  for (const { workflowId, runId } of open()) problems.push(`${workflowId} ${runId} does not end`);
+  for (const { workflowId, runId } of await open()) problems.push(`${workflowId} ${runId} does not end`);
 }

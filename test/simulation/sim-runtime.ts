@@ -24,6 +24,10 @@ export class SimRuntime implements Runtime {
     return this.now;
   }
 
+  setDeadline(delayMs: number, f: () => void): () => void {
+    return this.setTimer(delayMs, f);
+  }
+
   setTimer(delayMs: number, f: () => void): () => void {
     const timer: Timer = { at: this.now + Math.max(0, Math.round(delayMs * 1000)), order: this.order++, f };
     this.timers.push(timer);

@@ -177,7 +177,10 @@ function complete(run: Run, request: RespondWorkflowTaskCompletedRequest, versio
     workerVersion: request.workerVersionStamp,
     sdkMetadata: request.sdkMetadata,
     meteringMetadata: request.meteringMetadata,
-    ...version,
+    versioningBehavior: version.versioningBehavior,
+    workerDeploymentName: version.workerDeploymentName,
+    deploymentVersion: version.deploymentVersion,
+    deployment: version.deployment,
   });
   addResetPoint(run, event);
   run.info.mostRecentWorkerVersionStamp = request.workerVersionStamp;

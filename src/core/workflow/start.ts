@@ -81,18 +81,16 @@ export function createRun(ctx: Context, start: NewRun): Run {
       base: start.clockBase ?? env.clock?.offset ?? 0,
       skipped: durationMicros(timeSkippingStatePropagation?.initialSkippedDuration),
     });
-  run.add(
-    EventType.WORKFLOW_EXECUTION_STARTED,
-    "workflowExecutionStartedEventAttributes",
-    {
-      ...start.attributes,
-      searchAttributes: typed(start.attributes.searchAttributes, env.namespace),
-      workflowId: start.workflowId,
-      originalExecutionRunId: env.newRunId,
-      firstExecutionRunId: start.attributes.firstExecutionRunId || env.newRunId,
-    },
-    { userMetadata: start.userMetadata, links: start.links },
-  );
+  // They were made for this run: so many fields are not copied again.
+  const { attributes } = start;
+  attributes.searchAttributes = typed(attributes.searchAttributes, env.namespace);
+  attributes.workflowId = start.workflowId;
+  attributes.originalExecutionRunId = env.newRunId;
+  attributes.firstExecutionRunId ||= env.newRunId;
+  run.add(EventType.WORKFLOW_EXECUTION_STARTED, "workflowExecutionStartedEventAttributes", attributes, {
+    userMetadata: start.userMetadata,
+    links: start.links,
+  });
   const info = run.info;
   if (info.rootWorkflowId === "") {
     info.rootWorkflowId = info.workflowId;
@@ -133,6 +131,8 @@ export function startAttributes(
   const executionTimeout = cappedMicros(request.workflowExecutionTimeout);
   const startDelay = cappedMicros(request.workflowStartDelay);
   const cronDelay = request.cronSchedule === "" ? 0 : (cronBackoff(request.cronSchedule, now, now) ?? 0);
+  const inherited = parent?.inheritedVersion;
+  const override = request.versioningOverride ?? inherited?.versioningOverride;
   return {
     workflowType: request.workflowType,
     parentWorkflowNamespace: parent?.namespace,
@@ -158,29 +158,16 @@ export function startAttributes(
     memo: request.memo,
     searchAttributes: request.searchAttributes,
     completionCallbacks: request.completionCallbacks,
-    ...startedVersion(request, parent),
+    versioningOverride: override === undefined ? undefined : newForm(override),
+    inheritedPinnedVersion: inherited?.pinnedVersion,
+    inheritedAutoUpgradeInfo: inherited?.autoUpgrade,
+    inheritedBuildId: inherited?.buildId,
+    sourceVersionStamp: inherited?.sourceStamp,
     priority: request.priority,
     eagerExecutionAccepted: eager,
     timeSkippingConfig: request.timeSkippingConfig,
     timeSkippingStatePropagation: parent?.timeSkipping,
   } as Init<WorkflowExecutionStartedEventAttributes>;
-}
-
-/** The override of the request, and what a child inherits. */
-function startedVersion(
-  { versioningOverride }: StartWorkflowExecutionRequest,
-  parent: ParentStart | undefined,
-): Partial<Init<WorkflowExecutionStartedEventAttributes>> {
-  const inherited = parent?.inheritedVersion;
-  const override = versioningOverride ?? inherited?.versioningOverride;
-  if (inherited === undefined) return override === undefined ? {} : { versioningOverride: newForm(override) };
-  return {
-    versioningOverride: override === undefined ? undefined : newForm(override),
-    inheritedPinnedVersion: inherited.pinnedVersion,
-    inheritedAutoUpgradeInfo: inherited.autoUpgrade,
-    inheritedBuildId: inherited.buildId,
-    sourceVersionStamp: inherited.sourceStamp,
-  };
 }
 
 export function alreadyStarted(

@@ -518,9 +518,17 @@ function addCompleted(
   >,
 ): HistoryEvent {
   return run.add(EventType.WORKFLOW_TASK_COMPLETED, "workflowTaskCompletedEventAttributes", {
-    ...attributes,
     scheduledEventId: task.scheduledEventId,
     startedEventId: task.startedEventId,
+    identity: attributes.identity,
+    binaryChecksum: attributes.binaryChecksum,
+    workerVersion: attributes.workerVersion,
+    sdkMetadata: attributes.sdkMetadata,
+    meteringMetadata: attributes.meteringMetadata,
+    versioningBehavior: attributes.versioningBehavior,
+    workerDeploymentName: attributes.workerDeploymentName,
+    deploymentVersion: attributes.deploymentVersion,
+    deployment: attributes.deployment,
   });
 }
 

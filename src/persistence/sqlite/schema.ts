@@ -29,6 +29,10 @@ const VERSIONS: readonly { name: string; sql: string }[] = [
       ${VISIBILITY_SCHEMA}
     `,
   },
+  {
+    name: "2 journal",
+    sql: "CREATE TABLE journal (slot INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, part INTEGER NOT NULL, data BLOB NOT NULL);",
+  },
 ];
 
 export const SCHEMA_VERSION = VERSIONS.length;

@@ -1,7 +1,9 @@
 /**
  * The SQLite store. One connection writes, on the engine's thread while fsync is fast (measured at start), else on a writer
- * thread; a batch is one transaction. Reads by key use the same connection, which sees committed rows only: no transaction is
- * open between two calls. List pages run on a reader thread of their own. Checkpoints are PASSIVE and off the commit path.
+ * thread; a batch is one transaction. On the engine's thread that goes to the journal first, and to the tables later (journaled-writer.ts):
+ * what is read is what is in the tables with what waits, or the tables once that is in them. Reads by key use the same connection,
+ * which sees committed rows only: no transaction is open between two calls. List pages run on a reader thread of their own. Checkpoints
+ * are PASSIVE and off the commit path.
  */
 import { closeSync, existsSync, fdatasyncSync, mkdirSync, openSync, statSync, unlinkSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -11,11 +13,13 @@ import type { BacklogKey, Batch, ComponentId } from "../batch.js";
 import { type HistoryBatch, KEYED_KIND_MIN, type LoadedExecution, type NamespaceRun, type RunAddress, type Store, StoreFailure } from "../store.js";
 import type { VisibilityReader } from "../visibility.js";
 import { type Durability, openConnection } from "./connection.js";
+import { JournaledWriter } from "./journaled-writer.js";
+import { PendingRows } from "./pending-rows.js";
 import { ReaderThread } from "./reader-thread.js";
 import { migrate, SCHEMA_VERSION, schemaVersion } from "./schema.js";
 import { SortTables } from "./sort-tables.js";
 import { SqliteVisibilityReader } from "./visibility-reader.js";
-import { BatchWriter } from "./write-batch.js";
+import type { WriteResult } from "./write-batch.js";
 import { WriterThread } from "./writer-thread.js";
 
 export interface SqliteStoreOptions {
@@ -36,6 +40,9 @@ const INTERRUPT_WAL_BYTES = 128 * 1024 * 1024;
 const FSYNC_ENGINE_MS_MAX = 2;
 const FSYNC_PROBES = 8;
 const FREE_PAGES_PER_TURN = 64;
+/** How long a batch stays in the journal alone when nothing needs the tables, and how long in the journal of a store at rest. */
+const APPLY_MS = 500;
+const EMPTY_MS = 2_000;
 
 export class SqliteStore implements Store {
   readonly inFlightMax: number;
@@ -43,8 +50,12 @@ export class SqliteStore implements Store {
   private readonly r: ReturnType<typeof readStatements>;
   private readonly readers: ReaderThread | undefined;
   private readonly sorts: SortTables;
+  private readonly pending: PendingRows;
   private commits = 0;
   private rows = 0;
+  private isApplyPlanned = false;
+  /** Ends the plan of the moment. */
+  private stopPlan = (): void => undefined;
   private failure: StoreFailure | undefined;
   private last: Promise<unknown> = Promise.resolve();
   private commitsSinceCheck = 0;
@@ -52,9 +63,10 @@ export class SqliteStore implements Store {
   private constructor(
     private readonly options: SqliteStoreOptions,
     private readonly db: Database.Database,
-    private readonly direct: BatchWriter | undefined,
+    private readonly direct: JournaledWriter | undefined,
     private readonly thread: WriterThread | undefined,
   ) {
+    this.pending = direct?.pending ?? new PendingRows();
     this.r = readStatements(db);
     this.inFlightMax = 2;
     this.readers = options.file === ":memory:" ? undefined : new ReaderThread(options);
@@ -67,17 +79,26 @@ export class SqliteStore implements Store {
       now: () => performance.now(),
       later: (ms, f) => setTimeout(f, ms).unref(),
     });
+    const { readers } = this;
     this.visibility = new SqliteVisibilityReader(
-      this.readers === undefined
-        ? (sql, params) =>
-            Promise.resolve(
-              db
-                .prepare(sql)
-                .raw()
-                .all(...params) as unknown[][],
-            )
-        : (sql, params) => (this.readers as ReaderThread).query(sql, params),
-      this.readers === undefined ? undefined : (choice) => (this.readers as ReaderThread).choose(choice),
+      readers === undefined
+        ? async (sql, params) => {
+            this.apply(this.pending.hasVisibility);
+            return db
+              .prepare(sql)
+              .raw()
+              .all(...params) as unknown[][];
+          }
+        : async (sql, params) => {
+            this.apply(this.pending.hasVisibility);
+            return readers.query(sql, params);
+          },
+      readers === undefined
+        ? undefined
+        : async (choice) => {
+            this.apply(this.pending.hasVisibility);
+            return readers.choose(choice);
+          },
       this.sorts,
     );
   }
@@ -104,36 +125,49 @@ export class SqliteStore implements Store {
       options.file !== ":memory:" &&
       (options.commitThread === "writer" ||
         (options.commitThread === "auto" && options.durability === "full" && usualFsyncMs(options) >= FSYNC_ENGINE_MS_MAX));
+    const direct = new JournaledWriter(db, options.file !== ":memory:");
+    const recovered = direct.recover();
+    if (recovered > 0) options.logger.info({ batches: recovered }, "the journal of a server that was killed is in the tables");
     if (onWriter) return new SqliteStore(options, db, undefined, await WriterThread.start(options));
-    return new SqliteStore(options, db, new BatchWriter(db), undefined);
+    return new SqliteStore(options, db, direct, undefined);
   }
 
   async findRun(a: RunAddress): Promise<{ key: number; runId: string } | undefined> {
-    const row = (a.runId === "" ? this.r.currentRun.get(a.namespaceKey, a.workflowId) : this.r.run.get(a.namespaceKey, a.workflowId, a.runId)) as
-      | { key: number; runId: string }
-      | undefined;
-    return row;
+    const stored = () =>
+      (a.runId === "" ? this.r.currentRun.get(a.namespaceKey, a.workflowId) : this.r.run.get(a.namespaceKey, a.workflowId, a.runId)) as
+        | { key: number; runId: string }
+        | undefined;
+    const found = this.pending.findRun(a, stored);
+    if (found !== "written first") return found;
+    this.apply(true);
+    return stored();
   }
 
   async listRuns(namespaceKey: number, workflowId: string, afterRunId: string, limit: number): Promise<{ key: number; runId: string }[]> {
+    this.apply(this.pending.hasRuns);
     return this.r.listRuns.all(namespaceKey, workflowId, afterRunId, limit) as { key: number; runId: string }[];
   }
 
   async listNamespaceRuns(namespaceKey: number, after: NamespaceRun | undefined, limit: number): Promise<NamespaceRun[]> {
+    this.apply(this.pending.hasRuns);
     return this.r.namespaceRuns.all(namespaceKey, after?.workflowId ?? "", after?.runId ?? "", limit) as NamespaceRun[];
   }
 
   async loadExecution(key: number): Promise<LoadedExecution | undefined> {
-    const row = this.r.execution.get(key) as { record: Uint8Array } | undefined;
-    if (row === undefined) return undefined;
-    return { key, record: row.record, live: this.r.live.all(key, KEYED_KIND_MIN) as LoadedExecution["live"] };
+    return this.pending.loadExecution(
+      key,
+      () => (this.r.execution.get(key) as { record: Uint8Array } | undefined)?.record,
+      () => this.r.live.all(key, KEYED_KIND_MIN) as LoadedExecution["live"],
+    );
   }
 
   async loadComponent(key: number, kind: number, id: ComponentId): Promise<Uint8Array | undefined> {
-    return (this.r.component.get(key, kind, id) as { value: Uint8Array } | undefined)?.value;
+    const here = this.pending.loadComponent(key, kind, id);
+    return here === "stored" ? (this.r.component.get(key, kind, id) as { value: Uint8Array } | undefined)?.value : here;
   }
 
   async listComponents(key: number, kind: number, after: ComponentId | undefined, limit: number): Promise<{ id: ComponentId; value: Uint8Array }[]> {
+    this.apply(this.pending.hasComponents(key));
     return (after === undefined ? this.r.components.all(key, kind, limit) : this.r.componentsAfter.all(key, kind, after, limit)) as {
       id: ComponentId;
       value: Uint8Array;
@@ -141,6 +175,7 @@ export class SqliteStore implements Store {
   }
 
   async readHistory(branch: number, fromEventId: number, endEventId: number, reverse: boolean, bytesMax: number): Promise<HistoryBatch[]> {
+    this.apply(this.pending.hasBranch(branch));
     const out: HistoryBatch[] = [];
     let bytes = 0;
     const statement = reverse ? this.r.historyReverse : this.r.history;
@@ -153,6 +188,7 @@ export class SqliteStore implements Store {
   }
 
   async readForks(parentBranch: number): Promise<{ childBranch: number; endEventId: number }[]> {
+    this.apply(this.pending.hasForks);
     return this.r.forks.all(parentBranch) as { childBranch: number; endEventId: number }[];
   }
 
@@ -162,14 +198,17 @@ export class SqliteStore implements Store {
     after: { due: number; key: number } | undefined,
     limit: number,
   ): Promise<{ due: number; key: number }[]> {
+    this.apply(this.pending.hasDues);
     return this.r.due.all(clock, until, after?.due ?? -1, after?.key ?? -1, limit) as { due: number; key: number }[];
   }
 
   async nextDue(clock: number): Promise<number | undefined> {
+    this.apply(this.pending.hasDues);
     return (this.r.nextDue.get(clock) as { due: number } | undefined)?.due;
   }
 
   async readBacklog(queue: number, after: BacklogKey | undefined, limit: number): Promise<{ at: BacklogKey; value: Uint8Array }[]> {
+    this.apply(this.pending.hasBacklog(queue));
     const rows = this.r.backlog.all(queue, after?.priority ?? -1, after?.pass ?? -1, after?.id ?? -1, limit) as {
       priority: number;
       pass: number;
@@ -180,10 +219,12 @@ export class SqliteStore implements Store {
   }
 
   async countBacklog(queue: number): Promise<number> {
+    this.apply(this.pending.hasBacklog(queue));
     return (this.r.countBacklog.get(queue) as { n: number }).n;
   }
 
   async loadRegistry(): Promise<{ kind: string; id: string; version: number; value: Uint8Array }[]> {
+    this.apply(this.pending.hasRegistry);
     return this.r.registry.all() as { kind: string; id: string; version: number; value: Uint8Array }[];
   }
 
@@ -198,13 +239,44 @@ export class SqliteStore implements Store {
     }
     try {
       this.settle(this.direct?.write(batch));
+      this.planApply();
       return Promise.resolve();
     } catch (e) {
       return Promise.reject(e);
     }
   }
 
-  private settle(result: { failed: unknown; committing: boolean } | undefined): void {
+  /** Brings what is in the journal into the tables, if `isNeeded`. @throws StoreFailure */
+  private apply(isNeeded: boolean): void {
+    if (isNeeded && this.failure === undefined) this.settle(this.direct?.apply());
+  }
+
+  /** What is in the journal does not stay there, even if nothing more comes: first it comes to the tables, then it goes. */
+  private planApply(): void {
+    if (this.isApplyPlanned || this.pending.isEmpty) return;
+    this.isApplyPlanned = true;
+    this.stopPlan();
+    this.stopPlan = this.later(APPLY_MS, () => {
+      this.isApplyPlanned = false;
+      this.tryOut(() => this.settle(this.direct?.apply()));
+      if (!this.isApplyPlanned) this.stopPlan = this.later(EMPTY_MS, () => this.tryOut(() => this.settle(this.direct?.empty())));
+    });
+  }
+
+  private later(ms: number, f: () => void): () => void {
+    const timer = setTimeout(f, ms).unref();
+    return () => clearTimeout(timer);
+  }
+
+  private tryOut(f: () => void): void {
+    try {
+      f();
+    } catch (e) {
+      this.options.logger.warn({ err: e instanceof Error ? e.message : String(e) }, "the journal stays: the tables could not be written");
+    }
+  }
+
+  private settle(result: WriteResult): void {
     if (result === undefined) {
       this.commitsSinceCheck++;
       return;
@@ -254,6 +326,7 @@ export class SqliteStore implements Store {
 
   /** A consistent copy of the file, while the server runs. */
   async backup(file: string): Promise<void> {
+    this.apply(true);
     await this.db.backup(file);
   }
 
@@ -263,6 +336,8 @@ export class SqliteStore implements Store {
     await this.thread?.close();
     await this.readers?.close();
     if (this.db.open) {
+      this.stopPlan();
+      if (this.failure === undefined) this.tryOut(() => this.settle(this.direct?.empty()));
       if (this.options.file !== ":memory:" && this.failure === undefined) this.db.pragma("wal_checkpoint(TRUNCATE)");
       this.db.close();
     }

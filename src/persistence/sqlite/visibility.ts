@@ -72,7 +72,11 @@ export class SqliteVisibilityWriter {
   private readonly stored: Database.Statement;
   private readonly valueStatements = new Map<string, { insert: Database.Statement; remove: Database.Statement }>();
 
-  constructor(private readonly db: Database.Database) {
+  /** `repair`: a row that is there already is written over. */
+  constructor(
+    private readonly db: Database.Database,
+    private readonly repair: boolean,
+  ) {
     this.insert = db.prepare("INSERT INTO visibility VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     // What never changes after the start is not written again.
     this.update = db.prepare(`UPDATE visibility SET task_queue = ?, status = ?, division = ?, close_time = ?, history_length = ?, history_size = ?,
@@ -113,7 +117,7 @@ export class SqliteVisibilityWriter {
       const memo = r.memo.length === 0 ? null : r.memo;
       const searchAttributes = r.searchAttributes.length === 0 ? null : r.searchAttributes;
       const division = (r.attributes.find((a) => a.id === DIVISION_ID)?.value as string | undefined) ?? null;
-      if (op.op === "put") {
+      if (op.op === "put" || this.repair) {
         const old = this.stored.get(key) as Stored | undefined;
         if (old !== undefined) {
           if (old.attributes !== attributes || (attributes !== null && (old.closeTime ?? 0) !== r.closeTime)) {

@@ -3,6 +3,9 @@ import type Database from "better-sqlite3";
 import type { Batch } from "../batch.js";
 import { SqliteVisibilityWriter } from "./visibility.js";
 
+/** Undefined: done. `committing`: COMMIT had begun, after which the outcome is only known from the error itself. */
+export type WriteResult = { failed: unknown; committing: boolean } | undefined;
+
 export class BatchWriter {
   private readonly s: ReturnType<typeof statements>;
   private readonly visibility: SqliteVisibilityWriter;
@@ -10,23 +13,28 @@ export class BatchWriter {
   private readonly commit: Database.Statement;
   private readonly rollback: Database.Statement;
 
-  constructor(private readonly db: Database.Database) {
-    this.s = statements(db);
-    this.visibility = new SqliteVisibilityWriter(db);
+  /** `repair`: a row that is there already is written over instead of refusing the batch. */
+  constructor(
+    private readonly db: Database.Database,
+    repair = false,
+  ) {
+    this.s = statements(db, repair ? "INSERT OR REPLACE" : "INSERT");
+    this.visibility = new SqliteVisibilityWriter(db, repair);
     this.begin = db.prepare("BEGIN IMMEDIATE");
     this.commit = db.prepare("COMMIT");
     this.rollback = db.prepare("ROLLBACK");
   }
 
-  /**
-   * Everything or nothing. `isCommitting` of a thrown error's context: whether COMMIT had begun, after which the outcome is only
-   * known from the error itself.
-   */
-  write(batch: Batch): { failed: unknown; committing: boolean } | undefined {
+  write(batch: Batch): WriteResult {
+    return this.transaction(() => this.rows(batch));
+  }
+
+  /** Everything that `write` writes, or nothing. */
+  transaction(write: () => void): WriteResult {
     let committing = false;
     try {
       this.begin.run();
-      this.rows(batch);
+      write();
       committing = true;
       this.commit.run();
       return undefined;
@@ -42,7 +50,8 @@ export class BatchWriter {
     }
   }
 
-  private rows(b: Batch): void {
+  /** Within a transaction. */
+  rows(b: Batch): void {
     const s = this.s;
     for (const [key, w] of b.executions) {
       if (w.op === "insert") s.insertExecution.run(key, w.shard, w.value);
@@ -82,20 +91,20 @@ export class BatchWriter {
   }
 }
 
-function statements(db: Database.Database) {
+function statements(db: Database.Database, insert: string) {
   return {
-    insertExecution: db.prepare("INSERT INTO execution (key, shard, record) VALUES (?, ?, ?)"),
+    insertExecution: db.prepare(`${insert} INTO execution (key, shard, record) VALUES (?, ?, ?)`),
     putExecution: db.prepare("UPDATE execution SET record = ? WHERE key = ?"),
     deleteExecution: db.prepare("DELETE FROM execution WHERE key = ?"),
-    insertRun: db.prepare("INSERT INTO run (namespace, workflow_id, run_id, key) VALUES (?, ?, ?, ?)"),
+    insertRun: db.prepare(`${insert} INTO run (namespace, workflow_id, run_id, key) VALUES (?, ?, ?, ?)`),
     deleteRun: db.prepare("DELETE FROM run WHERE namespace = ? AND workflow_id = ? AND run_id = ?"),
-    insertComponent: db.prepare("INSERT INTO component (key, kind, id, record) VALUES (?, ?, ?, ?)"),
+    insertComponent: db.prepare(`${insert} INTO component (key, kind, id, record) VALUES (?, ?, ?, ?)`),
     putComponent: db.prepare(
       "INSERT INTO component (key, kind, id, record) VALUES (?, ?, ?, ?) ON CONFLICT (key, kind, id) DO UPDATE SET record = excluded.record",
     ),
     deleteComponent: db.prepare("DELETE FROM component WHERE key = ? AND kind = ? AND id = ?"),
     purgeComponents: db.prepare("DELETE FROM component WHERE key = ?"),
-    insertHistory: db.prepare("INSERT INTO history (branch, first_event_id, data) VALUES (?, ?, ?)"),
+    insertHistory: db.prepare(`${insert} INTO history (branch, first_event_id, data) VALUES (?, ?, ?)`),
     deleteHistory: db.prepare("DELETE FROM history WHERE branch = ? AND first_event_id >= ? AND first_event_id < ?"),
     putFork: db.prepare("INSERT OR REPLACE INTO fork (parent, child, end_event_id) VALUES (?, ?, ?)"),
     deleteFork: db.prepare("DELETE FROM fork WHERE parent = ? AND child = ?"),

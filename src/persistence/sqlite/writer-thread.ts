@@ -3,8 +3,7 @@ import { Worker } from "node:worker_threads";
 import type { Batch } from "../batch.js";
 import type { SqliteStoreOptions } from "./store.js";
 import { threadFile } from "./thread-file.js";
-
-export type WriteResult = { failed: unknown; committing: boolean } | undefined;
+import type { WriteResult } from "./write-batch.js";
 
 export class WriterThread {
   private nextId = 1;

@@ -138,7 +138,7 @@ class UnaryCall implements Call, StreamHandler {
       return;
     }
     this.deadlineMs = o.runtime.nowMicros() / 1000 + ms;
-    this.stopDeadline = o.runtime.setTimer(ms, () => this.deadline());
+    this.stopDeadline = o.runtime.setDeadline(ms, () => this.deadline());
   }
 
   get path(): string {

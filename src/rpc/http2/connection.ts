@@ -449,8 +449,8 @@ export class Connection {
     }
     const contentLength = checkRequest(decoded.list);
     if (contentLength === undefined || (isEnd && contentLength > 0)) return this.resetControl(id, ErrorCode.PROTOCOL_ERROR);
-    const windows = { receiveWindow: STREAM_WINDOW, sendWindow: this.peerStreamWindow };
-    const stream = new Stream(this, id, new Headers(decoded.list), { ...windows, contentLength });
+    const begin = { receiveWindow: STREAM_WINDOW, sendWindow: this.peerStreamWindow, contentLength };
+    const stream = new Stream(this, id, new Headers(decoded.list), begin);
     this.streams.set(id, stream);
     if (isEnd) stream.isRemoteEnded = true;
     const handler = this.o.onStream(stream);
