@@ -204,7 +204,7 @@ function stores(rowsMin = 1_000_000) {
     sqlite.write(ops);
     memory.write(ops);
   };
-  return { db, write, sqlite: reader, memory: memory.reader, statements, work, clock };
+  return { db, write, sqlite: reader, memory: memory.reader, statements, sorts, work, clock };
 }
 
 async function pages(reader: VisibilityReader, text: string, size: number): Promise<number[][]> {
@@ -218,6 +218,15 @@ async function pages(reader: VisibilityReader, text: string, size: number): Prom
   } while (after !== undefined);
   return out;
 }
+
+/** Every field that has a type to be grouped by. */
+const GROUPABLE = [
+  ...SYSTEM.values(),
+  ...[...PREDEFINED].map(([name, { type }]) => ({ name, type })),
+  ...CUSTOM.map(([name, type]) => ({ name, type })),
+]
+  .filter(({ type }) => type === T.KEYWORD || type === T.BOOL || type === T.INT)
+  .map(({ name }) => name);
 
 describe("SQLite against memory", () => {
   test.each([1, 2, 3, 4])("rows and queries of seed %i give the same pages, counts and groups", async (seed) => {
@@ -256,7 +265,7 @@ describe("SQLite against memory", () => {
       const q = resolveQuery(text.replace(/ ?ORDER BY.*/, ""), NAMESPACE);
       const query = { namespaceKey: 1, filter: q.filter, orderBy: [] };
       expect(await s.sqlite.count(query), text).toBe(await s.memory.count(query));
-      for (const name of ["ExecutionStatus", "Kw", "Flag", "ParentWorkflowId"]) {
+      for (const name of i % 10 === 0 ? GROUPABLE : ["ExecutionStatus", "Kw", "Flag", "ParentWorkflowId"]) {
         const by = resolveQuery(`GROUP BY ${name}`, NAMESPACE).groupBy.map((g) => g.field);
         expect(await s.sqlite.countGroups(query, by), `${text} by ${name}`).toEqual(await s.memory.countGroups(query, by));
       }
@@ -308,28 +317,28 @@ describe("pages", () => {
   });
 });
 
+/** A run begins, closes as it was begun, or goes. */
+function change(s: ReturnType<typeof stores>, runs: Map<number, VisibilityRow>, r: (n: number) => number): void {
+  const key = 1 + r(400);
+  const old = runs.get(key);
+  const next = randomRow(key, r);
+  if (old === undefined) s.write(put(next, "insert"));
+  else if (r(3) === 0) {
+    s.write(new Map([[key, { op: "delete", namespaceKey: old.namespaceKey }]]));
+    runs.delete(key);
+    return;
+  } else {
+    const closeTime = old.startTime + 1 + r(4) * DAY;
+    const { status, historyLength, attributes, taskQueue } = next;
+    s.write(put({ ...old, closeTime, status, historyLength, attributes, taskQueue }, "put"));
+  }
+  runs.set(key, old ?? next);
+}
+
 describe("ORDER BY a system field", () => {
   const FIELDS = [...SYSTEM.keys()];
   /** Those that the schema has an index of. */
   const OWN = ["StartTime", "CloseTime", "WorkflowId"];
-
-  /** A run begins, closes as it was begun, or goes. */
-  function change(s: ReturnType<typeof stores>, runs: Map<number, VisibilityRow>, r: (n: number) => number): void {
-    const key = 1 + r(400);
-    const old = runs.get(key);
-    const next = randomRow(key, r);
-    if (old === undefined) s.write(put(next, "insert"));
-    else if (r(3) === 0) {
-      s.write(new Map([[key, { op: "delete", namespaceKey: old.namespaceKey }]]));
-      runs.delete(key);
-      return;
-    } else {
-      const closeTime = old.startTime + 1 + r(4) * DAY;
-      const { status, historyLength, attributes, taskQueue } = next;
-      s.write(put({ ...old, closeTime, status, historyLength, attributes, taskQueue }, "put"));
-    }
-    runs.set(key, old ?? next);
-  }
 
   test("has an index once somebody sorts by it, made while rows come, change and go", async () => {
     const r = random(5);
@@ -435,6 +444,122 @@ describe("ORDER BY a system field", () => {
     expect(s.db.prepare("SELECT name FROM meta").pluck().all()).toEqual(["lists sorted by taskQueue"]);
     for (let key = 1; key <= 50; key++) s.write(new Map([[key, { op: "delete", namespaceKey: 1 }]]));
     expect(s.db.prepare("SELECT count(*) FROM visibility_by_task_queue").pluck().get()).toBe(0);
+  });
+});
+
+describe("ORDER BY several keys", () => {
+  const ORDERS = [
+    "WorkflowType, HistoryLength",
+    "ExecutionStatus DESC, StartTime",
+    "Kw, Day DESC, RunId",
+    "Num DESC, Flag, ParentWorkflowId DESC",
+    "TaskQueue, CloseTime DESC, Dbl, WorkflowId DESC",
+    "ExecutionDuration DESC, TemporalScheduledStartTime, Kw DESC",
+  ];
+  const all = (s: ReturnType<typeof stores>) => (statement: { sql: string; params: readonly unknown[] }) =>
+    s.db
+      .prepare(statement.sql)
+      .raw()
+      .all(...statement.params) as unknown[][];
+
+  test("goes along a table of that order once it is made, as rows come, change and go; sorts nothing", async () => {
+    const r = random(11);
+    const s = stores(1);
+    const runs = new Map<number, VisibilityRow>();
+    for (let i = 0; i < 500; i++) change(s, runs, r);
+    const compare = async (): Promise<void> => {
+      for (const order of ORDERS)
+        for (const filter of ["", "StartTime > '1970-01-03T00:00:00Z' AND WorkflowType != 'type0' ", "Kw IS NULL "]) {
+          const text = `${filter}ORDER BY ${order}`;
+          expect(await pages(s.sqlite, text, 23), text).toEqual(await pages(s.memory, text, 23));
+        }
+    };
+    await compare();
+    for (let turn = 0; turn < 60; turn++) {
+      await s.work(1);
+      for (let i = 0; i < 4; i++) change(s, runs, r);
+    }
+    await s.work();
+    for (let i = 0; i < 100; i++) change(s, runs, r);
+    await compare();
+    s.statements.length = 0;
+    for (const order of ORDERS) await pages(s.sqlite, `ORDER BY ${order}`, 23);
+    for (const sql of s.statements) {
+      const lines = s.db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...new Array((sql.match(/\?/g) ?? []).length).fill(1)) as { detail: string }[];
+      expect(lines.map((l) => l.detail).join("\n"), sql).not.toContain("TEMP B-TREE");
+    }
+  });
+
+  test("a page behind a position in one long run of equal first keys begins at the position", async () => {
+    const s = stores(1);
+    const one = { ...randomRow(1, random(1)), namespaceKey: 1, workflowType: "same", attributes: [] };
+    for (let key = 1; key <= 3_000; key++)
+      s.write(put({ ...one, key, runId: `run-${key}`, startTime: DAY + ((key * 7919) % 3_000), closeTime: 0, status: 1 }, "insert"));
+    const q = resolveQuery("ORDER BY WorkflowType, StartTime DESC", NAMESPACE);
+    const query = { namespaceKey: 1, filter: q.filter, orderBy: q.orderBy };
+    await s.sqlite.list(query, 10, undefined);
+    await s.work();
+    s.statements.length = 0;
+    let after: Uint8Array | undefined;
+    for (let n = 0; n < 100; n++) after = (await s.sqlite.list(query, 20, after)).next;
+    const plan = s.db
+      .prepare(`EXPLAIN QUERY PLAN ${s.statements.at(-1)}`)
+      .all(...new Array((s.statements.at(-1)?.match(/\?/g) ?? []).length).fill(1)) as { detail: string }[];
+    const reads = plan.map((l) => l.detail).filter((d) => d.startsWith("SEARCH o"));
+    expect(reads.map((d) => d.replace(/.*PRIMARY KEY /, ""))).toEqual([
+      "(namespace=? AND none0=? AND value0=? AND none1=? AND value1=? AND key<?)",
+      "(namespace=? AND none0=? AND value0=? AND none1=? AND value1<?)",
+      "(namespace=? AND none0=? AND value0>?)",
+    ]);
+    expect(plan.map((l) => l.detail).join("\n")).not.toMatch(/TEMP B-TREE|SCAN o/);
+  });
+
+  test("every way to read a page gives the same page: sorted, led by a condition, along the table within one", async () => {
+    const s = stores(1);
+    const next = random(3);
+    for (let key = 1; key <= 300; key++) s.write(put({ ...randomRow(key, next), key, namespaceKey: 1 }, "insert"));
+    let ways = 0;
+    for (const [text, options] of [
+      ["Kw = 'alpha' ORDER BY Dbl, Day DESC, RunId", 3],
+      ["ExecutionStatus = 'Completed' AND Num > 0 ORDER BY Kw DESC, CloseTime", 5],
+    ] as const) {
+      await pages(s.sqlite, text, 300);
+      await s.work();
+      const q = resolveQuery(text, NAMESPACE);
+      const query = { namespaceKey: 1, filter: q.filter, orderBy: q.orderBy };
+      const choose = (choice: { options: readonly { sql: string; params: readonly unknown[] }[] }) => {
+        expect(choice.options, text).toHaveLength(options);
+        const [first, ...others] = choice.options.map(all(s));
+        for (const other of others) expect(other, text).toEqual(first);
+        ways++;
+        return Promise.resolve(first ?? []);
+      };
+      const reader = new SqliteVisibilityReader((sql, params) => Promise.resolve(all(s)({ sql, params })), choose, s.sorts);
+      for (let after: Uint8Array | undefined, n = 0; n === 0 || after !== undefined; n++) after = (await reader.list(query, 2, after)).next;
+    }
+    expect(ways).toBeGreaterThan(9);
+  });
+
+  test("has a table each for eight orders of up to four keys at most; one in a ninth is sorted", async () => {
+    const s = stores(1);
+    for (let key = 1; key <= 60; key++) s.write(put({ ...randomRow(key, random(key)), key }, "insert"));
+    const orders = ["Kw", "Num", "Dbl", "Flag", "Day", "RunId", "TaskQueue", "ExecutionStatus", "WorkflowType"].map((f) => `${f} DESC, StartTime`);
+    for (const order of ["Kw, Num, Dbl, Flag, Day", ...orders]) await pages(s.sqlite, `ORDER BY ${order}`, 100);
+    await s.work(200);
+    expect(s.db.prepare("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name LIKE 'visibility_by%'").pluck().get()).toBe(8);
+    for (const order of orders) expect(await pages(s.sqlite, `ORDER BY ${order}`, 9)).toEqual(await pages(s.memory, `ORDER BY ${order}`, 9));
+  });
+
+  test("keeps its table over a restart", async () => {
+    const s = stores(1);
+    for (let key = 1; key <= 40; key++) s.write(put({ ...randomRow(key, random(key)), key }, "insert"));
+    await pages(s.sqlite, "ORDER BY Kw DESC, RunId", 100);
+    await s.work();
+    const again = new SortTables({
+      ...{ db: s.db, rowsMin: 1, wrote: async () => undefined, now: () => 0, later: () => undefined },
+      logger: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
+    });
+    expect(again.tableFor("1 DESC, runId ASC")).toBe("visibility_by_attribute_1_desc_run_id_asc");
   });
 });
 

@@ -62,6 +62,39 @@ async function eventful(s: Session, namespace: string, name: string): Promise<st
   return [runId];
 }
 
+/** A schedule, a standalone activity and a standalone Nexus operation, whose ids begin with the name. Answers the run ids of the latter. */
+async function standalone(s: Session, namespace: string, name: string): Promise<string[]> {
+  const action = {
+    case: "startWorkflow" as const,
+    value: { workflowId: `${name}-run`, workflowType: { name: "T" }, taskQueue: { name: `${name}-queue` } },
+  };
+  await s.call("CreateSchedule", {
+    ...{ namespace, scheduleId: `${name}-schedule`, requestId: `${name}-schedule`, ...OF_EACH_KIND },
+    schedule: { spec: { interval: [{ interval: seconds(3600) }] }, action: { action }, state: { notes: `${name}-notes` } },
+    initialPatch: { triggerImmediately: {} },
+  });
+  const activity = await s.call("StartActivityExecution", {
+    ...{
+      namespace,
+      activityId: `${name}-activity`,
+      activityType: { name: "A" },
+      taskQueue: { name: `${name}-queue` },
+      requestId: `${name}-activity`,
+    },
+    ...{ startToCloseTimeout: seconds(600), input: payloads(`${name}-input`), searchAttributes: OF_EACH_KIND.searchAttributes },
+  });
+  const operation = await s.call("StartNexusOperationExecution", {
+    ...{ namespace, operationId: `${name}-operation`, endpoint: "nobody", service: "s", operation: "o", requestId: `${name}-operation` },
+  });
+  return [activity.runId, operation.runId];
+}
+
+/** Where operations go, to be answered by nobody. */
+const endpoint = (s: Session) =>
+  s.call("CreateNexusEndpoint", {
+    spec: { name: "nobody", target: { variant: { case: "worker", value: { namespace: "default", taskQueue: "nobody" } } } },
+  });
+
 const without = (counts: FileTables["counts"], ...names: string[]) =>
   Object.fromEntries(Object.entries(counts).filter(([name]) => !names.includes(name)));
 
@@ -70,12 +103,15 @@ it("a namespace is deleted with every row that it had, by the next process if th
   let s = await server.start();
   await register(s, "keep");
   await eventful(s, "keep", "kept");
+  await endpoint(s);
+  await standalone(s, "keep", "kept");
   await server.stop();
   const before = readTables(server.file);
 
   s = await server.start();
   const id = await register(s, "gone");
   await eventful(s, "gone", "gone-eventful");
+  await standalone(s, "gone", "gone");
   await Promise.all(
     Array.from({ length: 300 }, (_, i) =>
       s.call("StartWorkflowExecution", {
@@ -149,10 +185,18 @@ it("a run whose retention is over leaves no row in any table", async () => {
   ];
   let s = await server.start(...settings);
   await register(s, "short", seconds(1));
+  await endpoint(s);
   await server.stop();
   const before = readTables(server.file);
   s = await server.start(...settings);
   const [runId = ""] = await eventful(s, "short", "passing");
+  const others = await standalone(s, "short", "other");
+  await s.call("TerminateActivityExecution", { namespace: "short", activityId: "other-activity", reason: "r" });
+  await s.call("TerminateNexusOperationExecution", { namespace: "short", operationId: "other-operation", reason: "r" });
+  const [action] = (await s.call("DescribeSchedule", { namespace: "short", scheduleId: "other-schedule" })).info?.recentActions ?? [];
+  const { workflowId = "" } = action?.startWorkflowResult ?? {};
+  await s.call("DeleteSchedule", { namespace: "short", scheduleId: "other-schedule" });
+  await s.call("TerminateWorkflowExecution", { namespace: "short", workflowExecution: { workflowId }, reason: "r" });
   await s.call("TerminateWorkflowExecution", { namespace: "short", workflowExecution: { workflowId: "passing" }, reason: "r" });
   for (const workflowId of ["passing", "passing-child"])
     await s.until(
@@ -160,10 +204,10 @@ it("a run whose retention is over leaves no row in any table", async () => {
       isMissing(() => s.call("DescribeWorkflowExecution", { namespace: "short", execution: { workflowId } })),
     );
   // Request ids, history and stored tasks go after what the run is found by. A file in WAL mode can be read beside its server.
-  await s.until("nothing is left of it", async () => readTables(server.file).holding([runId]).length === 0);
+  await s.until("nothing is left of it", async () => readTables(server.file).holding([runId, ...others, workflowId]).length === 0);
   await server.stop();
   const after = readTables(server.file);
   // Of its task queues the names are kept.
-  expect(after.holding([runId, "passing", "a memo"])).toEqual(["registry"]);
+  expect(after.holding([runId, ...others, "passing", "other-", "a memo"])).toEqual(["registry"]);
   expect(without(after.counts, "registry")).toEqual(without(before.counts, "registry"));
 });

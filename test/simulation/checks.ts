@@ -270,6 +270,12 @@ function checkAcross(runs: ReadonlyMap<string, Run>, acknowledged: Acknowledged,
       }
       if (a.case === "externalWorkflowExecutionSignaledEventAttributes") {
         const target = a.value.workflowExecution?.workflowId;
+        // What a reset has begun again has the event of the run before it, which it was that sent the signal.
+        const senders = new Set(
+          [...runs.values()]
+            .filter((r) => r === run || (run.state.info.reset !== undefined && r.state.info.workflowId === run.state.info.workflowId))
+            .map((r) => r.state.info.runId),
+        );
         const there = [...runs.values()].filter((r) => r.state.info.workflowId === target);
         const isThere = there.some(
           (r) =>
@@ -277,7 +283,7 @@ function checkAcross(runs: ReadonlyMap<string, Run>, acknowledged: Acknowledged,
             r.events.some(
               (e) =>
                 e.attributes.case === "workflowExecutionSignaledEventAttributes" &&
-                e.attributes.value.externalWorkflowExecution?.runId === run.state.info.runId,
+                senders.has(e.attributes.value.externalWorkflowExecution?.runId ?? ""),
             ),
         );
         if (!isThere && acknowledged.deleted.size === 0) problem(`${run.where}: was told that ${target} has its signal, which is not there`);

@@ -47,7 +47,7 @@ export interface Mutation {
 // biome-ignore lint/suspicious/noExplicitAny: methods of src are replaced by name, private ones too.
 type Any = any;
 
-function replace(prototype: object, name: string, make: (original: Any) => Any): { undo: () => void } {
+export function replace(prototype: object, name: string, make: (original: Any) => Any): { undo: () => void } {
   const target = prototype as Record<string, Any>;
   const original = target[name];
   if (typeof original !== "function") throw new Error(`src has no method ${name} any more: the mutation means nothing`);

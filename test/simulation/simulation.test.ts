@@ -1,5 +1,7 @@
 /** The fixed seeds hold, do everything that there is to do, repeat, and catch deliberate breakages of src. */
 import { afterAll, describe, expect, it } from "vitest";
+import { type BackgroundReport, BackgroundSimulation } from "./background.js";
+import { BACKGROUND_MUTATIONS } from "./background-mutations.js";
 import { Coverage } from "./coverage.js";
 import { MUTATIONS } from "./mutations.js";
 import { Simulation, swarmOf } from "./simulation.js";
@@ -64,5 +66,30 @@ describe("deliberate breakages are caught by the fixed seeds", () => {
       undo();
     }
     expect.fail(`no seed up to ${SEEDS} finds it`);
+  });
+});
+
+describe("batches and the deletion of namespaces", () => {
+  const FIXED = [1, 2, 3];
+  const play = (seed: number) => new BackgroundSimulation({ seed, steps: 1_500 }).run();
+
+  it("hold on the fixed seeds, over process deaths: every batch and every deletion comes to its end", { timeout: 120_000 }, async () => {
+    const reports: BackgroundReport[] = [];
+    for (const seed of FIXED) reports.push(await play(seed));
+    for (const [i, { problems }] of reports.entries()) expect(problems, `npm run sim -- --background --steps 1500 --seed ${FIXED[i]}`).toEqual([]);
+    const sum = (what: "deaths" | "jobs" | "gone") => reports.reduce((n, r) => n + r[what], 0);
+    expect([sum("deaths") > 20, sum("jobs") > 12, sum("gone") > 12]).toEqual([true, true, true]);
+    // The same seed gives the same run.
+    expect((await play(1)).digest).toBe(reports[0]?.digest);
+  });
+
+  it.each(BACKGROUND_MUTATIONS.map((m) => [m.name, m] as const))("are not, when %s", { timeout: 120_000 }, async (_, mutation) => {
+    const { undo } = mutation.begin();
+    try {
+      for (const seed of FIXED) if ((await play(seed)).problems.length > 0) return;
+    } finally {
+      undo();
+    }
+    expect.fail(`no seed up to ${FIXED.length} finds it`);
   });
 });

@@ -108,7 +108,7 @@ export class Workers {
 
   private pollWorkflowTasks(worker: number, queue: string, isSticky: boolean, call: SimCall, ended: () => void, failed: (e: unknown) => void): void {
     const taskQueue = isSticky
-      ? { name: stickyQueue(worker), kind: TaskQueueKind.STICKY, normalName: queue }
+      ? { name: stickyQueue(worker, queue), kind: TaskQueueKind.STICKY, normalName: queue }
       : { name: queue, kind: TaskQueueKind.NORMAL };
     const deploymentOptions = deploymentOptionsOf(worker);
     const request = PollWorkflowTaskQueueRequest.create({ taskQueue, identity: identityOf(worker), deploymentOptions });
@@ -226,7 +226,7 @@ export class Workers {
       stickyAttributes:
         w.swarm.sticky && w.chance(700)
           ? {
-              workerTaskQueue: { name: stickyQueue(worker), kind: TaskQueueKind.STICKY, normalName: queueOf(workflowId) },
+              workerTaskQueue: { name: stickyQueue(worker, queueOf(workflowId)), kind: TaskQueueKind.STICKY, normalName: queueOf(workflowId) },
               scheduleToStartTimeout: duration(2_000_000),
             }
           : undefined,

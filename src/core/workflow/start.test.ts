@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { InternalCallbackRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import {
   WorkflowIdConflictPolicy as Conflict,
@@ -14,7 +15,7 @@ import {
 import * as c from "../../../test/harness/core-commands.js";
 import { CoreWorld } from "../../../test/harness/core-world.js";
 import { Code, ServiceError } from "../../api/service-error.js";
-import { decode, type Init } from "../../api/wire.js";
+import { decode, encode, type Init } from "../../api/wire.js";
 
 let world: CoreWorld;
 beforeEach(() => {
@@ -134,6 +135,22 @@ describe("the same start again", () => {
     expect(world.start("w", { requestId: "r", workflowIdReusePolicy: Reuse.REJECT_DUPLICATE })).toMatchObject({ runId: first.runId, started: true });
     world.start("w", { requestId: "r", workflowIdConflictPolicy: Conflict.TERMINATE_EXISTING });
     expect(world.snapshot()).toEqual(before);
+  });
+
+  it("for an action of a schedule gets it when the workflow has continued as new too, and when that has ended", () => {
+    const data = encode(InternalCallbackRecord, { archetype: 1, namespaceId: "n", id: "schedule", runId: "r", requestId: "action" });
+    const variant = { case: "internal" as const, value: { data } };
+    const act = () => world.start("w", { requestId: "action", workflowIdReusePolicy: Reuse.REJECT_DUPLICATE, completionCallbacks: [{ variant }] });
+    const { runId, firstRunId } = act();
+    world.answer([c.continueAsNew()]);
+    world.advance(2 * c.MICROS);
+    expect(act()).toMatchObject({ firstRunId });
+    expect(act().runId).not.toBe(runId);
+    const other = { case: "internal" as const, value: { data: encode(InternalCallbackRecord, { id: "schedule", requestId: "other" }) } };
+    const refused = refusal(() => world.start("w", { requestId: "other", completionCallbacks: [{ variant: other }] }));
+    expect(refused.code).toBe(Code.ALREADY_EXISTS);
+    world.answer([c.complete()]);
+    expect(act()).toMatchObject({ firstRunId, status: Status.COMPLETED });
   });
 
   it("gets it after the end of the run too", () => {

@@ -228,7 +228,7 @@ export function start(ctx: Context, _address: ExecutionAddress, input: InputOf<"
       const { firstRunId, status } = info;
       return { runId: firstRunId, firstRunId, started: false, status, eagerTask: undefined, startedEventLink: undefined };
     }
-    if (info.startRequestId === request.requestId) return repeatedStart(ctx, current, eager);
+    if (info.startRequestId === request.requestId || isOfAction(info, request)) return repeatedStart(ctx, current, eager);
     if (current.isOpen) {
       switch (policy.conflict) {
         case WorkflowIdConflictPolicy.USE_EXISTING:
@@ -271,6 +271,15 @@ export function start(ctx: Context, _address: ExecutionAddress, input: InputOf<"
 /** A parent that was reset finds the child that it started before. */
 function isChildOfBaseRun(child: RunState["info"], parent: ParentStart): boolean {
   return child.parent?.workflowId === parent.workflowId && parent.baseRunIds?.includes(child.parent.runId) === true;
+}
+
+/** Whether the run continues what the same action of a schedule started: further runs have other request ids, and tell the same of their end. */
+function isOfAction(info: RunState["info"], { completionCallbacks }: StartWorkflowExecutionRequest): boolean {
+  return completionCallbacks.some(
+    ({ variant }) =>
+      variant.case === "internal" &&
+      info.completionCallbacks.some((c) => c.variant.case === "internal" && Buffer.compare(c.variant.value.data, variant.value.data) === 0),
+  );
 }
 
 /** The answer to a start that was applied before, with the same eager task as long as nothing came after it. */

@@ -117,7 +117,11 @@ function nextSkip(run: Run): { target: number; endsFastForward: boolean; reason:
     target = time;
     reason = what;
   };
-  for (const t of draft.timers.values()) at(t.fireTime, "timer");
+  for (const t of draft.timers.values()) {
+    // It is late, and fires before anything else: a deadline behind it must not come first.
+    if (t.fireTime < now) return undefined;
+    at(t.fireTime, "timer");
+  }
   for (const a of draft.activities.values()) at(a.attemptScheduledTime, "activity retry");
   if (!info.firstTaskScheduled) at(info.firstTaskBackoffUntil, "first workflow task");
   else {

@@ -1,15 +1,16 @@
 /**
  * Tables that keep the rows of lists in the order of one system field, for ORDER BY on fields that have no index of their own (run id,
- * history length, task queue, ...). Few sort by them, so a table is made when somebody does, and only where there are so many rows that
- * sorting them takes long: until then it costs nothing. Triggers keep it as rows come, change and go, whichever thread writes them; the
- * rows that were there before are copied in slices between other work, the last one marks the table as whole, and lists use it from
- * then on. One that nobody has used for a day goes: its triggers at once, its rows in slices.
+ * history length, task queue, ...), or in that of several sort keys. Few sort by them, so a table is made when somebody does, and only
+ * where there are so many rows that sorting them takes long: until then it costs nothing. Triggers keep it as rows come, change and go,
+ * whichever thread writes them; the rows that were there before are copied in slices between other work, the last one marks the table as
+ * whole, and lists use it from then on. One that nobody has used for a day goes: its triggers at once, its rows in slices. Each table
+ * of several keys is one more to write, so there are a few at most: lists in further orders are sorted.
  *
  * In: what lists are sorted by (`tableFor`). Out: the name of a whole table. Progress is in table `meta`, so that a restart goes on.
  */
 import type Database from "better-sqlite3";
 import type { Logger } from "../../lib/runtime.js";
-import { COLUMN, type SortColumn } from "./visibility-filter.js";
+import { type Shape, shapeOf } from "./sort-order.js";
 
 export interface SortTablesOptions {
   readonly db: Database.Database;
@@ -35,8 +36,8 @@ const UNUSED_MS_MAX = 24 * 3_600_000;
 const FAREWELL_MS = 60_000;
 
 interface SortTable {
-  readonly column: SortColumn;
-  readonly name: string;
+  readonly order: string;
+  readonly shape: Shape;
   /** The last key that was copied, or one of the two below. */
   copied: number;
   usedAt: number;
@@ -48,36 +49,37 @@ interface SortTable {
 const WHOLE = -1;
 const GOING = -2;
 
-const PREFIX = "visibility_by_";
-const nameOf = (column: SortColumn): string => `${PREFIX}${column.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)}`;
-const valueIn = (column: SortColumn, row: "new" | "old" | "v"): string => COLUMN[column].replaceAll("v.", `${row}.`);
+/** Of several keys. */
+const MIXED_TABLES_MAX = 8;
 
 export class SortTables {
-  private readonly tables = new Map<SortColumn, SortTable>();
+  private readonly tables = new Map<string, SortTable>();
   private isScheduled = false;
   private isClosed = false;
 
   constructor(private readonly o: SortTablesOptions) {
     const kept = o.db.prepare("SELECT substr(name, ?) AS name, value FROM meta WHERE name LIKE ?").all(MARK.length + 1, `${MARK}%`) as {
-      name: SortColumn;
+      name: string;
       value: number;
     }[];
-    for (const { name, value } of kept)
-      if (COLUMN[name] !== undefined)
-        this.tables.set(name, { column: name, name: nameOf(name), copied: value, usedAt: o.now(), goesSince: value === GOING ? o.now() : undefined });
+    for (const { name, value } of kept) {
+      const shape = shapeOf(name);
+      if (shape !== undefined)
+        this.tables.set(name, { order: name, shape, copied: value, usedAt: o.now(), goesSince: value === GOING ? o.now() : undefined });
+    }
     if (this.tables.size > 0) this.schedule(PAUSE_MS);
   }
 
   /** Undefined: there is none, or not yet; the rows are to be sorted. */
-  tableFor(column: SortColumn): string | undefined {
-    const table = this.tables.get(column);
+  tableFor(order: string): string | undefined {
+    const table = this.tables.get(order);
     if (table === undefined) {
-      if (!this.hasMany()) return undefined;
-      this.make(column);
+      const shape = shapeOf(order);
+      if (shape !== undefined && this.hasMany() && (!shape.isMixed || this.mixedCount < MIXED_TABLES_MAX)) this.make(order, shape);
       return undefined;
     }
     table.usedAt = this.o.now();
-    return table.copied === WHOLE ? table.name : undefined;
+    return table.copied === WHOLE ? table.shape.table : undefined;
   }
 
   close(): void {
@@ -89,33 +91,40 @@ export class SortTables {
     return (this.o.db.prepare("SELECT count(*) FROM (SELECT 1 FROM visibility LIMIT ?)").pluck().get(min) as number) >= min;
   }
 
-  private make(column: SortColumn): void {
-    const name = nameOf(column);
+  private get mixedCount(): number {
+    return [...this.tables.values()].filter((t) => t.shape.isMixed).length;
+  }
+
+  private make(order: string, shape: Shape): void {
+    const { table: name, columns, values, isIn } = shape;
     const { db, logger } = this.o;
-    const put = `INSERT OR IGNORE INTO ${name} SELECT new.namespace, ${valueIn(column, "new")}, new.key WHERE ${valueIn(column, "new")} IS NOT NULL;`;
-    const take = `DELETE FROM ${name} WHERE namespace = old.namespace AND value = ${valueIn(column, "old")} AND key = old.key;`;
+    const put = `INSERT OR IGNORE INTO ${name} SELECT new.namespace, ${values("new").join(", ")}, new.key WHERE ${isIn("new")};`;
+    const old = values("old");
+    const take = `DELETE FROM ${name} WHERE namespace = old.namespace AND ${columns.map((c, i) => `${c.name} = ${old[i]}`).join(" AND ")} AND key = old.key;`;
+    const changes = values("new").map((v, i) => `${old[i]} IS NOT ${v}`);
+    const key = [...columns, { name: "key", descending: shape.isKeyDescending }].map((c) => `${c.name}${c.descending ? " DESC" : ""}`);
     try {
       db.transaction(() => {
         db.exec(`
-          CREATE TABLE ${name} (namespace INTEGER NOT NULL, value NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (namespace, value, key)) WITHOUT ROWID;
+          CREATE TABLE ${name} (namespace INTEGER NOT NULL, ${columns.map((c) => `${c.name} NOT NULL`).join(", ")}, key INTEGER NOT NULL, PRIMARY KEY (namespace, ${key.join(", ")})) WITHOUT ROWID;
           CREATE TRIGGER ${name}_insert AFTER INSERT ON visibility BEGIN ${put} END;
-          CREATE TRIGGER ${name}_update AFTER UPDATE ON visibility WHEN ${valueIn(column, "old")} IS NOT ${valueIn(column, "new")} BEGIN ${take} ${put} END;
+          CREATE TRIGGER ${name}_update AFTER UPDATE ON visibility WHEN ${changes.join(" OR ")} BEGIN ${take} ${put} END;
           CREATE TRIGGER ${name}_delete AFTER DELETE ON visibility BEGIN ${take} END;`);
-        this.mark(column, 0);
+        this.mark(order, 0);
       }).immediate();
     } catch (e) {
-      logger.warn({ err: e, column }, "a list's order gets no index");
+      logger.warn({ err: e, order }, "a list's order gets no index");
       return;
     }
-    logger.info({ column }, "an index for the order of lists is made, between other work");
-    this.tables.set(column, { column, name, copied: 0, usedAt: this.o.now(), goesSince: undefined });
+    logger.info({ order }, "an index for the order of lists is made, between other work");
+    this.tables.set(order, { order, shape, copied: 0, usedAt: this.o.now(), goesSince: undefined });
     this.schedule(PAUSE_MS);
   }
 
-  private mark(column: SortColumn, copied: number): void {
+  private mark(order: string, copied: number): void {
     this.o.db
       .prepare("INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
-      .run(`${MARK}${column}`, copied);
+      .run(`${MARK}${order}`, copied);
   }
 
   private schedule(ms: number): void {
@@ -165,8 +174,8 @@ export class SortTables {
   private letGo(table: SortTable): void {
     const { db, now } = this.o;
     db.transaction(() => {
-      for (const on of ["insert", "update", "delete"]) db.exec(`DROP TRIGGER ${table.name}_${on}`);
-      this.mark(table.column, GOING);
+      for (const on of ["insert", "update", "delete"]) db.exec(`DROP TRIGGER ${table.shape.table}_${on}`);
+      this.mark(table.order, GOING);
     }).immediate();
     table.copied = GOING;
     table.goesSince = now();
@@ -174,36 +183,34 @@ export class SortTables {
 
   private copySome(table: SortTable): void {
     const { db } = this.o;
-    const { name, column, copied } = table;
+    const { order, shape, copied } = table;
     const last = db
       .prepare("SELECT max(key) FROM (SELECT key FROM visibility WHERE key > ? ORDER BY key LIMIT ?)")
       .pluck()
       .get(copied, this.o.sliceRows ?? SLICE_ROWS) as number | null;
-    const value = valueIn(column, "v");
     db.transaction(() => {
       if (last !== null)
         db.prepare(
-          `INSERT OR IGNORE INTO ${name} SELECT v.namespace, ${value}, v.key FROM visibility v WHERE v.key > ? AND v.key <= ? AND ${value} IS NOT NULL`,
+          `INSERT OR IGNORE INTO ${shape.table} SELECT v.namespace, ${shape.values("v").join(", ")}, v.key FROM visibility v WHERE v.key > ? AND v.key <= ? AND ${shape.isIn("v")}`,
         ).run(copied, last);
-      this.mark(column, last ?? WHOLE);
+      this.mark(order, last ?? WHOLE);
     }).immediate();
     table.copied = last ?? WHOLE;
-    if (table.copied === WHOLE) this.o.logger.info({ column }, "an index for the order of lists is whole");
+    if (table.copied === WHOLE) this.o.logger.info({ order }, "an index for the order of lists is whole");
   }
 
-  private removeSome(table: SortTable): void {
+  private removeSome({ order, shape }: SortTable): void {
     const { db } = this.o;
-    const { name, column } = table;
-    const { changes } = db
-      .prepare(`DELETE FROM ${name} WHERE (namespace, value, key) IN (SELECT namespace, value, key FROM ${name} LIMIT ?)`)
-      .run(SLICE_ROWS);
+    const { table: name, columns } = shape;
+    const key = ["namespace", ...columns.map((c) => c.name), "key"].join(", ");
+    const { changes } = db.prepare(`DELETE FROM ${name} WHERE (${key}) IN (SELECT ${key} FROM ${name} LIMIT ?)`).run(SLICE_ROWS);
     if (changes > 0) return;
     db.transaction(() => {
       db.exec(`DROP TABLE ${name}`);
-      db.prepare("DELETE FROM meta WHERE name = ?").run(`${MARK}${column}`);
+      db.prepare("DELETE FROM meta WHERE name = ?").run(`${MARK}${order}`);
     }).immediate();
-    this.tables.delete(column);
-    this.o.logger.info({ column }, "an index for the order of lists is gone: nobody used it");
+    this.tables.delete(order);
+    this.o.logger.info({ order }, "an index for the order of lists is gone: nobody used it");
   }
 }
 

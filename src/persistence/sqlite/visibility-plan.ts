@@ -72,8 +72,8 @@ export interface Plan {
   readonly ways: readonly Way[];
 }
 
-/** Undefined: no condition has an index. */
-export function planOf(query: VisibilityQuery): Plan | undefined {
+/** Undefined: no condition has an index. `hasTable`: there is one in the list's order. */
+export function planOf(query: VisibilityQuery, hasTable: boolean): Plan | undefined {
   const leads = candidates(query);
   if (leads.length === 0) return undefined;
   const inDefaultOrder = query.orderBy.length === 0;
@@ -85,7 +85,7 @@ export function planOf(query: VisibilityQuery): Plan | undefined {
   const ways: Way[] = leads.map((lead) => ({ lead }));
   const groups = [leads.map((lead, i) => ({ count: i, max: lead.rowsMax, option: i + 1 }))];
   const bounds = leads.map((l) => l.rowsMax);
-  if (value !== undefined || query.orderBy.length === 1) {
+  if (value !== undefined || query.orderBy.length === 1 || hasTable) {
     const sets: { count: number; max: number; option: number }[] = [];
     leads.forEach((set, i) => {
       if (value !== undefined && set.of === value.of) return;

@@ -9,12 +9,13 @@ import type { Field } from "../../core/visibility/query.js";
 import type { AttributeValue } from "../../core/visibility/row.js";
 import type { VisibilityPage, VisibilityQuery, VisibilityReader } from "../visibility.js";
 import { type Choice, chosen, type Statement } from "./choice.js";
+import { orderText } from "./sort-order.js";
 import type { SortTables } from "./sort-tables.js";
 import { tableOf } from "./visibility.js";
 import { Compiler, onlyClosed, onlyOpen } from "./visibility-filter.js";
 import { FIELD_COUNT, FIELDS, type Part, type Position, parsePosition, token, toRow } from "./visibility-page.js";
 import { type Lead, type OneValue, onlyValue, planOf, type Way } from "./visibility-plan.js";
-import { joined, MIXED, sortColumn, VALUED, valueOfRow } from "./visibility-sorted.js";
+import { joined, MIXED, VALUED, valueOfRow } from "./visibility-sorted.js";
 
 export class SqliteVisibilityReader implements VisibilityReader {
   /** `choose`: in one snapshot, and one trip to where statements run. */
@@ -40,8 +41,8 @@ export class SqliteVisibilityReader implements VisibilityReader {
     const first = position?.part ?? 0;
     const needed = parts.map((part, i) => ({ part, i })).filter(({ part, i }) => i >= first && !isEmpty(part, query));
     if (needed.length === 0) return { rows: [], next: undefined };
-    const column = sortColumn(query.orderBy);
-    const table = column === undefined ? undefined : this.sorts?.tableFor(column);
+    const order = orderText(query.orderBy);
+    const table = order === undefined ? undefined : this.sorts?.tableFor(order);
     const statement = (way: Way | undefined): Statement => {
       const statements = needed.map(({ part, i }) => part(query, i, i === first ? position : undefined, pageSize + 1, { way, table }));
       const only = statements.length === 1 ? statements[0] : undefined;
@@ -49,7 +50,7 @@ export class SqliteVisibilityReader implements VisibilityReader {
       return { sql, params: statements.flatMap((s) => s.params) };
     };
     const value = keys === 0 ? onlyValue(query) : undefined;
-    const plan = value === undefined ? planOf(query) : undefined;
+    const plan = value === undefined ? planOf(query, table !== undefined) : undefined;
     let found: unknown[][];
     if (plan === undefined) {
       const { sql, params } = statement(value === undefined ? undefined : { value, set: undefined });

@@ -1,28 +1,16 @@
 /**
  * The parts of a list with ORDER BY. By one field: along its index, as far as the page goes - an attribute's values, a system field's
- * own index, or the table that is kept in its order once somebody has sorted by it (sort-tables.ts). When few rows meet a condition they
- * are read by that and sorted; else, and by several fields, all rows that match are.
+ * own index, or the table that is kept in its order once somebody has sorted by it (sort-tables.ts); by several along their table. When
+ * few rows meet a condition they are read by that and sorted; until there is a table, all rows that match are.
  */
 import type { Field, VisibilityOrder } from "../../core/visibility/query.js";
 import type { VisibilityQuery } from "../visibility.js";
 import type { Statement } from "./choice.js";
+import { OWN_INDEX } from "./sort-order.js";
 import { tableOf } from "./visibility.js";
-import { COLUMN, Compiler, type SortColumn } from "./visibility-filter.js";
+import { COLUMN, Compiler } from "./visibility-filter.js";
 import { FIELDS, type Part, type Position } from "./visibility-page.js";
 import type { Lead } from "./visibility-plan.js";
-
-/** Indexes of the schema that have the order of a system field. */
-const OWN_INDEX: { readonly [column in SortColumn]?: string } = {
-  startTime: "visibility_start",
-  closeTime: "visibility_closed",
-  workflowId: "visibility_workflow_id",
-};
-
-/** The column that a list is sorted by and that the schema has no index of. */
-export function sortColumn(orderBy: readonly VisibilityOrder[]): SortColumn | undefined {
-  const field = orderBy.length === 1 ? orderBy[0]?.field : undefined;
-  return field?.kind !== "system" || OWN_INDEX[field.column.column] !== undefined ? undefined : field.column.column;
-}
 
 /** Of a row at hand, without the index of its attributes. */
 export function valueOfRow(field: Field, c: Compiler): string {
@@ -105,9 +93,11 @@ export function joined(fields: readonly Field[], c: Compiler, namespace: number)
   return { from, expressions };
 }
 
-/** Several sort keys: the rows of the condition that leads, else all that match, are sorted. */
-export const MIXED: Part = (query, index, position, limit, { way }) => {
+/** Several sort keys: along their table; else the rows of the condition that leads, or all that match, are sorted. */
+export const MIXED: Part = (query, index, position, limit, { way, table }) => {
   const lead = way !== undefined && "lead" in way ? way.lead : undefined;
+  if (table !== undefined && lead === undefined)
+    return alongTable(table, query, index, position, limit, way !== undefined && "within" in way ? way.within : undefined);
   const c = new Compiler(query.namespaceKey, lead !== undefined);
   const orders = query.orderBy;
   const fields = orders.map((o) => o.field);
@@ -157,3 +147,54 @@ export const MIXED: Part = (query, index, position, limit, { way }) => {
     params: c.params,
   };
 };
+
+/**
+ * A page behind a position is made of ranges of the table, each of which is behind the one before: the rows that are equal in all
+ * columns but the last and greater in that, then those that are equal in all but the last two, and so on.
+ */
+function alongTable(table: string, query: VisibilityQuery, index: number, position: Position | undefined, limit: number, within?: Lead): Statement {
+  const orders = query.orderBy;
+  const columns = orders.flatMap((o, i) => [
+    { name: `o.none${i}`, descending: false },
+    { name: `o.value${i}`, descending: o.descending },
+  ]);
+  columns.push({ name: "o.key", descending: orders.at(-1)?.descending === true });
+  const at = position === undefined ? [] : [...position.values.slice(2).flatMap((v) => (v === null ? [1, 0] : [0, v])), position.key];
+  const by = columns.map((c) => `${c.name}${c.descending ? " DESC" : ""}`).join(", ");
+  const shown = orders.map((_, i) => `CASE o.none${i} WHEN 0 THEN o.value${i} END`).join(", ");
+  const levels = position === undefined ? [-1] : columns.map((_, i) => columns.length - 1 - i).filter((level) => !isLast(level));
+  const ranges = levels.map((level): Statement => {
+    const c = new Compiler(query.namespaceKey, true);
+    c.params.push(query.namespaceKey);
+    let where = "o.namespace = ?";
+    for (let i = 0; i <= level; i++) {
+      where += ` AND ${columns[i]?.name} ${i < level ? "=" : columns[i]?.descending === true ? "<" : ">"} ?`;
+      c.params.push(at[i]);
+    }
+    if (within !== undefined) {
+      where += ` AND o.key IN (${within.sql})`;
+      c.params.push(...within.params);
+    }
+    where += ` AND ${c.where(query)}`;
+    c.params.push(limit);
+    return {
+      sql: `SELECT ${index} AS part, ${FIELDS}, v.close_time, v.start_time, ${shown} FROM ${table} o CROSS JOIN visibility v ON v.key = o.key WHERE ${where} ORDER BY ${by} LIMIT ?`,
+      params: c.params,
+    };
+  });
+  const [only] = ranges;
+  if (ranges.length === 1 && only !== undefined) return only;
+  return {
+    sql: `${ranges.map((r) => `SELECT * FROM (${r.sql})`).join(" UNION ALL ")} LIMIT ${limit}`,
+    params: ranges.flatMap((r) => r.params),
+  };
+
+  /** Nothing is behind what has no value, and what always has one is never without. */
+  function isLast(level: number): boolean {
+    const key = level >> 1;
+    const field = orders[key]?.field;
+    if (field === undefined) return false;
+    if (at[key * 2] === 1) return true;
+    return level % 2 === 0 && field.kind === "system" && field.column.nullWhenOpen !== true && field.column.emptyIsNull !== true;
+  }
+}

@@ -1,0 +1,26 @@
+import { expect, it } from "vitest";
+import { UpdateWorkflowExecutionOptionsRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import * as c from "../../../test/harness/core-commands.js";
+import { CoreWorld } from "../../../test/harness/core-world.js";
+
+it("a timer that is late fires before time is skipped to what comes after it", () => {
+  const world = new CoreWorld();
+  const enable = (enabled: boolean) =>
+    world.submit<"updateOptions">(world.address("w"), {
+      kind: "updateOptions",
+      request: UpdateWorkflowExecutionOptionsRequest.create({
+        updateMask: { paths: ["time_skipping_config"] },
+        workflowExecutionOptions: { timeSkippingConfig: { enabled } },
+      }),
+    });
+  world.start("w", { workflowRunTimeout: c.seconds(60), timeSkippingConfig: { enabled: false } });
+  world.answer([c.timer("t", 5)]);
+  // The server was away, or its store took nothing: what is due has not been looked at.
+  world.now += 20 * c.MICROS;
+  enable(true);
+  expect(world.types("w").filter((type) => type.includes("TIME_SKIPPING"))).toEqual([]);
+  world.advance(0);
+  expect(world.types("w").at(-2)).toBe("TIMER_FIRED");
+  world.answer([]);
+  expect(world.types("w")).toContain("WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED");
+});
