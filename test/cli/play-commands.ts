@@ -1,7 +1,5 @@
 /** Gives the commands to the CLI, against one server, with workers of the TypeScript SDK beside it. */
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ApplicationFailure, CompleteAsyncError } from "@temporalio/activity";
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
