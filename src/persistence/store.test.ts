@@ -201,47 +201,48 @@ function random(seed: number): (n: number) => number {
   return (n) => source.uint32() % n;
 }
 
+/** Every kind of store, all given the same random batches, one after the other; `after` looks at them after each. */
+async function commitEverywhere(seed: number, after: (stores: readonly (Opened & { name: string })[], i: number) => Promise<void>) {
+  const stores = await Promise.all(KINDS.map(async (k): Promise<Opened & { name: string }> => ({ name: k.name, ...(await k.open()) })));
+  onTestFinished(async () => {
+    await Promise.all(stores.map((s) => s.store.close()));
+  });
+  const r = random(seed);
+  const known: Known = { executions: new Set(), runs: new Map(), components: new Set(), history: new Set(), visibility: new Set(), nextRun: 0 };
+  for (let i = 0; i < 60; i++) {
+    const batch = randomBatch(known, r);
+    await Promise.all(stores.map((s) => s.store.commit(batch)));
+    await after(stores, i);
+  }
+  return stores;
+}
+
+async function expectEqual(stores: readonly (Opened & { name: string })[], seed: number, when: string): Promise<void> {
+  const [expected, ...others] = await Promise.all(stores.map((s) => readings(s.store, random(seed))));
+  for (const [n, reads] of others.entries()) expect(reads, `${stores[n + 1]?.name} ${when}`).toEqual(expected);
+}
+
 describe("every kind against memory", () => {
   it.each([1, 2, 3, 4])("random batches of seed %i give the same reads after each commit", async (seed) => {
-    const stores = await Promise.all(KINDS.map(async (k) => ({ name: k.name, ...(await k.open()) })));
-    onTestFinished(async () => {
-      await Promise.all(stores.map((s) => s.store.close()));
-    });
-    const r = random(seed);
-    const known: Known = { executions: new Set(), runs: new Map(), components: new Set(), history: new Set(), visibility: new Set(), nextRun: 0 };
-    for (let i = 0; i < 60; i++) {
-      const batch = randomBatch(known, r);
-      await Promise.all(stores.map((s) => s.store.commit(batch)));
-      const [expected, ...others] = await Promise.all(stores.map((s) => readings(s.store, random(seed * 1000 + i))));
-      for (const [n, reads] of others.entries()) expect(reads, `${stores[n + 1]?.name} after batch ${i}`).toEqual(expected);
-    }
+    await commitEverywhere(seed, (stores, i) => expectEqual(stores, seed * 1000 + i, `after batch ${i}`));
   });
 
   it.each([5, 6, 7, 8])("random batches of seed %i that nobody reads in between are all there after a crash, and after a close", async (seed) => {
-    const stores = await Promise.all(KINDS.map(async (k): Promise<Opened & { name: string }> => ({ name: k.name, ...(await k.open()) })));
-    onTestFinished(async () => {
-      await Promise.all(stores.map((s) => s.store.close()));
-    });
-    const r = random(seed);
-    const known: Known = { executions: new Set(), runs: new Map(), components: new Set(), history: new Set(), visibility: new Set(), nextRun: 0 };
-    for (let i = 0; i < 60; i++) {
-      const batch = randomBatch(known, r);
-      await Promise.all(stores.map((s) => s.store.commit(batch)));
-      if (r(6) !== 0) continue;
-      const expected = await readings((stores[0] as Opened).store, random(seed * 1000 + i));
-      for (const s of stores) {
-        if (s.crashed === undefined) continue;
-        const copy = await s.crashed();
-        expect(await readings(copy, random(seed * 1000 + i)), `${s.name} that crashed after batch ${i}`).toEqual(expected);
-        await copy.close();
+    const stores = await commitEverywhere(seed, async (all, i) => {
+      if (i % 6 !== seed % 6) return;
+      const [memory, ...others] = all;
+      for (const { name, crashed } of others) {
+        if (crashed === undefined || memory === undefined) continue;
+        const store = await crashed();
+        await expectEqual([memory, { name, store }], seed * 1000 + i, `that crashed after batch ${i}`);
+        await store.close();
       }
-    }
+    });
     for (const s of stores) {
       if (s.reopen === undefined) continue;
       await s.store.close();
       s.store = await s.reopen();
     }
-    const [expected, ...others] = await Promise.all(stores.map((s) => readings(s.store, random(seed))));
-    for (const [n, reads] of others.entries()) expect(reads, `${stores[n + 1]?.name} opened again`).toEqual(expected);
+    await expectEqual(stores, seed, "opened again");
   });
 });
