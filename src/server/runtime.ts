@@ -10,15 +10,20 @@ const COARSE_MS = 256;
 const STEP_MS_MAX = 2 ** 31 - 1;
 /** How far the wall clock may run from ours before ours follows it: it was set, or the machine slept. */
 const DRIFT_MICROS_MAX = 50_000;
+/** The wall clock is asked that seldom: a request reads the time a dozen times. */
+const WALL_CLOCK_MS = 5;
 /** The wall clock when the monotonic one was 0: microseconds between two ticks of the first come from the second. */
 let originMicros = Date.now() * 1000 - performance.now() * 1000;
+let askedAtMs = 0;
 
 function nowMicros(): number {
-  const micros = originMicros + performance.now() * 1000;
-  const ahead = Date.now() * 1000 - micros;
-  if (Math.abs(ahead) <= DRIFT_MICROS_MAX) return Math.floor(micros);
-  originMicros += ahead;
-  return Math.floor(micros + ahead);
+  const ms = performance.now();
+  if (ms - askedAtMs > WALL_CLOCK_MS) {
+    askedAtMs = ms;
+    const ahead = Date.now() * 1000 - (originMicros + ms * 1000);
+    if (Math.abs(ahead) > DRIFT_MICROS_MAX) originMicros += ahead;
+  }
+  return Math.floor(originMicros + ms * 1000);
 }
 
 export const systemRuntime: Runtime = {

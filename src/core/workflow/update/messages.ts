@@ -16,7 +16,7 @@ import { checkUpdateCallbackLimit, triggerUpdateCallbacks } from "../../callback
 import { type Completion, TaskFailure } from "../commands/command.js";
 import { checkBlob } from "../commands/limits-check.js";
 import type { Run } from "../context.js";
-import { checkTotal, failed, findUpdate, type PendingUpdate, putUpdate, requestMessageId, resurrected } from "./registry.js";
+import { changed, checkTotal, failed, findUpdate, type PendingUpdate, putUpdate, requestMessageId, resurrected } from "./registry.js";
 import { addCallbacks, attachRequestId } from "./update.js";
 
 const CAUSE = Cause.BAD_UPDATE_WORKFLOW_EXECUTION_MESSAGE;
@@ -98,7 +98,7 @@ function deliver(run: Run, id: string, typeName: string, body: Any): void {
     case Rejection.typeName: {
       const rejection = parsed(Rejection, body);
       expect(run, typeName, id, pending, ["admitted", "sent"]);
-      putUpdate(run.draft, { ...(pending as PendingUpdate), outcome: failed(rejection.failure) });
+      putUpdate(run.draft, changed(pending as PendingUpdate, { outcome: failed(rejection.failure) }));
       return;
     }
     case Response.typeName:
@@ -151,7 +151,7 @@ function accept(run: Run, id: string, pending: PendingUpdate | undefined, messag
   );
   if (request !== undefined && request.requestId !== "") attachRequestId(run, request.requestId, event.eventType, event.eventId);
   for (const c of callbacks) addCallbacks(run, id, c.requestId, c.callbacks);
-  putUpdate(run.draft, { ...(pending as PendingUpdate), state: "accepted", request: undefined, sizeBytes: id.length, callbacks: [] });
+  putUpdate(run.draft, changed(pending as PendingUpdate, { state: "accepted", request: undefined, sizeBytes: id.length, callbacks: [] }));
 }
 
 function respond(run: Run, id: string, pending: PendingUpdate | undefined, message: Response): void {
@@ -163,10 +163,12 @@ function respond(run: Run, id: string, pending: PendingUpdate | undefined, messa
   if (outcome === undefined) throw notSet(Response, "outcome");
   const acceptedEventId = run.draft.updateRecordOf(id)?.acceptedEventId;
   const event = run.add(EventType.WORKFLOW_EXECUTION_UPDATE_COMPLETED, "workflowExecutionUpdateCompletedEventAttributes", {
-    ...{ meta, acceptedEventId, outcome },
+    meta,
+    acceptedEventId,
+    outcome,
   });
   triggerUpdateCallbacks(run, id, event);
-  putUpdate(run.draft, { ...(pending as PendingUpdate), outcome });
+  putUpdate(run.draft, changed(pending as PendingUpdate, { outcome }));
 }
 
 const notSet = (type: MessageType<unknown>, field: string): ServiceError => invalidArgument(`invalid ${shown(type.typeName)}: ${field} is not set`);

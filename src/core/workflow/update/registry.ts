@@ -70,7 +70,16 @@ export const workflowIsClosing = (): ServiceError =>
 export const failed = (failure: Init<Failure> | undefined): Init<Outcome> => ({ value: { case: "failure", value: failure ?? {} } }) as Init<Outcome>;
 export const completedFirst = (): Init<Outcome> => failed(WORKFLOW_COMPLETED_FIRST);
 
-const NEW = { waiters: [], callbacks: [], outcome: undefined, error: undefined };
+// Each update is written out, field by field: objects that are spread from one another get a shape each, and all that reads them is slow.
+function newUpdate(id: string, state: PendingUpdate["state"], request: Request | undefined, sizeBytes: number): PendingUpdate {
+  return { id, state, request, sizeBytes, waiters: [], callbacks: [], outcome: undefined, error: undefined };
+}
+
+/** The update with some fields changed. */
+export function changed(u: PendingUpdate, change: Partial<PendingUpdate>): PendingUpdate {
+  const { id, state, request, sizeBytes, waiters, callbacks, outcome, error } = u;
+  return Object.assign({ id, state, request, sizeBytes, waiters, callbacks, outcome, error }, change);
+}
 
 /** Replaces the update of that id, or adds it behind the others. */
 export function putUpdate(draft: RunDraft, update: PendingUpdate): void {
@@ -84,8 +93,7 @@ export function findUpdate(run: Run, updateId: string): FoundUpdate | undefined 
   const pending = draft.updates.find((u) => u.id === updateId);
   if (pending !== undefined) return { update: pending };
   const record = draft.updateRecordOf(updateId);
-  if (record !== undefined)
-    return { update: { ...NEW, id: updateId, state: record.acceptedEventId === 0 ? "admitted" : "accepted", request: undefined, sizeBytes: 0 } };
+  if (record !== undefined) return { update: newUpdate(updateId, record.acceptedEventId === 0 ? "admitted" : "accepted", undefined, 0) };
   let completedEventId = draft.completedUpdate(updateId);
   if (completedEventId === undefined) {
     completedEventId = run.ctx.loaded.update?.(updateId);
@@ -151,7 +159,7 @@ export function admit(run: Run, request: Request): PendingUpdate {
 
 /** An update that a worker still knows and this process does not, from the worker's copy of the request. */
 export function resurrected(id: string, request: Request): PendingUpdate {
-  return { ...NEW, id, state: "admitted", request, sizeBytes: requestSize(id, request) };
+  return newUpdate(id, "admitted", request, requestSize(id, request));
 }
 
 /** Names and frame of a request, beside what its caller put into it. */
@@ -180,7 +188,7 @@ export function send(draft: RunDraft, resend: boolean, startedEventId: number): 
     // The event that admitted it tells the worker of it.
     for (const record of draft.updateRecords.values())
       if (record.acceptedEventId === 0 && !draft.updates.some((u) => u.id === record.updateId))
-        draft.updates = [...draft.updates, { ...NEW, id: record.updateId, state: "sent", request: undefined, sizeBytes: 0 }];
+        draft.updates = [...draft.updates, newUpdate(record.updateId, "sent", undefined, 0)];
   draft.updates = draft.updates.map((u) => {
     if (u.state === "accepted" || (u.state === "sent" && !resend)) return u;
     if (u.request !== undefined)
@@ -190,7 +198,7 @@ export function send(draft: RunDraft, resend: boolean, startedEventId: number): 
         sequencingId: { case: "eventId", value: startedEventId - 1 },
         body: { typeUrl: REQUEST_TYPE_URL, value: encode(Request, u.request) },
       } as Init<Message>);
-    return u.state === "sent" ? u : { ...u, state: "sent" };
+    return u.state === "sent" ? u : changed(u, { state: "sent" });
   });
   return out;
 }
@@ -200,14 +208,14 @@ export const requestMessageId = (updateId: string): string => `${updateId}/reque
 /** A worker that completes its task without a word on an update does not know updates. */
 export function rejectUnprocessed(draft: RunDraft): void {
   if (!draft.updates.some((u) => u.state === "sent")) return;
-  draft.updates = draft.updates.map((u) => (u.state === "sent" && u.outcome === undefined ? { ...u, outcome: failed(UNPROCESSED) } : u));
+  draft.updates = draft.updates.map((u) => (u.state === "sent" && u.outcome === undefined ? changed(u, { outcome: failed(UNPROCESSED) }) : u));
 }
 
 /** The completion that was to process them failed: whoever sent them must not send them again by itself. */
 export function failSent(draft: RunDraft): void {
   if (!draft.updates.some((u) => u.state === "sent")) return;
   const error = workflowNotReady("Unable to perform workflow execution update due to unexpected workflow task failure.");
-  draft.updates = draft.updates.map((u) => (u.state === "sent" ? { ...u, error } : u));
+  draft.updates = draft.updates.map((u) => (u.state === "sent" ? changed(u, { error }) : u));
 }
 
 /** The end of a transition: whoever waits for what has been reached is answered, and what has ended leaves the list. */
@@ -238,7 +246,7 @@ export function settleUpdates(run: Run): void {
     const waiters = u.waiters.filter((w) => w.stage === Stage.COMPLETED);
     for (const w of u.waiters) if (w.stage !== Stage.COMPLETED) answer(run, u.id, w, undefined, undefined);
     // Its row has the rest.
-    if (waiters.length > 0) left.push(waiters.length === u.waiters.length ? u : { ...u, waiters });
+    if (waiters.length > 0) left.push(waiters.length === u.waiters.length ? u : changed(u, { waiters }));
   }
   draft.updates = left;
 }

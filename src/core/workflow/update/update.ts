@@ -14,7 +14,7 @@ import type { UpdateReply, UpdateStart } from "../../transition.js";
 import { type Context, type Run, Stale } from "../context.js";
 import { addressed, WORKFLOW_COMPLETED, WORKFLOW_NOT_FOUND } from "../signal.js";
 import { isTaskRunning, scheduleSpeculativeTask } from "../workflow-task.js";
-import { admit, completedFirst, type FoundUpdate, findUpdate, outcomeOf, putUpdate, reply, workflowIsClosing } from "./registry.js";
+import { admit, changed, completedFirst, type FoundUpdate, findUpdate, outcomeOf, putUpdate, reply, workflowIsClosing } from "./registry.js";
 
 /** A workflow task that has failed this often will fail with the update too. */
 const FAILING_ATTEMPT = 3;
@@ -82,7 +82,7 @@ function answerOrWait(
   }
   if (isAccepted && stage !== Stage.COMPLETED) return reply(run, updateId, Stage.ACCEPTED, undefined, start);
   if (stage !== Stage.ACCEPTED && stage !== Stage.COMPLETED) return reply(run, updateId, Stage.ADMITTED, undefined, start);
-  putUpdate(run.draft, { ...update, waiters: [...update.waiters, { waiter, stage, start }] });
+  putUpdate(run.draft, changed(update, { waiters: [...update.waiters, { waiter, stage, start }] }));
   run.ctx.deferred = true;
   return undefined;
 }
@@ -101,7 +101,7 @@ function attachCallbacks(run: Run, found: FoundUpdate, asked: Request): boolean 
   draft.dirty = true;
   if (update.state === "accepted") addCallbacks(run, update.id, asked.requestId, asked.completionCallbacks);
   else if (!update.callbacks.some((c) => c.requestId === asked.requestId))
-    putUpdate(draft, { ...update, callbacks: [...update.callbacks, { requestId: asked.requestId, callbacks: asked.completionCallbacks }] });
+    putUpdate(draft, changed(update, { callbacks: [...update.callbacks, { requestId: asked.requestId, callbacks: asked.completionCallbacks }] }));
   return true;
 }
 
@@ -137,6 +137,6 @@ export function endUpdateWait(ctx: Context, address: ExecutionAddress, input: In
   const run = ctx.open(state);
   const waiters = update.waiters.filter((w) => w.waiter !== input.waiter);
   const start = update.waiters.find((w) => w.waiter === input.waiter)?.start;
-  putUpdate(run.draft, { ...update, waiters });
+  putUpdate(run.draft, changed(update, { waiters }));
   return reply(run, update.id, update.state === "accepted" ? Stage.ACCEPTED : Stage.ADMITTED, undefined, start);
 }
