@@ -2,18 +2,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TaskQueueType } from "../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import { WorkflowService } from "../../gen/wire/temporal/api/workflowservice/v1/service.js";
-import { decode, encode, type Init, type MessageType } from "../../src/api/wire.js";
+import { decode, encode, type Init } from "../../src/api/wire.js";
 import { type Answer, frame, type Sent, WireClient } from "../../src/rpc/wire-client.js";
+import type { MethodDescriptor } from "../../src/worker/internal-client.js";
 import { type ServerProcess, startServer } from "../harness/server-process.js";
 
 const M = WorkflowService.methods;
 const QUEUE = { namespace: "default", taskQueue: { name: "cancelled-poll" } };
-
-interface Row<I, O> {
-  readonly path: string;
-  readonly input: MessageType<I>;
-  readonly output: MessageType<O>;
-}
 
 describe("a cancelled poll", () => {
   let server: ServerProcess;
@@ -31,14 +26,14 @@ describe("a cancelled poll", () => {
     clients.push(client);
     return client;
   }
-  const send = <I>(client: WireClient, row: Row<I, unknown>, request: Init<I>): Sent =>
+  const send = <I>(client: WireClient, row: MethodDescriptor<I, unknown>, request: Init<I>): Sent =>
     client.send({ path: row.path, headers: { "grpc-timeout": "60S" }, chunks: [frame(encode(row.input, request))] });
-  function reply<O>(row: Row<unknown, O>, answer: Answer): O {
+  function reply<O>(row: MethodDescriptor<unknown, O>, answer: Answer): O {
     expect([answer.status, answer.text]).toEqual([0, ""]);
     return decode(row.output, answer.body.subarray(5));
   }
-  async function call<I, O>(client: WireClient, row: Row<I, O>, request: Init<I>): Promise<O> {
-    return reply(row as Row<unknown, O>, await send(client, row, request).answer);
+  async function call<I, O>(client: WireClient, row: MethodDescriptor<I, O>, request: Init<I>): Promise<O> {
+    return reply(row as MethodDescriptor<unknown, O>, await send(client, row, request).answer);
   }
   /** The queue knows of a poller as soon as one waits. */
   async function pollerOf(client: WireClient, identity: string): Promise<void> {

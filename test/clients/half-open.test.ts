@@ -6,19 +6,14 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
 import { WorkflowService } from "../../gen/wire/temporal/api/workflowservice/v1/service.js";
-import { decode, encode, type Init, type MessageType } from "../../src/api/wire.js";
+import { decode, encode, type Init } from "../../src/api/wire.js";
 import { FakeRuntime } from "../../src/lib/fake-runtime.js";
 import { frame, type Sent, WireClient } from "../../src/rpc/wire-client.js";
+import type { MethodDescriptor } from "../../src/worker/internal-client.js";
 import { openWholeServer, type WholeServer } from "../harness/whole-server.js";
 
 const M = WorkflowService.methods;
 const QUEUE = { namespace: "one", taskQueue: { name: "q" } };
-
-interface Row<I, O> {
-  readonly path: string;
-  readonly input: MessageType<I>;
-  readonly output: MessageType<O>;
-}
 
 let runtime: FakeRuntime;
 let server: WholeServer;
@@ -64,11 +59,11 @@ function vanish(): void {
   far.resume();
 }
 
-const send = <I>(client: WireClient, row: Row<I, unknown>, request: Init<I>): Sent =>
+const send = <I>(client: WireClient, row: MethodDescriptor<I, unknown>, request: Init<I>): Sent =>
   client.send({ path: row.path, headers: { "grpc-timeout": "300S" }, chunks: [frame(encode(row.input, request))] });
 
 /** Time passes until there is an answer. */
-async function call<I, O>(row: Row<I, O>, request: Init<I>, stepMs = 0): Promise<O> {
+async function call<I, O>(row: MethodDescriptor<I, O>, request: Init<I>, stepMs = 0): Promise<O> {
   let isAnswered = false;
   const answer = send(live, row, request).answer.finally(() => (isAnswered = true));
   while (!isAnswered) {

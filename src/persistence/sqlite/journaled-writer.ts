@@ -8,11 +8,10 @@ import type { Batch } from "../batch.js";
 import { Journal } from "./journal.js";
 import { encodeBatch } from "./journal-record.js";
 import { PendingRows } from "./pending-rows.js";
-import { BatchWriter, type WriteResult } from "./write-batch.js";
+import { BatchWriter, isFull, type WriteResult } from "./write-batch.js";
 
 /** What a transaction writes in some milliseconds. */
 const PENDING_ROWS_MAX = 1_000;
-const FULL = new Set(["SQLITE_FULL", "ENOSPC"]);
 
 export class JournaledWriter {
   readonly pending = new PendingRows();
@@ -103,5 +102,3 @@ export class JournaledWriter {
     return this.apply() ?? (this.journal.isEmpty ? undefined : this.writer.transaction(() => this.journal.clear()));
   }
 }
-
-const isFull = (e: unknown): boolean => FULL.has((e as { code?: string }).code ?? "");

@@ -19,7 +19,7 @@ import { ReaderThread } from "./reader-thread.js";
 import { migrate, SCHEMA_VERSION, schemaVersion } from "./schema.js";
 import { SortTables } from "./sort-tables.js";
 import { SqliteVisibilityReader } from "./visibility-reader.js";
-import type { WriteResult } from "./write-batch.js";
+import { isFull, type WriteResult } from "./write-batch.js";
 import { WriterThread } from "./writer-thread.js";
 
 export interface SqliteStoreOptions {
@@ -348,7 +348,7 @@ export class SqliteStore implements Store {
 function classify(e: unknown, committing: boolean): StoreFailure {
   const code = (e as { code?: string }).code ?? "";
   const message = e instanceof Error ? e.message : String(e);
-  if (code === "SQLITE_FULL" || code === "ENOSPC") return new StoreFailure("full", message, { cause: e });
+  if (isFull(e)) return new StoreFailure("full", message, { cause: e });
   if (committing || code.startsWith("SQLITE_IOERR") || code === "SQLITE_CORRUPT" || code === "SQLITE_NOTADB")
     return new StoreFailure("lost", message, { cause: e });
   return new StoreFailure("refused", message, { cause: e });

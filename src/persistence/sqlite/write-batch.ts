@@ -6,6 +6,12 @@ import { SqliteVisibilityWriter } from "./visibility.js";
 /** Undefined: done. `committing`: COMMIT had begun, after which the outcome is only known from the error itself. */
 export type WriteResult = { failed: unknown; committing: boolean } | undefined;
 
+/** Whether a write failed for want of space: nothing of it was written. */
+export function isFull(failed: unknown): boolean {
+  const { code } = failed as { code?: string };
+  return code === "SQLITE_FULL" || code === "ENOSPC";
+}
+
 export class BatchWriter {
   private readonly s: ReturnType<typeof statements>;
   private readonly visibility: SqliteVisibilityWriter;
