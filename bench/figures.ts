@@ -4,11 +4,14 @@ import { cpus } from "node:os";
 
 let missed = 0;
 
-export function heading(command: string): void {
+/** The command with date, commit and machine: what a figure in the docs has to say. */
+export function circumstances(command: string): string {
   const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
-  process.stdout.write(
-    `${command}, ${new Date().toISOString().slice(0, 10)}, commit ${commit}, ${cpus().length} x ${cpus()[0]?.model}, Node ${process.version}\n\n`,
-  );
+  return `${command}, ${new Date().toISOString().slice(0, 10)}, commit ${commit}, ${cpus().length} x ${cpus()[0]?.model}, Node ${process.version}`;
+}
+
+export function heading(command: string): void {
+  process.stdout.write(`${circumstances(command)}\n\n`);
   process.stdout.write("| what | measured | bound | holds |\n| --- | --- | --- | --- |\n");
 }
 

@@ -130,6 +130,7 @@ export function bundleOptions() {
     target: "node20",
     // Bundled, not resolved at start-up: zod alone costs 40 ms from node_modules and 10 ms here, without what nobody imports.
     external: ["better-sqlite3"],
+    inject: ["scripts/node-globals.mjs"],
     banner: { js: 'import { createRequire as perdureRequire } from "node:module"; const require = perdureRequire(import.meta.url);' },
     // Flat, so that a worker lies beside the code that starts it wherever its chunk landed.
     entryNames: "[name]",
@@ -159,7 +160,14 @@ const stages = [
   },
   {
     name: "bundle",
-    inputs: () => [...filesUnder("src", isSource), ...protoInputs(), "package.json", "package-lock.json", "scripts/setup.mjs"],
+    inputs: () => [
+      ...filesUnder("src", isSource),
+      ...protoInputs(),
+      "package.json",
+      "package-lock.json",
+      "scripts/setup.mjs",
+      "scripts/node-globals.mjs",
+    ],
     output: "dist/main.js",
     adopt: false,
     make: () => bundle(workerEntries()),

@@ -82,5 +82,8 @@ export interface MethodAction {
 /** The methods of a running server by path: what `rpc` serves. */
 export type MethodTable = ReadonlyMap<string, Method>;
 
-/** Wraps the rest of the chain. `next` decodes nothing: the request is already a message. */
-export type Interceptor = (method: Method, request: unknown, call: Call, next: () => Promise<unknown>) => Promise<unknown>;
+/**
+ * Wraps the rest of the chain. `next` decodes nothing: the request is already a message. Both may throw at once or answer with what is no
+ * promise: one that only looks at the request costs no promise of its own.
+ */
+export type Interceptor = (method: Method, request: unknown, call: Call, next: () => unknown) => unknown;

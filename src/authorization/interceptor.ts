@@ -120,7 +120,7 @@ export class Authorization {
     return crossings(request as RespondWorkflowTaskCompletedRequest).every(([needed, namespace]) => allows(access, needed, namespace));
   }
 
-  private async watched(identity: Identity, method: Method, request: unknown, call: Call, next: () => Promise<unknown>): Promise<unknown> {
+  private async watched(identity: Identity, method: Method, request: unknown, call: Call, next: () => unknown): Promise<unknown> {
     const { keyId, expireTime } = identity;
     const end = (): void => call.abort?.(ended());
     let stopTimer = expireTime === undefined ? undefined : this.atTime(expireTime, end);
@@ -151,7 +151,7 @@ export class Authorization {
     return left > WATCHED_MICROS_MAX ? undefined : this.o.runtime.setTimer(left / 1000, f);
   }
 
-  private async audited(method: Method, request: unknown, call: Call, run: () => Promise<unknown>): Promise<unknown> {
+  private async audited(method: Method, request: unknown, call: Call, run: () => unknown): Promise<unknown> {
     const namespace = namespacesOf(method.name, request, this.o.namespaces())[0];
     try {
       const reply = await run();

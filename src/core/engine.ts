@@ -8,6 +8,7 @@ import { notFound, ServiceError } from "../api/service-error.js";
 import { assert } from "../lib/assert.js";
 import * as operator from "./activity/operator.js";
 import * as activity from "./activity/statemachine.js";
+import { workerCommands } from "./activity/worker-commands.js";
 import { applyToActivity } from "./activity-execution/handlers.js";
 import { dropTimers, importRun, rebuild, refreshTasks } from "./admin/repair.js";
 import { callbackCall, callbackDelivered, fireCallbacksDue } from "./callback/statemachine.js";
@@ -181,6 +182,7 @@ const HANDLERS: Handlers = {
   nexusCompleted,
   callbackCall,
   callbackDelivered,
+  workerCommands,
 };
 
 /** Ends the transition of one run: what waits gets its ids or its rows, due row, visibility row. */
@@ -205,7 +207,7 @@ function finish(run: Run, input: Input): void {
     info.stateTransitionCount++;
     info.lastUpdateTime = run.now;
   }
-  if (!draft.isOpen && draft.queries.length > 0) {
+  if (draft.queries.length > 0 && (!draft.isOpen || info.workflowTask === undefined)) {
     // Nothing is on its way to the worker any more: they are asked of it directly.
     for (const q of draft.queries) run.ctx.answers.push({ waiter: q.waiter, result: directReply(run) });
     draft.queries = [];

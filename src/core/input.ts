@@ -100,6 +100,8 @@ export interface Poller {
   /** temporal.api.enums.v1.TaskQueueKind of the queue that was polled. */
   readonly taskQueueKind: number;
   readonly workerInstanceKey: string;
+  /** Where its process takes commands; unset: it takes none. */
+  readonly controlTaskQueue?: string | undefined;
   /** Of its SDK, as its calls say. */
   readonly sdkName?: string | undefined;
   readonly sdkVersion?: string | undefined;
@@ -261,6 +263,7 @@ export type Input =
   | { kind: "nexusStarted"; outboundId: number; scheduledEventId: number; attempt: number; outcome: StartOutcome }
   | { kind: "nexusCancelRequested"; outboundId: number; scheduledEventId: number; attempt: number; outcome: CancelOutcome }
   | { kind: "callbackCall"; callbackId: number; attempt: number }
+  | { kind: "workerCommands"; controlTaskQueue: string; completedEventId: number }
   | {
       kind: "callbackDelivered";
       outboundId: number;

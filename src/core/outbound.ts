@@ -3,6 +3,8 @@ export enum OutboundKind {
   START_OPERATION = 1,
   CANCEL_OPERATION = 2,
   CALLBACK = 3,
+  /** Commands for a worker, by its control queue. */
+  WORKER_COMMANDS = 4,
 }
 
 const RETRY_MICROS_MIN = 1_000_000;

@@ -174,8 +174,14 @@ export interface Replies {
   nexusStarted: undefined;
   nexusCancelRequested: undefined;
   callbackCall: CallbackCall;
+  workerCommands: WorkerCommands;
   callbackDelivered: undefined;
   nexusCompleted: undefined;
+}
+
+/** What a worker is told: task tokens of running activities that are to be canceled. */
+export interface WorkerCommands {
+  readonly cancel: readonly Uint8Array[];
 }
 
 /** A standalone activity at one moment; `key` and `changes` are for those who wait for the next one. */

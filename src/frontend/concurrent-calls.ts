@@ -31,10 +31,7 @@ interface CountedRequest {
 /** `max`: 0 is no limit. */
 export function concurrentCallsLimiter(max: () => number): Interceptor {
   const counts = new Map<string, number>();
-  return async (method, request, _call, next) => {
-    const { namespace = "", waitNewEvent } = request as CountedRequest;
-    if (!COUNTED.has(method.name) || waitNewEvent === false) return next();
-    const key = `${namespace}/${method.name}`;
+  const counted = async (key: string, next: () => unknown): Promise<unknown> => {
     const count = (counts.get(key) ?? 0) + 1;
     const limit = max();
     if (limit > 0 && count > limit)
@@ -51,5 +48,9 @@ export function concurrentCallsLimiter(max: () => number): Interceptor {
       if (left > 0) counts.set(key, left);
       else counts.delete(key);
     }
+  };
+  return (method, request, _call, next) => {
+    const { namespace = "", waitNewEvent } = request as CountedRequest;
+    return !COUNTED.has(method.name) || waitNewEvent === false ? next() : counted(`${namespace}/${method.name}`, next);
   };
 }

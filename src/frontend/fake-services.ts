@@ -65,7 +65,7 @@ export class FakeHistory implements HistoryService {
   trailing: Uint8Array | undefined;
   /** Replies by kind of input, other than positions. */
   replies: { [K in InputKind]?: () => Replies[K] | Promise<Replies[K]> } = {};
-  private waiters: (() => void)[] = [];
+  private readonly waiters = new Set<{ after: number; wake: () => void }>();
   waits = 0;
 
   constructor(private readonly runtime: FakeRuntime) {}
@@ -77,7 +77,7 @@ export class FakeHistory implements HistoryService {
   append(...events: Init<HistoryEvent>[]): void {
     let eventId = this.endEventId;
     this.batches.push(events.map((e) => HistoryEvent.create({ ...e, eventId: eventId++ })));
-    for (const wake of this.waiters.splice(0)) wake();
+    for (const w of this.waiters) if (this.isNews(w.after)) w.wake();
   }
 
   position(): HistoryPosition {
@@ -122,13 +122,16 @@ export class FakeHistory implements HistoryService {
     return { changed: Promise.resolve(), stop: () => undefined };
   }
 
-  waitForEvents(_run: ExecutionAddress, afterEventId: number, timeoutMs: number): Promise<void> {
+  waitForEvents(_runKey: number, afterEventId: number, timeoutMs: number): Promise<void> {
     this.waits++;
-    if (this.endEventId - 1 > afterEventId || !this.isOpen) return Promise.resolve();
+    if (this.isNews(afterEventId)) return Promise.resolve();
     return new Promise((resolve) => {
-      this.waiters.push(resolve);
+      this.waiters.add({ after: afterEventId, wake: resolve });
       this.runtime.setTimer(timeoutMs, resolve);
     });
+  }
+  private isNews(afterEventId: number): boolean {
+    return this.endEventId - 1 > afterEventId || !this.isOpen;
   }
   drain(): Promise<void> {
     return Promise.resolve();

@@ -51,7 +51,7 @@ interface NamespacedRequest {
 
 /** Gives a task call without a namespace that of its token, and refuses a name that is too long. */
 export function namespaceNameValidator(namespaces: NamespaceRegistry, idLengthMax: () => number): Interceptor {
-  return async (_method, request, _call, next) => {
+  return (_method, request, _call, next) => {
     const r = request as NamespacedRequest;
     if (r.namespace === "" && r.taskToken instanceof Uint8Array) r.namespace = ofTaskToken(namespaces, r.taskToken).name;
     if (typeof r.namespace === "string" && isLongerThan(r.namespace, idLengthMax())) throw invalidArgument("Namespace length exceeds limit.");
@@ -61,7 +61,7 @@ export function namespaceNameValidator(namespaces: NamespaceRegistry, idLengthMa
 
 /** Refuses a call whose namespace is missing, unknown, in the wrong state, or not that of its task token. */
 export function namespaceStateValidator(namespaces: NamespaceRegistry): Interceptor {
-  return async (method, request, call, next) => {
+  return (method, request, call, next) => {
     if (method.action !== undefined) {
       // CloudService looks for namespaces itself: it also tells of those that go.
       checkCloudApiVersion(call);

@@ -248,7 +248,7 @@ test("a task token of another namespace is refused; without a namespace the toke
 test("a deprecated namespace starts nothing, and still signals", async () => {
   const { s, call } = await fakeServices();
   await s.namespaces.deprecate("default");
-  const check = (name: keyof typeof WorkflowService.methods, request: object) => {
+  const check = async (name: keyof typeof WorkflowService.methods, request: object) => {
     const method = methodTable(s).get(WorkflowService.methods[name].path);
     if (method === undefined) throw new Error(name);
     return namespaceStateValidator(s.namespaces)(method, method.input.create(request as never), call(), () => Promise.resolve("passed"));

@@ -34,6 +34,8 @@ export interface RequestLimits {
   readonly areWorkflowRulesEnabled: boolean;
   readonly workflowRulesMax: number;
   readonly areWorkerHeartbeatsKept: boolean;
+  readonly areWorkerCommandsSent: boolean;
+  readonly areWorkersToScalePolls: boolean;
   readonly doPollsEndOnShutdown: boolean;
   readonly fairnessWeightOverridesMax: number;
   readonly areVersionSetsServed: boolean;
@@ -92,6 +94,8 @@ export function requestLimits(limits: Limits): RequestLimits {
   return {
     idLengthMax: limits.idLengthMax,
     areWorkerHeartbeatsKept: limits.workerHeartbeats,
+    areWorkerCommandsSent: limits.workerCommands,
+    areWorkersToScalePolls: limits.pollerAutoscalingAutoEnroll,
     doPollsEndOnShutdown: limits.workerPollsEndOnShutdown,
     fairnessWeightOverridesMax: limits.fairnessWeightOverridesMax,
     areVersionSetsServed: limits.versionSetApis,

@@ -6,7 +6,7 @@ import type { CallbackCall } from "../core/callback/statemachine.js";
 import type { ExecutionAddress, InputKind, InputOf } from "../core/input.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import type { CancelOutcome, NexusCall, StartOutcome } from "../core/nexus-operation/calls.js";
-import type { DispatchTask, EventReference, HistoryRange, Replies } from "../core/transition.js";
+import type { DispatchTask, EventReference, HistoryRange, Replies, WorkerCommands } from "../core/transition.js";
 import type { BacklogKey, Batch } from "../persistence/batch.js";
 
 export interface HistoryService {
@@ -29,8 +29,11 @@ export interface HistoryService {
     page: { fromEventId: number; eventCountMax: number; bytesMax: number; reverse: boolean },
   ): Promise<{ data: Uint8Array; nextEventId: number | undefined }>;
   readEvent(reference: EventReference): Promise<HistoryEvent | undefined>;
-  /** Resolves when the run has an event beyond `afterEventId` or is closed, at the time limit, or when cancelled. */
-  waitForEvents(address: ExecutionAddress, afterEventId: number, timeoutMs: number, onCancel: (f: () => void) => () => void): Promise<void>;
+  /**
+   * Of a run that a HistoryPosition has just told of: resolves when it has an event beyond `afterEventId` or is closed, at the time limit,
+   * or when cancelled. The caller looks at the run again.
+   */
+  waitForEvents(runKey: number, afterEventId: number, timeoutMs: number, onCancel: (f: () => void) => () => void): Promise<void>;
   /**
    * Of an execution without a history, by its key: resolves when it has durably changed more often than `after`, is closed or gone, at the
    * time limit, or when cancelled. What came before the call is not seen: the caller looks again after it.
@@ -75,6 +78,8 @@ export interface OutboundCaller {
     namespaceId: string,
     call: CallbackCall,
   ): Promise<{ outcome: { kind: "done" } | { kind: "failed" | "retry"; message: string }; isDown: boolean }>;
+  /** False: nobody took them in time, or who did said nothing; trying again may help. */
+  sendWorkerCommands(namespaceId: string, controlTaskQueue: string, commands: WorkerCommands): Promise<boolean>;
 }
 
 /** Shards, of which one process here owns all: what it has of them in memory. Ids are 1 to `count`. */

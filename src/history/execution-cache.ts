@@ -5,6 +5,7 @@
 import { Archetype, type ExecutionChain, type ExecutionState } from "../core/execution.js";
 import type { ExecutionAddress } from "../core/input.js";
 import type { PendingInput } from "./pending-input.js";
+import { shardOf } from "./shard.js";
 
 /** Of a chain without runs: what a question about an unknown workflow id leaves behind. */
 const CHAIN_BYTES = 300;
@@ -28,6 +29,7 @@ export class CachedChain implements ExecutionChain {
   lastUsed = 0;
   /** What the cache has counted for it. */
   countedBytes = 0;
+  private knownShard: number | undefined;
 
   constructor(
     readonly id: string,
@@ -35,6 +37,12 @@ export class CachedChain implements ExecutionChain {
     readonly workflowId: string,
     readonly archetype: Archetype,
   ) {}
+
+  /** Its number is worked out once: every batch with a run of the chain asks. */
+  get shard(): number {
+    this.knownShard ??= shardOf(this);
+    return this.knownShard;
+  }
 
   current(): ExecutionState | undefined {
     return typeof this.currentRunId === "string" ? this.runs.get(this.currentRunId) : undefined;

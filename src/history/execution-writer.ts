@@ -22,7 +22,6 @@ import type { KeyAllocator } from "./ids.js";
 import { warnOfSizes } from "./limit-warnings.js";
 import type { Retention } from "./queues/retention.js";
 import type { TimerQueue } from "./queues/timer-queue.js";
-import { shardOf } from "./shard.js";
 import type { StatusChanges } from "./status-changes.js";
 import type { UndurableEvents } from "./undurable-events.js";
 
@@ -67,12 +66,13 @@ export class ExecutionWriter {
     const components = draft.componentWrites();
     const { due } = info;
     if (due !== oldDue || info.dueClock !== oldClock) {
+      const clock = info.dueClock;
       if (oldDue > 0) rows.deleteDue(oldClock, oldDue, key);
-      if (due > 0) {
-        rows.insertDue(info.dueClock, due, key);
-        const clock = info.dueClock;
-        open.timers.push(() => (clock === REAL_CLOCK ? this.o.timers : this.o.clocks().queueOf(clock))?.add({ clock, due, key }));
-      }
+      if (due > 0) rows.insertDue(clock, due, key);
+      open.timers.push(() => {
+        if (oldDue > 0) this.timersOf(oldClock)?.leave({ clock: oldClock, due: oldDue, key });
+        if (due > 0) this.timersOf(clock)?.add({ clock, due, key });
+      });
     }
     if (draft.isNew) {
       this.o.keys.writeTo(rows);
@@ -96,6 +96,10 @@ export class ExecutionWriter {
     this.take(chain, draft, namespace, open);
   }
 
+  private timersOf(clock: number): TimerQueue | undefined {
+    return clock === REAL_CLOCK ? this.o.timers : this.o.clocks().queueOf(clock);
+  }
+
   /** The draft becomes the state. */
   private take(chain: CachedChain, draft: ExecutionDraft, namespace: NamespaceView, open: OpenBatch): void {
     const { info, key } = draft;
@@ -105,7 +109,7 @@ export class ExecutionWriter {
     const oldStateBytes = base instanceof RunState ? base.stateSizeBytes : 0;
     const state = draft.accept();
     if (oldRun !== undefined) warnOfSizes(this.o.logger, this.o.config().limits, namespace.name, oldRun, oldStateBytes, state as RunState);
-    open.putRun(state, shardOf(info), draft.isNew);
+    open.putRun(state, chain.shard, draft.isNew);
     if (draft.isNew) {
       chain.began(state);
       this.o.cache.index(chain, state);
@@ -132,7 +136,7 @@ export class ExecutionWriter {
       workflowId: info.workflowId,
       runId: info.runId,
       history,
-      shard: shardOf(info),
+      shard: chain.shard,
     });
     for (const id of draft.doneTransfers) rows.writeComponent(0, Kind.TRANSFER, id, { op: "delete" });
     open.timers.push(remove);

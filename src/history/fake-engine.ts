@@ -6,6 +6,7 @@ import {
   RespondWorkflowTaskCompletedRequest,
   SignalWorkflowExecutionRequest,
   StartWorkflowExecutionRequest,
+  TerminateWorkflowExecutionRequest,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { ServiceError } from "../api/service-error.js";
 import { decodeTaskToken } from "../api/task-token.js";
@@ -174,6 +175,11 @@ export class FakeEngine {
   signal(workflowId: string, signalName: string, requestId = ""): Watched<Replies["signal"]> {
     const request = SignalWorkflowExecutionRequest.create({ workflowExecution: { workflowId }, signalName, requestId });
     return watch(this.engine.submit(at(workflowId), { kind: "signal", request, external: undefined }));
+  }
+
+  terminate(workflowId: string): Watched<Replies["terminate"]> {
+    const request = TerminateWorkflowExecutionRequest.create({ workflowExecution: { workflowId } });
+    return watch(this.engine.submit(at(workflowId), { kind: "terminate", request, childWorkflowOnly: false, parent: undefined }));
   }
 
   describe(workflowId: string): Watched<Replies["describe"]> {

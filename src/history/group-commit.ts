@@ -32,7 +32,7 @@ export class OpenBatch {
   readonly dispatch: (() => void)[] = [];
   readonly timers: (() => void)[] = [];
   /** Undone when the batch is lost. */
-  readonly undo: (() => void)[] = [];
+  readonly undo: ((kind: FailureKind) => void)[] = [];
 
   constructor(readonly sequence: number) {}
 

@@ -29,6 +29,13 @@ const signalNames = async (f: FakeEngine, workflowId: string) =>
   );
 const holdsRun = (batch: Batch, workflowId: string) => [...batch.runs.values()].some((r) => r.workflowId === workflowId);
 
+/** A long poll for an event of workflow "w" after one. */
+async function longPoll(f: FakeEngine, after: number) {
+  const position = f.position("w");
+  await f.settle();
+  return watch(f.engine.waitForEvents(position.value?.range.runKey as number, after, 20_000, () => () => undefined));
+}
+
 async function startTask(f: FakeEngine, workflowId: string): Promise<StartedWorkflowTask> {
   f.dispatcher.isPolled = true;
   f.start(workflowId);
@@ -109,8 +116,7 @@ describe("order and release", () => {
     f.start("w");
     await f.settle();
     f.isHolding = true;
-    const waiting = watch(f.engine.waitForEvents(at("w"), 2, 20_000, () => () => undefined));
-    await f.settle();
+    const waiting = await longPoll(f, 2);
     f.signal("w", "s");
     await f.settle();
     expect(waiting.isSettled).toBe(false);
@@ -118,11 +124,43 @@ describe("order and release", () => {
     expect(waiting.isSettled).toBe(true);
   });
 
+  it("wakes a long poll for the end of a run after the commit of its end, and not before", async () => {
+    const f = new FakeEngine();
+    f.start("w");
+    await f.settle();
+    const waiting = await longPoll(f, Number.MAX_SAFE_INTEGER);
+    f.signal("w", "s");
+    await f.settle();
+    f.isHolding = true;
+    f.terminate("w");
+    await f.settle();
+    expect(waiting.isSettled).toBe(false);
+    await f.letGo();
+    expect(waiting.isSettled).toBe(true);
+  });
+
+  it("does not wait for what came between the position and the wait", async () => {
+    const f = new FakeEngine();
+    f.start("w");
+    const position = f.position("w");
+    f.signal("w", "s");
+    await f.settle();
+    const runKey = position.value?.range.runKey as number;
+    const waiting = [2, 3].map((after) => watch(f.engine.waitForEvents(runKey, after, 20_000, () => () => undefined)));
+    await f.settle();
+    expect(waiting.map((w) => w.isSettled)).toEqual([true, false]);
+    f.terminate("w");
+    await f.settle();
+    const ended = watch(f.engine.waitForEvents(runKey, Number.MAX_SAFE_INTEGER, 20_000, () => () => undefined));
+    await f.settle();
+    expect(ended.isSettled).toBe(true);
+  });
+
   it("ends a long poll at its time limit", async () => {
     const f = new FakeEngine();
     f.start("w");
     await f.settle();
-    const waiting = watch(f.engine.waitForEvents(at("w"), 2, 20_000, () => () => undefined));
+    const waiting = await longPoll(f, 2);
     await f.runtime.advance(19_999);
     expect(waiting.isSettled).toBe(false);
     await f.runtime.advance(2);
@@ -227,6 +265,19 @@ describe("a batch that is not written", () => {
     await f.settle();
     expect(later.value).toBeDefined();
     expect(await signalNames(f, "w")).toEqual(["kept"]);
+  });
+
+  it("tells registries that the disk is full, or that the store did not take their rows", async () => {
+    const f = new FakeEngine();
+    for (const [verdict, code, message] of [
+      ["full", Code.RESOURCE_EXHAUSTED, "the disk is full"],
+      ["refused", Code.UNAVAILABLE, "the store did not take the change"],
+    ] as const) {
+      f.verdict = () => verdict;
+      const written = watch(f.engine.commitRows((rows) => rows.writeRegistry("kind", "id", 1, { op: "put", value: new Uint8Array(1) })));
+      await f.settle();
+      expect(written.error).toMatchObject({ code, message });
+    }
   });
 
   it("ends the process when the outcome is unknown, and answers nobody", async () => {

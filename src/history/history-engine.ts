@@ -48,7 +48,7 @@ import { Retention } from "./queues/retention.js";
 import { type DueRow, TimerQueue } from "./queues/timer-queue.js";
 import { TransferQueue } from "./queues/transfer-queue.js";
 import { ReadyChains } from "./ready-chains.js";
-import { SHARD_COUNT, shardOf } from "./shard.js";
+import { SHARD_COUNT } from "./shard.js";
 import { SpeculativeTimers } from "./speculative-timers.js";
 import { StatusChanges } from "./status-changes.js";
 import { TaskOffers } from "./task-offers.js";
@@ -107,6 +107,7 @@ const GOES_ON_WHEN_FULL: ReadonlySet<InputKind> = new Set([
 ]);
 
 const NOTHING = (): void => undefined;
+const diskFull = () => resourceExhausted("the disk is full", ResourceExhaustedCause.PERSISTENCE_LIMIT, ResourceExhaustedScope.SYSTEM);
 
 export class HistoryEngine implements HistoryService, ShardService {
   private readonly cache: ExecutionCache;
@@ -224,6 +225,7 @@ export class HistoryEngine implements HistoryService, ShardService {
         caller: o.outbound,
         submit: (address, input) => this.submitInternal(address, input, InputClass.TRANSFER),
         deleteRow: (id) => this.withBatch((rows) => rows.writeComponent(0, Kind.OUTBOUND, id, { op: "delete" })),
+        pause: (ms) => new Promise((resolve) => void o.runtime.setTimer(ms, resolve)),
       });
       const { store, runtime, logger } = o;
       this.outbound = new OutboundQueue({ store, runtime, logger, ownIdsFrom: this.keys.first, run: (id, record) => calls.run(id, record) });
@@ -296,7 +298,7 @@ export class HistoryEngine implements HistoryService, ShardService {
   }
 
   private chainsOf(shardId: number): CachedChain[] {
-    return [...this.cache.all()].filter((chain) => shardOf(chain) === shardId);
+    return [...this.cache.all()].filter((chain) => chain.shard === shardId);
   }
 
   submit<K extends InputKind>(
@@ -791,7 +793,7 @@ export class HistoryEngine implements HistoryService, ShardService {
       this.o.onFatal(new Error("a commit has an unknown outcome"));
       return;
     }
-    for (const b of [...lost].reverse()) for (const f of [...b.undo].reverse()) f();
+    for (const b of [...lost].reverse()) for (const f of [...b.undo].reverse()) f(kind);
     const chains = new Set<CachedChain>();
     for (const b of lost) for (const c of b.chains) chains.add(c);
     const again: PendingInput[] = [];
@@ -804,8 +806,7 @@ export class HistoryEngine implements HistoryService, ShardService {
     const failed = lost[0];
     for (const b of lost)
       for (const p of b.inputs) {
-        if (kind === "full" && b === failed && !(GOES_ON_WHEN_FULL.has(p.input.kind) && p !== b.alone))
-          p.reject(resourceExhausted("the disk is full", ResourceExhaustedCause.PERSISTENCE_LIMIT, ResourceExhaustedScope.SYSTEM));
+        if (kind === "full" && b === failed && !(GOES_ON_WHEN_FULL.has(p.input.kind) && p !== b.alone)) p.reject(diskFull());
         else if (kind === "refused" && p === failed?.alone) {
           this.o.logger.error({ kind: p.input.kind, workflowId: p.address.workflowId }, "an input makes rows that the store does not take");
           p.reject(internal("the input could not be stored"));
@@ -869,7 +870,7 @@ export class HistoryEngine implements HistoryService, ShardService {
       const open = this.commits.open;
       fill(open.rows);
       open.replies.push(resolve);
-      open.undo.push(() => reject(unavailable("the store did not take the change")));
+      open.undo.push((kind) => reject(kind === "full" ? diskFull() : unavailable("the store did not take the change")));
       this.ready.scheduleTurn();
     });
   }
@@ -884,14 +885,12 @@ export class HistoryEngine implements HistoryService, ShardService {
     return this.reader.event(reference);
   }
 
-  async waitForEvents(address: ExecutionAddress, afterEventId: number, timeoutMs: number, onCancel: (f: () => void) => () => void): Promise<void> {
-    const position = await this.submit(address, { kind: "historyPosition" });
-    if (!position.isOpen || position.range.endEventId - 1 > afterEventId) return;
-    const waiting = this.notifier.wait(position.range.runKey, afterEventId, timeoutMs, onCancel);
+  waitForEvents(runKey: number, afterEventId: number, timeoutMs: number, onCancel: (f: () => void) => () => void): Promise<void> {
+    const waiting = this.notifier.wait(runKey, afterEventId, timeoutMs, onCancel);
     // Something may have come between the answer and the wait.
-    const state = this.cache.byKey(position.range.runKey)?.state;
+    const state = this.cache.byKey(runKey)?.state;
     if (!(state instanceof RunState) || state.info.nextEventId - 1 > afterEventId || !state.isOpen) waiting.wake();
-    await waiting.promise;
+    return waiting.promise;
   }
 
   waitForChange(key: number, after: number, timeoutMs: number, onCancel: (f: () => void) => () => void): ChangeWait {

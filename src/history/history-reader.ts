@@ -14,24 +14,25 @@ export interface PageLimits {
   reverse: boolean;
 }
 
+/** End of the framed event that begins at an offset. */
+function frameEnd(data: Uint8Array, offset: number): number {
+  assert(data[offset] === 10, "history rows hold framed events");
+  let p = offset + 1;
+  let size = 0;
+  let shift = 1;
+  for (;;) {
+    const c = data[p++] as number;
+    size += (c & 127) * shift;
+    if (c < 128) return p + size;
+    shift *= 128;
+  }
+}
+
 /** Start offsets of the framed events, with the end of the last one behind them. */
 export function frameOffsets(data: Uint8Array): number[] {
   const out: number[] = [];
   let p = 0;
-  while (p < data.length) {
-    out.push(p);
-    assert(data[p] === 10, "history rows hold framed events");
-    p++;
-    let size = 0;
-    let shift = 1;
-    for (;;) {
-      const c = data[p++] as number;
-      size += (c & 127) * shift;
-      if (c < 128) break;
-      shift *= 128;
-    }
-    p += size;
-  }
+  for (; p < data.length; p = frameEnd(data, p)) out.push(p);
   out.push(p);
   return out;
 }
@@ -41,10 +42,6 @@ export class HistoryReader {
     private readonly store: Store,
     private readonly cache: EventsCache,
   ) {}
-
-  private async batches(branch: number, from: number, end: number, bytesMax: number): Promise<readonly HistoryBatch[]> {
-    return this.cache.read(branch, from, end) ?? this.store.readHistory(branch, from, end, false, bytesMax);
-  }
 
   /** The same, newest first. */
   private async newestBatches(branch: number, from: number, end: number, bytesMax: number): Promise<readonly HistoryBatch[]> {
@@ -59,7 +56,7 @@ export class HistoryReader {
     throw notFound("Workflow execution history not found.");
   }
 
-  async read(range: HistoryRange, page: PageLimits): Promise<{ data: Uint8Array; nextEventId: number | undefined }> {
+  read(range: HistoryRange, page: PageLimits): Promise<{ data: Uint8Array; nextEventId: number | undefined }> {
     return page.reverse ? this.backward(range, page) : this.forward(range, page);
   }
 
@@ -72,7 +69,8 @@ export class HistoryReader {
       const end = Math.min(segment.endEventId, range.endEventId);
       while (next < end && count < page.eventCountMax && bytes < page.bytesMax) {
         const before = next;
-        for (const b of await this.batches(segment.branch, next, end, page.bytesMax)) {
+        const { branch } = segment;
+        for (const b of this.cache.read(branch, next, end) ?? (await this.store.readHistory(branch, next, end, false, page.bytesMax))) {
           if (b.firstEventId > next) break;
           const offsets = frameOffsets(b.data);
           const events = offsets.length - 1;
@@ -143,7 +141,8 @@ export class HistoryReader {
   async event(reference: EventReference): Promise<HistoryEvent | undefined> {
     const branch = branchOf(reference);
     if (branch === undefined) return undefined;
-    return find(await this.batches(branch, reference.eventId, reference.eventId + 1, 1), reference.eventId);
+    const { eventId } = reference;
+    return find(this.cache.read(branch, eventId, eventId + 1) ?? (await this.store.readHistory(branch, eventId, eventId + 1, false, 1)), eventId);
   }
 
   /** The event, if it is in memory. */
@@ -162,10 +161,10 @@ export function branchOf(r: EventReference): number | undefined {
 
 function find(batches: readonly HistoryBatch[], eventId: number): HistoryEvent | undefined {
   for (const b of batches) {
-    const i = eventId - b.firstEventId;
-    if (i < 0) continue;
-    const offsets = frameOffsets(b.data);
-    if (i < offsets.length - 1) return decodeFramed(b.data.subarray(offsets[i], offsets[i + 1]));
+    if (b.firstEventId > eventId) continue;
+    let begin = 0;
+    for (let id = b.firstEventId; id < eventId && begin < b.data.length; id++) begin = frameEnd(b.data, begin);
+    if (begin < b.data.length) return decodeFramed(b.data.subarray(begin, frameEnd(b.data, begin)));
   }
   return undefined;
 }

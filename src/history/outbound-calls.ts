@@ -7,11 +7,16 @@ import type { Replies } from "../core/transition.js";
 import type { OutboundCaller } from "./contract.js";
 import type { OutboundOutcome } from "./queues/outbound-queue.js";
 
+/** Then the activity goes on until its heartbeat or its end, as that of a worker that takes no commands. */
+const WORKER_COMMAND_TRIES = 3;
+const WORKER_COMMAND_PAUSE_MS = 1_000;
+
 export interface OutboundCallsOptions {
   readonly caller: OutboundCaller;
   /** Resolves undefined when the input is stale. An input with an outbound id takes the row with it in any case. */
   readonly submit: (address: ExecutionAddress, input: Input) => Promise<unknown>;
   readonly deleteRow: (id: number) => Promise<void>;
+  readonly pause: (ms: number) => Promise<void>;
 }
 
 export class OutboundCalls {
@@ -43,13 +48,27 @@ export class OutboundCalls {
         const { outcome, isDown } = await caller.deliverCallback(namespaceId, call);
         return this.tell(address, { kind: "callbackDelivered", outboundId: id, callbackId: componentId, attempt, outcome }, isDown);
       }
+      case OutboundKind.WORKER_COMMANDS: {
+        const { destination: controlTaskQueue } = record;
+        // Asked before each try: what has ended meanwhile is nobody's concern.
+        for (let tries = 0; tries < WORKER_COMMAND_TRIES; tries++) {
+          if (tries > 0) await this.o.pause(WORKER_COMMAND_PAUSE_MS);
+          const commands = await this.ask<"workerCommands">(address, { kind: "workerCommands", controlTaskQueue, completedEventId: componentId });
+          if (commands === undefined || (await caller.sendWorkerCommands(namespaceId, controlTaskQueue, commands))) return this.drop(id);
+        }
+        await this.drop(id);
+        return { done: true, isDown: true };
+      }
       default:
         return { done: false, problem: `outbound kind ${record.kind} is not known` };
     }
   }
 
   /** Undefined: the run, or what the row was for, has gone. */
-  private async ask<K extends "nexusCall" | "callbackCall">(address: ExecutionAddress, input: Input): Promise<Replies[K] | undefined> {
+  private async ask<K extends "nexusCall" | "callbackCall" | "workerCommands">(
+    address: ExecutionAddress,
+    input: Input,
+  ): Promise<Replies[K] | undefined> {
     try {
       return (await this.o.submit(address, input)) as Replies[K] | undefined;
     } catch (e) {

@@ -17,14 +17,16 @@ const HOUR_MS = 3_600_000;
 const scheduleAt = (id: string): ExecutionAddress => ({ namespaceId: NAMESPACE.id, workflowId: id, runId: "", archetype: Archetype.SCHEDULE });
 const hourly: Init<Schedule> = { spec: { interval: [{ interval: { seconds: 3600 } }] } };
 
-function create(f: FakeEngine, id: string, schedule: Init<Schedule> = hourly, requestId = `create-${id}`): Watched<unknown> {
+function create(f: FakeEngine, id: string, schedule: Init<Schedule> = hourly, requestId = `create-${id}`, action: object = {}): Watched<unknown> {
   const request = CreateScheduleRequest.create({
     scheduleId: id,
     requestId,
     schedule: {
       ...schedule,
       spec: schedule.spec ?? {},
-      action: { action: { case: "startWorkflow", value: { workflowId: `w-${id}`, workflowType: { name: "T" }, taskQueue: { name: "q" } } } },
+      action: {
+        action: { case: "startWorkflow", value: { workflowId: `w-${id}`, workflowType: { name: "T" }, taskQueue: { name: "q" }, ...action } },
+      },
     },
   } as Init<CreateScheduleRequest>);
   return watch(f.engine.submit(scheduleAt(id), { kind: "createSchedule", request }));
@@ -54,14 +56,15 @@ async function begun(sameBatchTransfers = true): Promise<FakeEngine> {
 /** Workflow ids of the tasks that the actions have put into the queue. */
 const actions = (f: FakeEngine): string[] => f.dispatcher.stored.map((t) => t.workflowId);
 
-async function complete(f: FakeEngine, task: DispatchTask): Promise<void> {
+const COMPLETE = { commandType: 4, attributes: { case: "completeWorkflowExecutionCommandAttributes", value: {} } };
+const FAIL = { commandType: 5, attributes: { case: "failWorkflowExecutionCommandAttributes", value: { failure: { message: "no" } } } };
+async function complete(f: FakeEngine, task: DispatchTask, command: object = COMPLETE): Promise<void> {
   const { scheduledEventId, attempt, stamp } = task;
   const started = watch(
     f.engine.submit(at(task.workflowId, task.runId), { kind: "startWorkflowTask", scheduledEventId, attempt, stamp, poller: POLLER }),
   );
   await f.settle();
-  const commands = [{ commandType: 4, attributes: { case: "completeWorkflowExecutionCommandAttributes", value: {} } }] as never;
-  f.complete(started.value as StartedWorkflowTask, { commands });
+  f.complete(started.value as StartedWorkflowTask, { commands: [command] as never });
   await f.settle();
 }
 
@@ -90,6 +93,20 @@ describe("a schedule in the engine", () => {
     await f.runtime.advance(HOUR_MS);
     expect(actions(f)).toHaveLength(2);
     expect(f.bugs).toEqual([]);
+  });
+
+  it("takes a workflow that is tried again for one action, which ends as the last attempt does", async () => {
+    const f = await begun();
+    const retryPolicy = { initialInterval: { seconds: 1 }, maximumAttempts: 2 };
+    create(f, "s", { ...hourly, policies: { pauseOnFailure: true } }, "create", { retryPolicy });
+    await f.runtime.advance(HOUR_MS);
+    await complete(f, f.dispatcher.stored[0] as DispatchTask, FAIL);
+    await f.runtime.advance(2_000);
+    expect((await describeSchedule(f, "s")).info).toMatchObject({ actionCount: 1, runningWorkflows: [{ workflowId: actions(f)[0] }] });
+    await complete(f, f.dispatcher.stored[1] as DispatchTask);
+    const { info, schedule } = await describeSchedule(f, "s");
+    expect(info).toMatchObject({ actionCount: 1, runningWorkflows: [], recentActions: [{ startWorkflowStatus: 2 }] });
+    expect(schedule?.state?.paused).toBe(false);
   });
 
   it("has an id of its own beside a workflow of the same id", async () => {

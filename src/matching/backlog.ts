@@ -63,11 +63,11 @@ export class Backlog {
   }
 
   /** Adds the row to the batch. `weight`: of the task's fairness key in this queue. */
-  add(task: DispatchTask, priority: number, weight: number, normalName: string, batch: Batch): StoredTask {
+  add(task: DispatchTask, priority: number, weight: number, batch: Batch): StoredTask {
     const { fairness } = this;
     const picked = fairness?.pick(priority, task.fairnessKey, weight);
     const promises = picked?.needsPromise ? fairness?.promises() : undefined;
-    const { key, taskId } = this.keys.nextTask(this.id, this.queue, normalName, batch, promises);
+    const { key, taskId } = this.keys.nextTask(this.id, this.queue, batch, promises);
     const at = { queue: key.key, priority, pass: picked?.pass ?? 0, id: taskId };
     batch.writeBacklog(at, { op: "insert", value: encode(TaskRecord, recordOf(task)) });
     const stored: StoredTask = { order: at, at, task, home: this, isVoid: false };
@@ -205,7 +205,7 @@ export class Backlog {
       namespaceId: queue.namespaceId,
       namespaceKey: queue.namespaceKey,
       taskQueue: queue.name,
-      normalTaskQueue: queue.isSticky ? this.key?.normalName : undefined,
+      normalTaskQueue: queue.isSticky ? r.normalTaskQueue || this.key?.normalName : undefined,
       workflowId: r.workflowId,
       runId: r.runId,
       ...(r.archetype === 0 ? {} : { archetype: r.archetype }),
@@ -244,5 +244,6 @@ function recordOf(task: DispatchTask): TaskRecord {
     executionKey: task.executionKey,
     archetype: task.archetype ?? 0,
     version: taskVersionRecord(task.version),
+    normalTaskQueue: task.normalTaskQueue ?? "",
   };
 }

@@ -139,7 +139,19 @@ async function describeEnhanced(request: DescribeTaskQueueRequest, name: string,
     for (const type of types) typesInfo[String(type)] = await typeInfo(request, name, buildId, type, context);
     versionsInfo[buildId] = { typesInfo };
   }
+  if (versions?.allActive !== true) return { versionsInfo };
+  for (const type of types.filter((t) => t !== TaskQueueType.NEXUS))
+    for (const active of activeVersions(context.open(name, typeName(type), false))) {
+      if (wanted.includes(active)) continue;
+      versionsInfo[active] ??= { typesInfo: {} };
+      Object.assign(versionsInfo[active].typesInfo ?? {}, { [String(type)]: await typeInfo(request, name, active, type, context) });
+    }
   return { versionsInfo };
+}
+
+/** Build ids and versions of which the queue has a part of its own in memory. */
+function activeVersions(q: QueueState): string[] {
+  return [...(q.versions?.keys() ?? [])].filter((key) => key.startsWith("b:") || key.startsWith("d:")).map((key) => key.slice(2));
 }
 
 async function typeInfo(request: DescribeTaskQueueRequest, name: string, buildId: string, type: TaskQueueType, context: DescribeContext) {

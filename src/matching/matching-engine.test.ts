@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { QueueRecord, TaskRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { QueryResultType } from "../../gen/wire/temporal/api/enums/v1/query.js";
 import { TaskQueueKind, TaskQueueType } from "../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import {
@@ -8,6 +9,7 @@ import {
   ShutdownWorkerRequest,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { Code, notFound, resourceExhausted, unavailable } from "../api/service-error.js";
+import { decode, encode } from "../api/wire.js";
 import type { DispatchTask } from "../core/transition.js";
 import { Batch } from "../persistence/batch.js";
 import type { DirectQuery } from "./contract.js";
@@ -516,6 +518,40 @@ describe("sticky queues", () => {
     expect([a.state, b.state, store.rows.size]).toEqual(["open", "open", 0]);
     poll({ type: "workflow" });
     expect(engine.reserve(stickyTask())?.input.poller.taskQueueKind).toBe(TaskQueueKind.NORMAL);
+  });
+
+  it.each(["same process", "next process"])(
+    "hand each task to its own workflow's queue when workers of two share a sticky name: %s",
+    async (process) => {
+      const first = setup();
+      const last = [first.poll(stickyPoll), first.poll({ ...stickyPoll, queue: "other" })];
+      for (const { call } of last) call.cancel();
+      await first.runtime.settle();
+      expect(first.offer(stickyTask({ workflowId: "of q" }))).toBe("stored");
+      expect(first.offer(stickyTask({ workflowId: "of other", normalTaskQueue: "other" }))).toBe("stored");
+      first.engine.keep(stickyTask({ workflowId: "kept, of other", normalTaskQueue: "other", expireTime: Number.MAX_SAFE_INTEGER, createTime: 1 }));
+      const then = process === "same process" ? first : setup({}, first.store, first.runtime);
+      then.engine.shutdownWorker(namespace, ShutdownWorkerRequest.create({ stickyTaskQueue: "s" }));
+      const polls = ["q", "q", "other", "other"].map((queue) => then.poll({ type: "workflow", queue }));
+      await then.runtime.settle();
+      const others = process === "same process" ? ["kept, of other", "of other"] : ["of other", ""];
+      expect(polls.map((p) => p.workflowId)).toEqual(["of q", "", ...others]);
+      expect([then.store.rows.size, then.warnings]).toEqual([0, []]);
+    },
+  );
+
+  it("hand the tasks that an older server stored to the queue that their queue's record names", async () => {
+    const first = setup();
+    first.poll(stickyPoll).call.cancel();
+    first.offer(stickyTask({ workflowId: "old" }));
+    for (const row of first.store.rows.values()) row.value = encode(TaskRecord, { ...decode(TaskRecord, row.value), normalTaskQueue: "" });
+    for (const [id, value] of first.store.registry)
+      first.store.registry.set(id, encode(QueueRecord, { ...decode(QueueRecord, value), normalName: "q" }));
+    const { engine, poll, runtime } = setup({}, first.store, first.runtime);
+    engine.shutdownWorker(namespace, ShutdownWorkerRequest.create({ stickyTaskQueue: "s" }));
+    const heir = poll({ type: "workflow" });
+    await runtime.settle();
+    expect([heir.workflowId, first.store.rows.size]).toEqual(["old", 0]);
   });
 
   it("end the polls of a worker that shuts down at once, and turn its late ones away", async () => {

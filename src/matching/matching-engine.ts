@@ -124,7 +124,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       q.limited.add(now);
       return undefined;
     }
-    this.hold(q, waiter, now);
+    waiter.hold();
     q.startingCount++;
     const rates = q.ratesOf(priority, now);
     rates.added.add(now);
@@ -157,10 +157,9 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     const q = this.queues.open(this.storedBy(task));
     const now = this.now();
     q.lastUsed = now;
-    if (q.name.isSticky && task.normalTaskQueue !== undefined) q.normalName = task.normalTaskQueue;
     const priority = q.priorityOf(task);
     q.ratesOf(priority, now).added.add(now);
-    q.backlog.add(task, priority, q.weightOf(task), q.normalName, batch);
+    q.backlog.add(task, priority, q.weightOf(task), batch);
     let queues = this.storing.get(batch);
     if (queues === undefined) this.storing.set(batch, (queues = new Set()));
     queues.add(q);
@@ -172,7 +171,6 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     const q = this.queues.open(this.route(task));
     const now = this.now();
     q.lastUsed = now;
-    if (q.name.isSticky && task.normalTaskQueue !== undefined) q.normalName = task.normalTaskQueue;
     q.ratesOf(q.priorityOf(task), now).added.add(now);
     q.kept.add(task);
     if (q.line.pollerCount > 0) this.pumpSoon(q);
@@ -192,18 +190,22 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   // --- MatchingService
 
   async pollWorkflowTask(namespace: NamespaceView, request: PollWorkflowTaskQueueRequest, call: Call): Promise<PolledWorkflowTask | undefined> {
-    const polled = await this.poll(namespace, "workflow", request, undefined, call);
-    if (polled === undefined) return undefined;
-    const { answer, scaling } = polled;
+    const polling = this.poll(namespace, "workflow", request, undefined, call);
+    const waiter = polling instanceof Promise ? await polling : polling;
+    const answer = await waiter?.answer;
+    if (waiter === undefined || answer === undefined) return undefined;
+    const { scaling } = waiter;
     return "query" in answer ? { ...answer, scaling } : { task: answer as StartedWorkflowTask, scaling };
   }
 
   async pollActivityTask(namespace: NamespaceView, request: PollActivityTaskQueueRequest, call: Call): Promise<PolledActivityTask | undefined> {
     const rate = request.taskQueueMetadata?.maxTasksPerSecond?.value;
-    const polled = await this.poll(namespace, "activity", request, rate, call);
-    if (polled === undefined) return undefined;
-    assert(!("query" in polled.answer), "queries go to pollers of workflow tasks");
-    return { task: polled.answer as StartedActivity, scaling: polled.scaling };
+    const polling = this.poll(namespace, "activity", request, rate, call);
+    const waiter = polling instanceof Promise ? await polling : polling;
+    const answer = await waiter?.answer;
+    if (waiter === undefined || answer === undefined) return undefined;
+    assert(!("query" in answer), "queries go to pollers of workflow tasks");
+    return { task: answer as StartedActivity, scaling: waiter.scaling };
   }
 
   query(namespace: NamespaceView, query: DirectQuery, call: Call): Promise<Init<QueryWorkflowResponse>> {
@@ -359,15 +361,16 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
 
   // --- polls
 
+  /** Puts a poller in its line, at once unless its worker's version has to be made known first. Undefined: it gets nothing. */
   private poll(
     namespace: NamespaceView,
     type: "workflow" | "activity",
     request: PollRequest,
     rate: number | undefined,
     call: Call,
-  ): Promise<{ answer: NonNullable<PollAnswer>; scaling: number } | undefined> {
+  ): PollWaiter | undefined | Promise<PollWaiter | undefined> {
     const now = this.now();
-    if (this.isDraining || this.hasShutDown(request.workerInstanceKey)) return Promise.resolve(undefined);
+    if (this.isDraining || this.hasShutDown(request.workerInstanceKey)) return undefined;
     const registered = this.register(namespace, type, request);
     if (registered !== undefined) return registered.then(() => this.poll(namespace, type, request, rate, call));
     const kind = request.taskQueue?.kind === TaskQueueKind.STICKY ? TaskQueueKind.STICKY : TaskQueueKind.NORMAL;
@@ -378,10 +381,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     const q = this.queues.open(version === undefined ? base : { ...base, version });
     const limits = this.deps.limits();
     q.lastUsed = now;
-    if (isSticky) {
-      q.isAbandoned = false;
-      if (request.taskQueue?.normalName) q.normalName = request.taskQueue.normalName;
-    }
+    if (isSticky) q.isAbandoned = false;
     q.pollers.record(request.identity, rate, { capabilities: request.workerVersionCapabilities, deploymentOptions: request.deploymentOptions }, now);
     // The latest poll decides, also when it asks for no limit (official: InjectWorkerRPS).
     if (q.limits.setWorkerRate(rate ?? q.askedRate, now)) q.forgetWake();
@@ -391,20 +391,20 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       kind,
       limits.longPollExpirationMs,
       this.deps.runtime,
-      (w) => q.line.removePoller(w),
+      (w) => {
+        q.line.removePoller(w);
+        // The poll was open until now, which may be long after it came.
+        const left = this.now();
+        q.pollers.touch(left);
+        q.lastUsed = left;
+      },
       isSticky || version?.startsWith("s:") === true,
     );
     q.line.addPoller(waiter);
     if (q.base !== undefined) this.feed(q, q.base, now);
     this.pump(q);
     waiter.watch();
-    return waiter.answer
-      .finally(() => {
-        const end = this.now();
-        q.pollers.touch(end);
-        q.lastUsed = end;
-      })
-      .then((answer) => (answer === undefined ? undefined : { answer, scaling: waiter.scaling }));
+    return waiter;
   }
 
   /** The first poll of a worker version in a queue makes it known. Undefined: it is. */
@@ -420,13 +420,6 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   private give(q: QueueState, waiter: PollWaiter, answer: NonNullable<PollAnswer>): void {
     waiter.scaling = q.scaling.decide(waiter.since, q.pollers.count, q, this.deps.limits(), this.now());
     waiter.give(answer);
-  }
-
-  private hold(q: QueueState, waiter: PollWaiter, now: number): void {
-    waiter.hold();
-    // Its poll was open until now, which may be long after it came.
-    q.pollers.touch(now);
-    q.lastUsed = now;
   }
 
   private hasShutDown(workerInstanceKey: string): boolean {
@@ -463,7 +456,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       const next = q.line.nextTask();
       const kept = q.kept.size === 0 ? undefined : q.kept.takeBefore(next?.task, now);
       if (kept !== undefined) {
-        this.hold(q, waiter, now);
+        waiter.hold();
         void this.startKept(q, kept, waiter);
         continue;
       }
@@ -489,7 +482,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       }
       q.line.takeTask();
       next.home.take(next);
-      this.hold(q, waiter, now);
+      waiter.hold();
       void this.start(q, next, waiter);
     }
     void q.backlog.refill();
@@ -586,14 +579,18 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
 
   /** Queue that a task is offered to: a sticky one only while its worker polls. */
   private route(task: DispatchTask): QueueName {
-    const { namespaceId, namespaceKey, type } = task;
-    const normal = task.normalTaskQueue ?? task.taskQueue;
-    if (task.normalTaskQueue !== undefined) {
+    const { namespaceId, namespaceKey, type, normalTaskQueue } = task;
+    if (normalTaskQueue !== undefined) {
       const sticky: QueueName = { namespaceId, namespaceKey, type, name: task.taskQueue, isSticky: true };
-      const isFit = this.deps.versions?.isActive !== true || this.deps.versions.fitsSticky(task, normal);
+      const isFit = this.deps.versions?.isActive !== true || this.deps.versions.fitsSticky(task, normalTaskQueue);
       if (isFit && this.queues.find(queueId(sticky))?.isStickyAvailable(this.now())) return sticky;
     }
-    return this.waitsFor({ namespaceId, namespaceKey, type, name: normal, isSticky: false }, task);
+    return this.normalOf(task);
+  }
+
+  private normalOf(task: DispatchTask): QueueName {
+    const { namespaceId, namespaceKey, type, taskQueue, normalTaskQueue } = task;
+    return this.waitsFor({ namespaceId, namespaceKey, type, name: normalTaskQueue ?? taskQueue, isSticky: false }, task);
   }
 
   // --- versions
@@ -687,20 +684,21 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     this.moveToNormal(q);
   }
 
-  /** Tasks of an abandoned sticky queue go to the front of the normal one. Their rows stay where they are. */
+  /**
+   * Each task of an abandoned sticky queue goes to the front of its workflow's own: workers of two queues may share a sticky name.
+   * Their rows stay where they are.
+   */
   private moveToNormal(q: QueueState): void {
-    if (q.normalName !== "") {
-      for (const task of q.kept.takeAll()) {
-        const to = this.queues.open(this.waitsFor({ ...q.name, name: q.normalName, isSticky: false }, task));
-        to.kept.add(task);
-        this.pumpSoon(to);
-      }
-      for (let stored = q.line.takeTask(); stored !== undefined; stored = q.line.takeTask()) {
-        stored.home.take(stored);
-        const to = this.queues.open(this.waitsFor({ ...q.name, name: q.normalName, isSticky: false }, stored.task));
-        to.line.addMoved(stored);
-        this.pumpSoon(to);
-      }
+    for (const task of q.kept.takeAll()) {
+      const to = this.queues.open(this.normalOf(task));
+      to.kept.add(task);
+      this.pumpSoon(to);
+    }
+    for (let stored = q.line.takeTask(); stored !== undefined; stored = q.line.takeTask()) {
+      stored.home.take(stored);
+      const to = this.queues.open(this.normalOf(stored.task));
+      to.line.addMoved(stored);
+      this.pumpSoon(to);
     }
     void q.backlog.refill();
   }

@@ -196,11 +196,11 @@ export class NexusQueues implements NexusTaskDispatcher {
     });
   }
 
-  private nextPoll(queue: Queue, { id }: Waiting): Poll | undefined {
+  private nextPoll(queue: Queue, { id, task }: Waiting): Poll | undefined {
     if (queue.polls.size === 0) return undefined;
     const now = this.o.runtime.nowMicros();
     const { namespaceId, taskQueue } = queue;
-    const versions = this.o.versions?.isActive === true ? this.o.versions : undefined;
+    const versions = this.o.versions?.isActive === true && task.isForProcess !== true ? this.o.versions : undefined;
     const version = versions?.nexusTarget(namespaceId, taskQueue, id);
     const isFit = (p: Poll): boolean => versions === undefined || versions.polls(p.request, namespaceId, taskQueue) === version;
     for (const p of queue.polls) if (p.expiresAt > now && !p.call.cancelled && isFit(p)) return p;

@@ -56,6 +56,7 @@ export class PollWaiter implements WaitingPoller {
       taskQueue: request.taskQueue?.name ?? "",
       taskQueueKind: kind,
       workerInstanceKey: request.workerInstanceKey,
+      controlTaskQueue: request.workerControlTaskQueue === "" ? undefined : request.workerControlTaskQueue,
       sdkName: call.metadata("client-name"),
       sdkVersion: call.metadata("client-version"),
       deployment: versionOfWorker(request),

@@ -34,7 +34,7 @@ export function queueId(q: QueueName): string {
 
 export interface QueueKey {
   readonly queue: QueueName;
-  normalName: string;
+  readonly normalName: string;
   readonly key: number;
   epoch: number;
   /** Last id given out in this epoch; 0 while the epoch is an earlier process's. */
@@ -85,21 +85,16 @@ export class QueueKeys {
   }
 
   /** The queue's key and a fresh task id; sees to it that the batch, or an earlier durable one, holds the record. */
-  nextTask(id: string, queue: QueueName, normalName: string, batch: Batch, fairness?: readonly FairnessPromise[]): { key: QueueKey; taskId: number } {
+  nextTask(id: string, queue: QueueName, batch: Batch, fairness?: readonly FairnessPromise[]): { key: QueueKey; taskId: number } {
     let entry = this.keys.get(id);
     if (entry === undefined) {
-      entry = { queue, normalName, key: this.nextKey++, epoch: 1, lastId: 0, record: "new", fairness: [], edition: 0 };
+      entry = { queue, normalName: "", key: this.nextKey++, epoch: 1, lastId: 0, record: "new", fairness: [], edition: 0 };
       this.keys.set(id, entry);
       this.dead.delete(id);
     } else if (entry.record === "old") {
       entry.epoch++;
       entry.lastId = 0;
       entry.record = "new";
-    }
-    if (normalName !== "" && entry.normalName !== normalName) {
-      entry.normalName = normalName;
-      entry.record = "new";
-      entry.edition++;
     }
     if (fairness !== undefined) {
       entry.fairness = fairness;

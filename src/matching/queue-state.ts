@@ -40,8 +40,6 @@ export class QueueState implements QueueLoad {
   readonly rates = new Map<number, PriorityRates>();
   /** Tasks that had to wait for the rate limit. */
   readonly limited: TaskRate;
-  /** Where a sticky queue's tasks go. */
-  normalName = "";
   /** A sticky queue whose worker has said goodbye. */
   isAbandoned = false;
   /** Workflow tasks a second that a poller asked for whose polls cannot say so themselves. */
@@ -72,7 +70,6 @@ export class QueueState implements QueueLoad {
     readonly base?: QueueState,
   ) {
     const key = keys.find(id);
-    this.normalName = key?.normalName ?? "";
     this.line = new TaskQueue(limits.backlogWindowTasksMax, key === undefined);
     // A sticky queue is one worker's own: its tasks are few and soon gone.
     const fairness = limits.fairness && !name.isSticky ? new Fairness(key?.fairness) : undefined;

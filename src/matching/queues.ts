@@ -136,13 +136,13 @@ export class Queues {
       if (q.lastUsed > oldest || !q.isIdle() || (q.versions?.size ?? 0) > 0) continue;
       q.base?.versions?.delete(q.name.version ?? "");
       if (q.name.isSticky) {
-        // Whatever is left in it has timed out long ago; its normal queue finds the tasks stale and drops the rows.
+        // Whatever is left in it has timed out long ago; their normal queues find the tasks stale and drops the rows.
         const isEmpty = q.line.window.isComplete && q.line.window.size === 0;
-        if (!isEmpty && q.normalName !== "") {
+        if (!isEmpty) {
           this.onAbandon(q);
           continue;
         }
-        if (isEmpty) this.deps.queueKeys.forget(q.id);
+        this.deps.queueKeys.forget(q.id);
       } else if (q.pollers.lastPoll !== undefined) {
         this.lastPolls.set(q.id, q.pollers.lastPoll);
       }

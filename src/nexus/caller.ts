@@ -10,6 +10,7 @@ import type { Init } from "../api/wire.js";
 import type { CallbackCall } from "../core/callback/statemachine.js";
 import type { NamespaceDirectory } from "../core/namespace-view.js";
 import type { CancelOutcome, NexusCall, StartOutcome } from "../core/nexus-operation/calls.js";
+import type { WorkerCommands } from "../core/transition.js";
 import type { OutboundCaller } from "../history/contract.js";
 import type { Logger } from "../lib/runtime.js";
 import { CALLBACK_TOKEN_HEADER, encodeCallbackToken } from "./callback-token.js";
@@ -22,6 +23,7 @@ import { causeOf, fromTemporal, toTemporal } from "./failure.js";
 import { type NexusClient, TimedOut, Unusable, USER_AGENT } from "./http/client.js";
 import { fromNexusLinks, linkHeader, parseLinkHeader, toNexusLink } from "./links.js";
 import type { OperationService, OperationTarget, StartRequest, StartResult } from "./operation-service.js";
+import { sendWorkerCommands, type WorkerCommandSender } from "./worker-commands.js";
 
 /** Callbacks to it are this server's own. */
 export const SYSTEM_CALLBACK_URL = "temporal://system";
@@ -38,6 +40,7 @@ export interface NexusCallerOptions {
   readonly tokenBytesMax: () => number;
   readonly payloadBytesMax: () => number;
   readonly callbackTimeoutMs: () => number;
+  readonly workerCommands: WorkerCommandSender;
 }
 
 export class NexusCaller implements OutboundCaller {
@@ -131,6 +134,11 @@ export class NexusCaller implements OutboundCaller {
       this.o.logger.debug({ err: e, url: call.url }, "a completion callback could not be delivered");
       return { outcome: { kind: isRetryable ? "retry" : "failed", message }, isDown: isRetryable };
     }
+  }
+
+  async sendWorkerCommands(namespaceId: string, controlTaskQueue: string, commands: WorkerCommands): Promise<boolean> {
+    const namespace = this.o.namespaces().byId(namespaceId);
+    return namespace === undefined || (await sendWorkerCommands(this.o.workerCommands, namespace, controlTaskQueue, commands));
   }
 
   private async completeHere(call: CallbackCall): Promise<void> {

@@ -16,6 +16,8 @@ export type NexusTaskOutcome =
 export interface NexusTask {
   readonly namespace: NamespaceView;
   readonly taskQueue: string;
+  /** Of a queue in which the process of a worker takes commands: whatever version it is of. */
+  readonly isForProcess?: boolean;
   readonly request: Init<Request>;
   /** Microseconds: by then an answer is of no more use. */
   readonly deadline: number;

@@ -58,7 +58,10 @@ describe("the header of links", () => {
     expect(parseLinkHeader(undefined)).toEqual([]);
   });
 
-  test.each(["<a>", 'a; type="t"', '<>; type="t"', '<a>; other="t"', '<a>; type="no spaces"'])("refuses %s", (value) => {
-    expect(() => parseLinkHeader(value)).toThrow();
-  });
+  test.each(["<a>", 'a; type="t"', '<>; type="t"', '<a>; other="t"', '<a>; type="no spaces"', '<:a>; type="t"', '<a%zz>; type="t"'])(
+    "refuses %s",
+    (value) => {
+      expect(() => parseLinkHeader(value)).toThrow();
+    },
+  );
 });

@@ -129,7 +129,13 @@ export function parseLinkHeader(value: string | undefined): NexusLink[] {
     if (m === null) throw new Error("failed to parse link header");
     const parameters = (m[2] as string).split(";").slice(1);
     const type = parameters.map((p) => /^\s*type\s*=\s*"?([A-Za-z0-9_./]+)"?\s*$/.exec(p)?.[1]).find((t) => t !== undefined);
-    if (type === undefined) throw new Error("failed to parse link header");
-    return { url: m[1] as string, type };
+    const url = m[1] as string;
+    if (type === undefined || !isUrl(url)) throw new Error("failed to parse link header");
+    return { url, type };
   });
+}
+
+/** Absolute or relative: what a URL may not be is one with an empty scheme, a broken escape or a control character. */
+function isUrl(text: string): boolean {
+  return !text.startsWith(":") && !/%(?![0-9A-Fa-f]{2})/.test(text) && !/\p{Cc}/u.test(text);
 }

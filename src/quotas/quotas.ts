@@ -173,7 +173,7 @@ export class Quotas {
    * Each start counts those before it that are still on their way as if they had made an execution: together they never make one too
    * many, at worst one that was on its way and came to nothing keeps another out.
    */
-  private async startWithin(max: number, namespace: string, call: Call, next: () => Promise<unknown>): Promise<unknown> {
+  private async startWithin(max: number, namespace: string, call: Call, next: () => unknown): Promise<unknown> {
     const before = this.starting.get(namespace) ?? 0;
     this.starting.set(namespace, before + 1);
     try {

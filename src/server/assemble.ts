@@ -202,6 +202,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     tokenBytesMax: () => limits.nexusTokenBytesMax,
     payloadBytesMax,
     callbackTimeoutMs: () => limits.callbackRequestTimeoutMs,
+    workerCommands: { dispatcher: nexusTasks, runtime, logger },
   });
   const directory: VersionDirectory = {
     queue: (...of) => deployments.directory.queue(...of),

@@ -91,8 +91,8 @@ function readIfThere(path: string): string | undefined {
 /** Creates `path` with its contents at once, or not at all. */
 function createWhole(path: string, contents: string): boolean {
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, contents);
   try {
+    writeFileSync(draft, contents);
     linkSync(draft, path);
     return true;
   } catch (error) {
@@ -129,21 +129,30 @@ export class LockFile {
   static acquire(dbFilename: string): LockFile {
     const path = lockPath(dbFilename);
     const mine: LockHolder = { pid: process.pid, port: 0, startedAt: new Date().toISOString(), process: processIdentity(process.pid) };
-    while (!createWhole(path, JSON.stringify(mine))) {
+    do {
+      // Taken away first: on a full disk it is the room for ours.
       const contents = readIfThere(path);
       if (contents === undefined) continue;
       const holder = parseHolder(contents);
       if (holder !== undefined && isAlive(path, holder)) throw new FileInUseError(dbFilename, holder);
       removeStale(path, contents);
-    }
+    } while (!createWhole(path, JSON.stringify(mine)));
     return new LockFile(path, mine);
   }
 
+  /** On a full disk the port stays unsaid. */
   setPort(port: number): void {
     if (!this.isOurs()) return;
-    this.mine = { ...this.mine, port };
-    writeFileSync(`${this.path}.${process.pid}`, JSON.stringify(this.mine));
-    renameSync(`${this.path}.${process.pid}`, this.path);
+    const mine = { ...this.mine, port };
+    const draft = `${this.path}.${process.pid}`;
+    try {
+      writeFileSync(draft, JSON.stringify(mine));
+      renameSync(draft, this.path);
+      this.mine = mine;
+    } catch (error) {
+      rmSync(draft, { force: true });
+      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+    }
   }
 
   /** Removes the file if it is still ours. */

@@ -1,11 +1,14 @@
 /** The real clock, chance and event loop. */
 import { randomFillSync } from "node:crypto";
+import { Deadlines } from "../lib/deadlines.js";
 import type { Runtime } from "../lib/runtime.js";
 
 const POOL = Buffer.alloc(16 * 256);
 let used = POOL.length;
-/** The event loop keeps a list for each delay that occurs: timers of one delay cost it next to nothing, lists of one timer much. */
-const COARSE_MS = 256;
+/** A time limit of a second and more may be that late. */
+const DEADLINE_STEP_MS = 256;
+const COARSE_FROM_MS = 1_024;
+const COARSE_TO_MS = 3_600_000;
 /** Longer delays overflow a timer; they are taken in steps. */
 const STEP_MS_MAX = 2 ** 31 - 1;
 /** How far the wall clock may run from ours before ours follows it: it was set, or the machine slept. */
@@ -26,6 +29,17 @@ function nowMicros(): number {
   return Math.floor(originMicros + ms * 1000);
 }
 
+/** Where in the pool that many bytes are that nobody has had. */
+function draw(bytes: number): number {
+  if (used + bytes > POOL.length) {
+    randomFillSync(POOL);
+    used = 0;
+  }
+  const at = used;
+  used += bytes;
+  return at;
+}
+
 export const systemRuntime: Runtime = {
   nowMicros,
   setTimer(delayMs, f) {
@@ -37,22 +51,26 @@ export const systemRuntime: Runtime = {
     return () => clearTimeout(handle);
   },
   setDeadline(delayMs, f) {
-    return systemRuntime.setTimer(delayMs < 4 * COARSE_MS ? delayMs : Math.ceil(delayMs / COARSE_MS) * COARSE_MS, f);
+    return delayMs < COARSE_FROM_MS || delayMs > COARSE_TO_MS ? systemRuntime.setTimer(delayMs, f) : deadlines.set(delayMs, f);
   },
   defer(f) {
     setImmediate(f);
   },
   randomBytes16() {
-    if (used + 16 > POOL.length) {
-      randomFillSync(POOL);
-      used = 0;
-    }
-    const out = Buffer.from(POOL.subarray(used, used + 16));
-    used += 16;
-    return out;
+    const at = draw(16);
+    return Buffer.from(POOL.subarray(at, at + 16));
   },
   randomSeed() {
-    const b = systemRuntime.randomBytes16() as Buffer;
-    return b.readUIntLE(0, 6);
+    return POOL.readUIntLE(draw(6), 6);
   },
 };
+
+const deadlines = new Deadlines(
+  DEADLINE_STEP_MS,
+  () => performance.now(),
+  (delayMs, f) => {
+    // The event loop counts whole milliseconds and may be a part of one early. What is left of limits keeps no process alive.
+    const handle = setTimeout(f, Math.ceil(delayMs) + 1).unref();
+    return () => clearTimeout(handle);
+  },
+);

@@ -8,6 +8,7 @@ import type { Products } from "../gateway/products.js";
 import { TraceStores } from "../gateway/trace/trace-store.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { SqliteStore } from "../persistence/sqlite/store.js";
+import { isFull } from "../persistence/sqlite/write-batch.js";
 import type { Store } from "../persistence/store.js";
 import { Health } from "../rpc/health.js";
 import { openListener } from "../rpc/listener.js";
@@ -26,10 +27,11 @@ const DRAIN_MS = 1_500;
 export async function startServer(options: ServerOptions, log: Logger): Promise<RunningServer> {
   const runtime: Runtime = systemRuntime;
   const isFile = options.file !== ":memory:";
-  const lock = isFile ? LockFile.acquire(options.file) : undefined;
+  let lock: LockFile | undefined;
   let store: SqliteStore | undefined;
   let settings: Settings | undefined;
   try {
+    if (isFile) lock = LockFile.acquire(options.file);
     settings = new Settings(options, log);
     let onFatal = (error: Error): void => {
       throw error;
@@ -58,7 +60,9 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
     settings?.close();
     await store?.close();
     lock?.release();
-    throw e;
+    // The second: SQLite makes an index of the log beside the file when it opens it.
+    const isNoRoom = isFull(e) || (e as { code?: string }).code === "SQLITE_IOERR_SHMSIZE";
+    throw isNoRoom ? new Error(`${options.file} cannot be opened: the disk is full`, { cause: e }) : e;
   }
 }
 

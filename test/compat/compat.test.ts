@@ -1,5 +1,5 @@
 /** COMPAT.md is true: its rows are the server's, and what it calls done names a test that is there. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { CloudService } from "../../gen/wire/temporal/api/cloud/cloudservice/v1/service.js";
@@ -85,6 +85,17 @@ describe("COMPAT.md", () => {
   it("has a row for each setting, with its default", () => {
     const listed = new Map(rows("Settings").map((r) => [r[0], r[1]]));
     for (const s of Object.values(SETTINGS)) expect([s.key, listed.get(s.key)]).toEqual([s.key, String(s.value)]);
+  });
+
+  it("says that a setting acts where it is read, and nowhere else", () => {
+    const code = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+      .filter((f) => f.endsWith(".ts") && !f.endsWith(".test.ts") && f !== join("config", "limits.ts"))
+      .map((f) => readFileSync(join(root, "src", f), "utf8"))
+      .join("\n");
+    const words = new Set(code.match(/\w+/g));
+    const states = new Map(rows("Settings").map((r) => [r[0], r[2]]));
+    const wrong = Object.entries(SETTINGS).filter(([name, { key }]) => states.get(key) === (words.has(name) ? "accepted" : "acts"));
+    expect(wrong.map(([, s]) => s.key)).toEqual([]);
   });
 
   it("names for everything that is done a script that shows it on the official server and here, or a test", () => {

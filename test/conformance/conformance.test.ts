@@ -2,11 +2,14 @@
  * Every script gives on our server, and on the core alone, what it gave on the official server. A record that is older than its
  * script fails.
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ServerProcess, startServer } from "../harness/server-process.js";
+import { TriedAttributes } from "./attributes.js";
 import { CoreSubject } from "./core-subject.js";
 import { GrpcSubject } from "./grpc-subject.js";
-import { FILES, hashOf, play, prepare, REFERENCE, recorded, scriptsOf } from "./play.js";
+import { FILES, hashOf, play, prepare, REFERENCE, recorded, scriptsOf, sourcesOf } from "./play.js";
 import { COMMON_SETTINGS } from "./reference-settings.js";
 
 let server: ServerProcess;
@@ -35,6 +38,18 @@ describe("the records", () => {
       expect(expected?.hash).toBe(hashOf(file));
       expect(Object.keys(expected?.scripts ?? {})).toEqual(Object.keys(scripts));
     });
+
+  it("have every file in their hash that the scripts import from here", () => {
+    const missing = FILES.flatMap((file) => {
+      const sources = sourcesOf(file);
+      return sources.flatMap((source) =>
+        [...readFileSync(source, "utf8").matchAll(/from "(\.[^"]*)\.js"/g)]
+          .map((m) => `${join(source, "..", m[1] as string)}.ts`)
+          .filter((f) => f.startsWith(import.meta.dirname) && !f.endsWith("/subject.ts") && !sources.includes(f)),
+      );
+    });
+    expect(missing).toEqual([]);
+  });
 });
 
 describe.concurrent("our server", () => {
@@ -45,11 +60,18 @@ describe.concurrent("our server", () => {
 });
 
 describe("the core alone", () => {
+  const tried = new TriedAttributes();
   for (const { title, script, expected } of all)
     it(title, async () => {
       const core = await CoreSubject.open();
       await prepare(core);
-      expect(await play(core, script)).toEqual(expected);
+      expect(await play(core, script, (s) => tried.look(s))).toEqual(expected);
       core.close();
     });
+
+  it("would fail a script if any attribute were another, but those of the one list", () => {
+    process.stdout.write(`${tried.count} attributes of events and answers, each changed once\n`);
+    expect(tried.unseen).toEqual([]);
+    expect(tried.count).toBeGreaterThan(1_000);
+  });
 });

@@ -12,7 +12,13 @@ const binary = join(root, ".setup/bench/reference");
 mkdirSync(join(root, ".setup/bench"), { recursive: true });
 execFileSync("go", ["build", "-o", binary, "."], { cwd: join(root, "bench/reference"), stdio: "inherit" });
 /** What the official server does by workflows of its own is slow when asked for all at once. */
-const AT_ONCE: Readonly<Partial<Record<(typeof FILES)[number], number>>> = { "worker-deployments": 6, "versioned-nexus": 5, nexus: 8 };
+const AT_ONCE: Readonly<Partial<Record<(typeof FILES)[number], number>>> = {
+  "worker-deployments": 6,
+  "versioned-runs": 6,
+  "versioned-nexus": 5,
+  nexus: 8,
+  updates: 15,
+};
 type FileName = (typeof FILES)[number];
 
 async function freePort(): Promise<number> {

@@ -38,6 +38,7 @@ const SCRIPTS = {
   "update-with-start": () => import("./scripts/update-with-start.js"),
   histories: () => import("./scripts/histories.js"),
   reset: () => import("./scripts/reset.js"),
+  resets: () => import("./scripts/resets.js"),
   pause: () => import("./scripts/pause.js"),
   operators: () => import("./scripts/operators.js"),
   options: () => import("./scripts/options.js"),
@@ -51,10 +52,13 @@ const SCRIPTS = {
   nexus: () => import("./scripts/nexus.js"),
   "nexus-operations": () => import("./scripts/nexus-operations.js"),
   "worker-deployments": () => import("./scripts/worker-deployments.js"),
+  "versioned-runs": () => import("./scripts/versioned-runs.js"),
   "versioned-tasks": () => import("./scripts/versioned-tasks.js"),
   "versioned-nexus": () => import("./scripts/versioned-nexus.js"),
   "time-skipping": () => import("./scripts/time-skipping.js"),
   "completion-pages": () => import("./scripts/completion-pages.js"),
+  links: () => import("./scripts/links.js"),
+  "worker-commands": () => import("./scripts/worker-commands.js"),
 } satisfies Record<string, () => Promise<ScriptFile>>;
 export const FILES = Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[];
 
@@ -85,20 +89,39 @@ export const OFFICIAL_SETTINGS: Readonly<Partial<Record<keyof typeof SCRIPTS, re
     "frontend.namespaceRPS.namespaceReplicationInducingAPIs=10000",
   ],
   "worker-deployments": ONE_PARTITION,
+  "versioned-runs": ONE_PARTITION,
   "versioned-tasks": BUILD_IDS_AND_RULES,
   "versioned-nexus": BUILD_IDS_AND_RULES,
+  // What this server advertises is on by default.
+  server: [
+    "history.enableUpdateCallbacks=true",
+    "frontend.enableCancelWorkerPollsOnShutdown=true",
+    "frontend.enableBatchOperationsForStandaloneActivities=true",
+  ],
+  updates: ["history.enableUpdateCallbacks=true"],
+  batches: ["frontend.enableBatchOperationsForStandaloneActivities=true"],
+  "worker-commands": ONE_PARTITION,
   "worker-registry": [...ONE_PARTITION, "frontend.enableCancelWorkerPollsOnShutdown=true"],
 };
 
 /** What files of scripts share, each with its user. */
-const SHARED: Readonly<Partial<Record<string, string>>> = { "worker-deployments": "worker-versions.ts", "versioned-nexus": "worker-versions.ts" };
+const SHARED: Readonly<Partial<Record<string, string>>> = {
+  "worker-deployments": "worker-versions.ts",
+  "versioned-runs": "worker-versions.ts",
+  "versioned-nexus": "worker-versions.ts",
+  "update-with-start": "scripts/updates.ts",
+  resets: "scripts/updates.ts",
+};
 
-/** Of what decides the record: the scripts with what they share, the session and the normaliser. */
+/** What decides the record: the scripts with what they share, the session and the normaliser. */
+export function sourcesOf(file: string): string[] {
+  const shared = SHARED[file];
+  return [`scripts/${file}.ts`, "session.ts", "normalise.ts", ...(shared === undefined ? [] : [shared])].map((f) => join(here, f));
+}
+
 export function hashOf(file: string): string {
   const h = createHash("sha256");
-  const shared = SHARED[file];
-  for (const f of [`scripts/${file}.ts`, "session.ts", "normalise.ts", ...(shared === undefined ? [] : [shared])])
-    h.update(readFileSync(join(here, f)));
+  for (const f of sourcesOf(file)) h.update(readFileSync(f));
   return h.digest("hex").slice(0, 16);
 }
 
@@ -132,14 +155,15 @@ function withoutChance(coverage: Record<string, string[]>): Record<string, strin
   return Object.fromEntries(Object.entries(coverage).map(([what, outcomes]) => [what, outcomes.filter((o) => !isChance(what, o))]));
 }
 
-/** What a script records on the subject. A script that throws has recorded where it ended, which no record may hold. */
-export async function play(subject: Subject, script: Script): Promise<Played> {
+/** What a script records on the subject. A script that throws has recorded where it ended, which no record may hold. `look` gets what was not normalised. */
+export async function play(subject: Subject, script: Script, look: (session: Session) => void = () => undefined): Promise<Played> {
   const session = new Session(subject);
   try {
     await script(session);
   } catch (e) {
     session.note(ENDED_EARLY, e instanceof Error ? e.message : String(e));
   }
+  look(session);
   return JSON.parse(JSON.stringify({ record: session.record(), coverage: withoutChance(session.coverage()) }));
 }
 

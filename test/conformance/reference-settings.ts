@@ -13,6 +13,8 @@ export const REFERENCE_SETTINGS: Readonly<Record<string, unknown>> = {
   "frontend.WorkflowPauseEnabled": true,
   "frontend.WorkflowTimeSkippingEnabled": true,
   "frontend.workflowRulesAPIsEnabled": true,
+  "frontend.WorkerCommandsEnabled": true,
+  "system.enableCancelActivityWorkerCommand": true,
   "history.enableStandaloneActivityOperatorCommands": true,
   "history.enableCHASMSchedulerCreation": true,
   "history.enableWorkflowTaskCompletionPagination": true,

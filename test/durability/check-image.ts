@@ -27,7 +27,8 @@ export function openImage(file: string, onFatal: (e: Error) => void): Promise<Sq
   return SqliteStore.open({ file, durability: "memory", commitThread: "engine", pragmas: [], logger: SILENT, onFatal });
 }
 
-export async function checkImage(file: string, acknowledged: readonly Acknowledged[]): Promise<string[]> {
+/** @param refused request ids of which nothing may be there */
+export async function checkImage(file: string, acknowledged: readonly Acknowledged[], refused: ReadonlySet<string> = new Set()): Promise<string[]> {
   const problems: string[] = [];
   const problem = (text: string): void => {
     if (problems.length < 20) problems.push(text);
@@ -42,6 +43,7 @@ export async function checkImage(file: string, acknowledged: readonly Acknowledg
       const lost = lostFact(runs.get(a.runId), a.fact);
       if (lost !== undefined) problem(`${a.workflowId} ${a.runId}: ${lost} was acknowledged before sync ${a.counter + 1} and is lost`);
     }
+    for (const run of runs.values()) for (const id of requestIds(run)) if (refused.has(id)) problem(`${id} was refused and is there`);
   } finally {
     db.close();
     await store.close();
@@ -85,6 +87,13 @@ async function loadRuns(store: SqliteStore, db: Database.Database, problem: (tex
   for (const key of named.keys()) problem(`execution ${key} has a name and does not exist`);
   for (const due of dues) problem(`due row ${due} belongs to nobody`);
   return runs;
+}
+
+function requestIds({ state, events, buffered }: Run): string[] {
+  const signals = [...events, ...buffered].flatMap(({ attributes: a }) =>
+    a.case === "workflowExecutionSignaledEventAttributes" ? [a.value.requestId] : [],
+  );
+  return [state.info.startRequestId, ...signals];
 }
 
 function lostFact(run: Run | undefined, fact: Fact): string | undefined {

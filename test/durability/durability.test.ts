@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Random } from "../../src/lib/random.js";
 import { temporaryDirectory } from "../harness/server-process.js";
-import { buildFreeze, type DurabilityOptions, durabilityTest, NO_COMPILER } from "./durability.js";
+import { buildLibrary, type DurabilityOptions, durabilityTest, NO_COMPILER } from "./durability.js";
 import { freezes } from "./frozen-disk.js";
 
 const directory = temporaryDirectory();
-const library = buildFreeze(directory);
+const library = buildLibrary("freeze", directory);
 if (library === undefined) process.stdout.write(`${NO_COMPILER}\n`);
 
 const BASE: DurabilityOptions = {

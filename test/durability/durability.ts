@@ -51,12 +51,13 @@ export interface DurabilityReport {
 }
 
 /** Undefined when there is no compiler or no way to preload. */
-export function buildFreeze(directory: string): string | undefined {
+export function buildLibrary(name: "freeze" | "full-disk", directory: string): string | undefined {
   if (process.platform !== "linux") return undefined;
-  const library = join(directory, "freeze.so");
-  const built = spawnSync("cc", ["-O2", "-Wall", "-shared", "-fPIC", "-o", library, join(import.meta.dirname, "freeze.c"), "-ldl", "-lpthread"]);
+  const library = join(directory, `${name}.so`);
+  const source = join(import.meta.dirname, `${name}.c`);
+  const built = spawnSync("cc", ["-O2", "-Wall", "-shared", "-fPIC", "-o", library, source, "-ldl", "-lpthread"]);
   if (built.error !== undefined) return undefined;
-  if (built.status !== 0) throw new Error(`freeze.c does not compile: ${built.stderr.toString()}`);
+  if (built.status !== 0) throw new Error(`${name}.c does not compile: ${built.stderr.toString()}`);
   return library;
 }
 

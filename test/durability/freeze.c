@@ -119,7 +119,9 @@ static void opened(int fd, const char *path, int flags) {
   }
   ids[fd] = 0;
   int is_directory = strcmp(path, directory) == 0;
-  if (!is_directory && !is_database(path)) return;
+  /* Whoever only reads changes nothing; the event loop closes by a system call that is not seen here, and its number comes again. */
+  int is_writer = (flags & O_ACCMODE) != O_RDONLY;
+  if (!is_directory && !(is_writer && is_database(path))) return;
   ids[fd] = ++next_id;
   note(is_directory ? 'D' : 'O', ids[fd], (flags & O_TRUNC) != 0, path, strlen(path), (uint32_t)getpid());
 }

@@ -3,7 +3,7 @@
  * syncs that were complete when the answer had come: from that sync on the disk must hold it.
  */
 import { closeSync, openSync, readSync } from "node:fs";
-import { Client, type ClientUnaryCall, credentials } from "@grpc/grpc-js";
+import { Client, type ClientUnaryCall, credentials, status } from "@grpc/grpc-js";
 import type { Command } from "../../gen/wire/temporal/api/command/v1/message.js";
 import type { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { History, type HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
@@ -47,6 +47,14 @@ export interface LoadOptions {
   readonly seed: number;
   /** Workflow ids begin with it. */
   readonly name: string;
+  /** Takes starts and signals that were answered with RESOURCE_EXHAUSTED: nothing of them may be there. */
+  readonly refused?: Refused[];
+}
+
+export interface Refused {
+  readonly workflowId: string;
+  readonly requestId: string;
+  readonly message: string;
 }
 
 export class Load {
@@ -113,7 +121,12 @@ export class Load {
     return out;
   }
 
-  private call<M extends keyof Methods>(name: M, request: Input<M>, timeoutMs = CALL_MS): Promise<Output<M> | undefined> {
+  private call<M extends keyof Methods>(
+    name: M,
+    request: Input<M>,
+    timeoutMs = CALL_MS,
+    onRefused: (message: string) => void = () => undefined,
+  ): Promise<Output<M> | undefined> {
     const method = WorkflowService.methods[name] as { path: string; input: MessageType<unknown>; output: MessageType<unknown> };
     const body = Buffer.from(encode(method.input, { namespace: "default", identity: "load", ...(request as object) } as never));
     return new Promise((resolve) => {
@@ -129,6 +142,7 @@ export class Load {
         { deadline: Date.now() + timeoutMs },
         (error, reply) => {
           this.calls.delete(call);
+          if (error?.code === status.RESOURCE_EXHAUSTED) onRefused(error.details);
           resolve(error === null && reply !== undefined ? (decode(method.output, reply) as Output<M>) : undefined);
         },
       );
@@ -150,13 +164,18 @@ export class Load {
     for (let j = 0; !this.isStopped; j++) {
       const workflowId = `${this.o.name}-${n}-${j}`;
       const startId = `start-${workflowId}`;
-      const started = await this.call("StartWorkflowExecution", {
-        workflowId,
-        requestId: startId,
-        workflowType: { name: PARENT_TYPE },
-        taskQueue: { name: QUEUE, kind: 1 },
-        workflowTaskTimeout: { seconds: 2, nanos: 0 },
-      });
+      const started = await this.call(
+        "StartWorkflowExecution",
+        {
+          workflowId,
+          requestId: startId,
+          workflowType: { name: PARENT_TYPE },
+          taskQueue: { name: QUEUE, kind: 1 },
+          workflowTaskTimeout: { seconds: 2, nanos: 0 },
+        },
+        CALL_MS,
+        (message) => this.o.refused?.push({ workflowId, requestId: startId, message }),
+      );
       if (started === undefined) continue;
       const { runId } = started;
       this.acknowledge(workflowId, runId, { kind: "started", requestId: startId });
@@ -180,13 +199,18 @@ export class Load {
     const requestId = `signal-${this.o.name}-${workflowId}-${this.requests++}`;
     const bytes = this.random.uint32() % Math.max(1, this.o.payloadBytes);
     const data = Buffer.alloc(bytes, 97);
-    const reply = await this.call("SignalWorkflowExecution", {
-      workflowExecution: { workflowId, runId },
-      signalName,
-      requestId,
-      // Payloads { payloads: [{ data }] }
-      input: bytes === 0 ? undefined : field(1, field(2, data)),
-    });
+    const reply = await this.call(
+      "SignalWorkflowExecution",
+      {
+        workflowExecution: { workflowId, runId },
+        signalName,
+        requestId,
+        // Payloads { payloads: [{ data }] }
+        input: bytes === 0 ? undefined : field(1, field(2, data)),
+      },
+      CALL_MS,
+      (message) => this.o.refused?.push({ workflowId, requestId, message }),
+    );
     if (reply !== undefined) this.acknowledge(workflowId, runId, { kind: "signaled", requestId });
     return reply !== undefined;
   }

@@ -1,14 +1,16 @@
 /** The long form of the durability test: every kind of disk, some thousand images. Prints what was done. */
 import { parseArgs } from "node:util";
+import { circumstances } from "../../bench/figures.js";
 import { temporaryDirectory } from "../harness/server-process.js";
-import { buildFreeze, type DurabilityOptions, durabilityTest, NO_COMPILER } from "./durability.js";
+import { buildLibrary, type DurabilityOptions, durabilityTest, NO_COMPILER } from "./durability.js";
 
 const { values } = parseArgs({ options: { long: { type: "boolean", default: false }, seed: { type: "string", default: "1" } } });
-const library = buildFreeze(temporaryDirectory());
+const library = buildLibrary("freeze", temporaryDirectory());
 if (library === undefined) {
   process.stdout.write(`${NO_COMPILER}\n`);
   process.exit(0);
 }
+process.stdout.write(`${circumstances(`test/durability/main.ts --seed ${values.seed}${values.long ? " --long" : ""}`)}\n`);
 const times = values.long ? 8 : 1;
 const base: DurabilityOptions = {
   durability: "full",

@@ -48,6 +48,7 @@ const CLOUD = "a rate of CloudService, crossed on a simulated clock: test/cloud/
 const ADVICE = "advice on a clock of its own: src/core/matching/poller-scaling.test.ts";
 const HEARTBEATS = "on a clock of its own: src/core/worker/worker.test.ts";
 const SWITCH = "a switch, not a limit: src/frontend/workflow/build-ids.test.ts and workers.test.ts";
+const TOLD = "what SDKs are told, in DescribeNamespace: src/frontend/workflow/workers.test.ts";
 const CONNECTION = "a connection's matter, not a call's: accepted";
 const MEMORY = "of no effect that a caller sees";
 
@@ -122,6 +123,9 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "matching.workerRegistryMaxEntries": HEARTBEATS,
   "frontend.WorkerHeartbeatsEnabled": SWITCH,
   "frontend.enableCancelWorkerPollsOnShutdown": SWITCH,
+  "frontend.WorkerCommandsEnabled": TOLD,
+  "frontend.pollerAutoscalingAutoEnroll": TOLD,
+  "system.enableCancelActivityWorkerCommand": "a switch: src/core/activity/worker-commands.test.ts",
   "frontend.workerVersioningDataAPIs": SWITCH,
   "frontend.workerVersioningRuleAPIs": SWITCH,
   "frontend.reachabilityQuerySetDurationSinceDefault": "for minutes after a change: src/frontend/workflow/build-ids.test.ts",
@@ -147,7 +151,6 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "archival.provider.s3store.s3ForcePathStyle": ARCHIVAL,
   "history.hostLevelCacheMaxSize": MEMORY,
   "history.eventsHostLevelCacheMaxSizeBytes": MEMORY,
-  "activity.longPollTimeout": STANDALONE,
   "activity.longPollBuffer": STANDALONE,
   "matching.maxDeployments": VERSIONS,
   "matching.maxVersionsInDeployment": VERSIONS,

@@ -4,8 +4,10 @@
  */
 import { expect, it } from "vitest";
 import { Payload } from "../../gen/wire/temporal/api/common/v1/message.js";
+import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
 import { encode } from "../../src/api/wire.js";
 import { command as c, payloads, type Session, seconds } from "../conformance/session.js";
+import { accepted, responded } from "../harness/core-commands.js";
 import { type FileTables, readTables } from "../harness/file-tables.js";
 import { ServerOnFile } from "../harness/server-on-file.js";
 
@@ -45,7 +47,12 @@ async function eventful(s: Session, namespace: string, name: string): Promise<st
     requestId: `${name}-request`,
     ...OF_EACH_KIND,
   };
-  const { runId } = await s.call("StartWorkflowExecution", workflow);
+  const completionCallbacks = [{ variant: { case: "nexus" as const, value: { url: `http://127.0.0.1:1/${name}-callback` } } }];
+  const timeSkippingConfig = { enabled: false };
+  const userMetadata = { summary: json(`${name}-summary`), details: json(`${name}-details`) };
+  const priority = { fairnessKey: `${name}-key` };
+  const more = { completionCallbacks, timeSkippingConfig, userMetadata, priority } as object;
+  const { runId } = await s.call("StartWorkflowExecution", { ...workflow, ...more });
   await s.call("SignalWorkflowExecution", {
     namespace,
     workflowExecution: { workflowId: name },
@@ -58,8 +65,71 @@ async function eventful(s: Session, namespace: string, name: string): Promise<st
     c.timer("t", 3600),
     c.child(`${name}-child`, { taskQueue: { name: `${name}-nobody` }, parentClosePolicy: 1 }),
     c.signalExternal(`${name}-stranger`),
+    { ...c.marker(`${name}-marker`) },
+    {
+      commandType: CommandType.SCHEDULE_NEXUS_OPERATION,
+      attributes: {
+        case: "scheduleNexusOperationCommandAttributes",
+        value: { endpoint: "nobody", service: `${name}-service`, operation: `${name}-operation` },
+      },
+    },
   ]);
-  return [runId];
+  const updated = (updateId: string, stage: 2 | 3) =>
+    s.call("UpdateWorkflowExecution", {
+      namespace,
+      workflowExecution: { workflowId: name },
+      waitPolicy: { lifecycleStage: stage },
+      request: { meta: { updateId, identity: "client" }, input: { name: `${name}-update`, args: payloads("in") } },
+    });
+  const asked = [updated(`${name}-accepted`, 2), updated(`${name}-completed`, 3)];
+  const messages: object[] = [];
+  while (messages.length < 3) {
+    const { taskToken, messages: requests } = await task();
+    const answers = requests.flatMap((m) => {
+      const id = m.protocolInstanceId;
+      return id.endsWith("-completed") ? [accepted(id), responded(id)] : [accepted(id)];
+    });
+    messages.push(...answers);
+    await s.call("RespondWorkflowTaskCompleted", { namespace, taskToken, identity: "worker", messages: answers as never });
+  }
+  await Promise.all(asked);
+  // A run that was reset shares its history with the one that follows.
+  const reset = await s.call("ResetWorkflowExecution", {
+    namespace,
+    workflowExecution: { workflowId: name, runId },
+    workflowTaskFinishEventId: 5,
+    requestId: `${name}-reset`,
+    reason: `${name}-reason`,
+  });
+  return [runId, reset.runId];
+}
+
+/** What is kept of a namespace and its queues beside executions. */
+async function settled(s: Session, namespace: string, name: string): Promise<void> {
+  const taskQueue = `${name}-queue`;
+  await s.call("UpdateTaskQueueConfig", {
+    ...{ namespace, taskQueue, taskQueueType: 2, identity: "admin" },
+    ...{ updateQueueRateLimit: { rateLimit: { requestsPerSecond: 500 }, reason: `${name}-reason` }, setFairnessWeightOverrides: { a: 2 } },
+  });
+  await s.call("CreateWorkflowRule", {
+    namespace,
+    spec: { id: `${name}-rule`, trigger: { case: "activityStart", value: { predicate: "ActivityType = 'X'" } }, actions: [] },
+    identity: "admin",
+    requestId: `${name}-rule`,
+  } as never);
+  await s.call("UpdateWorkerBuildIdCompatibility", {
+    ...{ namespace, taskQueue: `${name}-sets`, operation: { case: "addNewBuildIdInNewDefaultSet", value: `${name}-build` } },
+  });
+  await s.call("RecordWorkerHeartbeat", { namespace, workerHeartbeat: [{ workerInstanceKey: `${name}-worker`, taskQueue }] });
+  await s.call("UpdateWorkerConfig", {
+    ...{ namespace, selector: { selector: { case: "workerInstanceKey", value: `${name}-worker` } }, workerConfig: { workflowCacheSize: 9 } },
+  });
+  const deploymentOptions = { deploymentName: `${name}-deployment`, buildId: "b", workerVersioningMode: 2 as const };
+  await s.call("PollWorkflowTaskQueue", { namespace, taskQueue: { name: taskQueue, kind: 1 }, identity: "w", deploymentOptions }, 2500);
+  await s.shown("DescribeWorkerDeploymentVersion", {
+    namespace,
+    deploymentVersion: { deploymentName: `${name}-deployment`, buildId: "b" },
+  });
 }
 
 /** A schedule, a standalone activity and a standalone Nexus operation, whose ids begin with the name. Answers the run ids of the latter. */
@@ -102,8 +172,8 @@ it("a namespace is deleted with every row that it had, by the next process if th
   const server = new ServerOnFile();
   let s = await server.start();
   await register(s, "keep");
-  await eventful(s, "keep", "kept");
   await endpoint(s);
+  await eventful(s, "keep", "kept");
   await standalone(s, "keep", "kept");
   await server.stop();
   const before = readTables(server.file);
@@ -111,6 +181,7 @@ it("a namespace is deleted with every row that it had, by the next process if th
   s = await server.start();
   const id = await register(s, "gone");
   await eventful(s, "gone", "gone-eventful");
+  await settled(s, "gone", "gone");
   await standalone(s, "gone", "gone");
   await Promise.all(
     Array.from({ length: 300 }, (_, i) =>
@@ -152,6 +223,7 @@ it("an emptied namespace stays for its delay, over a restart, and keeps nothing 
   const server = new ServerOnFile();
   let s = await server.start("--dynamic-config-value", 'worker.protectedNamespaces=["default"]');
   const id = await register(s, "gone");
+  await endpoint(s);
   await eventful(s, "gone", "gone-eventful");
   await s.refused("DeleteNamespace", { namespace: "default" });
   expect(s.log).toEqual([
@@ -189,7 +261,7 @@ it("a run whose retention is over leaves no row in any table", async () => {
   await server.stop();
   const before = readTables(server.file);
   s = await server.start(...settings);
-  const [runId = ""] = await eventful(s, "short", "passing");
+  const runIds = await eventful(s, "short", "passing");
   const others = await standalone(s, "short", "other");
   await s.call("TerminateActivityExecution", { namespace: "short", activityId: "other-activity", reason: "r" });
   await s.call("TerminateNexusOperationExecution", { namespace: "short", operationId: "other-operation", reason: "r" });
@@ -197,17 +269,19 @@ it("a run whose retention is over leaves no row in any table", async () => {
   const { workflowId = "" } = action?.startWorkflowResult ?? {};
   await s.call("DeleteSchedule", { namespace: "short", scheduleId: "other-schedule" });
   await s.call("TerminateWorkflowExecution", { namespace: "short", workflowExecution: { workflowId }, reason: "r" });
-  await s.call("TerminateWorkflowExecution", { namespace: "short", workflowExecution: { workflowId: "passing" }, reason: "r" });
+  // The child outlives a reset of its parent.
+  for (const workflowId of ["passing", "passing-child"])
+    await s.call("TerminateWorkflowExecution", { namespace: "short", workflowExecution: { workflowId }, reason: "r" });
   for (const workflowId of ["passing", "passing-child"])
     await s.until(
       `${workflowId} is gone`,
       isMissing(() => s.call("DescribeWorkflowExecution", { namespace: "short", execution: { workflowId } })),
     );
   // Request ids, history and stored tasks go after what the run is found by. A file in WAL mode can be read beside its server.
-  await s.until("nothing is left of it", async () => readTables(server.file).holding([runId, ...others, workflowId]).length === 0);
+  await s.until("nothing is left of it", async () => readTables(server.file).holding([...runIds, ...others, workflowId]).length === 0);
   await server.stop();
   const after = readTables(server.file);
   // Of its task queues the names are kept.
-  expect(after.holding([runId, ...others, "passing", "other-", "a memo"])).toEqual(["registry"]);
+  expect(after.holding([...runIds, ...others, "passing", "other-", "a memo"])).toEqual(["registry"]);
   expect(without(after.counts, "registry")).toEqual(without(before.counts, "registry"));
 });

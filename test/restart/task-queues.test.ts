@@ -80,6 +80,21 @@ it("a worker's configuration, until the worker is not heard of", () =>
     },
   ));
 
+it("what the process of a worker has to be told", () =>
+  overARestart(
+    async (s) => {
+      await s.running([c.activity(s, "a", { startToCloseTimeout: seconds(600) })]);
+      const workerControlTaskQueue = `${s.queue}-control`;
+      await s.call("PollActivityTaskQueue", { taskQueue: queueOf(s.queue), identity: "w", workerControlTaskQueue });
+      await s.signal("cancel");
+      await s.answer([c.cancelActivity(5)]);
+    },
+    async (s, { queue }) => {
+      const { request } = await s.call("PollNexusTaskQueue", { taskQueue: { name: `${queue}-control`, kind: 3 }, identity: "p" });
+      expect(request?.variant).toMatchObject({ case: "startOperation", value: { operation: "ExecuteCommands" } });
+    },
+  ));
+
 it("version sets and rules, with the token of the rules", () =>
   overARestart(
     async (s) => {

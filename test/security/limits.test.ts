@@ -181,7 +181,7 @@ describe("the documented limits", () => {
     config = { version: 7, limits: { ...config.limits, ...DOCUMENTED_LIMITS, openExecutionsMax: 0 } as Limits };
     const quotas = new Quotas({ config: () => config, runtime, openExecutions: async () => 0 });
     const startMethod = api.methods.get(M.StartWorkflowExecution.path) as never;
-    const begin = () => quotas.intercept(startMethod, { namespace: "one" }, new TestCall("", "a:1"), async () => "started");
+    const begin = async () => quotas.intercept(startMethod, { namespace: "one" }, new TestCall("", "a:1"), async () => "started");
     quotas.charge("one", 99_999);
     expect(await outcome(begin())).toBe("OK");
     quotas.charge("one", 1);

@@ -17,7 +17,7 @@ import type { Init } from "../../src/api/wire.js";
 import type { InputKind, InputOf } from "../../src/core/input.js";
 import type { Replies, StartedWorkflowTask } from "../../src/core/transition.js";
 import type { Receivers } from "./callbacks.js";
-import { QUEUE, queueOf, VERSIONED_QUEUE } from "./programs.js";
+import { QUEUE, queueOf } from "./programs.js";
 import { NAMESPACE } from "./server.js";
 import { newConfig } from "./time.js";
 import type { Versions } from "./versions.js";
@@ -27,8 +27,8 @@ const WORKERS = 3;
 const REUSE = [WorkflowIdReusePolicy.ALLOW_DUPLICATE, WorkflowIdReusePolicy.REJECT_DUPLICATE, WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY];
 const CONFLICT = [WorkflowIdConflictPolicy.FAIL, WorkflowIdConflictPolicy.USE_EXISTING, WorkflowIdConflictPolicy.TERMINATE_EXISTING];
 
-/** A worker's own, of one queue: one that takes tasks of two queues is two to the server. */
-export const stickyQueue = (worker: number, queue: string): string => (queue === VERSIONED_QUEUE ? `sticky-${queue}-${worker}` : `sticky-${worker}`);
+/** A worker's own, whatever queue it takes tasks of: each task goes back to its workflow's. */
+export const stickyQueue = (worker: number): string => `sticky-${worker}`;
 
 export class Clients {
   private requests = 0;
@@ -240,9 +240,6 @@ export class Clients {
     const { w } = this;
     if (!w.swarm.sticky || w.server === undefined) return;
     w.count("worker shut down");
-    w.server.matching.shutdownWorker(
-      NAMESPACE,
-      ShutdownWorkerRequest.create({ stickyTaskQueue: stickyQueue(w.pick(WORKERS), QUEUE), taskQueue: QUEUE }),
-    );
+    w.server.matching.shutdownWorker(NAMESPACE, ShutdownWorkerRequest.create({ stickyTaskQueue: stickyQueue(w.pick(WORKERS)), taskQueue: QUEUE }));
   }
 }

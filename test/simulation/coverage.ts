@@ -81,6 +81,7 @@ const INPUTS: Readonly<Record<InputKind, boolean>> = {
   terminateNexusExecution: true,
   callbackCall: true,
   callbackDelivered: true,
+  workerCommands: false,
 };
 
 /** Events that the server does not make yet, or no more. */

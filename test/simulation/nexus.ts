@@ -56,6 +56,8 @@ export class NexusHandlers {
     startOperation: (_namespace, call) => this.answered(() => this.start(call)),
     cancelOperation: (_namespace, call) => this.answered(() => this.cancel(call)),
     deliverCallback: (_namespace, call) => this.answered(() => this.receivers.deliver(call)),
+    // Nobody here polls a control queue.
+    sendWorkerCommands: () => this.answered(() => true),
   };
 
   private answered<T>(f: () => T): Promise<T> {

@@ -60,8 +60,10 @@ export class Disk {
       return;
     }
     const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-    // Closed as a process that dies closes it: nothing is finished.
-    (this.sqlite as unknown as { db: { close(): void } } | undefined)?.db.close();
+    // Closed as a process that dies closes it: nothing is finished, and its thread goes with it.
+    const dead = this.sqlite as unknown as { db: { close(): void }; readers?: { worker?: { terminate(): Promise<number> } } } | undefined;
+    dead?.db.close();
+    await dead?.readers?.worker?.terminate();
     this.sqlite = await SqliteStore.open({
       file: this.file,
       durability: "memory",

@@ -288,8 +288,8 @@ export class Versions {
     if (!this.pinned.has(runId) && !isOverridden) this.pinned.set(runId, { build, since: this.w.now });
   }
 
-  /** A worker has got a workflow task; `events` is what the server read for it, `startedAt` when it was given out. */
-  checkTask(workflowId: string, runId: string, events: readonly HistoryEvent[], worker: number, startedAt: number): void {
+  /** A worker has got a workflow task; `events` is what the server read for it, `givenAt` when, in real time. */
+  checkTask(workflowId: string, runId: string, events: readonly HistoryEvent[], worker: number, givenAt: number): void {
     if (!workflowId.startsWith("v")) return;
     const { w } = this;
     const build = buildOf(worker);
@@ -302,8 +302,8 @@ export class Versions {
       if (place.pinned !== build) w.problem(`${where}: is pinned to build ${place.pinned}, and build ${build} has its task`);
       return;
     }
-    const inForce = this.routings.filter((_, i) => (this.routings[i + 1]?.from ?? Number.POSITIVE_INFINITY) >= startedAt - LEEWAY_MICROS);
-    const allowed = new Set(inForce.filter((r) => r.from <= startedAt).map(({ config }) => this.target(config, workflowId)));
+    const inForce = this.routings.filter((_, i) => (this.routings[i + 1]?.from ?? Number.POSITIVE_INFINITY) >= givenAt - LEEWAY_MICROS);
+    const allowed = new Set(inForce.filter((r) => r.from <= givenAt).map(({ config }) => this.target(config, workflowId)));
     if (inForce[0] === this.routings[0]) allowed.add(undefined);
     if (allowed.has("any") || allowed.has(build)) {
       if (allowed.size === 1) w.count("task by the routing");

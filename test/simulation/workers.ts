@@ -17,7 +17,7 @@ import {
   RespondWorkflowTaskFailedRequest,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { decodeTaskToken, type TaskToken } from "../../src/api/task-token.js";
-import { duration, timestampMicros } from "../../src/api/time.js";
+import { duration } from "../../src/api/time.js";
 import type { Init } from "../../src/api/wire.js";
 import { Archetype } from "../../src/core/execution.js";
 import type { ActivityReference, InputKind, InputOf } from "../../src/core/input.js";
@@ -108,7 +108,7 @@ export class Workers {
 
   private pollWorkflowTasks(worker: number, queue: string, isSticky: boolean, call: SimCall, ended: () => void, failed: (e: unknown) => void): void {
     const taskQueue = isSticky
-      ? { name: stickyQueue(worker, queue), kind: TaskQueueKind.STICKY, normalName: queue }
+      ? { name: stickyQueue(worker), kind: TaskQueueKind.STICKY, normalName: queue }
       : { name: queue, kind: TaskQueueKind.NORMAL };
     const deploymentOptions = deploymentOptionsOf(worker);
     const request = PollWorkflowTaskQueueRequest.create({ taskQueue, identity: identityOf(worker), deploymentOptions });
@@ -118,8 +118,11 @@ export class Workers {
         ended();
         // What reaches a poller that has gone reaches nobody.
         if (r === undefined || call.cancelled) return;
-        if ("task" in r) this.workflowTask(r.task, worker);
-        else this.directQuery(r.queryId);
+        if ("task" in r) {
+          const of = r.task.response.workflowExecution?.workflowId ?? "";
+          if (!isSticky && queueOf(of) !== queue) this.w.problem(`${of} is of queue ${queueOf(of)}, and a worker of ${queue} has its task`);
+          this.workflowTask(r.task, worker);
+        } else this.directQuery(r.queryId);
       }, failed);
   }
 
@@ -164,6 +167,8 @@ export class Workers {
     const token = decodeTaskToken(task.response.taskToken as Uint8Array);
     if (token === undefined) return w.problem("a workflow task has no token");
     const inHand = this.time.inHand();
+    // Routings change in real time, and what the task says of its start is in the namespace's, which may have been skipped.
+    const givenAt = w.now;
     // What a sticky worker is not sent it has; this one reads it again.
     w.call((s) =>
       s.engine.readHistory({ ...task.history, fromEventId: 1 }, { fromEventId: 1, eventCountMax: 1_000_000, bytesMax: 1e9, reverse: false }),
@@ -174,7 +179,7 @@ export class Workers {
         events.forEach((e, i) => {
           if (e.eventId !== i + 1) w.problem(`history of ${token.runId} is not in order at ${i + 1}: ${e.eventId}`);
         });
-        if (!isReturned) this.versions.checkTask(token.workflowId, token.runId, events, worker, timestampMicros(task.response.startedTime));
+        if (!isReturned) this.versions.checkTask(token.workflowId, token.runId, events, worker, givenAt);
         w.later(this.work(50_000, 10_000_000), () => {
           const queries = Object.keys((task.response.queries ?? {}) as object);
           const messages = updateAnswers((task.response.messages ?? []) as Init<Message>[], events, (n) => w.pick(n));
@@ -226,7 +231,7 @@ export class Workers {
       stickyAttributes:
         w.swarm.sticky && w.chance(700)
           ? {
-              workerTaskQueue: { name: stickyQueue(worker, queueOf(workflowId)), kind: TaskQueueKind.STICKY, normalName: queueOf(workflowId) },
+              workerTaskQueue: { name: stickyQueue(worker), kind: TaskQueueKind.STICKY, normalName: queueOf(workflowId) },
               scheduleToStartTimeout: duration(2_000_000),
             }
           : undefined,

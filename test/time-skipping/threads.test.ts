@@ -314,6 +314,7 @@ describe("schedules", () => {
     await w.schedule("daily", DAY);
     const begin = await w.time();
     await w.call("UnlockTimeSkippingWithSleep", { duration: span(30 * DAY) });
+    expect(w.waited).toBeLessThan(2 * SECOND);
     const daily = (await w.call("DescribeSchedule", { scheduleId: "daily" })).info;
     expect(daily?.actionCount).toBe(30);
     expect([daily?.missedCatchupWindow, daily?.bufferSize, daily?.runningWorkflows]).toEqual([0, 0, []]);

@@ -114,7 +114,7 @@ export function startActivity(run: Run, scheduledEventId: number, attempt: numbe
 export function markStarted(
   run: Run,
   a: ActivityRecord,
-  poller: Pick<Poller, "requestId" | "identity" | "versionStamp" | "deployment">,
+  poller: Pick<Poller, "requestId" | "identity" | "versionStamp" | "deployment" | "controlTaskQueue">,
 ): ActivityRecord {
   const started: ActivityRecord = ActivityRecord.copy(a, {
     startedTime: run.now,
@@ -125,6 +125,7 @@ export function markStarted(
     lastHeartbeatTime: a.lastHeartbeatDetails === undefined ? 0 : a.lastHeartbeatTime,
     waitsForRetry: false,
   });
+  if (poller.controlTaskQueue !== undefined) started.workerControlTaskQueue = poller.controlTaskQueue;
   if (poller.deployment !== undefined) {
     started.workerDeploymentName = poller.deployment.deploymentName;
     started.workerBuildId = poller.deployment.buildId;
@@ -134,20 +135,25 @@ export function markStarted(
   return started;
 }
 
+/** Of the attempt that runs: the same bytes each time, as workers know their tasks by them. */
+export function activityToken({ info }: Run, a: ActivityRecord): Uint8Array {
+  return encodeTaskToken({
+    namespaceId: info.namespaceId,
+    workflowId: info.workflowId,
+    runId: info.runId,
+    scheduledEventId: a.scheduledEventId,
+    attempt: a.attempt,
+    nonce: a.nonce,
+    activityId: a.activityId,
+    activityType: a.activityType,
+  });
+}
+
 export function startedActivity(run: Run, a: ActivityRecord): StartedActivity {
   const info = run.info;
   return {
     response: {
-      taskToken: encodeTaskToken({
-        namespaceId: info.namespaceId,
-        workflowId: info.workflowId,
-        runId: info.runId,
-        scheduledEventId: a.scheduledEventId,
-        attempt: a.attempt,
-        nonce: a.nonce,
-        activityId: a.activityId,
-        activityType: a.activityType,
-      }),
+      taskToken: activityToken(run, a),
       workflowNamespace: run.ctx.env.namespace.name,
       workflowType: { name: info.workflowType },
       workflowExecution: { workflowId: info.workflowId, runId: info.runId },
@@ -327,6 +333,7 @@ function nextAttempt(run: Run, a: ActivityRecord, failure: Failure | undefined):
     lastAttemptCompleteTime: run.now,
     lastFailure: keptFailure(failure, run.ctx.env.config.limits.activityFailureSizeBytesMax),
     versionStamp: undefined,
+    workerControlTaskQueue: "",
   };
 }
 
@@ -362,7 +369,8 @@ export function endBackoff(run: Run, a: ActivityRecord): void {
 export function undelivered(run: Run, scheduledEventId: number, nonce: number): void {
   const a = run.draft.activities.get(scheduledEventId);
   if (!run.isOpen || a === undefined || a.startedTime === 0 || a.nonce !== nonce) throw new Stale();
-  const again: ActivityRecord = ActivityRecord.copy(a, { startedTime: 0, requestId: "", nonce: 0, startedIdentity: "", versionStamp: undefined });
+  const unstarted = { startedTime: 0, requestId: "", nonce: 0, startedIdentity: "", versionStamp: undefined, workerControlTaskQueue: "" };
+  const again: ActivityRecord = ActivityRecord.copy(a, unstarted);
   run.draft.putActivity(again);
   noteDeadlines(run, again);
   dispatchActivity(run, again);

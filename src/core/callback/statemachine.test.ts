@@ -303,4 +303,17 @@ describe("a callback of an update", () => {
     world.answer([], { messages: [c.rejected("u")] });
     expect([callbacks(), world.outbound.size]).toEqual([[], 0]);
   });
+
+  it.each([
+    [{ callbacksPerUpdateMax: 2 }, 'cannot attach more than 2 callbacks to update "u" (2 callbacks already attached)'],
+    [{ callbacksPerWorkflowMax: 2 }, "cannot attach more than 2 callbacks to a workflow (2 callbacks already attached)"],
+  ])("counts towards the limits of its update and of all updates: %o", (limit, message) => {
+    world.limit(limit);
+    world.running();
+    ask("u", "r");
+    world.answer([], { messages: [c.accepted("u")] });
+    ask("u", "s");
+    expect(() => ask("u", "t")).toThrow(expect.objectContaining({ code: Code.FAILED_PRECONDITION, message }));
+    expect(callbacks()).toHaveLength(2);
+  });
 });

@@ -55,8 +55,7 @@ export function applyCallbacks(draft: RunDraft, callbacks: readonly Callback[], 
 }
 
 /** @throws FAILED_PRECONDITION */
-export function checkCallbackLimit(run: Run, added: number): void {
-  const max = run.ctx.env.config.limits.callbacksPerExecutionMax;
+export function checkCallbackLimit(run: Run, added: number, max = run.ctx.env.config.limits.callbacksPerExecutionMax): void {
   const attached = run.info.completionCallbacks.length + (run.draft.hasCallbacks ? run.draft.callbacks.size : 0);
   if (added + attached > max)
     throw failedPrecondition(`cannot attach more than ${max} callbacks to a workflow (${attached} callbacks already attached)`);
@@ -64,8 +63,9 @@ export function checkCallbackLimit(run: Run, added: number): void {
 
 /** @throws FAILED_PRECONDITION */
 export function checkUpdateCallbackLimit(run: Run, updateId: string, added: number): void {
-  checkCallbackLimit(run, added);
-  const max = run.ctx.env.config.limits.callbacksPerUpdateMax;
+  // Those of updates have a limit of their own, within which those of the workflow count.
+  const { callbacksPerWorkflowMax, callbacksPerUpdateMax: max } = run.ctx.env.config.limits;
+  checkCallbackLimit(run, added, callbacksPerWorkflowMax);
   let attached = 0;
   if (run.draft.hasCallbacks) for (const c of run.draft.callbacks.values()) if (c.updateId === updateId) attached++;
   if (added + attached > max)

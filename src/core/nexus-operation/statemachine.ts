@@ -42,9 +42,10 @@ export function begin(run: Run, op: NexusOperationRecord): void {
   for (const d of deadlines(op)) run.deadline(d.time);
 }
 
-/** A reset goes on with it: what was not started is asked for again, under the same request id. */
+/** A reset goes on with it: what was not started is asked for again, under the same request id; what was, took one attempt. */
 export function resumeOperation(run: Run, op: NexusOperationRecord): void {
   if (op.state === State.SCHEDULED) requestStart(run, op);
+  else if (op.attempt === 0) put(run, op, { attempt: 1, lastAttemptCompleteTime: op.startedTime });
   for (const d of deadlines(op)) run.deadline(d.time);
   beginCancellation(run, op.scheduledEventId);
 }

@@ -461,6 +461,20 @@ describe("actions", () => {
     expect(w.starts).toHaveLength(2);
   });
 
+  it("that wait keep the policy under which they came, and are what the schedule says when they start", () => {
+    const w = new World();
+    w.create({ policies: { overlapPolicy: Policy.BUFFER_ALL } });
+    w.trigger();
+    w.begin(0);
+    w.trigger();
+    const value = { workflowId: "w", workflowType: { name: "Another" }, taskQueue: { name: "q" } };
+    w.update({ action: { action: { case: "startWorkflow", value } as never }, policies: { overlapPolicy: Policy.SKIP } });
+    w.trigger();
+    expect([w.info.bufferSize, w.info.overlapSkipped]).toEqual([1, 1]);
+    w.end(0);
+    expect(w.starts.map((s) => s.workflowType?.name)).toEqual(["T", "Another"]);
+  });
+
   it("wait for a place up to their window", () => {
     const w = new World();
     w.create({ ...every(3600), policies: { overlapPolicy: Policy.BUFFER_ALL, catchupWindow: { seconds: 60 } } });

@@ -192,7 +192,8 @@ export class Scheduler {
       nominalTime: time.nominal,
       actualTime: time.actual,
       desiredTime: 0,
-      overlapPolicy,
+      // The policy under which it came stays its own.
+      overlapPolicy: this.policyOf(overlapPolicy),
       manual,
       stage: Stage.NEW,
       startTime: 0,

@@ -16,16 +16,14 @@ import type { Memo, SearchAttributes } from "../../../gen/wire/temporal/api/comm
 import { Payload } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
-import { type VersioningOverride, WorkflowExecutionVersioningInfo } from "../../../gen/wire/temporal/api/workflow/v1/message.js";
 import { durationMicros, timestampMicros } from "../../api/time.js";
 import { decode, setEntry } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
 import { applyCallbacks } from "../callback/statemachine.js";
 import { applyNexusEvent } from "../nexus-operation/apply.js";
-import { newForm } from "./effective-version.js";
 import type { RunDraft } from "./mutable-state.js";
 import { configured, hasOwnClock, transitioned } from "./time-skipping.js";
-import { applyCompletedVersion, applyStartedVersion } from "./versioning.js";
+import { applyCompletedVersion, applyStartedVersion, applyVersioningOverride } from "./versioning.js";
 
 /** Workflow task types of WorkflowTaskRecord. */
 export const TASK_NORMAL = 1;
@@ -355,14 +353,6 @@ export function beginAgain(draft: RunDraft, time: number): void {
         scheduleToCloseDeadline: a.scheduleToCloseTimeout > 0 ? time + a.scheduleToCloseTimeout : 0,
       }),
     );
-}
-
-function applyVersioningOverride(draft: RunDraft, override: VersioningOverride | undefined, unset: boolean): void {
-  const { info } = draft;
-  if (unset) {
-    if (info.versioningInfo !== undefined) info.versioningInfo = { ...info.versioningInfo, versioningOverride: undefined };
-  } else if (override !== undefined)
-    info.versioningInfo = { ...WorkflowExecutionVersioningInfo.create(info.versioningInfo ?? {}), versioningOverride: newForm(override) };
 }
 
 function close(draft: RunDraft, event: HistoryEvent, status: WorkflowExecutionStatus, newRunId: string): void {

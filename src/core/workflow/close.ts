@@ -13,7 +13,7 @@ import { decode, encode, type Init } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
 import { triggerCallbacks } from "../callback/statemachine.js";
 import type { Run } from "./context.js";
-import type { AttributesCase, AttributesOf } from "./event-factory.js";
+import type { AttributesCase, AttributesOf, EventExtra } from "./event-factory.js";
 import { realNow } from "./execution-clock.js";
 import { TransferKind } from "./transfer-kind.js";
 import { failTask, isTaskRunning } from "./workflow-task.js";
@@ -29,12 +29,12 @@ export function closeRun<C extends AttributesCase>(
   type: EventType,
   attributes: C,
   value: Init<AttributesOf<C>>,
-  links: HistoryEvent["links"] = [],
+  extra: EventExtra = {},
   end: { byReset: boolean; keepsChildren: boolean } = BY_ITSELF,
 ): HistoryEvent {
   const { draft, ctx } = run;
   assert(run.isOpen, "only an open run closes");
-  const event = run.add(type, attributes, value, { links });
+  const event = run.add(type, attributes, value, extra);
   const info = draft.info;
   info.closeEventBatchFirstId = run.events.batchFirstEventId;
   run.visibilityChanged = true;
@@ -104,7 +104,7 @@ export function terminateRun(
     failTask(run, WorkflowTaskFailedCause.FORCE_CLOSE_COMMAND, undefined, HISTORY_SERVICE_IDENTITY);
     run.flushBuffered();
   }
-  closeRun(run, EventType.WORKFLOW_EXECUTION_TERMINATED, "workflowExecutionTerminatedEventAttributes", attributes, links, end);
+  closeRun(run, EventType.WORKFLOW_EXECUTION_TERMINATED, "workflowExecutionTerminatedEventAttributes", attributes, { links }, end);
 }
 
 export function timeOutRun(run: Run, retryState: RetryState, newExecutionRunId: string): void {

@@ -129,7 +129,12 @@ export function completeWorkflowTask(
   for (const id of completion?.eagerActivities ?? []) {
     const activity = run.draft.activities.get(id);
     if (activity === undefined) continue;
-    const started = markStarted(run, activity, { requestId: `${run.info.runId}:${id}:eager`, identity: request.identity, versionStamp: undefined });
+    const started = markStarted(run, activity, {
+      requestId: `${run.info.runId}:${id}:eager`,
+      identity: request.identity,
+      versionStamp: undefined,
+      controlTaskQueue: request.workerControlTaskQueue === "" ? undefined : request.workerControlTaskQueue,
+    });
     activityTasks.push(startedActivity(run, started));
   }
 
@@ -141,8 +146,7 @@ export function completeWorkflowTask(
       completion?.hasBuffered === true ||
       (run.events.hasBuffered && run.events.hasBufferedWhere(isNews)) ||
       completion?.activityCanceledUnstarted === true ||
-      run.info.versioningInfo?.versionTransition !== undefined ||
-      run.draft.queries.length > 0)
+      run.info.versioningInfo?.versionTransition !== undefined)
   ) {
     // A run on its way to another version takes its next task there.
     const isHere = run.info.assignedBuildId === "" || run.info.assignedBuildId === request.workerVersionStamp?.buildId;

@@ -54,12 +54,22 @@ describe("a query", () => {
     expect(world.answers.get(7)).toMatchObject({ kind: "answered", response: { queryResult: c.payloads("fine") } });
   });
 
-  it("that came while the task ran goes with the next one, which is made for it", () => {
+  it("that came while the task ran is asked directly once that is done, of the state that it has brought", () => {
     world.running();
     world.signal("s");
     const task = world.task();
     query(7);
     expect(task.response.queries).toEqual({});
+    world.complete(task);
+    expect(world.answers.get(7)).toMatchObject({ kind: "direct", previousStartedEventId: 7, history: { fromEventId: 1, endEventId: 9 } });
+  });
+
+  it("that came while the task ran goes with the next one, if there is news for that", () => {
+    world.running();
+    world.signal("s");
+    const task = world.task();
+    query(7);
+    world.signal("t");
     world.complete(task);
     expect(world.answers.has(7)).toBe(false);
     const next = world.task();

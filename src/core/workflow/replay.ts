@@ -137,9 +137,10 @@ export function project(state: RunState): Projection {
         ...{ scheduledEventId, endpointId, service, operation, requestId, operationToken, startedTime },
         cancellation: cancellation === undefined ? undefined : ({ requestedEventId: cancellation.requestedEventId } as never),
       })),
-    callbacks: [...state.callbacks.base.values()].map(({ id, callback, requestId, registrationTime, updateId }) => ({
-      ...{ id, callback, requestId, registrationTime, updateId },
-    })),
+    // Numbered as they are attached: the event of one that is attached during a workflow task comes after those of the task.
+    callbacks: [...state.callbacks.base.values()]
+      .sort((a, b) => a.registrationTime - b.registrationTime)
+      .map(({ callback, requestId, registrationTime, updateId }) => ({ callback, requestId, registrationTime, updateId })),
     memo: state.memo,
     searchAttributes: withoutDerived(state.searchAttributes),
     // What the namespace's clock was ahead is in no event.

@@ -174,6 +174,7 @@ function fork(ctx: Context, base: RunState, request: ResetWorkflowExecutionReque
         attempt = 1;
         info.mostRecentWorkerVersionStamp = a.value.workerVersion;
         addResetPoint(run, event);
+        if (a.value.deploymentVersion !== undefined) noteVersioning(run, { stamp: a.value.workerVersion, version: a.value.deploymentVersion });
         break;
       case "workflowExecutionOptionsUpdatedEventAttributes":
         noteRequest(run, a.value.attachedRequestId, event);

@@ -197,6 +197,21 @@ export function applyCompletedVersion(draft: RunDraft, a: WorkflowTaskCompletedE
   info.versioningInfo = next;
 }
 
+/** The state follows an event that sets or takes away the override: the deployment that it names is the workflow's at once. */
+export function applyVersioningOverride(draft: RunDraft, override: VersioningOverride | undefined, unset: boolean): void {
+  const { info } = draft;
+  if (!unset && override === undefined) return;
+  if (!unset || info.versioningInfo !== undefined)
+    info.versioningInfo = {
+      ...WorkflowExecutionVersioningInfo.create(info.versioningInfo ?? {}),
+      versioningOverride: override === undefined ? undefined : newForm(override),
+    };
+  const named = unset ? info.versioningInfo?.deploymentVersion : overrideTarget(info.versioningInfo?.versioningOverride);
+  const before = info.versioning?.workerDeploymentName ?? "";
+  const workerDeploymentName = named?.deploymentName ?? (unset ? "" : before);
+  if (workerDeploymentName !== before) info.versioning = { ...versioningOf(info), workerDeploymentName };
+}
+
 /** Whether activities that wait have to be offered again: their run has moved, or behaves in another way. */
 export function hasMoved(before: ExecutionRecord, after: ExecutionRecord): boolean {
   const transition = before.versioningInfo?.versionTransition;

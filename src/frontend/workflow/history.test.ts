@@ -93,6 +93,8 @@ test("the close event alone is waited for, with or without waitNewEvent, until a
   f.history.isOpen = false;
   f.history.append(plain, { eventType: EventType.WORKFLOW_EXECUTION_COMPLETED });
   expect(ids(await waiting)).toEqual([4]);
+  // Events before the last wake nobody.
+  expect(f.history.waits).toBe(2);
 });
 
 test("a client that does not follow successors is told of a continue-as-new in place of a close that has one", async () => {

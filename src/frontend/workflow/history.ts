@@ -28,6 +28,8 @@ const FIRST_EVENT_ID = 1;
 const OPENING_BRACE = 0x7b;
 /** Whatever the settings say (common/primitives). */
 const PAGE_EVENTS_MAX = 256;
+/** Waiting for an event after this one is waiting for the end of the run. */
+const LAST_EVENT_ID = Number.MAX_SAFE_INTEGER;
 
 export const getWorkflowExecutionHistory =
   (s: Services): Handler<GetWorkflowExecutionHistoryRequest, GetWorkflowExecutionHistoryResponse> =>
@@ -87,7 +89,7 @@ async function allEvents(
   // A token whose pages are all read asks for what came after them.
   if (token !== undefined && from >= end && request.waitNewEvent && isRunning) {
     if (position.isOpen && position.range.endEventId <= end) {
-      await waitForChange(s, { ...address, runId: token.runId }, end - 1, request.namespace, call);
+      await s.history.waitForEvents(position.range.runKey, end - 1, waitMs(s, request.namespace, call), (f) => call.onCancel(f));
       position = await positionOf(s, address);
     }
     from = end;
@@ -124,9 +126,8 @@ async function closeEvent(
   while (position.isOpen && !call.cancelled) {
     const left = until - s.runtime.nowMicros() / 1000;
     if (left <= 0) break;
-    const run = { ...address, runId: position.runId };
-    await s.history.waitForEvents(run, position.range.endEventId - 1, left, (f) => call.onCancel(f));
-    position = await positionOf(s, run);
+    await s.history.waitForEvents(position.range.runKey, LAST_EVENT_ID, left, (f) => call.onCancel(f));
+    position = await positionOf(s, { ...address, runId: position.runId });
   }
   const { runId, range } = position;
   if (position.isOpen) {
@@ -170,10 +171,6 @@ function waitMs(s: Services, namespace: string, call: Call): number {
   const max = s.limits(namespace).longPollExpirationMs;
   const left = remainingMs(call.deadlineMs, s.runtime);
   return left === undefined ? max : Math.max(0, Math.min(max, left - LONG_POLL_TAIL_MS));
-}
-
-async function waitForChange(s: Services, run: ExecutionAddress, afterEventId: number, namespace: string, call: Call): Promise<void> {
-  await s.history.waitForEvents(run, afterEventId, waitMs(s, namespace, call), (f) => call.onCancel(f));
 }
 
 /** The CLI and the UI show what is durable. */

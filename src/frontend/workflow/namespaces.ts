@@ -30,6 +30,8 @@ const capabilities = (limits: RequestLimits) => ({
   reportedProblemsSearchAttribute: limits.areTaskProblemsReported,
   workflowPause: limits.isWorkflowPauseEnabled,
   pollerAutoscaling: true,
+  pollerAutoscalingAutoEnroll: limits.areWorkersToScalePolls,
+  workerCommands: limits.areWorkerCommandsSent,
   workflowTaskCompletionPagination: limits.areCompletionsPaged,
   workerHeartbeats: limits.areWorkerHeartbeatsKept,
   workerPollCompleteOnShutdown: limits.doPollsEndOnShutdown,

@@ -150,7 +150,7 @@ export function awaitUpdate(s: Services, address: ExecutionAddress, input: Askin
           (error: unknown) => over() && reject(error instanceof Error ? error : new Error(String(error))),
         );
     };
-    stopTimer = s.runtime.setTimer(Math.max(0, Math.min(serverMs, callerMs ?? serverMs)), onTime);
+    stopTimer = s.runtime.setDeadline(Math.max(0, Math.min(serverMs, callerMs ?? serverMs)), onTime);
     stopWatching = call.onCancel(() => giveUp(canceled("context canceled")));
   });
 }

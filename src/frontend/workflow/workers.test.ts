@@ -35,6 +35,8 @@ test("what the settings switch off is not announced: heartbeats are taken and fo
     "activity.startDelayEnabled=false",
     "history.enableStandaloneActivityOperatorCommands=false",
     "frontend.enableBatchOperationsForStandaloneActivities=false",
+    "frontend.WorkerCommandsEnabled=false",
+    "frontend.pollerAutoscalingAutoEnroll=true",
   ];
   const { limits } = withSettings(defaultConfig(), off, () => undefined);
   const s = { ...f.s, limits: () => requestLimits(limits) };
@@ -50,10 +52,12 @@ test("what the settings switch off is not announced: heartbeats are taken and fo
       c?.standaloneActivityStartDelay,
       c?.standaloneActivityOperatorCommands,
       c?.standaloneActivityBatchOperations,
+      c?.workerCommands,
+      c?.pollerAutoscalingAutoEnroll,
     ];
   };
   expect([await capabilities(f.s), await capabilities(s)]).toEqual([
-    [true, true, true, true, true, true],
-    [false, false, true, false, false, false],
+    [true, true, true, true, true, true, true, false],
+    [false, false, true, false, false, false, false, true],
   ]);
 });

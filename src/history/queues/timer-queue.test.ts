@@ -145,6 +145,70 @@ describe("the timer queue", () => {
     expect(new Set(t.keys).size).toBe(3_000);
   });
 
+  it("passes over a row that its run has left, and over none with the same time since", async () => {
+    const t = new FakeTimers();
+    await t.queue.start();
+    const row = { clock: 0, due: t.runtime.now + 10 * MS, key: 1 };
+    t.queue.add(row);
+    t.queue.leave(row);
+    t.queue.add(row);
+    const other = { ...row, key: 2 };
+    t.queue.add(other);
+    t.queue.leave(other);
+    t.queue.add({ ...other, due: other.due + MS });
+    await t.runtime.advance(10);
+    expect(t.keys).toEqual([1]);
+    await t.runtime.advance(1);
+    expect(t.keys).toEqual([1, 2]);
+    expect(t.queue.size).toBe(0);
+  });
+
+  it("passes over each row that a run has left, however often it has", async () => {
+    const t = new FakeTimers();
+    await t.queue.start();
+    const begin = t.runtime.now;
+    for (const ms of [30, 20, 10, 40]) {
+      const row = { clock: 0, due: begin + ms * MS, key: 1 };
+      t.queue.add(row);
+      if (ms < 40) t.queue.leave(row);
+    }
+    await t.runtime.advance(39);
+    expect(t.keys).toEqual([]);
+    await t.runtime.advance(1);
+    expect(t.keys).toEqual([1]);
+  });
+
+  it("knows of no more rows than are in memory", async () => {
+    const t = new FakeTimers();
+    t.isSlow = true;
+    const far = { clock: 0, due: t.runtime.now + 3_600_000 * MS, key: 90_000 };
+    const rows = Array.from({ length: 20_000 }, (_, i) => ({ clock: 0, due: far.due - 30_000 * MS - 20_000 + i, key: i + 1 }));
+    await t.write(far, ...rows);
+    await t.queue.start();
+    t.queue.leave(far);
+    expect([t.queue.size, t.queue.heldCount]).toEqual([10_000, 10_000]);
+    const onItsWay = { clock: 0, due: t.runtime.now, key: 100_000 };
+    t.queue.add(onItsWay);
+    await t.runtime.advance(1);
+    t.queue.leave(onItsWay);
+    expect([t.queue.size, t.queue.heldCount]).toEqual([10_000, 10_000]);
+    for (let i = 0; i < 25_000; i++) t.queue.add({ clock: 0, due: far.due - 60_000 * MS + i, key: 200_000 + i });
+    expect(t.queue.heldCount).toBe(t.queue.size);
+  });
+
+  it("fires a row that was left, and written again, while it was too many for memory", async () => {
+    const t = new FakeTimers();
+    await t.queue.start();
+    const row = { clock: 0, due: t.runtime.now + 60_000 * MS, key: 90_000 };
+    t.queue.add(row);
+    t.queue.leave(row);
+    const nearer = Array.from({ length: 20_001 }, (_, i) => ({ due: row.due - 50_000 * MS + i, key: i + 1 }));
+    await t.write(...nearer, row);
+    for (const r of nearer) t.queue.add({ clock: 0, ...r });
+    await t.runtime.advance(60_001);
+    expect(t.keys).toContain(row.key);
+  });
+
   it("fires nothing after its end", async () => {
     const t = new FakeTimers();
     await t.queue.start();

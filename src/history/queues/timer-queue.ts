@@ -1,7 +1,8 @@
 /**
  * The timer queue of a clock: a window of the nearest due rows in memory, the rest only in the store, so that far timers cost no
  * memory. A timer means "not before": what is due is decided by the core when the input is applied. A row whose input failed is
- * tried again; a bounded number is on its way to the engine at a time, so that a laptop that wakes does not flood it.
+ * tried again; a bounded number is on its way to the engine at a time, so that a laptop that wakes does not flood it. A row that its
+ * run is known to have left behind is passed over without a look into the store: nearly every workflow task leaves one.
  */
 import { Heap } from "../../lib/heap.js";
 import type { Logger, Runtime } from "../../lib/runtime.js";
@@ -15,6 +16,11 @@ export interface DueRow {
 
 type Position = Pick<DueRow, "due" | "key">;
 
+interface HeldRow extends DueRow {
+  /** It is not in the store any more. */
+  isLeft: boolean;
+}
+
 const compare = (a: Position, b: Position): number => a.due - b.due || a.key - b.key;
 
 const WINDOW = 10_000;
@@ -27,7 +33,7 @@ const NOTHING: Position = { due: -1, key: -1 };
 const EVERYTHING: Position = { due: Number.POSITIVE_INFINITY, key: 0 };
 
 export class TimerQueue {
-  private readonly heap = new Heap<DueRow>(compare);
+  private readonly heap = new Heap<HeldRow>(compare);
   /** Every row up to here is in the heap, on its way, or done. */
   private horizon = NOTHING;
   private armedAt = Number.POSITIVE_INFINITY;
@@ -38,6 +44,8 @@ export class TimerQueue {
   private isFull = false;
   private isStopped = false;
   private readonly failures = new Map<number, number>();
+  /** Rows of the heap that are in the store as far as is known, by key. */
+  private readonly held = new Map<number, HeldRow>();
 
   constructor(
     private readonly store: Store,
@@ -63,6 +71,7 @@ export class TimerQueue {
     this.disarm?.();
     this.disarm = undefined;
     this.heap.trim(0);
+    this.held.clear();
     this.horizon = NOTHING;
     try {
       await this.refill();
@@ -78,12 +87,33 @@ export class TimerQueue {
       this.arrived?.push(row);
       return;
     }
-    this.heap.push(row);
+    this.hold(row);
     if (this.heap.size > WINDOW * 2) {
-      const cut = this.heap.trim(WINDOW)[0];
-      if (cut !== undefined) this.horizon = { due: cut.due, key: cut.key - 1 };
+      const cut = this.heap.trim(WINDOW);
+      for (const r of cut) this.release(r);
+      const [first] = cut;
+      if (first !== undefined) this.horizon = { due: first.due, key: first.key - 1 };
     }
     if (row.due < this.armedAt) this.arm();
+  }
+
+  /** A row that is not in the store any more, durably. */
+  leave(row: DueRow): void {
+    const held = this.held.get(row.key);
+    if (held === undefined || held.due !== row.due || row.clock !== this.clock) return;
+    held.isLeft = true;
+    this.held.delete(row.key);
+  }
+
+  private hold({ clock, due, key }: DueRow): void {
+    const row = { clock, due, key, isLeft: false };
+    this.heap.push(row);
+    this.held.set(key, row);
+  }
+
+  /** The row is out of the heap. */
+  private release(row: HeldRow): void {
+    if (this.held.get(row.key) === row) this.held.delete(row.key);
   }
 
   private get now(): number {
@@ -98,7 +128,8 @@ export class TimerQueue {
   /** The row that comes next, when none is on its way; it may be one that its run has left behind. "unknown": it is being found out. */
   nearest(): DueRow | undefined | "unknown" {
     if (this.running > 0 || this.failures.size > 0 || this.arrived !== undefined) return "unknown";
-    const next = this.heap.peek();
+    let next = this.heap.peek();
+    for (; next?.isLeft; next = this.heap.peek()) this.heap.pop();
     if (next !== undefined || this.horizon === EVERYTHING) return next;
     this.readOn();
     return "unknown";
@@ -107,12 +138,19 @@ export class TimerQueue {
   /** The nearest row is one that its run has left behind. */
   discard(row: DueRow): void {
     const next = this.heap.peek();
-    if (next !== undefined && compare(next, row) === 0) this.heap.pop();
+    if (next === undefined || compare(next, row) !== 0) return;
+    this.heap.pop();
+    this.release(next);
   }
 
   /** Rows in memory. */
   get size(): number {
     return this.heap.size;
+  }
+
+  /** Of them, those that are in the store as far as is known. */
+  get heldCount(): number {
+    return this.held.size;
   }
 
   private async refill(): Promise<void> {
@@ -122,8 +160,8 @@ export class TimerQueue {
       const rows = await this.store.readDue(this.clock, Number.MAX_SAFE_INTEGER, after, WINDOW);
       this.horizon = rows.length < WINDOW ? EVERYTHING : (rows.at(-1) ?? EVERYTHING);
       const known = new Set(rows.map((r) => `${r.due}/${r.key}`));
-      for (const r of rows) this.heap.push({ clock: this.clock, due: r.due, key: r.key });
-      for (const r of this.arrived) if (compare(r, this.horizon) <= 0 && !known.has(`${r.due}/${r.key}`)) this.heap.push(r);
+      for (const { due, key } of rows) this.hold({ clock: this.clock, due, key });
+      for (const r of this.arrived) if (compare(r, this.horizon) <= 0 && !known.has(`${r.due}/${r.key}`)) this.hold(r);
     } finally {
       this.arrived = undefined;
     }
@@ -150,6 +188,8 @@ export class TimerQueue {
         return;
       }
       this.heap.pop();
+      if (next.isLeft) continue;
+      this.release(next);
       this.begin(next);
     }
     if (this.heap.peek() !== undefined || this.horizon === EVERYTHING) {
@@ -198,7 +238,7 @@ export class TimerQueue {
     this.failures.set(row.key, failures + 1);
     this.runtime.setTimer(Math.min(RETRY_MS_MIN * 2 ** failures, RETRY_MS_MAX), () => {
       if (this.isStopped) return;
-      this.heap.push(row);
+      this.hold(row);
       this.arm();
     });
   }

@@ -9,6 +9,8 @@ export type Durability = "full" | "normal" | "memory";
  */
 const SYNCHRONOUS: Readonly<Record<Durability, string>> = { full: "FULL", normal: "NORMAL", memory: "OFF" };
 
+const INCREMENTAL = 2;
+
 export interface ConnectionOptions {
   /** ":memory:" for none. */
   readonly file: string;
@@ -21,9 +23,9 @@ export interface ConnectionOptions {
 export function openConnection(o: ConnectionOptions): Database.Database {
   const db = new Database(o.file, { readonly: o.readonly ?? false, timeout: 10_000 });
   if (o.readonly !== true) {
-    // Only an empty file takes these two.
+    // Only an empty file takes these two. Said to one that has it, the second would be a write, for which a full disk has no room.
     db.pragma("page_size = 4096");
-    db.pragma("auto_vacuum = INCREMENTAL");
+    if (db.pragma("auto_vacuum", { simple: true }) !== INCREMENTAL) db.pragma(`auto_vacuum = ${INCREMENTAL}`);
     if (o.file !== ":memory:") db.pragma("journal_mode = WAL");
   }
   db.pragma(`synchronous = ${SYNCHRONOUS[o.durability]}`);

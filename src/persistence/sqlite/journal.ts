@@ -106,6 +106,16 @@ export class Journal {
     this.used = 0;
   }
 
+  /** Goes on behind the records that are there, as if this process had written them. Only of use before the first write. */
+  goOn(): void {
+    const slots = this.db
+      .prepare("SELECT slot FROM journal WHERE sequence > ? ORDER BY sequence, part")
+      .pluck()
+      .all(this.appliedSequence) as number[];
+    this.used = slots.length;
+    this.slot = (slots.at(-1) ?? 0) % SLOTS;
+  }
+
   /** Whether no slot has ever been written since the last `clear`. */
   get isEmpty(): boolean {
     return this.any.get() === undefined;

@@ -26,10 +26,10 @@ function open(pragmas: string[] = [], file = join(directory, `${files++}.db`)) {
 }
 
 /** The file of a server that is killed now, opened by the next one. */
-function killed(file: string): ReturnType<typeof open> & { recovered: number } {
+function killed(file: string, pragmas: string[] = []): ReturnType<typeof open> & { recovered: number } {
   const copy = join(directory, `${files++}.db`);
   for (const part of ["", "-wal"]) cpSync(file + part, copy + part);
-  const next = open([], copy);
+  const next = open(pragmas, copy);
   return { ...next, recovered: next.writer.recover() };
 }
 
@@ -123,6 +123,53 @@ describe("the ring", () => {
     second.writer.write(execution(6));
     const third = killed(second.file);
     expect([second.recovered, third.recovered, count(third.db, "execution")]).toEqual([5, 1, 6]);
+  });
+});
+
+describe("on a full disk", () => {
+  /** Batches in the journal, a ring that has been all round, and not one page more. */
+  function full() {
+    const o = open();
+    for (let branch = 1; branch <= 30; branch++) o.writer.write(history(branch, 200_000));
+    o.writer.apply();
+    const before = count(o.db, "history");
+    for (let key = 1; key <= 600; key++) o.writer.write(execution(key, "x".repeat(100)));
+    const pages = o.db.pragma("page_count", { simple: true }) as number;
+    o.db.pragma(`max_page_count = ${pages}`);
+    return { ...o, before, pages };
+  }
+
+  it("the tables can be read as if what waits were there, and nothing of that is written", () => {
+    const { db, writer, pages, before } = full();
+    expect(writer.apply()?.failed).toMatchObject({ code: "SQLITE_FULL" });
+    expect(writer.readAsApplied(() => [count(db, "execution"), count(db, "history")])).toEqual([600, before]);
+    expect(() =>
+      writer.readAsApplied(() => {
+        throw new Error("of the reader");
+      }),
+    ).toThrow("of the reader");
+    expect([count(db, "execution"), db.pragma("page_count", { simple: true }), db.pragma("max_page_count", { simple: true })]).toEqual([
+      0,
+      pages,
+      pages,
+    ]);
+    db.pragma("max_page_count = 1000000");
+    expect(writer.apply()).toBeUndefined();
+    expect(count(db, "execution")).toBe(600);
+  });
+
+  it("the next server keeps waiting what the one before left, and goes on behind it", () => {
+    const { file, pages } = full();
+    const next = killed(file, [`max_page_count = ${pages}`]);
+    expect(next.recovered).toBe(0);
+    expect([next.writer.pending.rowCount, count(next.db, "execution")]).toEqual([600, 0]);
+    expect(next.writer.readAsApplied(() => count(next.db, "execution"))).toBe(600);
+    for (let key = 601; key <= 700; key++) expect(next.writer.write(execution(key))).toBeUndefined();
+    const third = killed(next.file);
+    expect([third.recovered, count(third.db, "execution")]).toEqual([700, 700]);
+    next.db.pragma("max_page_count = 1000000");
+    expect(next.writer.apply()).toBeUndefined();
+    expect(count(next.db, "execution")).toBe(700);
   });
 });
 

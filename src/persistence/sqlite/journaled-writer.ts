@@ -2,6 +2,9 @@
  * How batches are committed on the engine's thread: each goes to the journal, and what many of them have come to goes to the tables
  * in one transaction, once enough has gathered, when a reader needs the tables, or a moment after the last batch. A batch that is
  * too large for the journal goes into the tables at once, with all that waits, in one transaction.
+ *
+ * While the disk is full, what waits stays in the journal and in memory, and reads that need the tables find it there all the same
+ * (`readAsApplied`): nothing that was acknowledged is out of reach for want of space.
  */
 import type Database from "better-sqlite3";
 import type { Batch } from "../batch.js";
@@ -27,7 +30,7 @@ export class JournaledWriter {
     this.journal = new Journal(db);
   }
 
-  /** Brings into the tables what a server that died had left in the journal. @throws what SQLite does */
+  /** Brings into the tables what a server that died had left in the journal; on a full disk it waits on. @throws what SQLite does */
   recover(): number {
     let batches = 0;
     const repair = new BatchWriter(this.db, true);
@@ -38,8 +41,11 @@ export class JournaledWriter {
       }
       if (batches > 0) this.journal.markApplied();
     });
-    if (result !== undefined) throw result.failed;
-    return batches;
+    if (result === undefined) return batches;
+    if (!isFull(result.failed)) throw result.failed;
+    for (const batch of this.journal.unapplied()) this.pending.merge(batch);
+    this.journal.goOn();
+    return 0;
   }
 
   write(batch: Batch): WriteResult {
@@ -69,6 +75,11 @@ export class JournaledWriter {
     // What was acknowledged cannot be refused any more: a restart brings it in, writing over what is in the way.
     else if (!isFull(result.failed)) return { failed: result.failed, committing: true };
     return result;
+  }
+
+  /** What `f` reads in the tables as if all that waits were there already. @throws what `f` does */
+  readAsApplied<T>(f: () => T): T {
+    return this.writer.uncommitted(() => this.applyRows(), f);
   }
 
   private writeThrough(batch: Batch): WriteResult {

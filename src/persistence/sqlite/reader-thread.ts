@@ -24,8 +24,10 @@ export class ReaderThread {
     return this.ask({ choice });
   }
 
-  async checkpoint(): Promise<void> {
-    await this.ask({ checkpoint: true }).catch(() => undefined);
+  /** Brings into the database file what readers and the writer leave free. Answers how many frames of the log are there; undefined: it failed. */
+  async checkpoint(): Promise<number | undefined> {
+    const rows = await this.ask({ checkpoint: true }).catch(() => []);
+    return rows[0]?.[1] as number | undefined;
   }
 
   /** Ends what readers are doing: their snapshots keep the log from being emptied. */

@@ -31,8 +31,12 @@ parentPort?.on("message", (m: { id: number; sql?: string; params?: unknown[]; ch
       process.exit(0);
     }
     if (m.checkpoint === true) {
-      db.pragma("wal_checkpoint(PASSIVE)");
-      parentPort?.postMessage({ id: m.id });
+      // Frames in the log, and of these in the database file.
+      const { log, checkpointed } = (db.pragma("wal_checkpoint(PASSIVE)") as { log: number; checkpointed: number }[])[0] ?? {
+        log: 0,
+        checkpointed: 0,
+      };
+      parentPort?.postMessage({ id: m.id, rows: [[log, checkpointed]] });
       return;
     }
     const rows = m.choice === undefined ? run({ sql: m.sql ?? "", params: m.params ?? [] }) : choose(m.choice);

@@ -1,5 +1,5 @@
 /** What a file has beyond the contract: its settings, whose it is, what happens when it is full or damaged, and what commits cost. */
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, copyFileSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -17,8 +17,9 @@ const silent = { debug: () => undefined, info: () => undefined, warn: () => unde
 let files = 0;
 const newFile = (): string => join(directory, `${files++}.db`);
 
-async function open(file: string, change: Partial<SqliteStoreOptions> = {}): Promise<SqliteStore> {
-  const store = await SqliteStore.open({
+/** For a test that closes it itself. */
+const opened = (file: string, change: Partial<SqliteStoreOptions> = {}): Promise<SqliteStore> =>
+  SqliteStore.open({
     file,
     durability: "normal",
     commitThread: "engine",
@@ -29,6 +30,9 @@ async function open(file: string, change: Partial<SqliteStoreOptions> = {}): Pro
     },
     ...change,
   });
+
+async function open(file: string, change: Partial<SqliteStoreOptions> = {}): Promise<SqliteStore> {
+  const store = await opened(file, change);
   onTestFinished(() => store.close());
   return store;
 }
@@ -120,6 +124,21 @@ describe("the file", () => {
   });
 });
 
+it.each(["engine", "writer"] as const)(
+  "what a killed server left in the journal is in the tables and no longer there: the next on the %s's thread",
+  async (next) => {
+    const file = newFile();
+    const store = await open(file);
+    await write(store, (b) => b.putExecution(1, 0, bytes("deleted later"), true));
+    const copy = newFile();
+    for (const part of ["", "-wal"]) copyFileSync(file + part, copy + part);
+    const other = await opened(copy, { commitThread: next });
+    expect(Buffer.from((await other.loadExecution(1))?.record ?? []).toString()).toBe("deleted later");
+    await other.close();
+    expect(inspect(copy, (db) => db.prepare("SELECT count(*) FROM journal").pluck().get())).toBe(0);
+  },
+);
+
 describe.each(["engine", "writer"] as const)("commits on the %s's thread", (commitThread) => {
   it("a full disk refuses what needs space and writes nothing of it; reads and deletes go on, and then there is space again", async () => {
     const store = await open(newFile(), { commitThread, pragmas: ["max_page_count = 400"] });
@@ -171,6 +190,19 @@ describe.each(["engine", "writer"] as const)("commits on the %s's thread", (comm
     expect(store.statistics().walBytes).toBe(grown.walBytes);
   });
 
+  it("a log that the file has is not copied again, and one that grows past 16 MiB again is", async () => {
+    const store = await open(newFile(), { commitThread });
+    for (let branch = 1; branch <= 9; branch++) await write(store, (b) => large(b, branch, 20));
+    await store.idle();
+    const copied = store.statistics().fileBytes;
+    await write(store, (b) => large(b, 20, 20));
+    await store.idle();
+    expect(store.statistics().fileBytes).toBe(copied);
+    for (let branch = 21; branch <= 29; branch++) await write(store, (b) => large(b, branch, 20));
+    await store.idle();
+    expect(store.statistics().fileBytes).toBeGreaterThan(copied + 17 * 1024 * 1024);
+  });
+
   it("a one-activity workflow is 4 commits of 14 rows and at most 120 KiB of log", async () => {
     const store = await open(newFile(), { commitThread });
     const workflows = 50;
@@ -182,6 +214,22 @@ describe.each(["engine", "writer"] as const)("commits on the %s's thread", (comm
     expect((after.rows - before.rows) / workflows).toBe(14);
     expect((after.walBytes - before.walBytes) / workflows).toBeLessThan(120 * 1024);
   });
+});
+
+it("a log that is written to while it is copied is used again from its start", async () => {
+  const store = await open(newFile(), { durability: "full" });
+  let branch = 0;
+  for (let round = 0; round < 8; round++) {
+    for (let n = 0; n < 9; n++) await write(store, (b) => large(b, ++branch, 20));
+    const copying = store.idle();
+    // As many as leave the copying thread a chance, however slow it is.
+    for (let n = 0; n < 100; n++) {
+      await write(store, (b) => b.putExecution(++branch, 0, new Uint8Array(3_000), true));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await copying;
+  }
+  expect(store.statistics().walBytes).toBeLessThan(60 * 1024 * 1024);
 });
 
 it("what pragmas the user gives are set last", async () => {

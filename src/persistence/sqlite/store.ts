@@ -3,7 +3,7 @@
  * thread; a batch is one transaction. On the engine's thread that goes to the journal first, and to the tables later (journaled-writer.ts):
  * what is read is what is in the tables with what waits, or the tables once that is in them. Reads by key use the same connection,
  * which sees committed rows only: no transaction is open between two calls. List pages run on a reader thread of their own. Checkpoints
- * are PASSIVE and off the commit path.
+ * are off the commit path (checkpoints.ts).
  */
 import { closeSync, existsSync, fdatasyncSync, mkdirSync, openSync, statSync, unlinkSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -12,6 +12,8 @@ import type { Logger } from "../../lib/runtime.js";
 import type { BacklogKey, Batch, ComponentId } from "../batch.js";
 import { type HistoryBatch, KEYED_KIND_MIN, type LoadedExecution, type NamespaceRun, type RunAddress, type Store, StoreFailure } from "../store.js";
 import type { VisibilityReader } from "../visibility.js";
+import { Checkpoints } from "./checkpoints.js";
+import { chosen } from "./choice.js";
 import { type Durability, openConnection } from "./connection.js";
 import { JournaledWriter } from "./journaled-writer.js";
 import { PendingRows } from "./pending-rows.js";
@@ -34,8 +36,6 @@ export interface SqliteStoreOptions {
   readonly onFatal: (error: Error) => void;
 }
 
-const CHECKPOINT_WAL_BYTES = 16 * 1024 * 1024;
-const INTERRUPT_WAL_BYTES = 128 * 1024 * 1024;
 /** While fsync is fast, a thread of its own costs 20-25 % more CPU a workflow and gives 8 % more of them a second (docs/PERFORMANCE.md). */
 const FSYNC_ENGINE_MS_MAX = 2;
 const FSYNC_PROBES = 8;
@@ -49,11 +49,13 @@ export class SqliteStore implements Store {
   readonly visibility: VisibilityReader;
   private readonly r: ReturnType<typeof readStatements>;
   private readonly readers: ReaderThread | undefined;
+  private readonly checkpoints: Checkpoints | undefined;
   private readonly sorts: SortTables;
   private readonly pending: PendingRows;
   private commits = 0;
   private rows = 0;
   private isApplyPlanned = false;
+  private hasNoRoom = false;
   /** Ends the plan of the moment. */
   private stopPlan = (): void => undefined;
   private failure: StoreFailure | undefined;
@@ -70,35 +72,29 @@ export class SqliteStore implements Store {
     this.r = readStatements(db);
     this.inFlightMax = 2;
     this.readers = options.file === ":memory:" ? undefined : new ReaderThread(options);
+    this.checkpoints = this.readers && new Checkpoints(db, options.file, this.readers, direct !== undefined);
     this.sorts = new SortTables({
       db,
       logger: options.logger,
-      wrote: async () => {
-        if (this.walBytes() > CHECKPOINT_WAL_BYTES) await this.readers?.checkpoint();
-      },
+      wrote: async () => this.checkpoints?.run(),
       now: () => performance.now(),
       later: (ms, f) => setTimeout(f, ms).unref(),
     });
+    const here = async (sql: string, params: readonly unknown[]) => this.read(this.pending.hasVisibility, () => all(db, sql, params));
     const { readers } = this;
+    if (readers === undefined) {
+      this.visibility = new SqliteVisibilityReader(here, undefined, this.sorts);
+      return;
+    }
     this.visibility = new SqliteVisibilityReader(
-      readers === undefined
-        ? async (sql, params) => {
-            this.apply(this.pending.hasVisibility);
-            return db
-              .prepare(sql)
-              .raw()
-              .all(...params) as unknown[][];
-          }
-        : async (sql, params) => {
-            this.apply(this.pending.hasVisibility);
-            return readers.query(sql, params);
-          },
-      readers === undefined
-        ? undefined
-        : async (choice) => {
-            this.apply(this.pending.hasVisibility);
-            return readers.choose(choice);
-          },
+      async (sql, params) => (this.isInTables(this.pending.hasVisibility) ? readers.query(sql, params) : here(sql, params)),
+      async (choice) => {
+        if (this.isInTables(this.pending.hasVisibility)) return readers.choose(choice);
+        return this.read(true, () => {
+          const { sql, params } = chosen(choice, all(db, choice.probe.sql, choice.probe.params)[0] ?? []);
+          return all(db, sql, params);
+        });
+      },
       this.sorts,
     );
   }
@@ -128,8 +124,12 @@ export class SqliteStore implements Store {
     const direct = new JournaledWriter(db, options.file !== ":memory:");
     const recovered = direct.recover();
     if (recovered > 0) options.logger.info({ batches: recovered }, "the journal of a server that was killed is in the tables");
-    if (onWriter) return new SqliteStore(options, db, undefined, await WriterThread.start(options));
-    return new SqliteStore(options, db, direct, undefined);
+    // What a full disk keeps in the journal, this thread has to bring into the tables; and nobody after it would empty the journal.
+    if (onWriter && direct.pending.isEmpty && direct.empty() === undefined)
+      return new SqliteStore(options, db, undefined, await WriterThread.start(options));
+    const store = new SqliteStore(options, db, direct, undefined);
+    store.planApply();
+    return store;
   }
 
   async findRun(a: RunAddress): Promise<{ key: number; runId: string } | undefined> {
@@ -138,19 +138,19 @@ export class SqliteStore implements Store {
         | { key: number; runId: string }
         | undefined;
     const found = this.pending.findRun(a, stored);
-    if (found !== "written first") return found;
-    this.apply(true);
-    return stored();
+    return found === "written first" ? this.read(true, stored) : found;
   }
 
   async listRuns(namespaceKey: number, workflowId: string, afterRunId: string, limit: number): Promise<{ key: number; runId: string }[]> {
-    this.apply(this.pending.hasRuns);
-    return this.r.listRuns.all(namespaceKey, workflowId, afterRunId, limit) as { key: number; runId: string }[];
+    return this.read(this.pending.hasRuns, () => this.r.listRuns.all(namespaceKey, workflowId, afterRunId, limit)) as {
+      key: number;
+      runId: string;
+    }[];
   }
 
   async listNamespaceRuns(namespaceKey: number, after: NamespaceRun | undefined, limit: number): Promise<NamespaceRun[]> {
-    this.apply(this.pending.hasRuns);
-    return this.r.namespaceRuns.all(namespaceKey, after?.workflowId ?? "", after?.runId ?? "", limit) as NamespaceRun[];
+    const from = [after?.workflowId ?? "", after?.runId ?? ""];
+    return this.read(this.pending.hasRuns, () => this.r.namespaceRuns.all(namespaceKey, ...from, limit)) as NamespaceRun[];
   }
 
   async loadExecution(key: number): Promise<LoadedExecution | undefined> {
@@ -167,29 +167,27 @@ export class SqliteStore implements Store {
   }
 
   async listComponents(key: number, kind: number, after: ComponentId | undefined, limit: number): Promise<{ id: ComponentId; value: Uint8Array }[]> {
-    this.apply(this.pending.hasComponents(key));
-    return (after === undefined ? this.r.components.all(key, kind, limit) : this.r.componentsAfter.all(key, kind, after, limit)) as {
-      id: ComponentId;
-      value: Uint8Array;
-    }[];
+    return this.read(this.pending.hasComponents(key), () =>
+      after === undefined ? this.r.components.all(key, kind, limit) : this.r.componentsAfter.all(key, kind, after, limit),
+    ) as { id: ComponentId; value: Uint8Array }[];
   }
 
   async readHistory(branch: number, fromEventId: number, endEventId: number, reverse: boolean, bytesMax: number): Promise<HistoryBatch[]> {
-    this.apply(this.pending.hasBranch(branch));
-    const out: HistoryBatch[] = [];
-    let bytes = 0;
-    const statement = reverse ? this.r.historyReverse : this.r.history;
-    for (const row of statement.iterate({ branch, from: fromEventId, end: endEventId }) as IterableIterator<HistoryBatch>) {
-      out.push(row);
-      bytes += row.data.length;
-      if (bytes >= bytesMax) break;
-    }
-    return out;
+    return this.read(this.pending.hasBranch(branch), () => {
+      const out: HistoryBatch[] = [];
+      let bytes = 0;
+      const statement = reverse ? this.r.historyReverse : this.r.history;
+      for (const row of statement.iterate({ branch, from: fromEventId, end: endEventId }) as IterableIterator<HistoryBatch>) {
+        out.push(row);
+        bytes += row.data.length;
+        if (bytes >= bytesMax) break;
+      }
+      return out;
+    });
   }
 
   async readForks(parentBranch: number): Promise<{ childBranch: number; endEventId: number }[]> {
-    this.apply(this.pending.hasForks);
-    return this.r.forks.all(parentBranch) as { childBranch: number; endEventId: number }[];
+    return this.read(this.pending.hasForks, () => this.r.forks.all(parentBranch)) as { childBranch: number; endEventId: number }[];
   }
 
   async readDue(
@@ -198,18 +196,17 @@ export class SqliteStore implements Store {
     after: { due: number; key: number } | undefined,
     limit: number,
   ): Promise<{ due: number; key: number }[]> {
-    this.apply(this.pending.hasDues);
-    return this.r.due.all(clock, until, after?.due ?? -1, after?.key ?? -1, limit) as { due: number; key: number }[];
+    const from = [after?.due ?? -1, after?.key ?? -1];
+    return this.read(this.pending.hasDues, () => this.r.due.all(clock, until, ...from, limit)) as { due: number; key: number }[];
   }
 
   async nextDue(clock: number): Promise<number | undefined> {
-    this.apply(this.pending.hasDues);
-    return (this.r.nextDue.get(clock) as { due: number } | undefined)?.due;
+    return (this.read(this.pending.hasDues, () => this.r.nextDue.get(clock)) as { due: number } | undefined)?.due;
   }
 
   async readBacklog(queue: number, after: BacklogKey | undefined, limit: number): Promise<{ at: BacklogKey; value: Uint8Array }[]> {
-    this.apply(this.pending.hasBacklog(queue));
-    const rows = this.r.backlog.all(queue, after?.priority ?? -1, after?.pass ?? -1, after?.id ?? -1, limit) as {
+    const from = [after?.priority ?? -1, after?.pass ?? -1, after?.id ?? -1];
+    const rows = this.read(this.pending.hasBacklog(queue), () => this.r.backlog.all(queue, ...from, limit)) as {
       priority: number;
       pass: number;
       id: number;
@@ -219,13 +216,11 @@ export class SqliteStore implements Store {
   }
 
   async countBacklog(queue: number): Promise<number> {
-    this.apply(this.pending.hasBacklog(queue));
-    return (this.r.countBacklog.get(queue) as { n: number }).n;
+    return (this.read(this.pending.hasBacklog(queue), () => this.r.countBacklog.get(queue)) as { n: number }).n;
   }
 
   async loadRegistry(): Promise<{ kind: string; id: string; version: number; value: Uint8Array }[]> {
-    this.apply(this.pending.hasRegistry);
-    return this.r.registry.all() as { kind: string; id: string; version: number; value: Uint8Array }[];
+    return this.read(this.pending.hasRegistry, () => this.r.registry.all()) as { kind: string; id: string; version: number; value: Uint8Array }[];
   }
 
   commit(batch: Batch): Promise<void> {
@@ -246,21 +241,41 @@ export class SqliteStore implements Store {
     }
   }
 
-  /** Brings what is in the journal into the tables, if `isNeeded`. @throws StoreFailure */
-  private apply(isNeeded: boolean): void {
-    if (isNeeded && this.failure === undefined) this.settle(this.direct?.apply());
+  /** What `f` finds in the tables; if `isNeeded`, with what is in the journal. @throws StoreFailure */
+  private read<T>(isNeeded: boolean, f: () => T): T {
+    return this.isInTables(isNeeded) ? f() : (this.direct as JournaledWriter).readAsApplied(f);
   }
 
-  /** What is in the journal does not stay there, even if nothing more comes: first it comes to the tables, then it goes. */
+  /** Brings what is in the journal into the tables, if `isNeeded`. False: the disk has no room for it. @throws StoreFailure */
+  private isInTables(isNeeded: boolean): boolean {
+    if (!isNeeded || this.failure !== undefined) return true;
+    const result = this.direct?.apply();
+    if (result !== undefined && isFull(result.failed)) {
+      this.noteRoom(result);
+      return false;
+    }
+    this.settle(result);
+    return true;
+  }
+
+  /**
+   * What is in the journal does not stay there, even if nothing more comes: first it comes to the tables, then it goes. Tried again
+   * and again while the disk is full.
+   */
   private planApply(): void {
     if (this.isApplyPlanned || this.pending.isEmpty) return;
     this.isApplyPlanned = true;
     this.stopPlan();
     this.stopPlan = this.later(APPLY_MS, () => {
       this.isApplyPlanned = false;
-      this.tryOut(() => this.settle(this.direct?.apply()));
-      if (!this.isApplyPlanned) this.stopPlan = this.later(EMPTY_MS, () => this.tryOut(() => this.settle(this.direct?.empty())));
+      if (this.tryOut(() => this.isInTables(true))) this.stopPlan = this.later(EMPTY_MS, () => this.tryOut(() => this.isEmptied()));
+      else this.planApply();
     });
+  }
+
+  private isEmptied(): boolean {
+    this.settle(this.direct?.empty());
+    return true;
   }
 
   private later(ms: number, f: () => void): () => void {
@@ -268,16 +283,28 @@ export class SqliteStore implements Store {
     return () => clearTimeout(timer);
   }
 
-  private tryOut(f: () => void): void {
-    if (!this.db.open) return;
+  private tryOut(f: () => boolean): boolean {
+    if (!this.db.open || this.failure !== undefined) return true;
     try {
-      f();
+      return f();
     } catch (e) {
       this.options.logger.warn({ err: e instanceof Error ? e.message : String(e) }, "the journal stays: the tables could not be written");
+      return true;
     }
   }
 
+  /** Says once that the disk is full, and once that it is not any more. */
+  private noteRoom(result: WriteResult): void {
+    const isFullNow = result !== undefined && isFull(result.failed);
+    if (isFullNow === this.hasNoRoom || (result !== undefined && !isFullNow)) return;
+    this.hasNoRoom = isFullNow;
+    const { logger, file } = this.options;
+    if (isFullNow) logger.error({ file }, "the disk is full: changes are refused until there is room");
+    else logger.info({ file }, "the disk has room again");
+  }
+
   private settle(result: WriteResult): void {
+    this.noteRoom(result);
     if (result === undefined) {
       this.commitsSinceCheck++;
       return;
@@ -291,16 +318,11 @@ export class SqliteStore implements Store {
   }
 
   async idle(): Promise<boolean> {
-    if (this.failure !== undefined || this.options.file === ":memory:") return false;
+    if (this.failure !== undefined || this.checkpoints === undefined) return false;
     if (this.commitsSinceCheck === 0) return false;
     this.commitsSinceCheck = 0;
-    const wal = this.walBytes();
-    if (wal > INTERRUPT_WAL_BYTES) {
-      this.readers?.interrupt();
-      this.db.pragma("wal_checkpoint(RESTART)");
-    } else if (wal > CHECKPOINT_WAL_BYTES) {
-      if (this.readers !== undefined) await this.readers.checkpoint();
-    }
+    await this.checkpoints.run();
+    if (!this.db.open) return false;
     const free = this.db.pragma("freelist_count", { simple: true }) as number;
     if (free > FREE_PAGES_PER_TURN * 4) this.db.pragma(`incremental_vacuum(${FREE_PAGES_PER_TURN})`);
     return false;
@@ -325,9 +347,19 @@ export class SqliteStore implements Store {
     };
   }
 
+  /** On a full disk the log stays, and the next server reads it. */
+  private checkpointAll(): void {
+    try {
+      this.db.pragma("wal_checkpoint(TRUNCATE)");
+    } catch (e) {
+      if (!isFull(e)) throw e;
+    }
+  }
+
   /** A consistent copy of the file, while the server runs. */
   async backup(file: string): Promise<void> {
-    this.apply(true);
+    // What a full disk keeps in the journal is in the copy's journal too.
+    this.isInTables(true);
     await this.db.backup(file);
   }
 
@@ -338,12 +370,19 @@ export class SqliteStore implements Store {
     await this.readers?.close();
     if (this.db.open) {
       this.stopPlan();
-      if (this.failure === undefined) this.tryOut(() => this.settle(this.direct?.empty()));
-      if (this.options.file !== ":memory:" && this.failure === undefined) this.db.pragma("wal_checkpoint(TRUNCATE)");
+      this.tryOut(() => this.isEmptied());
+      if (this.options.file !== ":memory:" && this.failure === undefined) this.checkpointAll();
       this.db.close();
     }
   }
 }
+
+/** Of a connection, for few: each statement is prepared anew. */
+const all = (db: Database.Database, sql: string, params: readonly unknown[]): unknown[][] =>
+  db
+    .prepare(sql)
+    .raw()
+    .all(...params) as unknown[][];
 
 function classify(e: unknown, committing: boolean): StoreFailure {
   const code = (e as { code?: string }).code ?? "";
@@ -354,7 +393,7 @@ function classify(e: unknown, committing: boolean): StoreFailure {
   return new StoreFailure("refused", message, { cause: e });
 }
 
-/** What a commit waits for on this disk: the lower quartile, as what else the machine does at this moment passes. */
+/** What a commit waits for on this disk: the lower quartile, as what else the machine does at this moment passes. 0 on a full disk. */
 function usualFsyncMs(options: SqliteStoreOptions): number {
   const file = join(dirname(options.file), `.fsync-probe-${process.pid}`);
   const fd = openSync(file, "w");
@@ -370,6 +409,9 @@ function usualFsyncMs(options: SqliteStoreOptions): number {
     const usual = times[FSYNC_PROBES >> 2] ?? 0;
     options.logger.debug({ fsyncMs: usual }, "fsync measured");
     return usual;
+  } catch (e) {
+    if (isFull(e)) return 0;
+    throw e;
   } finally {
     closeSync(fd);
     unlinkSync(file);

@@ -6,6 +6,9 @@ import { SqliteVisibilityWriter } from "./visibility.js";
 /** Undefined: done. `committing`: COMMIT had begun, after which the outcome is only known from the error itself. */
 export type WriteResult = { failed: unknown; committing: boolean } | undefined;
 
+/** As many as SQLite counts. */
+const PAGES_MAX = 0xfffffffe;
+
 /** Whether a write failed for want of space: nothing of it was written. */
 export function isFull(failed: unknown): boolean {
   const { code } = failed as { code?: string };
@@ -53,6 +56,24 @@ export class BatchWriter {
         }
       }
       return { failed, committing };
+    }
+  }
+
+  /** What `read` finds after `write`, in a transaction that ends as if it had not been: nothing of it goes to the disk. @throws what they do */
+  uncommitted<T>(write: () => void, read: () => T): T {
+    const { db } = this;
+    const pages = db.pragma("max_page_count", { simple: true }) as number;
+    // Pages that do not fit into the cache would go to the log; and there is no bound to what is not kept.
+    db.pragma("cache_spill = OFF");
+    db.pragma(`max_page_count = ${PAGES_MAX}`);
+    this.begin.run();
+    try {
+      write();
+      return read();
+    } finally {
+      if (db.inTransaction) this.rollback.run();
+      db.pragma(`max_page_count = ${pages}`);
+      db.pragma("cache_spill = ON");
     }
   }
 

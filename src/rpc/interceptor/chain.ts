@@ -40,13 +40,12 @@ export class Chain {
     }
   }
 
-  private step(all: readonly Interceptor[], i: number, method: Method, request: unknown, call: Call): Promise<unknown> {
+  private step(all: readonly Interceptor[], i: number, method: Method, request: unknown, call: Call): unknown {
     const interceptor = all[i];
     if (interceptor !== undefined) return interceptor(method, request, call, () => this.step(all, i + 1, method, request, call));
     const { handler } = method;
-    if (handler === undefined) return Promise.reject(unimplemented(`method ${method.name} is not implemented`));
-    // Inside an async function: a handler may throw at once.
-    return (async () => handler(request, call))();
+    if (handler === undefined) throw unimplemented(`method ${method.name} is not implemented`);
+    return handler(request, call);
   }
 
   private mask(method: Method, thrown: unknown): ServiceError {

@@ -2,7 +2,7 @@
 import { History } from "../../../gen/wire/temporal/api/history/v1/message.js";
 import type { StartBatchOperationRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { decode, type Init } from "../../../src/api/wire.js";
-import { payloads, type Script, type Session, seconds, shown } from "../session.js";
+import { command as c, payloads, type Script, type Session, seconds, shown } from "../session.js";
 
 type Start = Init<StartBatchOperationRequest>;
 
@@ -61,6 +61,47 @@ const ended = async (s: Session, namespace: string, jobId: string): Promise<void
 
 const statusOf = async (s: Session, namespace: string, execution: { workflowId: string; runId: string }): Promise<number> =>
   (await s.call("DescribeWorkflowExecution", { namespace, execution })).workflowExecutionInfo?.status ?? 0;
+
+const queueIn = (s: Session) => ({ name: s.queue, kind: 1 as const });
+
+/** Takes a workflow task of the namespace and answers it; the workflow's id. */
+async function answerIn(s: Session, namespace: string, commands: object[]): Promise<string> {
+  const task = await s.call("PollWorkflowTaskQueue", { namespace, taskQueue: queueIn(s), identity: "worker" }, 20_000);
+  await s.call("RespondWorkflowTaskCompleted", { namespace, taskToken: task.taskToken, identity: "worker", commands });
+  return task.workflowExecution?.workflowId ?? "";
+}
+
+/** Workflows that wait for activities of theirs, each for an "a" of type A and a "b" of type B. */
+async function waitingForActivities(s: Session, namespace: string, count: number): Promise<{ workflowId: string; runId: string }[]> {
+  const all = await waiting(s, namespace, count);
+  const b = { activityType: { name: "B" }, taskQueue: { name: `${s.queue}-b` } };
+  const options = { startToCloseTimeout: seconds(600), retryPolicy: { initialInterval: seconds(600) } };
+  for (const _ of all) await answerIn(s, namespace, [c.activity(s, "a", options), c.activity(s, "b", { ...options, ...b })]);
+  return all;
+}
+
+const pendingOf = (s: Session, namespace: string, all: readonly { workflowId: string; runId: string }[]) =>
+  Promise.all(
+    all.map(async (execution) => {
+      const { pendingActivities } = await s.call("DescribeWorkflowExecution", { namespace, execution });
+      return [...pendingActivities]
+        .sort((x, y) => (x.activityId < y.activityId ? -1 : 1))
+        .map((a) => [a.activityId, a.state, a.attempt, a.paused, a.activityOptions?.startToCloseTimeout, a.activityOptions?.heartbeatTimeout]);
+    }),
+  );
+
+/** Both of each workflow fail once, so that they wait for their next attempts. */
+async function failing(s: Session, namespace: string, count: number): Promise<void> {
+  const failure = { message: "bad", failureInfo: { case: "applicationFailureInfo", value: { type: "X" } } } as never;
+  for (let i = 0; i < count * 2; i++) {
+    const name = i < count ? s.queue : `${s.queue}-b`;
+    const task = await s.call("PollActivityTaskQueue", { namespace, taskQueue: { name, kind: 1 }, identity: "worker" }, 20_000);
+    await s.call("RespondActivityTaskFailed", { namespace, taskToken: task.taskToken, identity: "worker", failure });
+  }
+}
+
+const types = async (s: Session, namespace: string, workflowId: string, runId = "") =>
+  (await eventsOf(s, namespace, workflowId, runId)).map((e) => e.type);
 
 export const scripts: Record<string, Script> = {
   "signals by query": async (s) => {
@@ -254,5 +295,145 @@ export const scripts: Record<string, Script> = {
     await refused({ operation: { case: "updateActivityOptionsOperation", value: {} } });
     await refused({ operation: { case: "updateActivityOptionsOperation", value: { activityOptions: {}, restoreOriginal: true } } });
     await refused({ operation: { case: "updateActivityOptionsOperation", value: { restoreOriginal: true, activity: { case: "type", value: "" } } } });
+  },
+  "resets by query, to the first and to the last workflow task": async (s) => {
+    const namespace = await register(s);
+    const all = await waiting(s, namespace, 2);
+    for (const _ of all) await answerIn(s, namespace, []);
+    for (const workflowExecution of all)
+      await s.call("SignalWorkflowExecution", { namespace, workflowExecution, signalName: "kept", identity: "client", requestId: "r" });
+    for (const _ of all) await answerIn(s, namespace, []);
+    const reset = (target: object) => ({ case: "resetOperation" as const, value: { identity: "operator", options: { target } as never } });
+    const query = { visibilityQuery: "WorkflowType = 'T' AND ExecutionStatus = 'Running'" };
+    await begin(s, namespace, "first", { ...query, operation: reset({ case: "firstWorkflowTask", value: {} }) });
+    await ended(s, namespace, "first");
+    for (const { workflowId, runId } of all) {
+      s.note("the run before", await types(s, namespace, workflowId, runId));
+      const now = await eventsOf(s, namespace, workflowId, "");
+      s.note("the run now", [now.slice(2, -2), now.map((e) => e.type)]);
+    }
+    await s.until("they are listed", async () => (await s.call("CountWorkflowExecutions", { namespace, query: query.visibilityQuery })).count === 2);
+    for (const _ of all) await answerIn(s, namespace, []);
+    await begin(s, namespace, "last", { ...query, operation: reset({ case: "lastWorkflowTask", value: {} }) });
+    await ended(s, namespace, "last");
+    for (const { workflowId } of all) s.note("the run after that", await types(s, namespace, workflowId));
+  },
+  "a reset to a workflow task by its event, of what is not there too": async (s) => {
+    const namespace = await register(s);
+    const [one] = await waiting(s, namespace, 1);
+    await answerIn(s, namespace, []);
+    const options = { target: { case: "workflowTaskId" as const, value: 4 }, resetReapplyExcludeTypes: [1 as const] };
+    const workflowExecution = { workflowId: one?.workflowId ?? "" };
+    await s.call("SignalWorkflowExecution", { namespace, workflowExecution, signalName: "left out", identity: "client", requestId: "r" });
+    await begin(s, namespace, "job", {
+      executions: [workflowExecution, { workflowId: "there is none" }],
+      operation: { case: "resetOperation", value: { identity: "operator", options } },
+    });
+    await ended(s, namespace, "job");
+    s.note("the run now", await types(s, namespace, one?.workflowId ?? ""));
+  },
+  "options of workflows": async (s) => {
+    const namespace = await register(s);
+    const all = await waiting(s, namespace, 2);
+    await begin(s, namespace, "job", {
+      visibilityQuery: "WorkflowType = 'T'",
+      operation: {
+        case: "updateWorkflowOptionsOperation",
+        value: {
+          identity: "operator",
+          workflowExecutionOptions: { priority: { priorityKey: 2, fairnessKey: "k" } },
+          updateMask: { paths: ["priority"] },
+        },
+      },
+    });
+    await ended(s, namespace, "job");
+    for (const execution of all) {
+      const { workflowExecutionInfo } = await s.call("DescribeWorkflowExecution", { namespace, execution });
+      s.note("priority", workflowExecutionInfo?.priority);
+      s.note("the event", (await eventsOf(s, namespace, execution.workflowId)).at(-1));
+    }
+  },
+  "activities that were paused go on, by type and all": async (s) => {
+    const namespace = await register(s);
+    const all = await waitingForActivities(s, namespace, 2);
+    for (const execution of all)
+      for (const id of ["a", "b"])
+        await s.call("PauseActivity", { namespace, execution, identity: "operator", reason: "why", activity: { case: "id", value: id } });
+    s.note("paused", await pendingOf(s, namespace, all));
+    const isListed = (type: string) => `TemporalPauseInfo = 'property:activityType=${type}'`;
+    for (const type of ["A", "B"])
+      await s.until("they are listed", async () => (await s.call("CountWorkflowExecutions", { namespace, query: isListed(type) })).count === 2);
+    const unpause = (jobId: string, activity: { case: "type"; value: string } | { case: "matchAll"; value: boolean }) =>
+      begin(s, namespace, jobId, {
+        visibilityQuery: "WorkflowType = 'T'",
+        operation: { case: "unpauseActivitiesOperation", value: { identity: "operator", activity } },
+      });
+    await unpause("by type", { case: "type", value: "A" });
+    await ended(s, namespace, "by type");
+    s.note("those of the type", await pendingOf(s, namespace, all));
+    await unpause("all", { case: "matchAll", value: true });
+    await ended(s, namespace, "all");
+    s.note("all", await pendingOf(s, namespace, all));
+  },
+  "activities are reset, by type and all": async (s) => {
+    const namespace = await register(s);
+    const all = await waitingForActivities(s, namespace, 2);
+    await failing(s, namespace, 2);
+    s.note("before", await pendingOf(s, namespace, all));
+    const reset = (jobId: string, activity: { case: "type"; value: string } | { case: "matchAll"; value: boolean }) =>
+      begin(s, namespace, jobId, {
+        visibilityQuery: "WorkflowType = 'T'",
+        operation: { case: "resetActivitiesOperation", value: { identity: "operator", activity } },
+      });
+    await reset("by type", { case: "type", value: "A" });
+    await ended(s, namespace, "by type");
+    s.note("those of the type", await pendingOf(s, namespace, all));
+    await reset("all", { case: "matchAll", value: true });
+    await ended(s, namespace, "all");
+    s.note("all", await pendingOf(s, namespace, all));
+  },
+  "options of activities": async (s) => {
+    const namespace = await register(s);
+    const all = await waitingForActivities(s, namespace, 2);
+    const update = (jobId: string, value: object) =>
+      begin(s, namespace, jobId, {
+        visibilityQuery: "WorkflowType = 'T'",
+        operation: { case: "updateActivityOptionsOperation", value: { identity: "operator", activity: { case: "type", value: "A" }, ...value } },
+      });
+    await update("other", {
+      activityOptions: { startToCloseTimeout: seconds(77), heartbeatTimeout: seconds(7) },
+      updateMask: { paths: ["start_to_close_timeout", "heartbeat_timeout"] },
+    });
+    await ended(s, namespace, "other");
+    s.note("other ones", await pendingOf(s, namespace, all));
+  },
+  "standalone activities are canceled, terminated and deleted": async (s) => {
+    const namespace = await register(s);
+    const ids = ["one", "two", "three"].map((n) => `${s.id}-${n}`);
+    const targets: { type: 2; businessId: string; runId: string }[] = [];
+    for (const activityId of ids) {
+      const { runId } = await s.call("StartActivityExecution", {
+        ...{ namespace, activityId, activityType: { name: "A" }, taskQueue: queueIn(s), requestId: activityId },
+        ...{ startToCloseTimeout: seconds(600), identity: "client" },
+      });
+      targets.push({ type: 2, businessId: activityId, runId });
+    }
+    const job = async (jobId: string, targetExecutions: typeof targets, operation: Start["operation"]) => {
+      await begin(s, namespace, jobId, { targetExecutions: [...targetExecutions, { type: 2, businessId: "there is none", runId: "" }], operation });
+      await ended(s, namespace, jobId);
+    };
+    const status = async (activityId: string) => (await s.call("DescribeActivityExecution", { namespace, activityId })).info?.status;
+    await job("cancel", targets.slice(0, 1), { case: "cancelActivitiesOperation", value: { identity: "operator", reason: "c" } });
+    await job("terminate", targets.slice(1, 2), { case: "terminateActivitiesOperation", value: { identity: "operator", reason: "t" } });
+    s.note("status", await Promise.all(ids.map(status)));
+    await job("delete", targets.slice(0, 2), { case: "deleteActivitiesOperation", value: { identity: "operator" } });
+    for (const activityId of ids.slice(0, 2))
+      await s.until("it is gone", () =>
+        s.call("DescribeActivityExecution", { namespace, activityId }).then(
+          () => false,
+          () => true,
+        ),
+      );
+    s.note("the third", await status(ids[2] as string));
   },
 };

@@ -52,6 +52,37 @@ export const scripts: Record<string, Script> = {
     await asked;
     await s.history();
   },
+  "asked while a task runs, which brings nothing new": async (s) => {
+    await s.running();
+    await s.signal("first");
+    const running = await s.workflowTask();
+    const asked = query(s);
+    await s.sleep(300);
+    await s.call("RespondWorkflowTaskCompleted", { taskToken: running.taskToken, identity: "worker" });
+    const t = await s.workflowTask();
+    s.note("task", { query: t.query, queries: Object.keys(t.queries).length, attempt: t.attempt, startedEventId: t.startedEventId });
+    await s.call("RespondQueryTaskCompleted", { taskToken: t.taskToken, completedType: 1, queryResult: payloads("after the task") });
+    await asked;
+    await s.history();
+  },
+  "asked while a task runs, during which a signal comes": async (s) => {
+    await s.running();
+    await s.signal("first");
+    const running = await s.workflowTask();
+    const asked = query(s);
+    await s.sleep(300);
+    await s.signal("second");
+    await s.call("RespondWorkflowTaskCompleted", { taskToken: running.taskToken, identity: "worker" });
+    const t = await s.workflowTask();
+    s.note("queries of the task", Object.values(t.queries));
+    await s.call("RespondWorkflowTaskCompleted", {
+      taskToken: t.taskToken,
+      identity: "worker",
+      queryResults: Object.fromEntries(Object.keys(t.queries).map((id) => [id, { resultType: 1, answer: payloads("with the second") }])),
+    });
+    await asked;
+    await s.history();
+  },
   "a failed one with the workflow task": async (s) => {
     await s.running();
     await s.signal("first");

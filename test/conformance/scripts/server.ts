@@ -1,9 +1,6 @@
 /** Namespaces, search attributes through OperatorService, what the server says of itself. */
 import { type Script, type Session, seconds } from "../session.js";
 
-/** What is told only of what works (COMPAT.md). */
-const PARTIAL = { capabilities: undefined, supportsSchedules: undefined };
-
 /** A namespace of the script's own, usable. */
 const register = async (s: Session, extra: object = {}) => {
   const namespace = `${s.id}-ns`;
@@ -27,13 +24,13 @@ const register = async (s: Session, extra: object = {}) => {
 export const scripts: Record<string, Script> = {
   "a namespace from its beginning": async (s) => {
     const namespace = await register(s);
-    await s.shown("DescribeNamespace", { namespace }, (d) => ({ ...d, namespaceInfo: { ...d.namespaceInfo, ...PARTIAL } }));
+    await s.shown("DescribeNamespace", { namespace });
     await s.refused("RegisterNamespace", { namespace, workflowExecutionRetentionPeriod: seconds(86_400) });
-    await s.shown(
-      "UpdateNamespace",
-      { namespace, updateInfo: { description: "new", data: { other: "w" } }, config: { workflowExecutionRetentionTtl: seconds(5 * 86_400) } },
-      (d) => ({ ...d, namespaceInfo: { ...d.namespaceInfo, ...PARTIAL } }),
-    );
+    await s.shown("UpdateNamespace", {
+      namespace,
+      updateInfo: { description: "new", data: { other: "w" } },
+      config: { workflowExecutionRetentionTtl: seconds(5 * 86_400) },
+    });
     await s.call("DeprecateNamespace", { namespace });
     await s.until("it is deprecated", async () => (await s.call("DescribeNamespace", { namespace })).namespaceInfo?.state === 2);
   },

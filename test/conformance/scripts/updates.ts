@@ -585,6 +585,33 @@ export const scripts: Record<string, Script> = {
     await s.history();
     await s.call("TerminateWorkflowExecution", { workflowExecution: { workflowId: s.id } });
   },
+  "callbacks are called when their update has ended": async (s) => {
+    await s.running();
+    const callback = (path: string) => [{ variant: { case: "nexus", value: { url: `http://127.0.0.1:3/${path}`, header: { k: "v" } } } }];
+    const waitPolicy = { lifecycleStage: ACCEPTED };
+    const asked = update(s, "u", { waitPolicy, request: requestOf("u", { requestId: "first", completionCallbacks: callback("first") }) });
+    await complete(s, await s.workflowTask(), { messages: [acceptance("u", 4)], commands: [c.message("u/accept")] });
+    await asked;
+    await update(s, "u", { waitPolicy, request: requestOf("u", { requestId: "second", completionCallbacks: callback("second") }) });
+    const callbacks = async () => {
+      const d = await s.call("DescribeWorkflowExecution", { execution: { workflowId: s.id } });
+      return [...d.callbacks].sort((a, b) => (JSON.stringify(a.callback) < JSON.stringify(b.callback) ? -1 : 1));
+    };
+    s.note(
+      "before",
+      (await callbacks()).map(({ callback, trigger, state }) => ({ callback, trigger, state })),
+    );
+    await s.signal("go");
+    await complete(s, await s.workflowTask(), { messages: [response("u")], commands: [c.message("u/complete")] });
+    await s.until("they were tried", async () => (await callbacks()).every((x) => x.attempt >= 1));
+    s.note(
+      "after",
+      (await callbacks()).map(({ callback, trigger }) => ({ callback, trigger })),
+    );
+    noteAnswers(s);
+    await s.history();
+    await s.call("TerminateWorkflowExecution", { workflowExecution: { workflowId: s.id } });
+  },
   "before the first task's time, accepted and rejected": async (s) => {
     await s.start({ workflowStartDelay: seconds(60) });
     const rejected = update(s, "r");

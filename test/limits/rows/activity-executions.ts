@@ -21,6 +21,7 @@ export const activityExecutions: Group = {
     "limit.userMetadataDetailsSize=60",
     "activity.startDelayEnabled=false",
     "chasm.maxLinksPerComponent=1",
+    'activity.longPollTimeout="300ms"',
     "history.enableStandaloneActivityOperatorCommands=false",
   ],
   rows: [
@@ -35,6 +36,16 @@ export const activityExecutions: Group = {
       breach: "long details",
       play: (s) => refusal(s, "StartActivityExecution", start(s, { userMetadata: { details: long } })),
       answer: ["INVALID_ARGUMENT", `user_metadata.details exceeds size limit. Length=${long.length} Limit=60`],
+    },
+    {
+      keys: ["activity.longPollTimeout"],
+      breach: "a wait for the outcome, by a caller with much more time",
+      play: async (s) => {
+        await s.call("StartActivityExecution", start(s));
+        const { runId, outcome } = await s.call("PollActivityExecution", { activityId: s.id }, 300_000);
+        return [runId === "", outcome === undefined];
+      },
+      answer: [true, true],
     },
     {
       keys: ["activity.startDelayEnabled"],

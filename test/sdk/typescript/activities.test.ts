@@ -2,7 +2,7 @@
 import { ActivityCancelledError, ActivityNotFoundError } from "@temporalio/client";
 import { ApplicationFailure } from "@temporalio/common";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { gate, tokens } from "./activities.js";
+import { begun, gate, tokens } from "./activities.js";
 import {
   ACTIVITY_COMPLETED,
   ACTIVITY_STARTED,
@@ -32,6 +32,9 @@ const tokenOf = async (workflowId: string): Promise<Uint8Array> => {
   await eventually(() => tokens.has(workflowId)).toBe(true);
   return tokens.get(workflowId) as Uint8Array;
 };
+
+/** Of a workflow whose activity is asked to end, and ends canceled. */
+const CANCELED = [STARTED, SCHEDULED, SIGNALED, "ACTIVITY_TASK_CANCEL_REQUESTED", ACTIVITY_STARTED, "ACTIVITY_TASK_CANCELED", COMPLETED];
 
 describe("completed by somebody else", () => {
   it("by token, once", async () => {
@@ -63,16 +66,16 @@ describe("completed by somebody else", () => {
     expect(await failureOf(s.client.activity.heartbeat(token))).toBeInstanceOf(ActivityCancelledError);
     await s.client.activity.reportCancellation(token, "left tidy");
     expect(await h.result()).toBe("left tidy");
-    expect(await s.events(h.workflowId)).toEqual([
-      STARTED,
-      SCHEDULED,
-      SIGNALED,
-      "ACTIVITY_TASK_CANCEL_REQUESTED",
-      ACTIVITY_STARTED,
-      "ACTIVITY_TASK_CANCELED",
-      COMPLETED,
-    ]);
+    expect(await s.events(h.workflowId)).toEqual(CANCELED);
   });
+});
+
+it("one that sends no heartbeats is canceled through its worker's process", async () => {
+  const h = await s.start("canceledInSilence");
+  await eventually(() => begun.includes(h.workflowId)).toBe(true);
+  await h.signal("giveUp");
+  expect(await h.result()).toBe("canceled");
+  expect(await s.events(h.workflowId)).toEqual(CANCELED);
 });
 
 describe("cancellation types", () => {

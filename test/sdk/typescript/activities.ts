@@ -49,6 +49,12 @@ export async function waitsForCancel(): Promise<string> {
   }
 }
 
+/** Says nothing until it is told that it is canceled. */
+export async function waitsInSilence(): Promise<void> {
+  begun.push(Context.current().info.workflowExecution?.workflowId ?? "");
+  await Context.current().cancelled;
+}
+
 export async function askedDelay(): Promise<number> {
   if (Context.current().info.attempt === 1) throw ApplicationFailure.create({ message: "later", nextRetryDelay: "50ms" });
   return Context.current().info.attempt;

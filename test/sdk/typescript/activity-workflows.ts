@@ -49,6 +49,23 @@ export async function canceledBy(type: "TRY_CANCEL" | "ABANDON"): Promise<string
   }
 }
 
+/** An activity that sends no heartbeats, and is waited for until it has ended. */
+export async function canceledInSilence(): Promise<string> {
+  const silent = wf.proxyActivities<Activities>({
+    startToCloseTimeout: "20s",
+    cancellationType: "WAIT_CANCELLATION_COMPLETED",
+    retry: { maximumAttempts: 1 },
+  });
+  const scope = new wf.CancellationScope();
+  wf.setHandler(giveUp, () => scope.cancel());
+  return scope
+    .run(() => silent.waitsInSilence())
+    .then(
+      () => "ended by itself",
+      (e) => (e instanceof wf.ActivityFailure && e.cause instanceof wf.CancelledFailure ? "canceled" : "other"),
+    );
+}
+
 /** An activity that was canceled before anybody took it. */
 export async function canceledInQueue(): Promise<string> {
   const unwanted = wf.proxyActivities<Activities>({

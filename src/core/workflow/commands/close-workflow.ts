@@ -31,11 +31,12 @@ export function completeWorkflow(c: Completion, command: Command): HistoryEvent 
   const delay = cronDelay(run);
   if (delay !== undefined)
     c.nextRun = nextRunOf(run, { initiator: ContinueAsNewInitiator.CRON_SCHEDULE, delay, lastCompletionResult: result, failure: undefined });
-  return closeRun(run, EventType.WORKFLOW_EXECUTION_COMPLETED, "workflowExecutionCompletedEventAttributes", {
+  const attributes = {
     result,
     workflowTaskCompletedEventId: c.completedEventId,
     newExecutionRunId: c.nextRun === undefined ? "" : run.ctx.env.newRunId,
-  });
+  };
+  return closeRun(run, EventType.WORKFLOW_EXECUTION_COMPLETED, "workflowExecutionCompletedEventAttributes", attributes, c.extra(command));
 }
 
 export function failWorkflow(c: Completion, command: Command): HistoryEvent | undefined {
@@ -56,12 +57,13 @@ export function failWorkflow(c: Completion, command: Command): HistoryEvent | un
       // What the last successful run of the schedule had goes on; a retry does without.
       c.nextRun = nextRunOf(run, { initiator: ContinueAsNewInitiator.CRON_SCHEDULE, delay, lastCompletionResult: "kept", failure });
   }
-  return closeRun(run, EventType.WORKFLOW_EXECUTION_FAILED, "workflowExecutionFailedEventAttributes", {
+  const attributes = {
     failure,
     retryState: retry.state,
     workflowTaskCompletedEventId: c.completedEventId,
     newExecutionRunId: c.nextRun === undefined ? "" : run.ctx.env.newRunId,
-  });
+  };
+  return closeRun(run, EventType.WORKFLOW_EXECUTION_FAILED, "workflowExecutionFailedEventAttributes", attributes, c.extra(command));
 }
 
 export function cancelWorkflow(c: Completion, command: Command): HistoryEvent | undefined {
@@ -71,10 +73,8 @@ export function cancelWorkflow(c: Completion, command: Command): HistoryEvent | 
       Cause.BAD_CANCEL_WORKFLOW_EXECUTION_ATTRIBUTES,
       invalidArgument("CancelWorkflowExecutionCommandAttributes is not set on CancelWorkflowExecutionCommand."),
     );
-  return closeRun(c.run, EventType.WORKFLOW_EXECUTION_CANCELED, "workflowExecutionCanceledEventAttributes", {
-    workflowTaskCompletedEventId: c.completedEventId,
-    details: command.attributes.value.details,
-  });
+  const attributes = { workflowTaskCompletedEventId: c.completedEventId, details: command.attributes.value.details };
+  return closeRun(c.run, EventType.WORKFLOW_EXECUTION_CANCELED, "workflowExecutionCanceledEventAttributes", attributes, c.extra(command));
 }
 
 export { refuseUnseen };

@@ -69,7 +69,7 @@ export function continueAsNew(c: Completion, command: Command): HistoryEvent | u
   checkMemo(c, a.memo, cause, "ContinueAsNewWorkflowExecutionCommandAttributes. Memo exceeds size limit.");
   const initiator = a.initiator === ContinueAsNewInitiator.UNSPECIFIED ? ContinueAsNewInitiator.WORKFLOW : a.initiator;
   c.nextRun = continueAsNewRun(run, { ...a, retryPolicy, initiator }, { type, queue, runTimeout, taskTimeout });
-  return closeRun(run, EventType.WORKFLOW_EXECUTION_CONTINUED_AS_NEW, "workflowExecutionContinuedAsNewEventAttributes", {
+  const attributes = {
     newExecutionRunId: run.ctx.env.newRunId,
     workflowType: { name: type },
     taskQueue: { name: queue, kind: TaskQueueKind.NORMAL },
@@ -85,5 +85,6 @@ export function continueAsNew(c: Completion, command: Command): HistoryEvent | u
     memo: a.memo,
     searchAttributes: typed(a.searchAttributes, c.namespace),
     inheritBuildId: a.inheritBuildId,
-  });
+  };
+  return closeRun(run, EventType.WORKFLOW_EXECUTION_CONTINUED_AS_NEW, "workflowExecutionContinuedAsNewEventAttributes", attributes, c.extra(command));
 }

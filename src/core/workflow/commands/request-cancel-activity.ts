@@ -4,6 +4,7 @@ import { EventType } from "../../../../gen/wire/temporal/api/enums/v1/event_type
 import { WorkflowTaskFailedCause as Cause } from "../../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import type { HistoryEvent } from "../../../../gen/wire/temporal/api/history/v1/message.js";
 import { invalidArgument } from "../../../api/service-error.js";
+import { tellWorker } from "../../activity/worker-commands.js";
 import { stringPayloads } from "../close.js";
 import { type Completion, TaskFailure } from "./command.js";
 
@@ -37,7 +38,7 @@ export function requestCancelActivity(c: Completion, command: Command): HistoryE
       identity: c.identity,
     });
     c.activityCanceledUnstarted = true;
-  }
+  } else if (activity !== undefined) tellWorker(run, activity, c.completedEventId);
   return event;
 }
 
