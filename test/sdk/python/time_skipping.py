@@ -13,6 +13,7 @@ from temporalio import activity, workflow
 from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateStage
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
+from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -99,7 +100,9 @@ async def updates(env: WorkflowEnvironment, start) -> None:
 
 async def main(executable: str) -> None:
     begin = time.monotonic()
-    async with await WorkflowEnvironment.start_time_skipping(test_server_existing_path=executable) as env:
+    # Without the core's log, which goes to the standard output too: it says there what the server's end cut off.
+    runtime = Runtime(telemetry=TelemetryConfig(logging=None))
+    async with await WorkflowEnvironment.start_time_skipping(test_server_existing_path=executable, runtime=runtime) as env:
         async with Worker(env.client, task_queue=QUEUE, workflows=[Sleeps, Retries, Updated], activities=[fail_three_times]):
 
             def start(run, *args, id):
