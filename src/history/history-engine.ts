@@ -42,6 +42,7 @@ import { HistoryReader, type PageLimits } from "./history-reader.js";
 import { KeyAllocator, RunIds } from "./ids.js";
 import { addressOf } from "./open-runs.js";
 import { OutboundCalls } from "./outbound-calls.js";
+import { Pace } from "./pace.js";
 import { eventKey, historyKey, InputClass, type PendingInput } from "./pending-input.js";
 import { OutboundQueue } from "./queues/outbound-queue.js";
 import { Retention } from "./queues/retention.js";
@@ -133,6 +134,7 @@ export class HistoryEngine implements HistoryService, ShardService {
   /** For operators. */
   readonly admin: HistoryAdmin;
   private readonly ready: ReadyChains;
+  private readonly pace: Pace;
   private isDraining = false;
   /** Nothing is applied any more. */
   private isStopped = false;
@@ -147,6 +149,7 @@ export class HistoryEngine implements HistoryService, ShardService {
 
   constructor(private readonly o: HistoryEngineOptions) {
     this.ready = new ReadyChains(o.runtime, () => this.turn());
+    this.pace = new Pace(o.runtime);
     this.cache = new ExecutionCache(() => Math.min(o.config().limits.executionCacheEntriesMax, CHAINS_MAX), CHAINS_BYTES_MAX);
     this.eventsCache = new EventsCache(() => Math.min(o.config().limits.eventsCacheBytesMax, EVENTS_BYTES_MAX));
     this.reader = new HistoryReader(o.store, this.eventsCache);
@@ -345,7 +348,8 @@ export class HistoryEngine implements HistoryService, ShardService {
     if (this.commits.canTakeMore && this.commits.open.alone !== undefined) this.commits.flush();
     if (!this.commits.canTakeMore) return;
     const begin = this.o.runtime.nowMicros();
-    for (let n = 0; n < TURN_INPUTS_MAX; n++) {
+    let n = 0;
+    for (; n < TURN_INPUTS_MAX; n++) {
       const chain = this.ready.next();
       if (chain === undefined) break;
       const p = chain.queue[0];
@@ -357,6 +361,7 @@ export class HistoryEngine implements HistoryService, ShardService {
       }
       if (!this.loaded(chain, p)) continue;
       chain.queue.shift();
+      if (p.input.kind === "startWorkflowTask" || p.input.kind === "startActivity") this.pace.tookWaiting();
       if (p.isAlone) this.commits.open.alone = p;
       this.process(chain, p);
       if (p.isAlone && this.commits.open.isEmpty) this.commits.open.alone = undefined;
@@ -364,6 +369,7 @@ export class HistoryEngine implements HistoryService, ShardService {
       if (p.isAlone || this.o.runtime.nowMicros() - begin > TURN_MICROS_MAX) break;
     }
     this.commits.flush();
+    this.pace.turned(n);
     if (!this.ready.isEmpty && this.commits.canTakeMore) this.ready.scheduleTurn();
     if (this.clocks.isActive) this.clocks.look();
     this.checkDrained();

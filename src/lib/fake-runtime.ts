@@ -8,6 +8,7 @@ interface Timer {
 
 export class FakeRuntime implements Runtime {
   now = 1_800_000_000_000_000;
+  restedMs = 0;
   readonly timers = new Set<Timer>();
   private deferred: (() => void)[] = [];
   private counter = 0;
@@ -30,6 +31,10 @@ export class FakeRuntime implements Runtime {
   defer(f: () => void): void {
     if (this.turns === "free") queueMicrotask(f);
     else this.deferred.push(f);
+  }
+  rest(ms: number): void {
+    this.restedMs += ms;
+    this.now += ms * 1000;
   }
   randomBytes16(): Uint8Array {
     const bytes = new Uint8Array(16);

@@ -5,6 +5,7 @@ import type { Runtime } from "../lib/runtime.js";
 
 const POOL = Buffer.alloc(16 * 256);
 let used = POOL.length;
+const NEVER_WOKEN = new Int32Array(new SharedArrayBuffer(4));
 /** A time limit of a second and more may be that late. */
 const DEADLINE_STEP_MS = 256;
 const COARSE_FROM_MS = 1_024;
@@ -55,6 +56,9 @@ export const systemRuntime: Runtime = {
   },
   defer(f) {
     setImmediate(f);
+  },
+  rest(ms) {
+    Atomics.wait(NEVER_WOKEN, 0, 0, ms);
   },
   randomBytes16() {
     const at = draw(16);

@@ -40,6 +40,10 @@ export class SimRuntime implements Runtime {
     this.deferred.push(f);
   }
 
+  rest(ms: number): void {
+    this.now += ms * 1000;
+  }
+
   randomBytes16(): Uint8Array {
     const b = Buffer.alloc(16);
     for (let i = 0; i < 16; i += 4) b.writeUInt32LE(this.random.uint32(), i);
