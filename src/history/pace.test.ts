@@ -1,48 +1,93 @@
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { FakeRuntime } from "../lib/fake-runtime.js";
 import { Pace } from "./pace.js";
 
 describe("the pace of the loop", () => {
-  /** Rests after a batch of `inputs`, when the tasks before it were taken at these times: milliseconds. */
-  async function restsAfter(inputs: number, takenAt: readonly number[]): Promise<number> {
-    const runtime = new FakeRuntime();
-    const begin = runtime.now;
-    const pace = new Pace(runtime);
-    for (const at of takenAt) {
-      runtime.now = begin + at * 1000;
-      pace.tookWaiting();
-    }
+  let runtime: FakeRuntime;
+  let pace: Pace;
+
+  beforeEach(() => {
+    runtime = new FakeRuntime();
+    pace = new Pace(runtime);
+  });
+
+  /** A turn at that pace; answers how long the loop rests after it. */
+  async function turn(inputs: number): Promise<number> {
+    const before = runtime.restedMs;
     pace.turned(inputs);
-    expect(runtime.restedMs, "before answers are written").toBe(0);
+    expect(runtime.restedMs, "before answers are written").toBe(before);
     await runtime.settle();
-    return runtime.restedMs;
+    return runtime.restedMs - before;
   }
 
-  it("rests a millisecond after a small batch while polls find tasks that waited", async () => {
-    expect(await restsAfter(5, [0, 2, 4, 6])).toBe(1);
+  /** Work for `ms`: a turn every millisecond that the loop is awake, of what has come since the last: `arrive` says how much. */
+  async function work(ms: number, arrive: (sinceMs: number) => number): Promise<{ turns: number; rests: number }> {
+    const end = runtime.now + ms * 1000;
+    const rested = runtime.restedMs;
+    let turns = 0;
+    for (let last = runtime.now; runtime.now < end; turns++) {
+      runtime.now += 1000;
+      const since = (runtime.now - last) / 1000;
+      last = runtime.now;
+      for (let i = 0; i < 4; i++) pace.tookWaiting();
+      await turn(arrive(since));
+    }
+    return { turns, rests: runtime.restedMs - rested };
+  }
+
+  /** Inputs come in their own time. */
+  const paced = (sinceMs: number) => 4 * sinceMs;
+  /** Each input follows from the last turn. */
+  const prompt = () => 4;
+
+  it("rests a millisecond after small batches while polls find tasks that waited, when a trial has shown that nothing is lost", async () => {
+    const trial = await work(200, paced);
+    expect(trial.rests).toBeGreaterThan(40);
+    expect(trial.rests).toBeLessThan(60);
+    const after = await work(1_000, paced);
+    expect(after.rests).toBe(after.turns);
+  });
+
+  it("does not rest where less is done for it, and asks ever more seldom", async () => {
+    await work(220, prompt);
+    expect((await work(900, prompt)).rests).toBe(0);
+    // Trials after 1, 2, 4, 8 and 16 seconds, of a hundred milliseconds with rests.
+    const { rests } = await work(32_000, prompt);
+    expect(rests).toBeGreaterThan(4 * 40);
+    expect(rests).toBeLessThan(5 * 60);
+  });
+
+  it("comes to rest when the workers are others", async () => {
+    await work(220, prompt);
+    await work(1_300, paced);
+    const { rests, turns } = await work(500, paced);
+    expect(rests).toBe(turns);
   });
 
   it("does not rest where tasks wait now and then only", async () => {
-    expect(await restsAfter(5, [])).toBe(0);
-    expect(await restsAfter(5, [4, 5, 6])).toBe(0);
-    expect(await restsAfter(5, [0, 9, 10, 10.1])).toBe(0);
-    expect(await restsAfter(5, [0, 1, 2, 3, 20])).toBe(0);
+    await work(300, paced);
+    expect(await turn(5)).toBe(1);
+    runtime.now += 20_001;
+    expect(await turn(5)).toBe(0);
+    for (let i = 0; i < 3; i++) pace.tookWaiting();
+    expect(await turn(5)).toBe(0);
+    pace.tookWaiting();
+    expect(await turn(5)).toBe(1);
   });
 
   it("does not rest after a batch that many inputs share", async () => {
-    expect(await restsAfter(33, [0, 2, 4, 6])).toBe(0);
+    await work(300, paced);
+    expect(await turn(33)).toBe(0);
+    expect(await turn(32)).toBe(1);
   });
 
-  it("rests once for batches that settle together, and again after the next", async () => {
-    const runtime = new FakeRuntime();
-    const pace = new Pace(runtime);
-    for (let i = 0; i < 4; i++) pace.tookWaiting();
+  it("rests once for turns that come together, and again after the next", async () => {
+    await work(300, paced);
+    const before = runtime.restedMs;
     pace.turned(1);
     pace.turned(1);
     await runtime.settle();
-    expect(runtime.restedMs).toBe(1);
-    pace.turned(1);
-    await runtime.settle();
-    expect(runtime.restedMs).toBe(2);
+    expect(runtime.restedMs - before).toBe(1);
+    expect(await turn(1)).toBe(1);
   });
 });

@@ -5,6 +5,9 @@
  *
  * Workers are behind when polls find tasks that have waited for them, many in a short time. A caller that waits for each answer before
  * the next call meets a poller that waits, so it never rests.
+ *
+ * Few pollers that ask again as soon as they are answered would get less done. So it is tried first: for some slices of time the loop
+ * rests, for as many it does not, in turns. Where more comes without rests, there are none for a while.
  */
 import type { Runtime } from "../lib/runtime.js";
 
@@ -14,11 +17,27 @@ const BEHIND_TASKS = 4;
 const BEHIND_MICROS = 20_000;
 /** A larger batch has shared enough already. */
 const BATCH_INPUTS_MAX = 32;
+/** A trial: slices without rests and with them by turns. */
+const SLICES = 8;
+const SLICE_MICROS = 25_000;
+/** Inputs without rests over those with them, from which on rests are in the way. */
+const SLOWER = 1.1;
+/** How long what a trial has shown is believed. */
+const RESTING_MICROS = 3_000_000;
+const HURRY_MICROS_MIN = 1_000_000;
+const HURRY_MICROS_MAX = 32_000_000;
 
 export class Pace {
   /** When the last tasks were taken that had waited: a ring. */
   private readonly taken: number[] = new Array<number>(BEHIND_TASKS).fill(Number.NEGATIVE_INFINITY);
   private next = 0;
+  private phase: "trial" | "resting" | "hurry" = "trial";
+  /** Of the phase; a trial has no end before it begins. */
+  private begin = Number.NEGATIVE_INFINITY;
+  private hurryMicros = HURRY_MICROS_MIN;
+  /** Inputs of the trial. */
+  private free = 0;
+  private rested = 0;
   private isRestDue = false;
 
   constructor(private readonly runtime: Runtime) {}
@@ -29,9 +48,48 @@ export class Pace {
     this.next = (this.next + 1) % BEHIND_TASKS;
   }
 
-  /** A batch of that many inputs is durable, and what waited for it is being answered. */
+  /** A turn of that many inputs is over, and what it has made durable is being answered. */
   turned(inputs: number): void {
-    if (this.isRestDue || inputs > BATCH_INPUTS_MAX || !this.isBehind()) return;
+    const now = this.runtime.nowMicros();
+    if (now - (this.taken[this.next] as number) > BEHIND_MICROS) return;
+    if (this.mayRest(now, inputs) && inputs <= BATCH_INPUTS_MAX) this.restSoon();
+  }
+
+  private mayRest(now: number, inputs: number): boolean {
+    const since = now - this.begin;
+    if (this.phase === "trial") {
+      const slice = Math.floor(since / SLICE_MICROS);
+      // Another one than the last, which has been interrupted.
+      if (slice >= 2 * SLICES) this.enter("trial", now);
+      else if (slice >= SLICES) this.judge(now);
+      const isRested = slice % 2 === 1;
+      if (isRested) this.rested += inputs;
+      else this.free += inputs;
+      return this.phase === "trial" ? isRested : this.phase === "resting";
+    }
+    if (since > (this.phase === "resting" ? RESTING_MICROS : this.hurryMicros)) this.enter("trial", now);
+    return this.phase === "resting";
+  }
+
+  private judge(now: number): void {
+    if (this.free > this.rested * SLOWER) {
+      this.enter("hurry", now);
+      return;
+    }
+    this.hurryMicros = HURRY_MICROS_MIN;
+    this.enter("resting", now);
+  }
+
+  private enter(phase: Pace["phase"], now: number): void {
+    if (phase === "trial" && this.phase === "hurry") this.hurryMicros = Math.min(2 * this.hurryMicros, HURRY_MICROS_MAX);
+    this.phase = phase;
+    this.begin = now;
+    this.free = 0;
+    this.rested = 0;
+  }
+
+  private restSoon(): void {
+    if (this.isRestDue) return;
     this.isRestDue = true;
     const { runtime } = this;
     // Answers are written at the end of the next turn of the loop.
@@ -41,9 +99,5 @@ export class Pace {
         runtime.rest(REST_MS);
       });
     });
-  }
-
-  private isBehind(): boolean {
-    return this.runtime.nowMicros() - (this.taken[this.next] as number) <= BEHIND_MICROS;
   }
 }
