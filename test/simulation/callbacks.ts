@@ -1,6 +1,6 @@
 /**
  * Receivers of completion callbacks: they outlive the server, may die before or after they have taken a delivery, and turn some down
- * for good. A delivery is compared with the disk at the moment it arrives: what it tells of must be committed. At the end each
+ * for good. A delivery is compared with the disk at the moment it leaves: what it tells of must be committed. At the end each
  * callback that stands in a history has been delivered for the run that ended with it, with that outcome, and for no other.
  */
 
@@ -59,14 +59,18 @@ export class Receivers {
     return true;
   }
 
-  deliver(call: CallbackCall): Answer {
-    const { w } = this;
-    const link = call.link.variant as { case?: string; value?: { runId?: string } } | undefined;
-    const runId = link?.case === "workflowEvent" ? (link.value?.runId ?? "") : "";
-    const outcome = textOf(call.outcome);
+  /** It is on its way, and may arrive after what it tells of has been committed at last. */
+  leaves(call: CallbackCall): void {
+    const runId = runOf(call);
     const row = [...this.disk.visibility.values()].find((r) => r.runId === runId);
     if (!call.url.includes(OF_UPDATE) && row !== undefined && row.closeTime === 0)
-      w.problem(`${call.url}: ${row.workflowId} ${runId} is said to have ended, and is open on the disk`);
+      this.w.problem(`${call.url}: ${row.workflowId} ${runId} is said to have ended, and is open on the disk`);
+  }
+
+  deliver(call: CallbackCall): Answer {
+    const { w } = this;
+    const runId = runOf(call);
+    const outcome = textOf(call.outcome);
     if (call.header.name !== "value") w.problem(`${call.url}: lost its header`);
     const key = `${call.url} ${runId}`;
     const receipt = this.receipts.get(key) ?? { runId, outcome, end: undefined, told: 0 };
@@ -135,6 +139,11 @@ export class Receivers {
     if (receipt !== undefined && receipt.told > attached && !crashes && !loses && !refuses && !fills)
       this.w.problem(`${run.where}: callback ${url} came ${receipt.told} times, though nothing was lost`);
   }
+}
+
+function runOf({ link }: CallbackCall): string {
+  const to = link.variant as { case?: string; value?: { runId?: string } } | undefined;
+  return to?.case === "workflowEvent" ? (to.value?.runId ?? "") : "";
 }
 
 const urlOf = (c: Callback): string => (c.variant.case === "nexus" ? c.variant.value.url : "");

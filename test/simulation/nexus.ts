@@ -55,7 +55,10 @@ export class NexusHandlers {
   readonly caller: OutboundCaller = {
     startOperation: (_namespace, call) => this.answered(() => this.start(call)),
     cancelOperation: (_namespace, call) => this.answered(() => this.cancel(call)),
-    deliverCallback: (_namespace, call) => this.answered(() => this.receivers.deliver(call)),
+    deliverCallback: (_namespace, call) => {
+      this.receivers.leaves(call);
+      return this.answered(() => this.receivers.deliver(call));
+    },
     // Nobody here polls a control queue.
     sendWorkerCommands: () => this.answered(() => true),
   };
