@@ -63,6 +63,7 @@ export function checkCallbackLimit(run: Run, added: number, max = run.ctx.env.co
 
 /** @throws FAILED_PRECONDITION */
 export function checkUpdateCallbackLimit(run: Run, updateId: string, added: number): void {
+  if (!run.ctx.env.config.limits.updateCallbacks) return;
   // Those of updates have a limit of their own, within which those of the workflow count.
   const { callbacksPerWorkflowMax, callbacksPerUpdateMax: max } = run.ctx.env.config.limits;
   checkCallbackLimit(run, added, callbacksPerWorkflowMax);

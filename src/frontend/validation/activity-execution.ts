@@ -91,7 +91,7 @@ export function validateActivityStart(s: Services, r: StartActivityExecutionRequ
     }),
     0,
     taskQueue.name,
-    max,
+    limits,
   );
   if (normal.error !== undefined) throw normal.error;
   const n = normal.options;
@@ -170,7 +170,7 @@ export function validateOptionsUpdate(s: Services, r: UpdateActivityExecutionOpt
     if (problem !== undefined) throw invalidArgument(problem);
   }
   if (mask.has("retryPolicy")) {
-    o.retryPolicy = withRetryDefaults(o.retryPolicy);
+    o.retryPolicy = withRetryDefaults(o.retryPolicy, s.limits(r.namespace).activityRetry);
     const problem = retryPolicyProblem(o.retryPolicy);
     if (problem !== undefined) throw problem;
   }
