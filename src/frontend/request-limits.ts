@@ -67,6 +67,7 @@ export interface RequestLimits {
   readonly areUpdatesEnabled: boolean;
   readonly areUpdatesAcceptedEnabled: boolean;
   readonly areStandaloneActivitiesEnabled: boolean;
+  readonly areActivityCallbacksEnabled: boolean;
   readonly areActivityOperationsEnabled: boolean;
   readonly isActivityStartDelayEnabled: boolean;
   readonly activityLongPollMs: number;
@@ -152,6 +153,7 @@ export function requestLimits(limits: Limits): RequestLimits {
     areUpdatesEnabled: limits.updates,
     areUpdatesAcceptedEnabled: limits.updatesAsyncAccepted,
     areStandaloneActivitiesEnabled: limits.standaloneActivities,
+    areActivityCallbacksEnabled: limits.activityCallbacks,
     areActivityOperationsEnabled: limits.standaloneActivityOperations,
     isActivityStartDelayEnabled: limits.activityStartDelay,
     activityLongPollMs: limits.activityLongPollMs,
