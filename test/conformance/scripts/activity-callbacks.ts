@@ -4,7 +4,7 @@ import type { PollNexusTaskQueueResponse } from "../../../gen/wire/temporal/api/
 import { command as c, payloads, type Script, type Session, seconds } from "../session.js";
 
 /** Nobody listens there. Scripts with a port of their own do not open one another's circuit breakers. */
-const callback = (path: string, extra: object = {}, port = 3) => ({
+const callback = (path: string, extra: object = {}, port = 7) => ({
   variant: { case: "nexus" as const, value: { url: `http://127.0.0.1:${port}/${path}`, header: { K: "v" } } },
   ...extra,
 });
