@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { defaultConfig, keyState, parseDurationMs, withSettings } from "./dynamic-config.js";
+import { RETRY_DEFAULTS } from "./limits.js";
 
 function set(...pairs: string[]) {
   const unknown: string[] = [];
@@ -35,6 +36,20 @@ describe("dynamic config", () => {
     ['"1h"', 3_600_000],
   ])("a duration may be %s", (value, expected) => {
     expect(set(`matching.longPollExpirationInterval=${value}`).limits.matchingLongPollMs).toBe(expected);
+  });
+
+  test("a retry policy's defaults are given in parts, under names in any case; the rest stays as it is officially", () => {
+    const key = "history.defaultActivityRetryPolicy";
+    const { activityRetry, workflowRetry } = set(`${key}={"maximumattempts":3}`, `${key}={"InitialIntervalInSeconds":"250ms","X":1}`).limits;
+    expect(activityRetry).toEqual({ ...RETRY_DEFAULTS, InitialIntervalInSeconds: 250 });
+    expect(workflowRetry).toEqual(RETRY_DEFAULTS);
+    expect(set(`${key}={"InitialIntervalInSeconds":2.5,"MaximumAttempts":3.9}`).limits.activityRetry).toEqual({
+      ...RETRY_DEFAULTS,
+      InitialIntervalInSeconds: 2_500,
+      MaximumAttempts: 3,
+    });
+    for (const wrong of ["1", "[]", "null", '{"BackoffCoefficient":"2"}', '{"InitialIntervalInSeconds":"soon"}'])
+      expect(() => set(`${key}=${wrong}`)).toThrow("does not fit history.defaultActivityRetryPolicy (retry)");
   });
 
   test("a value of another type is refused with key and type", () => {

@@ -1,5 +1,5 @@
 /** Effective settings: the table of limits.ts with what the user set, as one immutable snapshot. Pure. */
-import { ACCEPTED_KEYS, type Limits, SETTINGS, type Setting, type SettingName } from "./limits.js";
+import { ACCEPTED_KEYS, type Limits, type RetryDefaults, SETTINGS, type Setting, type SettingName } from "./limits.js";
 
 export interface Config {
   /** Counts up with every change: reproducers name it. */
@@ -41,16 +41,33 @@ export function parseDurationMs(text: string): number | undefined {
   return body === "" ? undefined : text.startsWith("-") ? -total : total;
 }
 
+/** Milliseconds; a bare number is seconds, as in the official server. */
+function milliseconds(value: unknown): number | undefined {
+  if (typeof value === "string") return parseDurationMs(value);
+  return typeof value === "number" ? value * 1000 : undefined;
+}
+
+/** Parts that the value does not name keep their official default. Names in any case; what is no part is passed over. */
+function retryDefaults(defaults: RetryDefaults, value: unknown): RetryDefaults | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const out = { ...defaults };
+  for (const [name, part] of Object.entries(value)) {
+    const own = (Object.keys(defaults) as (keyof RetryDefaults)[]).find((k) => k.toLowerCase() === name.toLowerCase());
+    if (own === undefined || part === null) continue;
+    const number = own === "InitialIntervalInSeconds" ? milliseconds(part) : part;
+    if (typeof number !== "number" || !Number.isFinite(number)) return undefined;
+    out[own] = own === "MaximumAttempts" ? Math.trunc(number) : number;
+  }
+  return out;
+}
+
 function convert(setting: Setting, value: unknown): Setting["value"] | undefined {
   if (setting.kind === "bool") return typeof value === "boolean" ? value : undefined;
   if (setting.kind === "text") return typeof value === "string" ? value : undefined;
   if (setting.kind === "json") return typeof value === "string" ? value : value === null ? undefined : JSON.stringify(value);
   if (setting.kind === "list") return Array.isArray(value) && value.every((v) => typeof v === "string") ? value : undefined;
-  if (setting.kind === "ms") {
-    if (typeof value === "string") return parseDurationMs(value);
-    // A bare number is seconds, as in the official server.
-    return typeof value === "number" ? value * 1000 : undefined;
-  }
+  if (setting.kind === "ms") return milliseconds(value);
+  if (setting.kind === "retry") return retryDefaults(setting.value as RetryDefaults, value);
   return typeof value === "number" && Number.isFinite(value) ? value : undefined;
 }
 

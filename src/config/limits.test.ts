@@ -3,7 +3,7 @@ import { ACCEPTED_KEYS, SETTINGS, type Setting } from "./limits.js";
 
 const settings = Object.entries(SETTINGS) as [string, Setting][];
 
-const TYPE_OF_KIND: Readonly<Record<string, string>> = { bool: "boolean", text: "string", json: "string", list: "object" };
+const TYPE_OF_KIND: Readonly<Record<string, string>> = { bool: "boolean", text: "string", json: "string", list: "object", retry: "object" };
 
 describe("table of limits", () => {
   test("no dynamic-config key stands twice, in any case", () => {

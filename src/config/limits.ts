@@ -7,13 +7,24 @@
  * D destination; this server keeps one value for all. `simulation` is the range that the simulator draws from.
  */
 
-export type SettingKind = "bytes" | "count" | "ms" | "bool" | "rate" | "ratio" | "text" | "list" | "json";
+export type SettingKind = "bytes" | "count" | "ms" | "bool" | "rate" | "ratio" | "text" | "list" | "json" | "retry";
+
+/** What a retry policy has where its user says nothing, by the names of the official server's value. */
+export interface RetryDefaults {
+  /** A duration or a number of seconds when set; milliseconds here. */
+  readonly InitialIntervalInSeconds: number;
+  /** What the longest interval is, in first intervals: the fraction does not count. */
+  readonly MaximumIntervalCoefficient: number;
+  readonly BackoffCoefficient: number;
+  /** 0 is no last attempt. */
+  readonly MaximumAttempts: number;
+}
 
 export interface Setting {
   /** Dynamic-config key. */
   readonly key: string;
   readonly kind: SettingKind;
-  readonly value: number | boolean | string | readonly string[];
+  readonly value: number | boolean | string | readonly string[] | RetryDefaults;
   readonly scope: "N" | "G" | "T" | "D";
   readonly effect: string;
   readonly simulation?: readonly [number, number];
@@ -41,6 +52,14 @@ const text = (key: string, value: string, scope: Setting["scope"], effect: strin
 const json = (key: string, value: string, scope: Setting["scope"], effect: string) => ({ key, kind: "json", value, scope, effect }) as const;
 const list = (key: string, value: readonly string[], scope: Setting["scope"], effect: string) =>
   ({ key, kind: "list", value, scope, effect }) as const;
+
+export const RETRY_DEFAULTS: RetryDefaults = {
+  InitialIntervalInSeconds: 1 * SECOND,
+  MaximumIntervalCoefficient: 100,
+  BackoffCoefficient: 2,
+  MaximumAttempts: 0,
+};
+const retry = (key: string, scope: Setting["scope"], effect: string) => ({ key, kind: "retry", value: RETRY_DEFAULTS, scope, effect }) as const;
 
 export const SETTINGS = {
   blobSizeBytesMax: bytes("limit.blobSize.error", 2 * MIB, "N", "INVALID_ARGUMENT; in a command the workflow is terminated", {
@@ -105,6 +124,7 @@ export const SETTINGS = {
   callbacksPerWorkflowMax: count("system.maxCallbacksPerWorkflow", 32, "N", "FAILED_PRECONDITION, of a workflow to which updates attach callbacks"),
   callbacksPerUpdateMax: count("system.maxCallbacksPerUpdateID", 32, "N", "FAILED_PRECONDITION"),
   callbacksPerExecutionMax: count("callback.maxPerExecution", 2000, "N", "FAILED_PRECONDITION"),
+  updateCallbacks: bool("history.enableUpdateCallbacks", true, "N", "off: callbacks of new updates are taken, and not kept; official: off"),
   linkBytesMax: bytes("frontend.linkMaxSize", 4000, "N", "INVALID_ARGUMENT"),
   linksPerExecutionMax: count("chasm.maxLinksPerComponent", 2000, "N", "FAILED_PRECONDITION; of a standalone activity"),
   linksPerRequestMax: count("frontend.maxlinksPerRequest", 10, "N", "INVALID_ARGUMENT"),
@@ -125,6 +145,12 @@ export const SETTINGS = {
   nexusLongPollMs: ms("nexusoperation.longPollTimeout", 60 * SECOND, "N", "then an empty answer"),
   nexusLongPollBufferMs: ms("nexusoperation.longPollBuffer", SECOND, "N", "an empty answer leaves this long before the caller's deadline"),
   nexusReasonLengthMax: count("nexusoperation.limit.reasonLength", 1000, "N", "INVALID_ARGUMENT"),
+  nexusCancelEvents: bool(
+    "component.nexusoperations.recordCancelRequestCompletionEvents",
+    true,
+    "G",
+    "off: the history does not have what became of a request to cancel",
+  ),
   nexusCallbackUrlTemplate: text(
     "component.nexusoperations.callback.endpoint.template",
     "",
@@ -206,6 +232,7 @@ export const SETTINGS = {
   workerEntriesMax: count("matching.workerRegistryMaxEntries", 1_000_000, "G", "the oldest heartbeats go"),
   versionSetApis: bool("frontend.workerVersioningDataAPIs", true, "N", "version sets of build ids are served; official: off"),
   versioningRuleApis: bool("frontend.workerVersioningRuleAPIs", true, "N", "versioning rules are served; official: off"),
+  versioningWorkflowApis: bool("frontend.workerVersioningWorkflowAPIs", true, "N", "off: workers with build ids are refused: PERMISSION_DENIED"),
   versionSetsMax: count("limit.versionCompatibleSetLimitPerQueue", 10, "N", "FAILED_PRECONDITION"),
   versionSetBuildIdsMax: count("limit.versionBuildIdLimitPerQueue", 100, "N", "FAILED_PRECONDITION"),
   taskQueuesPerBuildIdMax: count("limit.taskQueuesPerBuildId", 20, "N", "FAILED_PRECONDITION"),
@@ -227,16 +254,25 @@ export const SETTINGS = {
   outstandingTaskAppendsMax: count("matching.outstandingTaskAppendsThreshold", 250, "T", "accepted"),
   backlogWindowTasksMax: count("matching.backlogWindowTasks", 2000, "T", "ours: tasks of a queue in memory", { simulation: [2, 2000] }),
   backlogScavengeMs: ms("matching.backlogScavengeInterval", 1 * HOUR, "G", "ours: how often stored tasks of deleted runs are looked for"),
+  pollerHistoryMsMax: ms("matching.PollerHistoryTTL", 5 * MINUTE, "N", "a poller that polled longer ago is not listed"),
   taskQueueIdleMsMax: ms("matching.maxTaskQueueIdleTime", 5 * MINUTE, "T", "an idle queue leaves memory", {
     simulation: [10 * SECOND, 5 * MINUTE],
   }),
   queryPollerUnavailableMs: ms("matching.queryPollerUnavailableWindow", 20 * SECOND, "G", "a query fails without a recent poller"),
   queryWithoutDeadlineMs: ms("frontend.queryWithoutDeadline", 30 * SECOND, "N", "ours: a query without a deadline ends"),
+  transientEvents: bool(
+    "history.sendTransientOrSpeculativeWorkflowTaskEvents",
+    true,
+    "N",
+    "off: histories end before the events of a workflow task that are not written",
+  ),
   workflowTaskTimeoutMsDefault: ms("history.defaultWorkflowTaskTimeout", 10 * SECOND, "N", "when a start names none"),
   workflowTaskHeartbeatTimeoutMs: ms("history.workflowTaskHeartbeatTimeout", 30 * MINUTE, "N", "the workflow task times out"),
   workflowTaskRetryIntervalMsMax: ms("history.workflowTaskRetryMaxInterval", 10 * MINUTE, "G", "added to the timeout of late attempts"),
   workflowTaskCriticalAttempts: count("history.workflowTaskCriticalAttempt", 10, "G", "logged"),
   workflowTaskAttemptsQueryMax: count("history.workflowTaskQueryAttempts", 3, "G", "ours: a query of a workflow that never completed a task fails"),
+  activityRetry: retry("history.defaultActivityRetryPolicy", "N", "what a retry policy of an activity leaves open; of one without a policy, all"),
+  workflowRetry: retry("history.defaultWorkflowRetryPolicy", "N", "what a retry policy of a workflow leaves open"),
   workflowIdReuseIntervalMsMin: ms("history.workflowIdReuseMinimalInterval", 1 * SECOND, "N", "a run that follows a shorter one waits"),
   deploymentsMax: count("matching.maxDeployments", 100, "N", "RESOURCE_EXHAUSTED"),
   versionsInDeploymentMax: count("matching.maxVersionsInDeployment", 100, "N", "RESOURCE_EXHAUSTED"),
@@ -359,6 +395,7 @@ export const SETTINGS = {
   eagerActivities: bool("system.enableActivityEagerExecution", true, "N", "activities started with the completion that schedules them"),
   updates: bool("frontend.enableUpdateWorkflowExecution", true, "N", "PERMISSION_DENIED when off"),
   standaloneActivities: bool("activity.enableStandalone", true, "N", "UNIMPLEMENTED when off"),
+  activityCallbacks: bool("activity.enableCallbacks", true, "N", "INVALID_ARGUMENT when off; official: off"),
   standaloneActivityOperations: bool("history.enableStandaloneActivityOperatorCommands", true, "N", "UNIMPLEMENTED when off; official off"),
   activityStartDelay: bool("activity.startDelayEnabled", true, "N", "INVALID_ARGUMENT when off"),
   updatesAsyncAccepted: bool("frontend.enableUpdateWorkflowExecutionAsyncAccepted", true, "N", "PERMISSION_DENIED when off"),
@@ -374,6 +411,7 @@ interface ValueOfKind {
   text: string;
   json: string;
   list: readonly string[];
+  retry: RetryDefaults;
 }
 
 /** Values by name: numbers but for the kinds above. */
@@ -394,10 +432,7 @@ export const ACCEPTED_KEYS: Readonly<Record<string, string>> = {
   "frontend.enableExecuteMultiOperation": "always on",
   "history.enableUpdateWithStartRetryOnClosedWorkflowAbort": "always on",
   "history.enableUpdateWithStartRetryableErrorOnClosedWorkflowAbort": "always on",
-  "history.sendTransientOrSpeculativeWorkflowTaskEvents": "always on",
-  "history.enableUpdateCallbacks": "always on",
   "frontend.enableActivityEagerExecution": "always on",
-  "frontend.workerVersioningWorkflowAPIs": "always on",
   "frontend.enableWorkerVersioningDataAPIs": "always on",
   "frontend.enableWorkerVersioningWorkflowAPIs": "always on",
   "frontend.enableWorkerVersioningRuleAPIs": "always on",
@@ -410,7 +445,7 @@ export const ACCEPTED_KEYS: Readonly<Record<string, string>> = {
   "history.archivalProcessorArchiveDelay": "a closed run is archived at once",
   "history.archivalBackendMaxRPS": "16 archives at once",
   "frontend.activityAPIsEnabled": "comes with activity operations",
-  "frontend.ListWorkersEnabled": "always on",
+  "frontend.ListWorkersEnabled": "always on, as on the official server, which does not read it any more",
   "frontend.namespaceRPS.visibility.burst": "see frontend.namespaceRPS.visibility",
   "system.forceSearchAttributesCacheRefreshOnRead": "search attributes are never stale here",
   "system.forceNexusEndpointRefreshOnRead": "endpoints are never stale here",
@@ -418,17 +453,12 @@ export const ACCEPTED_KEYS: Readonly<Record<string, string>> = {
   "system.enableDeployments": "the pre-release API of deployments is not served",
   "system.refreshNexusEndpointsMinWait": "endpoints are never stale here",
   "system.namespaceCacheRefreshInterval": "namespaces are never stale here",
-  "component.nexusoperations.recordCancelRequestCompletionEvents": "always on",
   "component.nexusoperations.useSystemCallbackURL": "always on",
   "component.callbacks.allowedAddresses": "see callback.allowedAddresses",
-  "activity.enableCallbacks": "off, as by default: a standalone activity takes no completion callbacks",
-  "history.enableRequestIdRefLinks": "always on",
-  "history.defaultActivityRetryPolicy": "fixed: 1 s, coefficient 2, at most 100 s between attempts, no last attempt",
-  "history.defaultWorkflowRetryPolicy": "fixed: 1 s, coefficient 2, at most 100 s between attempts, no last attempt",
+  "history.enableRequestIdRefLinks": "always on, as on the official server, which has no such key any more",
   "history.enableChasm": "there is one engine",
   "history.enableTransitionHistory": "there is one engine",
   "matching.useFairnessMatcher": "see matching.enableFairness",
-  "matching.PollerHistoryTTL": "5 minutes",
   "worker.buildIdScavengerEnabled": "build ids stay until they are taken away",
   "worker.removableBuildIdDurationSinceDefault": "build ids stay until they are taken away",
 };

@@ -2,7 +2,7 @@
  * What executions without a history have in common: a draft that gathers rows and transfer tasks, and the context of one input.
  * A handler changes drafts, and leaves by returning a reply, or by throwing a ServiceError or Stale, which drops everything.
  */
-import type { TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import type { OutboundRecord, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { ServiceError } from "../api/service-error.js";
 import type { Init } from "../api/wire.js";
 import { Random } from "../lib/random.js";
@@ -24,6 +24,8 @@ export abstract class ComponentDraft implements ExecutionDraft {
   readonly requestIds: ExecutionDraft["requestIds"] = [];
   readonly transfers: { id: number; record: TransferRecord }[] = [];
   readonly doneTransfers: number[] = [];
+  outbound: OutboundRecord[] | undefined;
+  doneOutbound: number[] | undefined;
   /** Tasks to be offered. */
   readonly dispatch: DispatchTask[] = [];
   visibility: VisibilityRow | undefined;
@@ -60,6 +62,20 @@ export abstract class ComponentDraft implements ExecutionDraft {
       } as TransferRecord,
     });
     info.pendingTransfers++;
+    this.dirty = true;
+  }
+
+  /** A call that leaves the store. */
+  call(call: Pick<OutboundRecord, "kind" | "attempt" | "componentId" | "destination">): void {
+    const { namespaceId, workflowId, runId } = this.info;
+    this.outbound ??= [];
+    this.outbound.push({ rowId: 0, namespaceId, workflowId, runId, archetype: this.base.archetype, ...call });
+    this.dirty = true;
+  }
+
+  callDone(id: number): void {
+    this.doneOutbound ??= [];
+    this.doneOutbound.push(id);
     this.dirty = true;
   }
 

@@ -21,7 +21,7 @@ export function workOf(state: ExecutionState, now: number, sharesClock: (namespa
       // Its actions are workflows, which wait for themselves.
       return (state as ScheduleState).info.pendingTransfers;
     case Archetype.ACTIVITY:
-      return isAttemptOut(state as ActivityState) ? 1 : 0;
+      return (isAttemptOut(state as ActivityState) ? 1 : 0) + (state as ActivityState).deliveries;
     case Archetype.NEXUS_OPERATION: {
       const { info, isOpen } = state as NexusExecutionState;
       const isCanceling = info.cancellation?.state === CancelState.SCHEDULED;

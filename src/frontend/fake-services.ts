@@ -203,7 +203,7 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
       runtime,
       limits: () => ({ entryTimeMax: 300_000_000, evictionAgeMin: 60_000_000, entriesMax: 100 }),
     }),
-    nexusTasks: new NexusQueues({ runtime, longPollExpirationMs: () => 60_000 }),
+    nexusTasks: new NexusQueues({ runtime, longPollExpirationMs: () => 60_000, pollerHistoryMsMax: () => 300_000 }),
     nexusEndpoints: new NexusEndpointRegistry({
       rows: [],
       commit: () => Promise.resolve(),

@@ -1,11 +1,14 @@
 /** The settings that request handling reads, by what they limit. */
 import { MICROS_PER_MS } from "../api/time.js";
-import type { Limits } from "../config/limits.js";
+import type { Limits, RetryDefaults } from "../config/limits.js";
 import { type AddressRule, addressRules } from "./validation/callbacks.js";
 
 export interface RequestLimits {
   readonly idLengthMax: number;
   readonly buildIdSizeMax: number;
+  readonly activityRetry: RetryDefaults;
+  readonly workflowRetry: RetryDefaults;
+  readonly areUpdateCallbacksKept: boolean;
   readonly blobSizeWarn: number;
   readonly blobSizeError: number;
   readonly memoSizeWarn: number;
@@ -38,6 +41,8 @@ export interface RequestLimits {
   readonly areWorkersToScalePolls: boolean;
   readonly doPollsEndOnShutdown: boolean;
   readonly fairnessWeightOverridesMax: number;
+  readonly areBuildIdWorkersServed: boolean;
+  readonly areTransientEventsShown: boolean;
   readonly areVersionSetsServed: boolean;
   readonly areVersioningRulesServed: boolean;
   readonly areDeploymentsServed: boolean;
@@ -62,6 +67,7 @@ export interface RequestLimits {
   readonly areUpdatesEnabled: boolean;
   readonly areUpdatesAcceptedEnabled: boolean;
   readonly areStandaloneActivitiesEnabled: boolean;
+  readonly areActivityCallbacksEnabled: boolean;
   readonly areActivityOperationsEnabled: boolean;
   readonly isActivityStartDelayEnabled: boolean;
   readonly activityLongPollMs: number;
@@ -98,6 +104,8 @@ export function requestLimits(limits: Limits): RequestLimits {
     areWorkersToScalePolls: limits.pollerAutoscalingAutoEnroll,
     doPollsEndOnShutdown: limits.workerPollsEndOnShutdown,
     fairnessWeightOverridesMax: limits.fairnessWeightOverridesMax,
+    areBuildIdWorkersServed: limits.versioningWorkflowApis,
+    areTransientEventsShown: limits.transientEvents,
     areVersionSetsServed: limits.versionSetApis,
     areVersioningRulesServed: limits.versioningRuleApis,
     areDeploymentsServed: limits.deploymentVersions,
@@ -105,6 +113,9 @@ export function requestLimits(limits: Limits): RequestLimits {
     reachabilityBuildIdsMax: limits.reachabilityBuildIdsMax,
     reachabilityTaskQueuesMax: limits.reachabilityTaskQueuesMax,
     reachabilityDefaultAge: limits.reachabilityDefaultAgeMs * MICROS_PER_MS,
+    activityRetry: limits.activityRetry,
+    workflowRetry: limits.workflowRetry,
+    areUpdateCallbacksKept: limits.updateCallbacks,
     buildIdSizeMax: limits.workerBuildIdSizeMax,
     blobSizeWarn: limits.blobSizeBytesWarn,
     blobSizeError: limits.blobSizeBytesMax,
@@ -142,6 +153,7 @@ export function requestLimits(limits: Limits): RequestLimits {
     areUpdatesEnabled: limits.updates,
     areUpdatesAcceptedEnabled: limits.updatesAsyncAccepted,
     areStandaloneActivitiesEnabled: limits.standaloneActivities,
+    areActivityCallbacksEnabled: limits.activityCallbacks,
     areActivityOperationsEnabled: limits.standaloneActivityOperations,
     isActivityStartDelayEnabled: limits.activityStartDelay,
     activityLongPollMs: limits.activityLongPollMs,

@@ -6,6 +6,8 @@ export interface MatchingLimits extends ScalingLimits {
   readonly longPollExpirationMs: number;
   /** matching.maxTaskQueueIdleTime */
   readonly taskQueueIdleMsMax: number;
+  /** matching.PollerHistoryTTL */
+  readonly pollerHistoryMsMax: number;
   /** matching.queryPollerUnavailableWindow */
   readonly queryPollerUnavailableMs: number;
   /** Tasks of one queue in memory. The official server reads 1,000 at a time (matching.getTasksBatchSize). */
@@ -25,6 +27,7 @@ export interface MatchingLimits extends ScalingLimits {
 export const DEFAULT_MATCHING_LIMITS: MatchingLimits = {
   longPollExpirationMs: 60_000,
   taskQueueIdleMsMax: 300_000,
+  pollerHistoryMsMax: 300_000,
   queryPollerUnavailableMs: 20_000,
   backlogWindowTasksMax: 2_000,
   taskQueueDispatchPerSecondMax: 4_000,

@@ -19,7 +19,7 @@ let rate: number | undefined;
 beforeEach(() => {
   runtime = new FakeRuntime();
   rate = undefined;
-  queues = new NexusQueues({ runtime, longPollExpirationMs: () => 60_000, rateOf: () => rate });
+  queues = new NexusQueues({ runtime, longPollExpirationMs: () => 60_000, pollerHistoryMsMax: () => 300_000, rateOf: () => rate });
 });
 
 const poll = (workerInstanceKey = "") =>
@@ -100,6 +100,7 @@ describe("worker versions", () => {
     queues = new NexusQueues({
       runtime,
       longPollExpirationMs: () => 60_000,
+      pollerHistoryMsMax: () => 300_000,
       versions: new VersionRouter(deployments, buildIds),
       facts: () => facts,
     });

@@ -35,6 +35,7 @@ import type { VersionRouter } from "./version-router.js";
 export interface NexusQueuesDependencies {
   readonly runtime: Runtime;
   readonly longPollExpirationMs: () => number;
+  readonly pollerHistoryMsMax: () => number;
   /** Tasks a second that may leave a queue (UpdateTaskQueueConfig); undefined is no limit. */
   readonly rateOf?: (namespaceId: string, taskQueue: string) => number | undefined;
   /** Unset: no worker names a version. */
@@ -293,7 +294,7 @@ export class NexusQueues implements NexusTaskDispatcher {
     let queue = this.queues.get(id);
     if (queue === undefined) {
       if (this.queues.size >= QUEUES_MAX) this.forgetIdle();
-      this.queues.set(id, (queue = newQueue(namespaceId, taskQueue)));
+      this.queues.set(id, (queue = newQueue(namespaceId, taskQueue, this.o.pollerHistoryMsMax() * MICROS_PER_MS)));
     }
     return queue;
   }
@@ -304,9 +305,9 @@ const RATE_WITHOUT_LIMIT = 100_000;
 /** Beyond this, queues that nobody uses are forgotten. */
 const QUEUES_MAX = 1_000;
 
-const newQueue = (namespaceId: string, taskQueue: string): Queue => ({
+const newQueue = (namespaceId: string, taskQueue: string, pollerWindow: number): Queue => ({
   ...{ namespaceId, taskQueue, limiter: undefined, stopWake: undefined },
-  ...{ polls: new Set(), tasks: new Set(), pollers: new PollerHistory() },
+  ...{ polls: new Set(), tasks: new Set(), pollers: new PollerHistory(pollerWindow) },
 });
 
 const idOf = (namespaceId: string, taskQueue: string): string => `${namespaceId}/${taskQueue}`;

@@ -35,7 +35,7 @@ export class QueueState implements QueueLoad {
   readonly backlog: Backlog;
   readonly limits: DispatchLimits;
   readonly scaling = new PollerScaling();
-  readonly pollers = new PollerHistory<PollerVersion>();
+  readonly pollers: PollerHistory<PollerVersion>;
   readonly kept = new KeptTasks();
   readonly rates = new Map<number, PriorityRates>();
   /** Tasks that had to wait for the rate limit. */
@@ -70,6 +70,7 @@ export class QueueState implements QueueLoad {
     readonly base?: QueueState,
   ) {
     const key = keys.find(id);
+    this.pollers = new PollerHistory(limits.pollerHistoryMsMax * MICROS_PER_MS);
     this.line = new TaskQueue(limits.backlogWindowTasksMax, key === undefined);
     // A sticky queue is one worker's own: its tasks are few and soon gone.
     const fairness = limits.fairness && !name.isSticky ? new Fairness(key?.fairness) : undefined;

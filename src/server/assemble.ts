@@ -140,7 +140,8 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const matchingLimits: MatchingLimits = {
     ...limits,
     longPollExpirationMs: limits.matchingLongPollMs,
-    taskQueueDispatchPerSecondMax: limits.taskQueueToPartitionDispatchRate * limits.taskQueueReadPartitions,
+    taskQueueDispatchPerSecondMax:
+      Math.min(limits.namespaceToPartitionDispatchRate, limits.taskQueueToPartitionDispatchRate) * limits.taskQueueReadPartitions,
   };
   const buildIds = new BuildIds({ rows: registry, commit, now: () => runtime.nowMicros(), limits: () => limits });
   const deployments = new Deployments({ rows: registry, commit, now: () => runtime.nowMicros(), limits: () => limits });
@@ -154,6 +155,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const nexusTasks = new NexusQueues({
     runtime,
     longPollExpirationMs: () => limits.matchingLongPollMs,
+    pollerHistoryMsMax: () => limits.pollerHistoryMsMax,
     rateOf: (...queue) => queueConfigs.get(...queue, TaskQueueType.NEXUS)?.queueRateLimit?.rateLimit?.requestsPerSecond,
     versions,
     facts: (namespace): QueueFacts => matching.queueFacts(namespace),

@@ -1,5 +1,8 @@
 /** Standalone activities on a real server and file: over a kill, in batches, and with the namespace that goes. */
-import { expect, it } from "vitest";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, it, onTestFinished } from "vitest";
+import { CallbackState } from "../../gen/wire/temporal/api/enums/v1/common.js";
 import { payloads, type Session, seconds } from "../conformance/session.js";
 import { readTables } from "../harness/file-tables.js";
 import { ServerOnFile } from "../harness/server-on-file.js";
@@ -43,6 +46,40 @@ it("what was acknowledged before a kill goes on after it: waiting, with a worker
   expect((await s.call("PollActivityExecution", { activityId: "closed" })).outcome?.value).toMatchObject({ case: "result" });
   expect(Number((await s.call("CountActivityExecutions", { query: "ExecutionStatus = 'Completed'" })).count)).toBe(4);
   expect(Number((await s.call("CountWorkflowExecutions", {})).count)).toBe(0);
+});
+
+it("a completion callback that nobody took before a kill comes after it, with what the activity has ended with", async () => {
+  const listener = createServer();
+  const heard: { operation: unknown; body: string; token: unknown; link: unknown }[] = [];
+  listener.on("request", (request, response) => {
+    const parts: Buffer[] = [];
+    request.on("data", (d: Buffer) => parts.push(d));
+    request.on("end", () => {
+      const { "nexus-operation-state": operation, "x-token": token, "nexus-link": link } = request.headers;
+      heard.push({ operation, body: Buffer.concat(parts).toString(), token, link });
+      response.end();
+    });
+  });
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  const { port } = listener.address() as AddressInfo;
+  await new Promise<void>((resolve) => listener.close(() => resolve()));
+
+  const server = new ServerOnFile();
+  let s = await server.start();
+  const completionCallbacks = [{ variant: { case: "nexus", value: { url: `http://127.0.0.1:${port}/done`, header: { "X-Token": "secret" } } } }];
+  const { runId } = await start(s, "a", { completionCallbacks });
+  await s.call("RespondActivityTaskCompletedById", { activityId: "a", result: payloads("out") });
+  const callback = async () => (await s.call("DescribeActivityExecution", { activityId: "a" })).callbacks[0]?.info;
+  await s.until("it was tried", async () => ((await callback())?.attempt ?? 0) > 0);
+  await server.stop("SIGKILL");
+
+  s = await server.start();
+  await new Promise<void>((resolve) => listener.listen(port, "127.0.0.1", resolve));
+  onTestFinished(() => void listener.close());
+  await s.until("it has come", async () => (await callback())?.state === CallbackState.SUCCEEDED);
+  expect(heard).toHaveLength(1);
+  expect(heard[0]).toMatchObject({ operation: "succeeded", body: '"out"', token: "secret" });
+  expect(heard[0]?.link).toContain(`/namespaces/default/activities/a/${runId}/details`);
 });
 
 it("batch operations terminate, cancel and delete the activities that a query finds", async () => {

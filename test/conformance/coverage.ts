@@ -122,6 +122,7 @@ export const CAPABILITIES: Readonly<Record<string, RegExp | string>> = {
   "standalone Nexus operations": /^nexus-operations: /,
   "Nexus over HTTP, external endpoints": "test/nexus/doors.test.ts",
   "standalone activities": /^activity-executions: /,
+  "callbacks of standalone activities": /^activity-callbacks: /,
   "worker deployments": /^worker-deployments: /,
   "tasks of versions": /^versioned-(tasks|nexus): /,
   "version sets and rules": /^build-ids: /,

@@ -25,6 +25,7 @@ type ScriptFile = { scripts: Record<string, Script> };
 const SCRIPTS = {
   "workflow-tasks": () => import("./scripts/workflow-tasks.js"),
   "activity-executions": () => import("./scripts/activity-executions.js"),
+  "activity-callbacks": () => import("./scripts/activity-callbacks.js"),
   activities: () => import("./scripts/activities.js"),
   outside: () => import("./scripts/outside.js"),
   commands: () => import("./scripts/commands.js"),
@@ -98,6 +99,7 @@ export const OFFICIAL_SETTINGS: Readonly<Partial<Record<keyof typeof SCRIPTS, re
     "frontend.enableCancelWorkerPollsOnShutdown=true",
     "frontend.enableBatchOperationsForStandaloneActivities=true",
   ],
+  "activity-callbacks": ["activity.enableCallbacks=true"],
   updates: ["history.enableUpdateCallbacks=true"],
   batches: ["frontend.enableBatchOperationsForStandaloneActivities=true"],
   "worker-commands": ONE_PARTITION,

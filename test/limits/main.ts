@@ -10,13 +10,20 @@ import { prepare } from "../conformance/play.js";
 import { Session } from "../conformance/session.js";
 import { GROUPS } from "./table.js";
 
-const [binary = "", ...names] = process.argv.slice(2);
-for (const group of GROUPS.filter((g) => names.length === 0 || names.includes(g.name))) {
+async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
   const { port } = probe.address() as { port: number };
   await new Promise<void>((resolve) => probe.close(() => resolve()));
-  const server = spawn(binary, ["-port", String(port), ...group.settings.flatMap((s) => ["-set", s])], { stdio: ["ignore", "pipe", "inherit"] });
+  return port;
+}
+
+const [binary = "", ...names] = process.argv.slice(2);
+for (const group of GROUPS.filter((g) => names.length === 0 || names.includes(g.name))) {
+  const port = await freePort();
+  // Nexus requests, the server's own among them, go over HTTP.
+  const ports = ["-port", String(port), "-http-port", String(await freePort())];
+  const server = spawn(binary, [...ports, ...group.settings.flatMap((s) => ["-set", s])], { stdio: ["ignore", "pipe", "inherit"] });
   await new Promise<void>((resolve) => server.stdout.once("data", () => resolve()));
   const official = new GrpcSubject(`127.0.0.1:${port}`);
   try {

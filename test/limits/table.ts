@@ -6,10 +6,13 @@ import { names } from "./rows/names.js";
 import { nexus, noNexusOperations } from "./rows/nexus.js";
 import { batches, operations } from "./rows/operations.js";
 import { queues } from "./rows/queues.js";
+import { retries } from "./rows/retries.js";
 import { history, pendings, state, transaction } from "./rows/runs.js";
 import { sizes } from "./rows/sizes.js";
+import { switchesOff } from "./rows/switches.js";
 import { timeSkipping } from "./rows/time-skipping.js";
-import { updates } from "./rows/updates.js";
+import { updateCallbacks, updates } from "./rows/updates.js";
+import { shortWaits, waits } from "./rows/waits.js";
 
 export const GROUPS: readonly Group[] = [
   sizes,
@@ -26,6 +29,11 @@ export const GROUPS: readonly Group[] = [
   fixed,
   queues,
   updates,
+  updateCallbacks,
+  retries,
+  waits,
+  shortWaits,
+  switchesOff,
   operations,
   batches,
   activityExecutions,
@@ -39,7 +47,6 @@ const CALLBACKS = "src/frontend/validation/callbacks.test.ts and src/core/callba
 const VERSIONS = "on a clock of its own, or a switch: test/conformance/scripts/worker-deployments.ts";
 const BATCHES = "on a clock of its own in src/worker/batch/job-run.test.ts";
 const ARCHIVAL = "test/archival";
-const STANDALONE = "on a clock of its own: test/conformance/scripts/activity-executions.ts";
 const RATE = "a rate: test/security/limits.test.ts and src/quotas";
 const PARTS = "a rate between parts of the official server, or of its store: accepted, of no effect";
 const DOCUMENTED = "a rate of the documented profile, crossed on a simulated clock: test/security/limits.test.ts";
@@ -73,8 +80,6 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "cloud.region": "a name: test/cloud/kinds.test.ts",
   "cloud.exportInterval": "test/cloud/export.test.ts",
   "nexusoperation.limit.scheduleToCloseTimeout": NEXUS,
-  "nexusoperation.longPollTimeout": NEXUS,
-  "nexusoperation.longPollBuffer": NEXUS,
   "frontend.clusterCallsPerMinute": DOCUMENTED,
   "frontend.namespaceStartsPerMinute": DOCUMENTED,
   "frontend.namespaceActivitiesPerMinute": DOCUMENTED,
@@ -106,7 +111,6 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "worker.persistenceMaxQPS": PARTS,
   "system.visibilityPersistenceMaxReadQPS": PARTS,
   "system.visibilityPersistenceMaxWriteQPS": PARTS,
-  "admin.matchingNamespaceToPartitionDispatchRate": PARTS,
   "admin.matchingNamespaceTaskqueueToPartitionDispatchRate": "a rate: on a clock of its own in src/core/matching/rate-limiter.test.ts",
   "matching.numTaskqueueReadPartitions": "multiplies the dispatch rate of a queue, and has no other effect",
   "matching.numTaskqueueWritePartitions": MATCHER,
@@ -151,7 +155,6 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "archival.provider.s3store.s3ForcePathStyle": ARCHIVAL,
   "history.hostLevelCacheMaxSize": MEMORY,
   "history.eventsHostLevelCacheMaxSizeBytes": MEMORY,
-  "activity.longPollBuffer": STANDALONE,
   "matching.maxDeployments": VERSIONS,
   "matching.maxVersionsInDeployment": VERSIONS,
   "matching.maxTaskQueuesInDeploymentVersion": VERSIONS,

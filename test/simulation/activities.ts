@@ -5,6 +5,7 @@
  */
 import { ExecutionHeader, TaskRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { ActivityIdConflictPolicy, ActivityIdReusePolicy } from "../../gen/wire/temporal/api/enums/v1/activity.js";
+import { CallbackState } from "../../gen/wire/temporal/api/enums/v1/common.js";
 import { TimeoutType } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { Failure } from "../../gen/wire/temporal/api/failure/v1/message.js";
 import {
@@ -16,14 +17,16 @@ import {
   UnpauseActivityExecutionRequest,
   UpdateActivityExecutionOptionsRequest,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import { jsonPayloads } from "../../src/api/json-payload.js";
 import { duration } from "../../src/api/time.js";
-import { decode } from "../../src/api/wire.js";
+import { decode, EMPTY_BYTES } from "../../src/api/wire.js";
 import { ActivityDraft, ActivityState, Status } from "../../src/core/activity-execution/activity-state.js";
 import { earliestDeadline } from "../../src/core/activity-execution/lifecycle.js";
 import { Archetype } from "../../src/core/execution.js";
 import type { ActivityExecutionInputKind } from "../../src/core/input.js";
 import type { Replies } from "../../src/core/transition.js";
 import { QUEUE_REGISTRY_KIND, QueueKeys } from "../../src/matching/queue-keys.js";
+import { type Receivers, urlOf } from "./callbacks.js";
 import { QUEUE } from "./programs.js";
 import type { Disk } from "./sim-store.js";
 import { Standalone, WAIT_MS } from "./standalone.js";
@@ -45,7 +48,14 @@ type Kind = ActivityExecutionInputKind | "delete";
 export class Activities extends Standalone<Kind, ActivityState> {
   private requests = 0;
 
-  constructor(w: SimWorld, disk: Disk) {
+  /** Callbacks that were acknowledged. */
+  private readonly attached: { url: string; runId: string }[] = [];
+
+  constructor(
+    w: SimWorld,
+    disk: Disk,
+    private readonly receivers: Receivers,
+  ) {
     super(w, disk, Archetype.ACTIVITY, "activity", RECENT);
   }
 
@@ -84,6 +94,8 @@ export class Activities extends Standalone<Kind, ActivityState> {
   private start(requestId: string): void {
     const { w } = this;
     const id = `activity${w.pick(IDS)}`;
+    const completionCallbacks = w.swarm.callbacks && w.chance(300) ? [this.receivers.newCallback("activity")] : [];
+    const attaches = completionCallbacks.length > 0;
     const request = StartActivityExecutionRequest.create({
       activityId: id,
       requestId,
@@ -96,8 +108,13 @@ export class Activities extends Standalone<Kind, ActivityState> {
       idReusePolicy: REUSE[w.pick(100) < 80 ? 0 : w.pick(REUSE.length)] ?? ActivityIdReusePolicy.ALLOW_DUPLICATE,
       idConflictPolicy: CONFLICT[w.pick(CONFLICT.length)] ?? ActivityIdConflictPolicy.FAIL,
       startDelay: w.chance(200) ? duration(w.pick(3_000_000)) : undefined,
+      completionCallbacks,
+      onConflictOptions: attaches ? { attachRequestId: true, attachCompletionCallbacks: true } : undefined,
     });
-    this.send<"startActivityExecution">(id, "", { kind: "startActivityExecution", request }, (reply) => this.began(id, requestId, reply));
+    this.send<"startActivityExecution">(id, "", { kind: "startActivityExecution", request }, (reply) => {
+      this.began(id, requestId, reply);
+      for (const c of completionCallbacks) this.attached.push({ url: urlOf(c), runId: reply.runId });
+    });
   }
 
   private unpause(id: string, runId: string, requestId: string): void {
@@ -166,6 +183,11 @@ export class Activities extends Standalone<Kind, ActivityState> {
       if (info.status === Status.PAUSED || info.status === Status.PAUSE_REQUESTED) this.unpause(info.workflowId, info.runId, `end${this.requests++}`);
   }
 
+  /** Its callbacks have come, or were turned down. */
+  protected override isSettled({ callbacks }: ActivityState): boolean {
+    return callbacks.every((c) => c.state === CallbackState.SUCCEEDED || c.state === CallbackState.FAILED);
+  }
+
   /** Attempts that nobody has taken. */
   protected async hasRest(): Promise<boolean> {
     const { inner } = this.disk;
@@ -193,11 +215,19 @@ export class Activities extends Standalone<Kind, ActivityState> {
       if (result === undefined) ends(runId, Status.CANCELED, "cancellation");
       else {
         const stored = ends(runId, Status.COMPLETED, `completion ${result}`)?.outcome;
-        if (stored !== undefined && Buffer.from(stored.result ?? []).toString() !== result)
+        if (stored !== undefined && !jsonPayloads(result).equals(stored.result ?? EMPTY_BYTES))
           w.problem(`activity ${runId}: completion ${result} was acknowledged and is not its outcome`);
       }
     }
-    for (const state of states) this.checkDelivered(state);
+    for (const { url, runId } of this.attached) {
+      const state = of(runId, `callback ${url}`);
+      if (state?.callbacks.some((c) => c.callback !== undefined && urlOf(c.callback) === url) === false)
+        w.problem(`${this.whereOf(state)}: callback ${url} was acknowledged and is lost`);
+    }
+    for (const state of states) {
+      this.checkDelivered(state);
+      this.receivers.checkActivity(state);
+    }
   }
 
   /** With every worker alive and every batch written, no attempt is left to its timeout. */

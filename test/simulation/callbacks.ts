@@ -10,6 +10,7 @@ import { CallbackState } from "../../gen/wire/temporal/api/enums/v1/common.js";
 import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { RetryState } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { decode } from "../../src/api/wire.js";
+import { type ActivityState, Status } from "../../src/core/activity-execution/activity-state.js";
 import type { CallbackCall } from "../../src/core/callback/statemachine.js";
 import { RunDraft } from "../../src/core/workflow/mutable-state.js";
 import type { Run } from "./checks.js";
@@ -42,9 +43,9 @@ export class Receivers {
     private readonly disk: Disk,
   ) {}
 
-  /** Of a start, or of an update. */
-  newCallback(isOfUpdate = false): Callback {
-    const url = `http://receiver-${this.w.pick(DESTINATIONS)}${isOfUpdate ? OF_UPDATE : "/workflow/"}${this.addresses++}`;
+  /** For the end of that. */
+  newCallback(of: "workflow" | "update" | "activity" = "workflow"): Callback {
+    const url = `http://receiver-${this.w.pick(DESTINATIONS)}/${of}/${this.addresses++}`;
     return { variant: { case: "nexus", value: { url, header: { name: "value" } } }, links: [] } as unknown as Callback;
   }
 
@@ -114,6 +115,21 @@ export class Receivers {
       if (runs.has(runId) && !key.includes(OF_UPDATE) && !expected.has(key)) w.problem(`${key}: told of the end of a run that has not ended with it`);
   }
 
+  /** What a standalone activity that has ended says of its callbacks is what their receivers say. */
+  checkActivity({ info, callbacks, outcome }: ActivityState): void {
+    const { w } = this;
+    const { runId } = info;
+    const ended = info.status === Status.CANCELED ? "canceled" : "failed";
+    const text = outcome?.failure === undefined ? completedText(outcome?.result) : ended;
+    for (const c of callbacks) {
+      const where = `activity ${info.workflowId} ${runId}: callback ${c.callback === undefined ? "" : urlOf(c.callback)}`;
+      const receipt = c.callback && this.receipts.get(`${urlOf(c.callback)} ${runId}`);
+      const says = { [CallbackState.SUCCEEDED]: "taken", [CallbackState.FAILED]: "refused" }[c.state as number];
+      if (says === undefined || says !== receipt?.end) w.problem(`${where} is ${CallbackState[c.state]}, its receiver says ${receipt?.end}`);
+      else if (receipt.outcome !== text) w.problem(`${where} was told ${receipt.outcome}, the activity's end is ${text}`);
+    }
+  }
+
   /** What the run says of its callbacks is what their receivers say. */
   private checkEnds(run: Run): void {
     const { info } = run.state;
@@ -142,11 +158,11 @@ export class Receivers {
 }
 
 function runOf({ link }: CallbackCall): string {
-  const to = link.variant as { case?: string; value?: { runId?: string } } | undefined;
-  return to?.case === "workflowEvent" ? (to.value?.runId ?? "") : "";
+  const to = link.variant as { value?: { runId?: string } } | undefined;
+  return to?.value?.runId ?? "";
 }
 
-const urlOf = (c: Callback): string => (c.variant.case === "nexus" ? c.variant.value.url : "");
+export const urlOf = (c: Callback): string => (c.variant.case === "nexus" ? c.variant.value.url : "");
 
 /** Of the run itself, not of its updates. */
 function callbacksOf(run: Run): string[] {
@@ -169,7 +185,7 @@ function outcomeOf({ state, events }: Run): string | undefined {
   if (state.info.resetRunId !== "" && last?.eventType === EventType.WORKFLOW_EXECUTION_TERMINATED) return UNKNOWN;
   switch (a?.case) {
     case "workflowExecutionCompletedEventAttributes":
-      return `completed ${Buffer.from(a.value.result === undefined ? [] : (decode(Payloads, a.value.result).payloads[0] ?? [])).toString("hex")}`;
+      return completedText(a.value.result);
     case "workflowExecutionFailedEventAttributes":
       return a.value.retryState === RetryState.IN_PROGRESS ? undefined : "failed";
     case "workflowExecutionTimedOutEventAttributes":
@@ -182,6 +198,9 @@ function outcomeOf({ state, events }: Run): string | undefined {
       return undefined;
   }
 }
+
+const completedText = (result: Uint8Array | undefined): string =>
+  `completed ${Buffer.from(result === undefined ? [] : (decode(Payloads, result).payloads[0] ?? [])).toString("hex")}`;
 
 function textOf(o: CallbackCall["outcome"]): string {
   return o.kind === "completed" ? `completed ${Buffer.from(o.result ?? []).toString("hex")}` : o.kind;

@@ -110,7 +110,7 @@ export class Operators {
         meta: { updateId, identity: "sim" },
         input: { name: "u" },
         requestId: updateId,
-        completionCallbacks: isCalledBack ? [this.receivers.newCallback(true)] : [],
+        completionCallbacks: isCalledBack ? [this.receivers.newCallback("update")] : [],
       },
     };
   }

@@ -157,7 +157,7 @@ export class Simulation implements SimWorld {
     this.operations = new Operations(this, this.disk, (requestId) => this.nexus.outcomeOf(requestId));
     this.operators = new Operators(this, this.receivers);
     this.schedules = new Schedules(this);
-    this.activities = new Activities(this, this.disk);
+    this.activities = new Activities(this, this.disk, this.receivers);
     this.clients = new Clients(this, this.receivers, this.versions, (task) => this.workers.workflowTask(task, 0));
   }
 

@@ -60,6 +60,10 @@ export abstract class Standalone<K extends InputKind, S extends StandaloneState>
   protected abstract checkEnds(states: readonly S[], of: (runId: string, what: string) => S | undefined): void;
   /** Called while some are open. */
   protected abstract urge(open: readonly S[]): void;
+  /** Whether all is done for one that has ended. */
+  protected isSettled(_state: S): boolean {
+    return true;
+  }
   /** Whether something is still to be done for those that have ended. */
   protected abstract hasRest(): Promise<boolean>;
 
@@ -115,7 +119,7 @@ export abstract class Standalone<K extends InputKind, S extends StandaloneState>
     }
     const open = states.filter((s) => s.isOpen);
     this.urge(open);
-    if (open.length > 0 || (await this.hasRest())) return false;
+    if (open.length > 0 || !states.every((s) => this.isSettled(s)) || (await this.hasRest())) return false;
     if (this.stage === "running") this.stage = "closed";
     else if (this.stage === "closed") {
       for (const runId of new Set(this.awaited.values()))

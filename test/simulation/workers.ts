@@ -16,6 +16,7 @@ import {
   RespondWorkflowTaskCompletedRequest,
   RespondWorkflowTaskFailedRequest,
 } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
+import { jsonPayloads } from "../../src/api/json-payload.js";
 import { decodeTaskToken, type TaskToken } from "../../src/api/task-token.js";
 import { duration } from "../../src/api/time.js";
 import type { Init } from "../../src/api/wire.js";
@@ -334,7 +335,7 @@ export class Workers {
     const isOfWorkflow = (token.archetype as Archetype) === Archetype.WORKFLOW;
     const send = (again: boolean): void => {
       const result = isOfWorkflow ? undefined : `${w.pick(1e9)}`;
-      const bytes = result === undefined ? undefined : Buffer.from(result);
+      const bytes = result === undefined ? undefined : jsonPayloads(result);
       this.send(token, { kind: "completeActivity", activity, result: bytes, identity: "sim" }).then(() => {
         if (!isById) inHand.taken(`activity ${scheduledEventId} of ${runId}`);
         if (isOfWorkflow) w.acknowledged.activities.push({ runId, scheduledEventId, attempt: isById ? 0 : attempt });

@@ -7,7 +7,9 @@ import {
   ActivityOutcomeRecord,
   type ActivityRecord,
   ActivityRequestRecord,
+  CallbackRecord,
 } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import { CallbackState } from "../../../gen/wire/temporal/api/enums/v1/common.js";
 import { decode, encode } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
 import { ComponentDraft } from "../component.js";
@@ -18,6 +20,7 @@ import type { ComponentWrite } from "../workflow/mutable-state.js";
 enum Kind {
   REQUEST = 48,
   OUTCOME = 49,
+  CALLBACK = 50,
 }
 
 /** Numbers are stored (ActivityExecutionRecord.status). */
@@ -45,6 +48,8 @@ export const isWithWorker = (status: Status): boolean =>
 export const isAttemptOut = ({ info, activity }: ActivityState): boolean =>
   isWithWorker(info.status) || (info.status === Status.SCHEDULED && !activity.waitsForRetry);
 
+const NO_CALLBACKS: readonly CallbackRecord[] = [];
+
 /** Beside its payloads. */
 const STATE_BYTES = 2_000;
 
@@ -56,18 +61,28 @@ export class ActivityState implements ExecutionState {
     public info: ActivityExecutionRecord,
     public request: ActivityRequestRecord,
     public outcome: ActivityOutcomeRecord | undefined,
+    /** By their ids, 1, 2, ... */
+    public callbacks: readonly CallbackRecord[] = NO_CALLBACKS,
   ) {}
 
   static load(key: number, record: Uint8Array, live: readonly { kind: number; value: Uint8Array }[]): ActivityState {
     let request: ActivityRequestRecord | undefined;
     let outcome: ActivityOutcomeRecord | undefined;
+    const callbacks: CallbackRecord[] = [];
     for (const row of live) {
       if (row.kind === Kind.REQUEST) request = decode(ActivityRequestRecord, row.value);
       else if (row.kind === Kind.OUTCOME) outcome = decode(ActivityOutcomeRecord, row.value);
+      else if (row.kind === Kind.CALLBACK) callbacks.push(decode(CallbackRecord, row.value));
       else assert(false, `component kind ${row.kind} of an activity is not known`);
     }
     assert(request !== undefined, "an activity has a request");
-    return new ActivityState(key, decode(ActivityExecutionRecord, record), request, outcome);
+    return new ActivityState(
+      key,
+      decode(ActivityExecutionRecord, record),
+      request,
+      outcome,
+      callbacks.sort((a, b) => a.id - b.id),
+    );
   }
 
   get archetype(): Archetype {
@@ -94,16 +109,30 @@ export class ActivityState implements ExecutionState {
     return this.info.activity as ActivityRecord;
   }
 
+  /** Of its callbacks, those under way: their end is not a matter of time. */
+  get deliveries(): number {
+    return this.callbacks.reduce((n, c) => n + (c.state === CallbackState.SCHEDULED ? 1 : 0), 0);
+  }
+
   get sizeBytes(): number {
     this.requestBytes ??= encode(ActivityRequestRecord, this.request).length;
     const { outcome } = this;
-    return STATE_BYTES + this.requestBytes + (outcome?.result?.length ?? 0) + (this.activity.lastHeartbeatDetails?.length ?? 0);
+    return STATE_BYTES + this.requestBytes + (outcome?.result?.length ?? 0) + (this.activity.lastHeartbeatDetails?.length ?? 0) + this.callbackBytes;
   }
 
   /** What describes and lists say of its size. */
   get stateSizeBytes(): number {
     this.requestBytes ??= encode(ActivityRequestRecord, this.request).length;
-    return this.encodeRecord().length + this.requestBytes + (this.outcome === undefined ? 0 : encode(ActivityOutcomeRecord, this.outcome).length);
+    return (
+      this.encodeRecord().length +
+      this.requestBytes +
+      (this.outcome === undefined ? 0 : encode(ActivityOutcomeRecord, this.outcome).length) +
+      this.callbackBytes
+    );
+  }
+
+  private get callbackBytes(): number {
+    return this.callbacks.reduce((n, c) => n + encode(CallbackRecord, c).length, 0);
   }
 
   encodeRecord(): Uint8Array {
@@ -120,7 +149,7 @@ export class ActivityDraft extends ComponentDraft {
   readonly info: ActivityExecutionRecord;
   request: ActivityRequestRecord;
   outcome: ActivityOutcomeRecord | undefined;
-  /** Attempts to be offered to the pollers. */
+  callbacks: readonly CallbackRecord[];
   /** Whether lists show something else now. */
   isShownChanged = false;
   /** Whether what has happened counts as a change of the activity: bookkeeping does not. */
@@ -134,6 +163,7 @@ export class ActivityDraft extends ComponentDraft {
     this.info = ActivityExecutionRecord.copy(base.info);
     this.request = base.request;
     this.outcome = base.outcome;
+    this.callbacks = base.callbacks;
   }
 
   get status(): Status {
@@ -147,6 +177,13 @@ export class ActivityDraft extends ComponentDraft {
   set activity(activity: ActivityRecord) {
     this.info.activity = activity;
     this.dirty = true;
+  }
+
+  /** One that is new, or has changed. */
+  putCallback(c: CallbackRecord): void {
+    this.callbacks = this.callbacks.length < c.id ? [...this.callbacks, c] : this.callbacks.with(c.id - 1, c);
+    this.dirty = true;
+    this.isChanged = true;
   }
 
   get isOpen(): boolean {
@@ -164,6 +201,11 @@ export class ActivityDraft extends ComponentDraft {
       out.push({ kind: Kind.REQUEST, id: 0, op, value: encode(ActivityRequestRecord, this.request) });
     if (this.outcome !== undefined && this.outcome !== this.base.outcome)
       out.push({ kind: Kind.OUTCOME, id: 0, op: "insert", value: encode(ActivityOutcomeRecord, this.outcome) });
+    for (const c of this.callbacks) {
+      const before = this.base.callbacks[c.id - 1];
+      if (this.isNew || c !== before)
+        out.push({ kind: Kind.CALLBACK, id: c.id, op: this.isNew || before === undefined ? "insert" : "put", value: encode(CallbackRecord, c) });
+    }
     return out;
   }
 
@@ -175,6 +217,7 @@ export class ActivityDraft extends ComponentDraft {
       base.forgetSizes();
     }
     base.outcome = this.outcome;
+    base.callbacks = this.callbacks;
     return base;
   }
 }

@@ -14,6 +14,7 @@ import { ACTIVITY_DIVISION, DIVISION } from "../visibility/attributes.js";
 import type { VisibilityRow } from "../visibility/row.js";
 import { indexedValues, withTypeMetadata } from "../visibility/search-attributes.js";
 import { type ActivityDraft, isWithWorker, Status } from "./activity-state.js";
+import { callbackInfo } from "./callbacks.js";
 import { firstDispatchTime } from "./options.js";
 
 const SHOWN: Readonly<Record<Status, ActivityExecutionStatus>> = {
@@ -125,6 +126,7 @@ export function describe(
     info: infoOf(draft, request, namespace, now),
     input: request.includeInput ? draft.request.input : undefined,
     outcome: request.includeOutcome ? outcomeOf(draft) : undefined,
+    callbacks: draft.callbacks.map(callbackInfo),
   };
 }
 

@@ -12,6 +12,7 @@ import type { Env, ExecutionAddress, InputKind, InputOf } from "../input.js";
 import type { Outcome, Replies } from "../transition.js";
 import { clockIdOf, dueNow, REAL_CLOCK, realNow } from "../workflow/execution-clock.js";
 import { ActivityDraft, ActivityState, Status } from "./activity-state.js";
+import { attachCallbacks, callbackCall, callbackDelivered, fireCallbacksDue } from "./callbacks.js";
 import { activityRow, describe, outcomeOf } from "./describe.js";
 import * as lifecycle from "./lifecycle.js";
 import * as operator from "./operator.js";
@@ -34,7 +35,12 @@ function alreadyStarted(state: ActivityState): ServiceError {
 function start(ctx: Context, address: ExecutionAddress, { request }: InputOf<"startActivityExecution">): Replies["startActivityExecution"] {
   const current = ctx.addressed(address) as ActivityState | undefined;
   if (current !== undefined && mayStay(current, request)) {
-    if (request.onConflictOptions?.attachLinks === true) attachLinks(open(ctx, current), request, ctx.env);
+    const { attachCompletionCallbacks = false, attachLinks: attachesLinks = false } = request.onConflictOptions ?? {};
+    if (attachCompletionCallbacks || attachesLinks) {
+      const draft = open(ctx, current);
+      if (attachCompletionCallbacks) attachCallbacks(draft, request, ctx.env);
+      if (attachesLinks) attachLinks(draft, request, ctx.env);
+    }
     return { runId: current.info.runId, started: false };
   }
   const { env } = ctx;
@@ -66,6 +72,7 @@ function start(ctx: Context, address: ExecutionAddress, { request }: InputOf<"st
   const draft = new ActivityDraft(new ActivityState(env.newKey, info, asked, undefined), true);
   ctx.drafts.push(draft);
   setOptions(draft, optionsOfStart(request));
+  attachCallbacks(draft, request, env);
   if (request.links.length > 0) attachLinks(draft, request, env);
   lifecycle.schedule(ctx, draft, env.now + durationMicros(request.startDelay));
   draft.isChanged = true;
@@ -163,7 +170,13 @@ const HANDLERS: ComponentHandlers<ActivityDraft> = {
     const draft = remaining(ctx, address);
     const { info } = draft;
     if (!draft.isOpen && info.deleteAt <= realNow(ctx.env)) remove(draft);
-    else lifecycle.fireDue(ctx, draft);
+    else if (draft.isOpen) lifecycle.fireDue(ctx, draft);
+    else fireCallbacksDue(ctx, draft);
+    return undefined;
+  },
+  callbackCall: (ctx, address, input) => callbackCall(ctx, remaining(ctx, address), input),
+  callbackDelivered: (ctx, address, input) => {
+    callbackDelivered(ctx, remaining(ctx, address), input);
     return undefined;
   },
 };

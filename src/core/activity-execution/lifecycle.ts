@@ -12,6 +12,7 @@ import { encodeTaskToken } from "../../api/task-token.js";
 import { duration, timestamp } from "../../api/time.js";
 import { keptFailure, NO_TIME_TO_RETRY, timeoutFailure, timeoutMessage } from "../activity/failures.js";
 import { attemptDeadlines } from "../activity/statemachine.js";
+import { earliestOf } from "../callback/statemachine.js";
 import type { ComponentContext } from "../component.js";
 import { Archetype } from "../execution.js";
 import type { ActivityReference, InputOf } from "../input.js";
@@ -20,6 +21,7 @@ import { Stale } from "../workflow/context.js";
 import { realNow } from "../workflow/execution-clock.js";
 import { isRetryable, nextRetryDelay, policyInterval } from "../workflow/retry-and-cron.js";
 import { type ActivityDraft, isWithWorker, Status } from "./activity-state.js";
+import { triggerCallbacks } from "./callbacks.js";
 import { firstDispatchTime, restoreOptions } from "./options.js";
 
 export type Context = ComponentContext<ActivityDraft>;
@@ -46,9 +48,12 @@ export function deadlines(draft: ActivityDraft): { time: number; type: TimeoutTy
   return activity.scheduleToCloseDeadline > 0 ? [{ time: activity.scheduleToCloseDeadline, type: TimeoutType.SCHEDULE_TO_CLOSE }] : [];
 }
 
-/** 0 when it waits for no time; of a closed one the end of its retention. */
+/** 0 when it waits for no time; of a closed one the end of its retention, or the next attempt to deliver a callback. */
 export function earliestDeadline(draft: ActivityDraft): number {
-  if (!draft.isOpen) return draft.info.deleteAt;
+  if (!draft.isOpen) {
+    const delivery = earliestOf(draft.callbacks);
+    return delivery > 0 ? Math.min(delivery, draft.info.deleteAt) : draft.info.deleteAt;
+  }
   const times = deadlines(draft).map((d) => d.time);
   return times.length === 0 ? 0 : Math.min(...times);
 }
@@ -270,6 +275,7 @@ function close(ctx: Context, draft: ActivityDraft, status: Status, outcome: Part
   info.deleteAt = realNow(ctx.env) + ctx.env.namespace.retention;
   draft.activity = ActivityRecord.copy(draft.activity, { waitsForRetry: false });
   draft.outcome = ActivityOutcomeRecord.create(outcome);
+  triggerCallbacks(draft);
   draft.isChanged = true;
   draft.isShownChanged = true;
 }

@@ -115,10 +115,9 @@ export function updateOptions(
   if (isDelayChanged) checkDelay(ctx, draft, given);
   if (request.restoreOriginal) restoreOptions(draft);
   else {
-    const { idLengthMax } = ctx.env.config.limits;
     const merged = mergeOptions(currentOptions(draft), given, mask);
     // Its own queue was taken before, whatever its name.
-    const checked = checkedOptions(draft.activity, merged, mask, merged.taskQueue?.name ?? "", idLengthMax);
+    const checked = checkedOptions(draft.activity, merged, mask, merged.taskQueue?.name ?? "", ctx.env.config.limits);
     setOptions(draft, isDelayChanged ? { ...checked, startDelay: given.startDelay } : checked);
   }
   const isPolicyChanged = request.restoreOriginal || [...mask].some((p) => p === "retryPolicy" || p.startsWith("retryPolicy."));

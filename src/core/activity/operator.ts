@@ -220,7 +220,7 @@ export function updateActivityOptions(state: RunState, ctx: Context, request: Up
       });
     } else {
       const merged = mergeOptions(optionsOf(a), ActivityOptions.create(request.activityOptions ?? {}), mask);
-      options = checkedOptions(a, merged, mask, run.info.taskQueue, run.ctx.env.config.limits.idLengthMax);
+      options = checkedOptions(a, merged, mask, run.info.taskQueue, run.ctx.env.config.limits);
     }
     const next = withOptions(a, options);
     if (isScheduled(next)) schedule(run, next, nextAttemptTime(next));

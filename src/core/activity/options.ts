@@ -40,7 +40,7 @@ export function checkedOptions(
   o: ActivityOptions,
   mask: ReadonlySet<string>,
   workflowTaskQueue: string,
-  idLengthMax: number,
+  limits: Parameters<typeof normalizeActivity>[3],
 ): ActivityOptions {
   if ([...mask].some((path) => path.startsWith("retryPolicy."))) {
     const problem = retryPolicyProblem(o.retryPolicy);
@@ -58,7 +58,7 @@ export function checkedOptions(
     }),
     0,
     workflowTaskQueue,
-    idLengthMax,
+    limits,
   );
   if (normal.error !== undefined) throw normal.error;
   const n = normal.options;

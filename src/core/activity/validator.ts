@@ -3,6 +3,7 @@ import type { ScheduleActivityTaskCommandAttributes } from "../../../gen/wire/te
 import type { Priority, RetryPolicy } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { invalidArgument, type ServiceError } from "../../api/service-error.js";
 import { cappedMicros, durationProblem } from "../../api/time.js";
+import type { Limits } from "../../config/limits.js";
 import { retryPolicyProblem, withRetryDefaults } from "../workflow/retry-and-cron.js";
 
 /** Microseconds throughout. */
@@ -38,10 +39,11 @@ export function normalizeActivity(
   a: ScheduleActivityTaskCommandAttributes,
   runTimeout: number,
   workflowTaskQueue: string,
-  idLengthMax: number,
+  limits: Pick<Limits, "idLengthMax" | "activityRetry">,
 ): Normalized {
+  const { idLengthMax } = limits;
   const type = a.activityType?.name ?? "";
-  const retryPolicy = withRetryDefaults(a.retryPolicy);
+  const retryPolicy = withRetryDefaults(a.retryPolicy, limits.activityRetry);
   let scheduleToClose = cappedMicros(a.scheduleToCloseTimeout);
   let scheduleToStart = cappedMicros(a.scheduleToStartTimeout);
   let startToClose = cappedMicros(a.startToCloseTimeout);

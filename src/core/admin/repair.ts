@@ -161,7 +161,7 @@ export function importRun(context: Context, address: ExecutionAddress, input: In
     for (const event of batch) {
       if (event.eventId !== info.nextEventId) throw invalidArgument(`event ${info.nextEventId} of the imported history is missing`);
       if (WITHOUT_EFFECT.has(event.eventType)) throw unimplemented("Workflow/activity property modification not implemented");
-      applyEvent(draft, event);
+      applyEvent(draft, event, env.config.limits.updateCallbacks);
       info.nextEventId = event.eventId + 1;
     }
     const data = frame(batch);

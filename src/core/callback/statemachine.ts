@@ -63,6 +63,7 @@ export function checkCallbackLimit(run: Run, added: number, max = run.ctx.env.co
 
 /** @throws FAILED_PRECONDITION */
 export function checkUpdateCallbackLimit(run: Run, updateId: string, added: number): void {
+  if (!run.ctx.env.config.limits.updateCallbacks) return;
   // Those of updates have a limit of their own, within which those of the workflow count.
   const { callbacksPerWorkflowMax, callbacksPerUpdateMax: max } = run.ctx.env.config.limits;
   checkCallbackLimit(run, added, callbacksPerWorkflowMax);
@@ -117,8 +118,16 @@ function schedule(run: Run, c: CallbackRecord): void {
 }
 
 function requestDelivery(run: Run, c: CallbackRecord): void {
-  run.outbound({ kind: OutboundKind.CALLBACK, componentId: c.id, attempt: c.attempt, destination: callbackDestination(urlOf(c)) });
+  run.outbound(deliveryOf(c));
 }
+
+/** The outbound row of the next attempt. */
+export const deliveryOf = (c: CallbackRecord) => ({
+  kind: OutboundKind.CALLBACK,
+  componentId: c.id,
+  attempt: c.attempt,
+  destination: callbackDestination(urlOf(c)),
+});
 
 /** Those that are to be delivered are tried once more, whatever has become of the calls under way. */
 export function deliverAgain(run: Run): void {
@@ -136,6 +145,12 @@ function urlOf(c: CallbackRecord): string {
   return variant?.case === "nexus" ? variant.value.url : "";
 }
 
+/** Where it goes. */
+export function targetOf(c: CallbackRecord): Pick<CallbackCall, "url" | "header"> {
+  const variant = c.callback?.variant;
+  return { url: urlOf(c), header: variant?.case === "nexus" ? variant.value.header : {} };
+}
+
 /** Deliveries that are under way: their end is not a matter of time. */
 export function callbacksInFlight(draft: RunDraft): number {
   let n = 0;
@@ -146,10 +161,12 @@ export function callbacksInFlight(draft: RunDraft): number {
 /** What is left to do of a closed run is done in real time. */
 const nowOf = (run: Run): number => (run.isOpen ? run.now : realNow(run.ctx.env));
 
-export function earliestCallback(draft: RunDraft): number {
+export const earliestCallback = (draft: RunDraft): number => earliestOf(draft.callbacks.values());
+
+/** When the first of them that back off is to be tried again; 0 is never. */
+export function earliestOf(callbacks: Iterable<CallbackRecord>): number {
   let earliest = 0;
-  for (const c of draft.callbacks.values())
-    if (c.state === State.BACKING_OFF && (earliest === 0 || c.nextAttemptTime < earliest)) earliest = c.nextAttemptTime;
+  for (const c of callbacks) if (c.state === State.BACKING_OFF && (earliest === 0 || c.nextAttemptTime < earliest)) earliest = c.nextAttemptTime;
   return earliest;
 }
 
@@ -177,8 +194,7 @@ export function callbackCall(ctx: Context, address: ExecutionAddress, input: Inp
   const { run, c } = callbackOf(ctx, address, input.callbackId, input.attempt);
   const { info } = run;
   const { workflowId, runId } = info;
-  const variant = c.callback?.variant;
-  const target = { url: urlOf(c), header: variant?.case === "nexus" ? variant.value.header : {}, startTime: info.startTime };
+  const target = { ...targetOf(c), startTime: info.startTime };
   if (c.updateId !== "") {
     const request = info.attachedRequests.find((r) => r.requestId === c.requestId);
     const link = {
@@ -245,9 +261,22 @@ function outcomeOf(event: HistoryEvent): OperationOutcome {
 export function callbackDelivered(ctx: Context, address: ExecutionAddress, input: InputOf<"callbackDelivered">): undefined {
   const { run, c } = callbackOf(ctx, address, input.callbackId, input.attempt);
   run.outboundDone(input.outboundId);
-  const { outcome } = input;
+  const next = afterAttempt(c, input.outcome, run.now, nowOf(run), ctx.random.float());
+  if (next.state === State.BACKING_OFF) run.deadline(next.nextAttemptTime);
+  run.draft.putCallback(next);
+  return undefined;
+}
+
+/** `now`: when the attempt ended; `realTime`: from when the pause before the next one counts; `chance`: of its length. */
+export function afterAttempt(
+  c: CallbackRecord,
+  outcome: InputOf<"callbackDelivered">["outcome"],
+  now: number,
+  realTime: number,
+  chance: number,
+): CallbackRecord {
   const attempt = c.attempt + 1;
-  const changes: Partial<CallbackRecord> = { attempt, lastAttemptCompleteTime: run.now };
+  const changes: Partial<CallbackRecord> = { attempt, lastAttemptCompleteTime: now };
   if (outcome.kind === "done") {
     changes.state = State.SUCCEEDED;
     changes.lastAttemptFailure = undefined;
@@ -258,13 +287,9 @@ export function callbackDelivered(ctx: Context, address: ExecutionAddress, input
       failureInfo: { case: "applicationFailureInfo", value: { nonRetryable } },
     });
     changes.state = nonRetryable ? State.FAILED : State.BACKING_OFF;
-    if (!nonRetryable) {
-      changes.nextAttemptTime = nowOf(run) + outboundBackoff(attempt, ctx.random.float());
-      run.deadline(changes.nextAttemptTime);
-    }
+    if (!nonRetryable) changes.nextAttemptTime = realTime + outboundBackoff(attempt, chance);
   }
-  run.draft.putCallback(CallbackRecord.copy(c, changes));
-  return undefined;
+  return CallbackRecord.copy(c, changes);
 }
 
 export function callbackInfo(c: CallbackRecord): Init<CallbackInfo> {

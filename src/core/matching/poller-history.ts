@@ -1,8 +1,5 @@
 /** Who polled a task queue lately: what DescribeTaskQueue lists, and how "is anybody there" is answered. Times in microseconds. */
-import { MICROS_PER_SECOND } from "../../api/time.js";
 
-/** The official server's window (service/matching/poller_history.go). */
-export const POLLER_HISTORY_MICROS = 5 * 60 * MICROS_PER_SECOND;
 export const POLLER_HISTORY_COUNT_MAX = 1_000;
 
 export interface SeenPoller<V> {
@@ -18,6 +15,9 @@ export class PollerHistory<V> {
   /** Oldest access first. */
   private readonly seen = new Map<string, SeenPoller<V>>();
   private last: number | undefined;
+
+  /** `window`: how long a poll is remembered. */
+  constructor(private readonly window: number) {}
 
   record(identity: string, ratePerSecond: number | undefined, version: V, now: number): void {
     this.seen.delete(identity);
@@ -54,7 +54,7 @@ export class PollerHistory<V> {
 
   private prune(now: number): void {
     for (const p of this.seen.values()) {
-      if (p.lastAccess >= now - POLLER_HISTORY_MICROS && this.seen.size <= POLLER_HISTORY_COUNT_MAX) return;
+      if (p.lastAccess >= now - this.window && this.seen.size <= POLLER_HISTORY_COUNT_MAX) return;
       this.seen.delete(p.identity);
     }
   }

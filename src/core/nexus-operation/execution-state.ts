@@ -2,12 +2,7 @@
  * State of a standalone Nexus operation, and its draft. The record changes with every attempt; what the operation was started with
  * (its input) and how it ended have rows of their own, written once.
  */
-import {
-  NexusExecutionRecord,
-  NexusOutcomeRecord,
-  NexusRequestRecord,
-  type OutboundRecord,
-} from "../../../gen/wire/perdure/persistence/v1/records.js";
+import { NexusExecutionRecord, NexusOutcomeRecord, NexusRequestRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { NexusOperationExecutionStatus as Status } from "../../../gen/wire/temporal/api/enums/v1/nexus.js";
 import { decode, encode } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
@@ -74,8 +69,6 @@ export class NexusExecutionDraft extends ComponentDraft {
   /** The draft's own copy. Records inside it are replaced, not changed. */
   readonly info: NexusExecutionRecord;
   outcome: NexusOutcomeRecord | undefined;
-  outbound: OutboundRecord[] | undefined;
-  doneOutbound: number[] | undefined;
   /** Whether lists show something else now. */
   isShownChanged = false;
   /** Only a look at its deadlines. */
@@ -100,29 +93,6 @@ export class NexusExecutionDraft extends ComponentDraft {
 
   override get changes(): number {
     return this.info.stateTransitionCount;
-  }
-
-  /** A call that leaves the store. */
-  call(call: Pick<OutboundRecord, "kind" | "attempt">): void {
-    const { namespaceId, workflowId, runId, endpoint } = this.info;
-    this.outbound ??= [];
-    this.outbound.push({
-      rowId: 0,
-      namespaceId,
-      workflowId,
-      runId,
-      componentId: 0,
-      destination: endpoint,
-      archetype: Archetype.NEXUS_OPERATION,
-      ...call,
-    });
-    this.dirty = true;
-  }
-
-  callDone(id: number): void {
-    this.doneOutbound ??= [];
-    this.doneOutbound.push(id);
-    this.dirty = true;
   }
 
   componentWrites(): ComponentWrite[] {

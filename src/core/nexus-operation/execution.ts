@@ -115,10 +115,13 @@ function start(ctx: Context, { request, endpointId }: InputOf<"startNexusExecuti
   return draft;
 }
 
-const requestStart = (draft: NexusExecutionDraft): void => draft.call({ kind: OutboundKind.START_OPERATION, attempt: draft.info.attempt });
+const request = (draft: NexusExecutionDraft, kind: OutboundKind, attempt: number): void =>
+  draft.call({ kind, attempt, componentId: 0, destination: draft.info.endpoint });
+
+const requestStart = (draft: NexusExecutionDraft): void => request(draft, OutboundKind.START_OPERATION, draft.info.attempt);
 
 function requestCancel(draft: NexusExecutionDraft): void {
-  draft.call({ kind: OutboundKind.CANCEL_OPERATION, attempt: draft.info.cancellation?.attempt ?? 0 });
+  request(draft, OutboundKind.CANCEL_OPERATION, draft.info.cancellation?.attempt ?? 0);
 }
 
 /** One that has not started has no token yet by which it could be canceled. */

@@ -270,23 +270,26 @@ export function nexusCancelRequested(ctx: Context, address: ExecutionAddress, in
     put(run, op, { cancellation: c });
     return undefined;
   }
+  const isTold = ctx.env.config.limits.nexusCancelEvents;
   if (outcome.kind === "failed") {
-    run.add(
-      EventType.NEXUS_OPERATION_CANCEL_REQUEST_FAILED,
-      "nexusOperationCancelRequestFailedEventAttributes",
-      { ...ids, failure: outcome.failure },
-      { workerMayIgnore: true },
-    );
+    if (isTold)
+      run.add(
+        EventType.NEXUS_OPERATION_CANCEL_REQUEST_FAILED,
+        "nexusOperationCancelRequestFailedEventAttributes",
+        { ...ids, failure: outcome.failure },
+        { workerMayIgnore: true },
+      );
     c.state = CancelState.FAILED;
     c.lastAttemptFailure = Failure.create(outcome.failure);
   } else {
-    run.add(EventType.NEXUS_OPERATION_CANCEL_REQUEST_COMPLETED, "nexusOperationCancelRequestCompletedEventAttributes", ids, {
-      workerMayIgnore: true,
-    });
+    if (isTold)
+      run.add(EventType.NEXUS_OPERATION_CANCEL_REQUEST_COMPLETED, "nexusOperationCancelRequestCompletedEventAttributes", ids, {
+        workerMayIgnore: true,
+      });
     c.state = CancelState.SUCCEEDED;
   }
   put(run, op, { cancellation: c });
-  wakeWorkflow(run);
+  if (isTold) wakeWorkflow(run);
   return undefined;
 }
 

@@ -358,7 +358,7 @@ export class Scheduler {
       requestId: s.requestId,
       // A workflow that ran under the id of this very time is not run again, except by hand.
       workflowIdReusePolicy: s.manual || keepsId ? WorkflowIdReusePolicy.ALLOW_DUPLICATE : WorkflowIdReusePolicy.REJECT_DUPLICATE,
-      retryPolicy: action.retryPolicy === undefined ? undefined : withRetryDefaults(action.retryPolicy),
+      retryPolicy: action.retryPolicy === undefined ? undefined : withRetryDefaults(action.retryPolicy, env.config.limits.workflowRetry),
       memo: action.memo,
       searchAttributes: {
         indexedFields: {

@@ -30,7 +30,8 @@ export const TASK_NORMAL = 1;
 export const TASK_TRANSIENT = 2;
 /** 3 is speculative: see mutable-state.ts. */
 
-export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
+/** `keepsUpdateCallbacks`: whether callbacks of updates become the run's (history.enableUpdateCallbacks); the history has them in any case. */
+export function applyEvent(draft: RunDraft, event: HistoryEvent, keepsUpdateCallbacks = true): void {
   const info = draft.info;
   const a = event.attributes;
   const time = timestampMicros(event.eventTime);
@@ -264,7 +265,8 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
       applyVersioningOverride(draft, a.value.versioningOverride, a.value.unsetVersioningOverride);
       if (a.value.attachedCompletionCallbacks.length > 0)
         applyCallbacks(draft, a.value.attachedCompletionCallbacks, a.value.attachedRequestId, event);
-      for (const u of a.value.workflowUpdateOptions) applyCallbacks(draft, u.attachedCompletionCallbacks, u.attachedRequestId, event, u.updateId);
+      for (const u of keepsUpdateCallbacks ? a.value.workflowUpdateOptions : [])
+        applyCallbacks(draft, u.attachedCompletionCallbacks, u.attachedRequestId, event, u.updateId);
       if (a.value.priority !== undefined) info.priority = a.value.priority;
       if (a.value.timeSkippingConfigUpdated && (draft.timeSkipping !== undefined || a.value.timeSkippingConfig !== undefined))
         draft.timeSkipping = configured(draft.timeSkipping, a.value.timeSkippingConfig, undefined, time);
@@ -282,7 +284,7 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
       const updateId = request?.meta?.updateId ?? "";
       draft.updateRecords.set(id, UpdateRecord.create({ updateId, admittedEventId: id }));
       info.totalUpdateCount++;
-      if (request !== undefined && request.completionCallbacks.length > 0)
+      if (keepsUpdateCallbacks && request !== undefined && request.completionCallbacks.length > 0)
         applyCallbacks(draft, request.completionCallbacks, request.requestId, event, updateId);
       return;
     }
@@ -292,7 +294,7 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent): void {
       const record = admitted ?? UpdateRecord.create({ updateId: a.value.protocolInstanceId });
       draft.updateRecords.set(record.admittedEventId || event.eventId, UpdateRecord.copy(record, { acceptedEventId: event.eventId }));
       const request = a.value.acceptedRequest;
-      if (request !== undefined && request.completionCallbacks.length > 0)
+      if (keepsUpdateCallbacks && request !== undefined && request.completionCallbacks.length > 0)
         applyCallbacks(draft, request.completionCallbacks, request.requestId, event, a.value.protocolInstanceId);
       return;
     }

@@ -75,7 +75,7 @@ export class Run {
   /** Makes an event and applies it. */
   add<C extends AttributesCase>(type: EventType, attributes: C, value: Init<AttributesOf<C>>, extra?: EventExtra): HistoryEvent {
     const event = this.events.add(type, attributes, value, extra?.time ?? this.now, extra);
-    applyEvent(this.draft, event);
+    applyEvent(this.draft, event, this.ctx.env.config.limits.updateCallbacks);
     return event;
   }
 

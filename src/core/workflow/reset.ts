@@ -155,7 +155,7 @@ function fork(ctx: Context, base: RunState, request: ResetWorkflowExecutionReque
   /** As the workflow task's attempts went: a task that follows a failed one is not in history until it is completed. */
   let attempt = 1;
   for (const event of prefix) {
-    applyEvent(draft, event);
+    applyEvent(draft, event, env.config.limits.updateCallbacks);
     const a = event.attributes;
     switch (a.case) {
       case "workflowTaskScheduledEventAttributes":

@@ -3,6 +3,7 @@ import { RetryState, TimeoutType } from "../../../gen/wire/temporal/api/enums/v1
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import { applicationFailure, MICROS, seconds } from "../../../test/harness/core-commands.js";
 import type { Init } from "../../api/wire.js";
+import { RETRY_DEFAULTS } from "../../config/limits.js";
 import { isRetryable, nextBackoff, retryPolicyProblem, withRetryDefaults } from "./retry-and-cron.js";
 
 const failure = (failureInfo: Init<Failure>["failureInfo"]) => Failure.create({ message: "no", failureInfo } as Init<Failure>);
@@ -33,7 +34,7 @@ describe("whether a failure is tried again", () => {
 });
 
 describe("when the next attempt comes", () => {
-  const policy = (more: object = {}) => ({ ...withRetryDefaults(undefined), ...more });
+  const policy = (more: object = {}) => ({ ...withRetryDefaults(undefined, RETRY_DEFAULTS), ...more });
   const NOW = 1000 * MICROS;
   const delays = (p: ReturnType<typeof policy>, attempts: number, maximum = 0) =>
     Array.from({ length: attempts }, (_, i) => (nextBackoff(p, i + 1, NOW, 0, undefined, maximum).delay ?? -1) / MICROS);
@@ -74,16 +75,17 @@ describe("when the next attempt comes", () => {
 
 describe("a retry policy", () => {
   it("has defaults: a second, doubled, up to a hundred times the first", () => {
-    expect(withRetryDefaults(undefined)).toEqual({
+    expect(withRetryDefaults(undefined, RETRY_DEFAULTS)).toEqual({
       initialInterval: seconds(1),
       backoffCoefficient: 2,
       maximumInterval: seconds(100),
       maximumAttempts: 0,
       nonRetryableErrorTypes: [],
     });
-    expect(withRetryDefaults({ ...withRetryDefaults(undefined), initialInterval: seconds(5), maximumInterval: undefined }).maximumInterval).toEqual(
-      seconds(500),
-    );
+    expect(
+      withRetryDefaults({ ...withRetryDefaults(undefined, RETRY_DEFAULTS), initialInterval: seconds(5), maximumInterval: undefined }, RETRY_DEFAULTS)
+        .maximumInterval,
+    ).toEqual(seconds(500));
   });
 
   // The feature activity/retry_on_error of temporalio/features has such a policy.
@@ -91,7 +93,12 @@ describe("a retry policy", () => {
     [0, 1, { seconds: 0, nanos: 100 }],
     [1, 20_000_001, { seconds: 102, nanos: 100 }],
   ])("multiplies a first interval of %s s and %s ns to the nanosecond", (s, nanos, maximum) => {
-    expect(withRetryDefaults({ ...withRetryDefaults(undefined), initialInterval: { seconds: s, nanos }, maximumInterval: undefined })).toMatchObject({
+    expect(
+      withRetryDefaults(
+        { ...withRetryDefaults(undefined, RETRY_DEFAULTS), initialInterval: { seconds: s, nanos }, maximumInterval: undefined },
+        RETRY_DEFAULTS,
+      ),
+    ).toMatchObject({
       initialInterval: { seconds: s, nanos },
       maximumInterval: maximum,
     });
@@ -108,6 +115,6 @@ describe("a retry policy", () => {
     ["a timeout that there is", { nonRetryableErrorTypes: ["TemporalTimeout:Heartbeat"] }, undefined],
     ["anything, when there is but one attempt", { maximumAttempts: 1, backoffCoefficient: 0.1 }, undefined],
   ])("%s", (_, more, message) => {
-    expect(retryPolicyProblem({ ...withRetryDefaults(undefined), ...more })?.message).toBe(message);
+    expect(retryPolicyProblem({ ...withRetryDefaults(undefined, RETRY_DEFAULTS), ...more })?.message).toBe(message);
   });
 });

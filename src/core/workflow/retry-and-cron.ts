@@ -4,11 +4,12 @@ import type { RetryPolicy } from "../../../gen/wire/temporal/api/common/v1/messa
 import { RetryState, TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import { invalidArgument, type ServiceError } from "../../api/service-error.js";
-import { duration, durationMicros, durationProblem } from "../../api/time.js";
+import { durationMicros, durationProblem } from "../../api/time.js";
+import type { RetryDefaults } from "../../config/limits.js";
 import type { RunDraft } from "./mutable-state.js";
 
+const NANOS_PER_MS = 1_000_000;
 const TIMEOUT_TYPE_PREFIX = "TemporalTimeout:";
-const MAXIMUM_INTERVAL_FACTOR = 100;
 
 /** Names as non_retryable_error_types spells them. */
 const TIMEOUT_NAMES: Readonly<Record<number, string>> = {
@@ -89,25 +90,29 @@ export function workflowRetry(draft: RunDraft, now: number, failure: Failure | u
   return nextBackoff(policy, draft.info.attempt, now, draft.info.executionDeadline, failure, durationMicros(policy.maximumInterval));
 }
 
-/** Fills what the user left out with the official defaults (history.defaultActivityRetryPolicy, history.defaultWorkflowRetryPolicy). */
-export function withRetryDefaults(policy: RetryPolicy | undefined): RetryPolicy {
-  const initial = isUnset(policy?.initialInterval) ? duration(1_000_000) : policy?.initialInterval;
+/** Fills what the user left out (history.defaultActivityRetryPolicy, history.defaultWorkflowRetryPolicy). */
+export function withRetryDefaults(policy: RetryPolicy | undefined, defaults: RetryDefaults): RetryPolicy {
+  const initial = isUnset(policy?.initialInterval) ? durationOfNanos(defaults.InitialIntervalInSeconds * NANOS_PER_MS) : policy?.initialInterval;
   return {
     initialInterval: initial,
-    backoffCoefficient: policy?.backoffCoefficient || 2,
-    maximumInterval: isUnset(policy?.maximumInterval) ? maximumIntervalFor(initial) : policy?.maximumInterval,
-    maximumAttempts: policy?.maximumAttempts ?? 0,
+    backoffCoefficient: policy?.backoffCoefficient || defaults.BackoffCoefficient,
+    maximumInterval: isUnset(policy?.maximumInterval) ? times(initial, Math.trunc(defaults.MaximumIntervalCoefficient)) : policy?.maximumInterval,
+    maximumAttempts: policy?.maximumAttempts || defaults.MaximumAttempts,
     nonRetryableErrorTypes: policy?.nonRetryableErrorTypes ?? [],
   };
 }
 
 const isUnset = (d: Duration | undefined): boolean => d === undefined || (d.seconds === 0 && d.nanos === 0);
 
-/** What the longest interval is where the user gave none: a hundred times the first one, to the nanosecond. */
-function maximumIntervalFor(initial: Duration | undefined): Duration {
-  const nanos = (initial?.nanos ?? 0) * MAXIMUM_INTERVAL_FACTOR;
-  const carried = Math.trunc(nanos / 1e9);
-  return { seconds: (initial?.seconds ?? 0) * MAXIMUM_INTERVAL_FACTOR + carried, nanos: nanos - carried * 1e9 };
+function durationOfNanos(nanos: number): Duration {
+  const seconds = Math.trunc(nanos / 1e9);
+  return { seconds, nanos: Math.trunc(nanos - seconds * 1e9) };
+}
+
+/** To the nanosecond. */
+function times(d: Duration | undefined, factor: number): Duration {
+  const nanos = durationOfNanos((d?.nanos ?? 0) * factor);
+  return { seconds: (d?.seconds ?? 0) * factor + nanos.seconds, nanos: nanos.nanos };
 }
 
 /** What the official server refuses in a retry policy whose defaults are filled in. */

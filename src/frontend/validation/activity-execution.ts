@@ -14,6 +14,7 @@ import { fieldPaths } from "../../core/workflow/field-mask.js";
 import { retryPolicyProblem, withRetryDefaults } from "../../core/workflow/retry-and-cron.js";
 import { isUuid, uuidV4 } from "../../lib/uuid.js";
 import type { Services } from "../services.js";
+import { validateCallbacks } from "./callbacks.js";
 import { isLongerThan } from "./execution.js";
 import { validateLinks } from "./links.js";
 import { isBlobAllowed } from "./size.js";
@@ -91,7 +92,7 @@ export function validateActivityStart(s: Services, r: StartActivityExecutionRequ
     }),
     0,
     taskQueue.name,
-    max,
+    limits,
   );
   if (normal.error !== undefined) throw normal.error;
   const n = normal.options;
@@ -110,12 +111,14 @@ export function validateActivityStart(s: Services, r: StartActivityExecutionRequ
   validateUserMetadata(s, r);
   const namespace = s.namespaces.view(r.namespace);
   if (r.searchAttributes !== undefined) s.searchAttributes.validate(r.searchAttributes, namespace);
-  if (r.completionCallbacks.length > 0) throw invalidArgument("completion callbacks are not enabled for this namespace");
+  if (r.completionCallbacks.length > 0 && !limits.areActivityCallbacksEnabled)
+    throw invalidArgument("completion callbacks are not enabled for this namespace");
+  validateCallbacks(r.completionCallbacks, limits);
   validateLinks(r.links, limits.linksPerRequestMax, limits.linkSizeMax);
   const options = r.onConflictOptions;
   if (options?.attachCompletionCallbacks === true && !options.attachRequestId)
     throw invalidArgument("on_conflict_options: attach_completion_callbacks requires attach_request_id to be set");
-  if (options?.attachRequestId === true && r.links.length === 0)
+  if (options?.attachRequestId === true && r.links.length === 0 && r.completionCallbacks.length === 0)
     throw invalidArgument("on_conflict_options: attach_request_id requires at least one completion callback or link");
   if (ActivityIdReusePolicy[r.idReusePolicy] === undefined) throw invalidArgument(`unsupported ID reuse policy: ${r.idReusePolicy}`);
   if (ActivityIdConflictPolicy[r.idConflictPolicy] === undefined) throw invalidArgument(`unsupported ID conflict policy: ${r.idConflictPolicy}`);
@@ -170,7 +173,7 @@ export function validateOptionsUpdate(s: Services, r: UpdateActivityExecutionOpt
     if (problem !== undefined) throw invalidArgument(problem);
   }
   if (mask.has("retryPolicy")) {
-    o.retryPolicy = withRetryDefaults(o.retryPolicy);
+    o.retryPolicy = withRetryDefaults(o.retryPolicy, s.limits(r.namespace).activityRetry);
     const problem = retryPolicyProblem(o.retryPolicy);
     if (problem !== undefined) throw problem;
   }

@@ -3,6 +3,7 @@ import type { Duration } from "../../../gen/wire/google/protobuf/duration.js";
 import type { RetryPolicy } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { invalidArgument, type ServiceError } from "../../api/service-error.js";
 import { cappedMicros, DURATION_MICROS_MAX, duration, MICROS_PER_SECOND } from "../../api/time.js";
+import type { RetryDefaults } from "../../config/limits.js";
 import { withRetryDefaults } from "../../core/workflow/retry-and-cron.js";
 import { parseCron } from "../../lib/cron.js";
 
@@ -53,9 +54,9 @@ export function normalizeWorkflowTimeouts(request: TimeoutRequest, defaultWorkfl
 }
 
 /** Fills what the policy leaves open, then checks it. No policy means no retry. */
-export function validateRetryPolicy(policy: RetryPolicy | undefined): void {
+export function validateRetryPolicy(policy: RetryPolicy | undefined, defaults: RetryDefaults): void {
   if (policy === undefined) return;
-  Object.assign(policy, withRetryDefaults(policy));
+  Object.assign(policy, withRetryDefaults(policy, defaults));
 
   // A policy of one attempt is never applied: the rest of it does not matter.
   if (policy.maximumAttempts === 1) return;

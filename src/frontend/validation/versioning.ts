@@ -8,7 +8,7 @@ import type {
   UpdateWorkerBuildIdCompatibilityRequest,
   UpdateWorkerVersioningRulesRequest,
 } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
-import { invalidArgument } from "../../api/service-error.js";
+import { invalidArgument, permissionDenied } from "../../api/service-error.js";
 import type { RequestLimits } from "../request-limits.js";
 import { isLongerThan } from "./execution.js";
 
@@ -23,6 +23,8 @@ export function validateVersioning(
 ): void {
   const useVersioning = stamp?.useVersioning ?? false;
   const buildId = stamp?.buildId ?? "";
+  if (useVersioning && !limits.areBuildIdWorkersServed)
+    throw permissionDenied("Worker versioning in workflow progress APIs is disabled on this namespace.", "");
   if (queue?.kind === TaskQueueKind.STICKY && queue.normalName === "" && (useVersioning || options !== undefined))
     throw invalidArgument("NormalName must be set on sticky queue when UseVersioning is true or DeploymentOptions are set.");
   if (useVersioning && buildId === "") throw invalidArgument("WorkerVersionStamp must be present if UseVersioning is true.");

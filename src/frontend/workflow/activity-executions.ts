@@ -154,7 +154,7 @@ export const pollActivityExecution =
   };
 
 /**
- * Looks until it is so; undefined when the time is up. `after`: how often the activity has to have changed to be looked at again; its end
+ * Looks until it is so; undefined when the time is up, which it is at once for a caller with less time than the buffer. `after`: how often the activity has to have changed to be looked at again; its end
  * is always looked at.
  */
 async function waitFor<T extends { readonly key: number; readonly runId: string }>(
@@ -168,7 +168,7 @@ async function waitFor<T extends { readonly key: number; readonly runId: string 
 ): Promise<T | undefined> {
   const { activityLongPollMs, activityLongPollBufferMs } = s.limits(namespace);
   const left = remainingMs(call.deadlineMs, s.runtime) ?? Number.POSITIVE_INFINITY;
-  const until = s.runtime.nowMicros() / 1000 + Math.min(activityLongPollMs, left > activityLongPollBufferMs ? left - activityLongPollBufferMs : left);
+  const until = s.runtime.nowMicros() / 1000 + Math.min(activityLongPollMs, left - activityLongPollBufferMs);
   let seen = await look(runId);
   for (;;) {
     if (isSo(seen)) return seen;

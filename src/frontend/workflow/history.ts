@@ -104,7 +104,7 @@ async function allEvents(
     const rest = HistoryToken.create({ runId, firstEventId: next, nextEventId: end, isRunning, trailing: trailing ?? EMPTY_BYTES });
     return { history: data, nextPageToken: encodeHistoryToken(rest) };
   }
-  const history = append(data, showsTransientEvents(call) ? trailing : undefined);
+  const history = append(data, s.limits(request.namespace).areTransientEventsShown && showsTransientEvents(call) ? trailing : undefined);
   if (!request.waitNewEvent || !isRunning) return { history };
   return { history, nextPageToken: encodeHistoryToken(HistoryToken.create({ runId, firstEventId: end, nextEventId: end, isRunning })) };
 }

@@ -40,7 +40,7 @@ const capabilities = (limits: RequestLimits) => ({
   standaloneActivityOperatorCommands: limits.areStandaloneActivitiesEnabled && limits.areActivityOperationsEnabled,
   standaloneActivityBatchOperations: limits.areStandaloneActivitiesEnabled && limits.isBatchOfActivitiesEnabled,
   standaloneNexusOperation: limits.areNexusOperationsStandalone,
-  workflowUpdateCallbacks: true,
+  workflowUpdateCallbacks: limits.areUpdateCallbacksKept,
 });
 
 export const registerNamespace =

@@ -72,7 +72,7 @@ export function validateStart(s: Services, request: StartWorkflowExecutionReques
   const limits = s.limits(request.namespace);
   setIdPolicies(request, WorkflowIdConflictPolicy.FAIL);
   validateWorkflowId(request.workflowId, limits.idLengthMax);
-  validateRetryPolicy(request.retryPolicy);
+  validateRetryPolicy(request.retryPolicy, limits.workflowRetry);
   validateStartDelay(request.cronSchedule, request.workflowStartDelay);
   validateCronSchedule(request.cronSchedule, s.runtime.nowMicros());
   const type = request.workflowType?.name ?? "";
@@ -117,7 +117,7 @@ export function validateSignalWithStart(s: Services, request: SignalWithStartWor
   if (isLongerThan(request.requestId, max)) throw invalidArgument(tooLong("Request ID", request.requestId, max));
   request.requestId = requestIdOrNew(request.requestId, max, s.runtime);
   validateWorkflowTimeouts(request);
-  validateRetryPolicy(request.retryPolicy);
+  validateRetryPolicy(request.retryPolicy, limits.workflowRetry);
   validateStartDelay(request.cronSchedule, request.workflowStartDelay);
   validateIdPolicies(request);
   if (request.workflowIdConflictPolicy === WorkflowIdConflictPolicy.FAIL)

@@ -107,7 +107,6 @@ export const scripts: Record<string, Script> = {
       userMetadata: { summary: payloads("x".repeat(90)).subarray(2) },
       searchAttributes: { indexedFields: { Nope: payloads("v").subarray(2) } },
     });
-    await refusedStart(s, { completionCallbacks: [{ variant: { case: "nexus", value: { url: "http://localhost/x" } } }] });
     await refusedStart(s, { links: [{}] });
     await refusedStart(s, { onConflictOptions: { attachCompletionCallbacks: true } });
     await refusedStart(s, { onConflictOptions: { attachRequestId: true } });

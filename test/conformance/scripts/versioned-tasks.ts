@@ -44,7 +44,8 @@ const shown = (s: Session) =>
   s.shown("DescribeWorkflowExecution", { execution: { workflowId: s.id } }, (r) => ({
     assignedBuildId: r.workflowExecutionInfo?.assignedBuildId,
     stamp: r.workflowExecutionInfo?.mostRecentWorkerVersionStamp,
-    pendingActivities: r.pendingActivities.map((a) => [a.activityId, a.assignedBuildId]),
+    // The official server has no order.
+    pendingActivities: r.pendingActivities.map((a) => [a.activityId, a.assignedBuildId] as const).sort(([a], [b]) => (a < b ? -1 : 1)),
   }));
 
 export const scripts: Record<string, Script> = {

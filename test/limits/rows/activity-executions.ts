@@ -20,6 +20,7 @@ export const activityExecutions: Group = {
     "limit.userMetadataSummarySize=50",
     "limit.userMetadataDetailsSize=60",
     "activity.startDelayEnabled=false",
+    "activity.enableCallbacks=false",
     "chasm.maxLinksPerComponent=1",
     'activity.longPollTimeout="300ms"',
     "history.enableStandaloneActivityOperatorCommands=false",
@@ -52,6 +53,17 @@ export const activityExecutions: Group = {
       breach: "a delay of the start",
       play: (s) => refusal(s, "StartActivityExecution", start(s, { startDelay: seconds(1) })),
       answer: ["INVALID_ARGUMENT", "start_delay is not enabled for this namespace"],
+    },
+    {
+      keys: ["activity.enableCallbacks"],
+      breach: "a completion callback",
+      play: (s) =>
+        refusal(
+          s,
+          "StartActivityExecution",
+          start(s, { completionCallbacks: [{ variant: { case: "nexus", value: { url: "http://localhost/x" } } }] }),
+        ),
+      answer: ["INVALID_ARGUMENT", "completion callbacks are not enabled for this namespace"],
     },
     {
       keys: ["chasm.maxLinksPerComponent"],

@@ -121,3 +121,56 @@ export const updates: Group = {
     },
   ],
 };
+
+/** A request with two callbacks. */
+const withCallbacks = (s: Session, requestId: string, lifecycleStage: Stage) => ({
+  ...request(s, "u", 0, lifecycleStage),
+  request: {
+    ...request(s, "u").request,
+    requestId,
+    completionCallbacks: [1, 2].map((n) => ({ variant: { case: "nexus", value: { url: `http://127.0.0.1:1/${requestId}/${n}` } } })),
+  },
+});
+
+export const updateCallbacks: Group = {
+  name: "no callbacks of updates",
+  settings: [
+    "history.enableUpdateCallbacks=false",
+    "system.maxCallbacksPerWorkflow=1",
+    'callback.allowedAddresses=[{"Pattern":"*","AllowInsecure":true}]',
+  ],
+  rows: [
+    {
+      keys: ["history.enableUpdateCallbacks"],
+      breach: "callbacks with an update, more of them than may be, and with a second request for it: told in the history, and not kept",
+      play: async (s) => {
+        await s.running();
+        const asked = s.call("UpdateWorkflowExecution", withCallbacks(s, "first", Stage.COMPLETED) as never);
+        const task = await s.workflowTask();
+        await s.call("RespondWorkflowTaskCompleted", { taskToken: task.taskToken, identity: "worker", messages: [c.accepted("u")] } as never);
+        const second = await refusal(s, "UpdateWorkflowExecution", withCallbacks(s, "second", Stage.ACCEPTED) as never);
+        const seen = async () => (await s.call("DescribeWorkflowExecution", { execution: { workflowId: s.id } })).callbacks.length;
+        const whenAccepted = await seen();
+        await s.signal("s");
+        const next = await s.workflowTask();
+        await s.call("RespondWorkflowTaskCompleted", { taskToken: next.taskToken, identity: "worker", messages: [c.responded("u")] } as never);
+        await asked;
+        const told = (await events(s)).flatMap(({ attributes: a }) => {
+          if (a.case === "workflowExecutionUpdateAcceptedEventAttributes") return [a.value.acceptedRequest?.completionCallbacks.length];
+          if (a.case === "workflowExecutionOptionsUpdatedEventAttributes")
+            return a.value.workflowUpdateOptions.map((o) => o.attachedCompletionCallbacks.length);
+          return [];
+        });
+        await s.call("ResetWorkflowExecution", {
+          workflowExecution: { workflowId: s.id },
+          workflowTaskFinishEventId: 4,
+          requestId: s.id,
+          reason: "r",
+        } as never);
+        const { capabilities } = (await s.call("DescribeNamespace", {})).namespaceInfo ?? {};
+        return [second, whenAccepted, told, await seen(), capabilities?.workflowUpdateCallbacks];
+      },
+      answer: ["OK", 0, [2, 2], 0, false],
+    },
+  ],
+};

@@ -55,7 +55,7 @@ export function continueAsNew(c: Completion, command: Command): HistoryEvent | u
   let runTimeout = cappedMicros(a.workflowRunTimeout) || info.runTimeout;
   if (info.executionTimeout > 0 && (runTimeout === 0 || runTimeout > info.executionTimeout)) runTimeout = info.executionTimeout;
   const taskTimeout = boundedTaskTimeout(cappedMicros(a.workflowTaskTimeout) || info.taskTimeout, runTimeout);
-  const retryPolicy = a.retryPolicy === undefined ? undefined : withRetryDefaults(a.retryPolicy);
+  const retryPolicy = a.retryPolicy === undefined ? undefined : withRetryDefaults(a.retryPolicy, c.limits.workflowRetry);
   const problem = retryPolicyProblem(retryPolicy);
   if (problem !== undefined)
     throw new TaskFailure(

@@ -17,7 +17,7 @@ export function scheduleActivity(c: Completion, command: Command): HistoryEvent 
     throw new TaskFailure(cause, invalidArgument("ScheduleActivityTaskCommandAttributes is not set on ScheduleActivityTaskCommand."));
   const a = command.attributes.value;
   const { run } = c;
-  const normal = normalizeActivity(a, run.info.runTimeout, run.info.taskQueue, c.limits.idLengthMax);
+  const normal = normalizeActivity(a, run.info.runTimeout, run.info.taskQueue, c.limits);
   if (normal.error !== undefined) throw new TaskFailure(cause, normal.error as ServiceError);
   const o = normal.options;
   if (a.useWorkflowBuildId && a.taskQueue !== undefined && a.taskQueue.name !== "" && a.taskQueue.name !== run.info.taskQueue)

@@ -58,7 +58,7 @@ export function startChild(c: Completion, command: Command): HistoryEvent | unde
     const problem = durationProblem(value);
     if (problem !== undefined) throw refuse(`Invalid ${name} ${on}: ${problem}. ${tail}`);
   }
-  const retryPolicy = a.retryPolicy === undefined ? undefined : withRetryDefaults(a.retryPolicy);
+  const retryPolicy = a.retryPolicy === undefined ? undefined : withRetryDefaults(a.retryPolicy, c.limits.workflowRetry);
   const retryProblem = retryPolicyProblem(retryPolicy);
   if (retryProblem !== undefined) throw refuse(`invalid WorkflowRetryPolicy ${on}: ${retryProblem.message}. ${tail}`);
   if (a.cronSchedule !== "" && parseCron(a.cronSchedule) === undefined) throw refuse(`invalid CronSchedule ${on}: invalid CronSchedule.. ${tail}`);
