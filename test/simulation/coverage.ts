@@ -142,6 +142,7 @@ const CASES = [
   "time skipped",
   "sleeper woken",
   "clock outlived its process",
+  "operation written after its deadline",
 ] as const;
 
 export const isFault = (what: string): boolean => (FAULTS as readonly string[]).includes(what);

@@ -82,6 +82,18 @@ function answering<K extends keyof Replies>(kind: K, change: (reply: Replies[K])
   return { undo: () => undefined, apply: broken };
 }
 
+/** A core that writes a standalone operation's due row for later, where `isIt` says so. */
+function puttingOff(isIt: (info: NexusExecutionDraft["info"], now: number) => boolean): { undo: () => void; apply: typeof Apply } {
+  const broken: Any = (...all: Parameters<typeof Apply>) => {
+    const outcome = apply(...all);
+    if (outcome.outcome !== "accepted") return outcome;
+    for (const draft of outcome.runs)
+      if (draft instanceof NexusExecutionDraft && draft.isOpen && isIt(draft.info, (all[3] as Env).now)) draft.info.due += 5_000_000;
+    return outcome;
+  };
+  return { undo: () => undefined, apply: broken };
+}
+
 /** Matching that understands in another way which workers a task is for. */
 function asked(change: (said: TaskVersion) => TaskVersion): { undo: () => void } {
   return replace(
@@ -475,6 +487,12 @@ export const MUTATIONS: readonly Mutation[] = [
     needs: "operations",
     begin: () =>
       core((input, _env, chain) => (input.kind === "nexusCompleted" && chain.current()?.archetype === Archetype.NEXUS_OPERATION ? "stale" : {})),
+  },
+  { name: "the deadlines of a standalone operation come late", needs: "operations", begin: () => puttingOff(({ due }) => due > 0) },
+  {
+    name: "a deadline of a standalone operation that has passed is put off when the operation changes",
+    needs: "operations",
+    begin: () => puttingOff(({ due }, now) => due === now + 1),
   },
   { name: "a completion callback is not stored", needs: "callbacks", begin: () => withoutRows(Kind.CALLBACK) },
   {

@@ -22,7 +22,7 @@ import { checkAll, checkRun, isWorkflow, loadRun } from "./checks.js";
 import { Clients } from "./clients.js";
 import { Coverage, isFault } from "./coverage.js";
 import { hasOutbound, NexusHandlers } from "./nexus.js";
-import { checkOperation, Operations } from "./operations.js";
+import { checkOperation, isOperation, Operations } from "./operations.js";
 import { type OpenRun, Operators } from "./operators.js";
 import { Schedules } from "./schedules.js";
 import { NAMESPACE, type SimServer, startSimServer } from "./server.js";
@@ -55,7 +55,7 @@ const SQLITE_EVERY = 8;
 const TEST_CLOCK_EVERY = 6;
 /** One seed in so many is spared what makes tasks time out: there, each must be delivered at once, and timers are punctual. */
 const CALM_EVERY = 5;
-/** One commit in so many is looked at as soon as it is written. */
+/** One commit in so many is looked at as soon as it is written; standalone operations, which are few, each time. */
 const CHECKED_EVERY = 12;
 const HEAL_STEPS_MAX = 100_000;
 
@@ -240,8 +240,8 @@ export class Simulation implements SimWorld {
       },
       onWritten: (batch: Batch) => {
         this.versions.onWritten(batch);
-        if (++this.written % CHECKED_EVERY !== 0) return;
-        for (const [key, w] of batch.executions) if (w.op !== "delete") this.toCheck.add(key);
+        const isLookedAt = ++this.written % CHECKED_EVERY === 0;
+        for (const [key, w] of batch.executions) if (w.op !== "delete" && (isLookedAt || isOperation(w.value))) this.toCheck.add(key);
       },
     };
   }
@@ -309,6 +309,8 @@ export class Simulation implements SimWorld {
     this.nexus.forget();
     await settleMicrotasks();
     await this.boot();
+    // Who has waited for the server comes before what has become due meanwhile.
+    if (this.swarm.operations && !this.isHealed) this.operations.giveUp();
   }
 
   // --- The run
@@ -372,7 +374,7 @@ export class Simulation implements SimWorld {
       try {
         await checkRun(this.disk, key, this.time, problem);
         await checkActivity(this.disk, key, problem);
-        await checkOperation(this.disk, key, problem);
+        await checkOperation(this.disk, key, this.time, problem, (c) => this.count(c));
       } catch (e) {
         problem(`rows of key ${key} cannot be read: ${(e as Error).stack}`);
       }
