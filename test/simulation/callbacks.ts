@@ -59,14 +59,18 @@ export class Receivers {
     return true;
   }
 
-  deliver(call: CallbackCall): Answer {
-    const { w } = this;
-    const link = call.link.variant as { case?: string; value?: { runId?: string } } | undefined;
-    const runId = link?.case === "workflowEvent" ? (link.value?.runId ?? "") : "";
-    const outcome = textOf(call.outcome);
+  /** A call is on its way, whether it arrives or not. */
+  sent(call: CallbackCall): void {
+    const runId = runIdOf(call);
     const row = [...this.disk.visibility.values()].find((r) => r.runId === runId);
     if (!call.url.includes(OF_UPDATE) && row !== undefined && row.closeTime === 0)
-      w.problem(`${call.url}: ${row.workflowId} ${runId} is said to have ended, and is open on the disk`);
+      this.w.problem(`${call.url}: ${row.workflowId} ${runId} is said to have ended, and is open on the disk`);
+  }
+
+  deliver(call: CallbackCall): Answer {
+    const { w } = this;
+    const runId = runIdOf(call);
+    const outcome = textOf(call.outcome);
     if (call.header.name !== "value") w.problem(`${call.url}: lost its header`);
     const key = `${call.url} ${runId}`;
     const receipt = this.receipts.get(key) ?? { runId, outcome, end: undefined, told: 0 };
@@ -176,4 +180,9 @@ function outcomeOf({ state, events }: Run): string | undefined {
 
 function textOf(o: CallbackCall["outcome"]): string {
   return o.kind === "completed" ? `completed ${Buffer.from(o.result ?? []).toString("hex")}` : o.kind;
+}
+
+function runIdOf(call: CallbackCall): string {
+  const link = call.link.variant as { case?: string; value?: { runId?: string } } | undefined;
+  return link?.case === "workflowEvent" ? (link.value?.runId ?? "") : "";
 }

@@ -81,7 +81,7 @@ export class Operations extends Standalone<Input, NexusExecutionState> {
 
   /** Some have lost patience with a server that was down. */
   giveUp(): void {
-    for (const { id, runId } of this.recent) if (this.w.chance(600)) this.cancel(id, runId);
+    for (const { id, runId } of this.recent) if (this.w.chance(900)) this.cancel(id, runId);
   }
 
   private cancel(id: string, runId: string): void {

@@ -30,6 +30,7 @@ import { SimRuntime, settleMicrotasks } from "./sim-runtime.js";
 import { Disk, SimStore, type Verdict } from "./sim-store.js";
 import { changeConfig, TestClients } from "./time.js";
 import { Versions } from "./versions.js";
+import { WorkerProcesses } from "./worker-processes.js";
 import { Workers } from "./workers.js";
 import { Acknowledged, Died, type SimWorld, type Swarm } from "./world.js";
 
@@ -58,6 +59,8 @@ const CALM_EVERY = 5;
 /** One commit in so many is looked at as soon as it is written; standalone operations, which are few, each time. */
 const CHECKED_EVERY = 12;
 const HEAL_STEPS_MAX = 100_000;
+
+const isOfTestClock = (seed: number): boolean => seed % TEST_CLOCK_EVERY === 0 && seed % SQLITE_EVERY !== 0;
 
 /** What the seed does at all. */
 export const swarmOf = (seed: number): Swarm => drawn(new Random(seed), seed);
@@ -92,10 +95,12 @@ function drawn(random: Random, seed: number): Swarm {
     activities: often(),
     operations: seldom(),
     callbacks: often(),
+    commands: often(),
     // What counts the workflows of a version reads lists, which SQLite does on a thread of its own.
     versions: seldom() && seed % SQLITE_EVERY !== 0,
-    ownClocks: seldom() && seed % TEST_CLOCK_EVERY !== 0,
-    testClock: seed % TEST_CLOCK_EVERY === 0,
+    ownClocks: seldom() && !isOfTestClock(seed),
+    // As well as what a clock that skips counts: the namespace's open work.
+    testClock: isOfTestClock(seed),
   };
   if (swarm.testClock) swarm.pauses = false;
   if (seed % CALM_EVERY === 0)
@@ -130,6 +135,7 @@ export class Simulation implements SimWorld {
   private readonly versions: Versions;
   private readonly testClients: TestClients;
   private readonly nexus: NexusHandlers;
+  private readonly processes: WorkerProcesses;
   private readonly workers: Workers;
   private readonly world = new Heap<{ at: number; order: number; f: () => void }>((a, b) => a.at - b.at || a.order - b.order);
   private order = 0;
@@ -151,7 +157,10 @@ export class Simulation implements SimWorld {
     this.store = new SimStore(this.disk, this.storeFaults());
     this.versions = new Versions(this, this.disk);
     this.testClients = new TestClients(this);
-    this.workers = new Workers(this, this.versions, this.testClients, (type) => bump(this.coverage.commands, CommandType[type] ?? String(type)));
+    this.processes = new WorkerProcesses(this);
+    this.workers = new Workers(this, this.versions, this.testClients, this.processes, (type) =>
+      bump(this.coverage.commands, CommandType[type] ?? String(type)),
+    );
     this.receivers = new Receivers(this, this.disk);
     this.nexus = new NexusHandlers(this, this.receivers);
     this.operations = new Operations(this, this.disk, (requestId) => this.nexus.outcomeOf(requestId));
@@ -347,6 +356,7 @@ export class Simulation implements SimWorld {
         this.schedules.check(summary.chains);
         this.receivers.check(summary.runsById);
         this.versions.check(summary.runsById);
+        this.processes.check(summary.runsById);
       }
       for (const [name, n] of summary?.events ?? []) this.coverage.events.set(name, n);
       return {
@@ -395,7 +405,8 @@ export class Simulation implements SimWorld {
     if (withClients && what < 2 && this.isCalling) this.client().step();
     else if (withClients && what < 2 && this.chance(250)) this.testClients.step();
     else if (what < 4) {
-      if (this.swarm.versions && this.chance(500)) workers.pollVersioned();
+      if (this.swarm.commands && this.chance(200)) workers.pollCommands();
+      else if (this.swarm.versions && this.chance(500)) workers.pollVersioned();
       else workers.poll();
     } else if (store.hasPendingRead && what < 6) store.answerRead(this.pick(1000));
     else if (store.hasPendingCommit && what < 7) void store.settleNext();
