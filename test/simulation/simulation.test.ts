@@ -70,7 +70,7 @@ describe("deliberate breakages are caught by the fixed seeds", () => {
 });
 
 describe("batches and the deletion of namespaces", () => {
-  const FIXED = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+  const FIXED = Array.from({ length: 16 }, (_, i) => i + 1);
   const play = (seed: number) => new BackgroundSimulation({ seed, steps: 1_500 }).run();
 
   it("hold on the fixed seeds, over process deaths: every batch and every deletion comes to its end", { timeout: 120_000 }, async () => {
