@@ -310,7 +310,8 @@ export class Simulation implements SimWorld {
     this.server = undefined;
     this.runtime.clear();
     this.runtime = new SimRuntime(this.options.seed + this.deaths * 7919 + 1);
-    this.runtime.now = now + (this.chance(300) ? this.pick(5_000_000) : 0);
+    // Long enough for what stands by itself to become due meanwhile.
+    this.runtime.now = now + (this.chance(this.swarm.operations ? 700 : 300) ? this.pick(5_000_000) : 0);
     const outstanding = [...this.outstanding];
     this.outstanding.clear();
     for (const reject of outstanding) reject(new Died("the server died"));
