@@ -4,7 +4,15 @@ import { circumstances } from "../../bench/figures.js";
 import { temporaryDirectory } from "../harness/server-process.js";
 import { buildLibrary, type DurabilityOptions, durabilityTest, NO_COMPILER } from "./durability.js";
 
-const { values } = parseArgs({ options: { long: { type: "boolean", default: false }, seed: { type: "string", default: "1" } } });
+const { values } = parseArgs({
+  options: {
+    long: { type: "boolean", default: false },
+    seed: { type: "string", default: "1" },
+    /** Names of disks or of weaker durabilities, as an expression. */
+    only: { type: "string", default: "" },
+  },
+});
+const isAsked = (name: string): boolean => new RegExp(values.only).test(name);
 const library = buildLibrary("freeze", temporaryDirectory());
 if (library === undefined) {
   process.stdout.write(`${NO_COMPILER}\n`);
@@ -32,12 +40,14 @@ const disks: Record<string, Partial<DurabilityOptions>> = {
 };
 let failed = 0;
 for (const [name, options] of Object.entries(disks)) {
+  if (!isAsked(name)) continue;
   const { problems, ...counts } = await durabilityTest(library, { ...base, ...options });
   process.stdout.write(`${name}: ${JSON.stringify(counts)}\n`);
   for (const p of problems) process.stdout.write(`  ${p}\n`);
   failed += problems.length;
 }
 for (const durability of ["normal", "memory"] as const) {
+  if (!isAsked(durability)) continue;
   const { problems, images } = await durabilityTest(library, { ...base, durability, lives: 1, lifeMsMax: 1_500, engineEvery: 0, binaryEvery: 0 });
   process.stdout.write(`durability ${durability}: ${problems.length} losses found in ${images} images, as it must be\n  ${problems[0] ?? "none"}\n`);
   if (problems.length === 0) failed++;

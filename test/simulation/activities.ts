@@ -30,7 +30,7 @@ import { type Receivers, urlOf } from "./callbacks.js";
 import { QUEUE } from "./programs.js";
 import type { Disk } from "./sim-store.js";
 import { Standalone, WAIT_MS } from "./standalone.js";
-import type { SimWorld } from "./world.js";
+import { isUntroubled, type SimWorld } from "./world.js";
 
 const RECENT = 6;
 const IDS = 8;
@@ -232,8 +232,7 @@ export class Activities extends Standalone<Kind, ActivityState> {
 
   /** With every worker alive and every batch written, no attempt is left to its timeout. */
   private checkDelivered({ info, activity, outcome }: ActivityState): void {
-    const { swarm: s } = this.w;
-    if (s.workerDeaths || s.slowWorkers || s.crashes || s.loses || s.refuses || s.fills) return;
+    if (!isUntroubled(this.w.swarm)) return;
     if (ranOut(activity.lastFailure) || ranOut(outcome?.failure))
       this.w.problem(`${info.workflowId} ${info.runId}: attempt ${activity.attempt}, or the one before, was given to nobody`);
   }

@@ -60,9 +60,9 @@ export class Receivers {
     return true;
   }
 
-  /** It is on its way, and may arrive after what it tells of has been committed at last. */
-  leaves(call: CallbackCall): void {
-    const runId = runOf(call);
+  /** A call is on its way, whether it arrives or not. */
+  sent(call: CallbackCall): void {
+    const runId = runIdOf(call);
     const row = [...this.disk.visibility.values()].find((r) => r.runId === runId);
     if (!call.url.includes(OF_UPDATE) && row !== undefined && row.closeTime === 0)
       this.w.problem(`${call.url}: ${row.workflowId} ${runId} is said to have ended, and is open on the disk`);
@@ -70,7 +70,7 @@ export class Receivers {
 
   deliver(call: CallbackCall): Answer {
     const { w } = this;
-    const runId = runOf(call);
+    const runId = runIdOf(call);
     const outcome = textOf(call.outcome);
     if (call.header.name !== "value") w.problem(`${call.url}: lost its header`);
     const key = `${call.url} ${runId}`;
@@ -157,11 +157,6 @@ export class Receivers {
   }
 }
 
-function runOf({ link }: CallbackCall): string {
-  const to = link.variant as { value?: { runId?: string } } | undefined;
-  return to?.value?.runId ?? "";
-}
-
 export const urlOf = (c: Callback): string => (c.variant.case === "nexus" ? c.variant.value.url : "");
 
 /** Of the run itself, not of its updates. */
@@ -204,4 +199,9 @@ const completedText = (result: Uint8Array | undefined): string =>
 
 function textOf(o: CallbackCall["outcome"]): string {
   return o.kind === "completed" ? `completed ${Buffer.from(o.result ?? []).toString("hex")}` : o.kind;
+}
+
+function runIdOf(call: CallbackCall): string {
+  const link = call.link.variant as { value?: { runId?: string } } | undefined;
+  return link?.value?.runId ?? "";
 }

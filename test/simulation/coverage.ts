@@ -81,7 +81,7 @@ const INPUTS: Readonly<Record<InputKind, boolean>> = {
   terminateNexusExecution: true,
   callbackCall: true,
   callbackDelivered: true,
-  workerCommands: false,
+  workerCommands: true,
 };
 
 /** Events that the server does not make yet, or no more. */
@@ -124,6 +124,8 @@ const FAULTS = [
   "worker died with a query",
   "worker died with a workflow task",
   "worker died with an activity",
+  "worker died with commands",
+  "worker could not carry commands out",
   "worker lost a reply",
   "worker shut down",
   "worker slower than its task",
@@ -142,6 +144,9 @@ const CASES = [
   "time skipped",
   "sleeper woken",
   "clock outlived its process",
+  "operation written after its deadline",
+  "command taken",
+  "activity canceled by command",
 ] as const;
 
 export const isFault = (what: string): boolean => (FAULTS as readonly string[]).includes(what);

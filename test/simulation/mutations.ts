@@ -17,6 +17,7 @@ import { ScheduleState } from "../../src/core/scheduler/schedule-state.js";
 import { CompiledSpec } from "../../src/core/scheduler/spec.js";
 import type { Replies } from "../../src/core/transition.js";
 import type { TaskVersion } from "../../src/core/versioning/task-version.js";
+import { Run } from "../../src/core/workflow/context.js";
 import { EventFactory } from "../../src/core/workflow/event-factory.js";
 import { Kind, RunDraft } from "../../src/core/workflow/mutable-state.js";
 import { Clocks, NamespaceClock } from "../../src/history/clocks.js";
@@ -29,7 +30,9 @@ import { KeyAllocator } from "../../src/history/ids.js";
 import { TransferQueue } from "../../src/history/queues/transfer-queue.js";
 import { DEPLOYMENT_REGISTRY_KIND, Deployments } from "../../src/matching/deployments.js";
 import { MatchingEngine } from "../../src/matching/matching-engine.js";
+import { NexusQueues } from "../../src/matching/nexus-queues.js";
 import { type RoutedTask, VersionRouter } from "../../src/matching/version-router.js";
+import type { NexusTask } from "../../src/nexus/contract.js";
 import { Batch, type RowWrite } from "../../src/persistence/batch.js";
 import { Journal } from "../../src/persistence/sqlite/journal.js";
 import { PendingRows } from "../../src/persistence/sqlite/pending-rows.js";
@@ -78,6 +81,18 @@ function answering<K extends keyof Replies>(kind: K, change: (reply: Replies[K])
     const outcome: Any = apply(...all);
     const isIt = (all[2] as Input).kind === kind && outcome.outcome === "accepted";
     return isIt ? Object.assign(outcome, { reply: change(outcome.reply) }) : outcome;
+  };
+  return { undo: () => undefined, apply: broken };
+}
+
+/** A core that writes a standalone operation's due row for later, where `isIt` says so. */
+function puttingOff(isIt: (info: NexusExecutionDraft["info"], now: number) => boolean): { undo: () => void; apply: typeof Apply } {
+  const broken: Any = (...all: Parameters<typeof Apply>) => {
+    const outcome = apply(...all);
+    if (outcome.outcome !== "accepted") return outcome;
+    for (const draft of outcome.runs)
+      if (draft instanceof NexusExecutionDraft && draft.isOpen && isIt(draft.info, (all[3] as Env).now)) draft.info.due += 5_000_000;
+    return outcome;
   };
   return { undo: () => undefined, apply: broken };
 }
@@ -476,6 +491,12 @@ export const MUTATIONS: readonly Mutation[] = [
     begin: () =>
       core((input, _env, chain) => (input.kind === "nexusCompleted" && chain.current()?.archetype === Archetype.NEXUS_OPERATION ? "stale" : {})),
   },
+  { name: "the deadlines of a standalone operation come late", needs: "operations", begin: () => puttingOff(({ due }) => due > 0) },
+  {
+    name: "a deadline of a standalone operation that has passed is put off when the operation changes",
+    needs: "operations",
+    begin: () => puttingOff(({ due }, now) => due === now + 1),
+  },
   { name: "a completion callback is not stored", needs: "callbacks", begin: () => withoutRows(Kind.CALLBACK) },
   {
     name: "a completion callback is taken for delivered that was not",
@@ -589,6 +610,59 @@ export const MUTATIONS: readonly Mutation[] = [
           : {},
       ),
   },
+  {
+    name: "commands for a worker are not sent",
+    needs: "commands",
+    begin: () =>
+      replace(
+        Run.prototype,
+        "outbound",
+        (original) =>
+          function (this: Run, call: { kind: OutboundKind }) {
+            if (call.kind !== OutboundKind.WORKER_COMMANDS) original.call(this, call);
+          },
+      ),
+  },
+  {
+    name: "commands for a worker go to another one",
+    needs: "commands",
+    begin: () =>
+      replace(
+        NexusQueues.prototype,
+        "dispatchNexusTask",
+        (original) =>
+          function (this: NexusQueues, task: NexusTask) {
+            const taskQueue = task.taskQueue.replace(/worker-(\d)$/, (_, n) => `worker-${n === "0" ? 2 : 0}`);
+            return original.call(this, { ...task, taskQueue });
+          },
+      ),
+  },
+  {
+    name: "the process of the worker before is told of an attempt that another worker has",
+    needs: "commands",
+    begin: () => {
+      const before = new Map<string, string | undefined>();
+      return core((input, env, chain) => {
+        if (input.kind !== "startActivity" || chain.current()?.archetype !== Archetype.WORKFLOW) return {};
+        const id = `${chain.current()?.info.runId} ${input.scheduledEventId}`;
+        const first = before.get(id) ?? input.poller.controlTaskQueue;
+        before.set(id, first);
+        return { env, input: { ...input, poller: { ...input.poller, controlTaskQueue: first } } };
+      });
+    },
+  },
+  {
+    name: "a worker is told to cancel an activity that nobody has canceled",
+    needs: "commands",
+    begin: () => {
+      const before: Uint8Array[] = [];
+      return answering("workerCommands", (commands) => {
+        const [other] = before;
+        before.unshift(...commands.cancel);
+        return other === undefined ? commands : { cancel: [other] };
+      });
+    },
+  },
   { name: "a skip is not written", needs: "testClock", begin: () => replace(NamespaceClock.prototype, "write", () => () => undefined) },
   {
     name: "time is skipped while somebody works",
@@ -649,6 +723,20 @@ export const MUTATIONS: readonly Mutation[] = [
             return original.call(this, type, name, later, ...more);
           },
       ),
+  },
+  {
+    name: "a row that has fired is waited for again",
+    needs: "ownClocks",
+    begin: () => {
+      const broken: Any = (...all: Parameters<typeof Apply>) => {
+        const outcome = apply(...all);
+        if (outcome.outcome !== "accepted" || (all[2] as Input).kind !== "due") return outcome;
+        for (const draft of outcome.runs)
+          if (draft instanceof RunDraft && draft.info.due === draft.base.info.due + 1) draft.info.due = draft.base.info.due;
+        return outcome;
+      };
+      return { undo: () => undefined, apply: broken };
+    },
   },
   { name: "the clock of a run is not stored", needs: "ownClocks", begin: () => withoutRows(Kind.TIME_SKIPPING) },
   {

@@ -10,9 +10,9 @@ import type { InputOf } from "../../src/core/input.js";
 import type { CancelOutcome, NexusCall, OperationOutcome, StartOutcome } from "../../src/core/nexus-operation/calls.js";
 import type { NexusEndpointDirectory } from "../../src/core/nexus-operation/endpoints.js";
 import { Kind } from "../../src/core/workflow/mutable-state.js";
-import type { OutboundCaller } from "../../src/history/contract.js";
 import type { Receivers } from "./callbacks.js";
 import { ENDPOINT } from "./programs.js";
+import type { SimCaller } from "./server.js";
 import type { Disk } from "./sim-store.js";
 import { Died, type SimWorld } from "./world.js";
 
@@ -52,15 +52,13 @@ export class NexusHandlers {
     return op !== undefined && (op.isSync || op.isEnding) ? textOf(op.outcome) : undefined;
   }
 
-  readonly caller: OutboundCaller = {
+  readonly caller: SimCaller = {
     startOperation: (_namespace, call) => this.answered(() => this.start(call)),
     cancelOperation: (_namespace, call) => this.answered(() => this.cancel(call)),
     deliverCallback: (_namespace, call) => {
-      this.receivers.leaves(call);
+      this.receivers.sent(call);
       return this.answered(() => this.receivers.deliver(call));
     },
-    // Nobody here polls a control queue.
-    sendWorkerCommands: () => this.answered(() => true),
   };
 
   private answered<T>(f: () => T): Promise<T> {

@@ -67,10 +67,8 @@ export class Operations extends Standalone<Input, NexusExecutionState> {
     else if (kind < 68) {
       const request = DescribeNexusOperationExecutionRequest.create({ includeInput: true, includeOutcome: true });
       this.send<"describeNexusExecution">(id, runId, { kind: "describeNexusExecution", request });
-    } else if (kind < 85) {
-      const request = RequestCancelNexusOperationExecutionRequest.create({ requestId, reason });
-      this.send<"cancelNexusExecution">(id, runId, { kind: "cancelNexusExecution", request }, () => this.cancels.push({ runId, requestId }));
-    } else if (kind < 93) {
+    } else if (kind < 85) this.cancel(id, runId);
+    else if (kind < 93) {
       const request = TerminateNexusOperationExecutionRequest.create({ requestId, reason });
       this.send<"terminateNexusExecution">(id, runId, { kind: "terminateNexusExecution", request }, () =>
         this.terminations.push({ runId, requestId }),
@@ -79,6 +77,17 @@ export class Operations extends Standalone<Input, NexusExecutionState> {
       w.acknowledged.deleted.add(runId);
       this.send<"delete">(id, runId, { kind: "delete" });
     }
+  }
+
+  /** Some have lost patience with a server that was down. */
+  giveUp(): void {
+    for (const { id, runId } of this.recent) if (this.w.chance(900)) this.cancel(id, runId);
+  }
+
+  private cancel(id: string, runId: string): void {
+    const requestId = `n${this.requests++}`;
+    const request = RequestCancelNexusOperationExecutionRequest.create({ requestId, reason: "sim" });
+    this.send<"cancelNexusExecution">(id, runId, { kind: "cancelNexusExecution", request }, () => this.cancels.push({ runId, requestId }));
   }
 
   private start(requestId: string): void {
@@ -137,7 +146,13 @@ export class Operations extends Standalone<Input, NexusExecutionState> {
   }
 
   protected check(key: number): Promise<void> {
-    return checkOperation(this.disk, key, (t) => this.w.problem(t));
+    return checkOperation(
+      this.disk,
+      key,
+      this.w.time,
+      (t) => this.w.problem(t),
+      (c) => this.w.count(c),
+    );
   }
 
   protected urge(): void {}
@@ -185,10 +200,12 @@ function saysOf(state: NexusExecutionState): string {
   return status === Status.FAILED ? "failed" : status === Status.CANCELED ? "canceled" : (Status[status] ?? "");
 }
 
+export const isOperation = (record: Uint8Array): boolean => decode(ExecutionHeader, record).archetype === Archetype.NEXUS_OPERATION;
+
 /** Undefined for what is no standalone operation. */
 async function loadOperation(disk: Disk, key: number): Promise<NexusExecutionState | undefined> {
   const rows = await disk.inner.loadExecution(key);
-  if (rows === undefined || decode(ExecutionHeader, rows.record).archetype !== Archetype.NEXUS_OPERATION) return undefined;
+  if (rows === undefined || !isOperation(rows.record)) return undefined;
   return NexusExecutionState.load(key, rows.record, rows.live);
 }
 
@@ -206,7 +223,13 @@ export async function outboundCalls(disk: Disk): Promise<ReadonlySet<string>> {
 export const outboundCall = (runId: string, kind: OutboundKind, id: number, attempt: number): string => `${runId} ${kind} ${id} ${attempt}`;
 
 /** State, outcome, visibility row, due row and calls of one operation say the same. */
-export async function checkOperation(disk: Disk, key: number, problem: (text: string) => void): Promise<void> {
+export async function checkOperation(
+  disk: Disk,
+  key: number,
+  now: number,
+  problem: (text: string) => void,
+  count: (what: string) => void,
+): Promise<void> {
   const state = await loadOperation(disk, key);
   if (state === undefined) return;
   const { info, outcome } = state;
@@ -220,7 +243,10 @@ export async function checkOperation(disk: Disk, key: number, problem: (text: st
   if (row === undefined) problem(`${where}: not listed`);
   else if (row.closeTime !== info.closeTime) problem(`${where}: listed as closed at ${row.closeTime}, is closed at ${info.closeTime}`);
   const earliest = state.isOpen ? Math.min(...deadlines(info).map((d) => d.time)) : info.deleteAt;
-  if (Number.isFinite(earliest) && earliest > 0 && (info.due === 0 || info.due > earliest))
+  // What has passed while nobody was there, and is written anew before it is seen to, is due at once.
+  const isPast = state.isOpen && earliest < info.due && info.due <= now + 1;
+  if (isPast) count("operation written after its deadline");
+  if (Number.isFinite(earliest) && earliest > 0 && (info.due === 0 || (info.due > earliest && !isPast)))
     problem(`${where}: due at ${info.due}, has a deadline at ${earliest}`);
   if (info.due > 0 && !disk.dues.has(`${key}/${info.due}`)) problem(`${where}: no due row at ${info.due}`);
   if (!state.isOpen) return;

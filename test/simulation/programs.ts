@@ -13,7 +13,8 @@ import { Random } from "../../src/lib/random.js";
 
 type Step =
   | { kind: "activity"; type: "flaky" | "plain" | "fails"; isEager: boolean }
-  | { kind: "activityCanceled" }
+  /** `isSilent`: it sends no heartbeats, and hears of its cancellation as a command for its worker. */
+  | { kind: "activityCanceled"; isSilent: boolean; isEager: boolean }
   | { kind: "timer"; micros: number }
   | { kind: "timerCanceled" }
   | { kind: "child"; policy: ParentClosePolicy }
@@ -79,7 +80,7 @@ export function stepsOf(workflowId: string): Step[] {
         out.push({ kind: "memo" });
         break;
       case 6:
-        out.push({ kind: "activityCanceled" });
+        out.push({ kind: "activityCanceled", isSilent: r.uint32() % 2 === 0, isEager: r.uint32() % 4 === 0 });
         break;
       case 7:
         out.push({ kind: "searchAttribute" });
@@ -275,18 +276,19 @@ export function nextCommands(workflowId: string, events: readonly HistoryEvent[]
             case: "scheduleActivityTaskCommandAttributes",
             value: {
               activityId: name,
-              activityType: { name: step.kind === "activity" ? step.type : "waits" },
+              activityType: { name: step.kind === "activity" ? step.type : step.isSilent ? "silent" : "waits" },
               taskQueue: { name: queueOf(workflowId) },
               startToCloseTimeout: duration(20_000_000),
               scheduleToCloseTimeout: duration(300_000_000),
-              heartbeatTimeout: duration(5_000_000),
+              heartbeatTimeout: step.kind === "activityCanceled" && step.isSilent ? undefined : duration(5_000_000),
               retryPolicy: { initialInterval: duration(100_000), maximumAttempts: step.kind === "activity" && step.isEager ? 1 : 4 },
-              requestEagerExecution: step.kind === "activity" && step.isEager,
+              requestEagerExecution: step.isEager,
             },
           }),
         );
         // Something must happen for the workflow to think again.
-        if (step.kind === "activityCanceled") timer(`${name}t`, 30_000);
+        // Of a silent one a second attempt may be under way by then.
+        if (step.kind === "activityCanceled") timer(`${name}t`, step.isSilent ? 400_000 : 30_000);
         break;
       case "nexus":
         out.push(

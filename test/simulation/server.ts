@@ -12,9 +12,11 @@ import { BuildIds } from "../../src/matching/build-ids.js";
 import { Deployments } from "../../src/matching/deployments.js";
 import { DEFAULT_MATCHING_LIMITS } from "../../src/matching/limits.js";
 import { MatchingEngine } from "../../src/matching/matching-engine.js";
+import { NexusQueues } from "../../src/matching/nexus-queues.js";
 import { QUEUE_REGISTRY_KIND, QueueKeys } from "../../src/matching/queue-keys.js";
 import { TaskQueueConfigs } from "../../src/matching/task-queue-configs.js";
 import { VersionRouter } from "../../src/matching/version-router.js";
+import { sendWorkerCommands } from "../../src/nexus/worker-commands.js";
 import type { Batch } from "../../src/persistence/batch.js";
 import type { Store } from "../../src/persistence/store.js";
 import { VisibilityManager } from "../../src/visibility/manager.js";
@@ -40,10 +42,14 @@ const DIRECTORY: NamespaceDirectory = {
   byId: (id) => (id === NAMESPACE.id ? NAMESPACE : undefined),
 };
 
+/** Commands for the processes of workers go through the server's own queues. */
+export type SimCaller = Omit<OutboundCaller, "sendWorkerCommands">;
+
 export interface SimServer {
   readonly engine: HistoryEngine;
   readonly matching: MatchingEngine;
   readonly deployments: Deployments;
+  readonly nexusTasks: NexusQueues;
 }
 
 export interface SimServerOptions {
@@ -53,7 +59,7 @@ export interface SimServerOptions {
   /** Default: `NAMESPACE` alone. */
   readonly namespaces?: NamespaceDirectory;
   /** Default: nothing leaves the store. */
-  readonly outbound?: OutboundCaller;
+  readonly outbound?: SimCaller;
   readonly onBug: (error: unknown, input: unknown) => void;
   readonly onFatal: () => void;
 }
@@ -72,7 +78,15 @@ export async function startSimServer(store: Store, runtime: SimRuntime, logger: 
         });
   const deployments = new Deployments({ rows: registry, commit, now, limits: () => limits });
   const buildIds = new BuildIds({ rows: registry, commit, now, limits: () => limits });
-  const matching = new MatchingEngine({
+  const versions = new VersionRouter(deployments, buildIds);
+  const nexusTasks = new NexusQueues({
+    runtime,
+    longPollExpirationMs: () => limits.matchingLongPollMs,
+    pollerHistoryMsMax: () => limits.pollerHistoryMsMax,
+    versions,
+    facts: (namespace) => matching.queueFacts(namespace),
+  });
+  const matching: MatchingEngine = new MatchingEngine({
     store,
     runtime,
     logger,
@@ -84,7 +98,7 @@ export async function startSimServer(store: Store, runtime: SimRuntime, logger: 
       now,
       weightOverridesMax: () => limits.fairnessWeightOverridesMax,
     }),
-    versions: new VersionRouter(deployments, buildIds),
+    versions,
   });
   const engine = new HistoryEngine({
     store,
@@ -96,7 +110,15 @@ export async function startSimServer(store: Store, runtime: SimRuntime, logger: 
     allNamespaces: () => [NAMESPACE],
     dispatcher: matching,
     nexusEndpoints: () => ENDPOINTS,
-    ...(options.outbound === undefined ? {} : { outbound: options.outbound }),
+    ...(options.outbound === undefined
+      ? {}
+      : {
+          outbound: {
+            ...options.outbound,
+            sendWorkerCommands: (_namespaceId, queue, commands) =>
+              sendWorkerCommands({ dispatcher: nexusTasks, runtime, logger }, NAMESPACE, queue, commands),
+          },
+        }),
     apply: options.apply ?? realApply,
     keysRecord: registry.find((r) => r.kind === KEYS_REGISTRY_KIND)?.value,
     get sameBatchTransfers() {
@@ -120,5 +142,5 @@ export async function startSimServer(store: Store, runtime: SimRuntime, logger: 
     graceMs: () => DRAINAGE_GRACE_MS,
     intervalMs: () => DRAINAGE_INTERVAL_MS,
   } as unknown as ConstructorParameters<typeof VersionDrainage>[0]).start();
-  return { engine, matching, deployments };
+  return { engine, matching, deployments, nexusTasks };
 }

@@ -22,7 +22,7 @@ import { checkAll, checkRun, isWorkflow, loadRun } from "./checks.js";
 import { Clients } from "./clients.js";
 import { Coverage, isFault } from "./coverage.js";
 import { hasOutbound, NexusHandlers } from "./nexus.js";
-import { checkOperation, Operations } from "./operations.js";
+import { checkOperation, isOperation, Operations } from "./operations.js";
 import { type OpenRun, Operators } from "./operators.js";
 import { Schedules } from "./schedules.js";
 import { NAMESPACE, type SimServer, startSimServer } from "./server.js";
@@ -30,6 +30,7 @@ import { SimRuntime, settleMicrotasks } from "./sim-runtime.js";
 import { Disk, SimStore, type Verdict } from "./sim-store.js";
 import { changeConfig, TestClients } from "./time.js";
 import { Versions } from "./versions.js";
+import { WorkerProcesses } from "./worker-processes.js";
 import { Workers } from "./workers.js";
 import { Acknowledged, Died, type SimWorld, type Swarm } from "./world.js";
 
@@ -55,9 +56,11 @@ const SQLITE_EVERY = 8;
 const TEST_CLOCK_EVERY = 6;
 /** One seed in so many is spared what makes tasks time out: there, each must be delivered at once, and timers are punctual. */
 const CALM_EVERY = 5;
-/** One commit in so many is looked at as soon as it is written. */
+/** One commit in so many is looked at as soon as it is written; standalone operations, which are few, each time. */
 const CHECKED_EVERY = 12;
 const HEAL_STEPS_MAX = 100_000;
+
+const isOfTestClock = (seed: number): boolean => seed % TEST_CLOCK_EVERY === 0 && seed % SQLITE_EVERY !== 0;
 
 /** What the seed does at all. */
 export const swarmOf = (seed: number): Swarm => drawn(new Random(seed), seed);
@@ -92,10 +95,12 @@ function drawn(random: Random, seed: number): Swarm {
     activities: often(),
     operations: seldom(),
     callbacks: often(),
+    commands: often(),
     // What counts the workflows of a version reads lists, which SQLite does on a thread of its own.
     versions: seldom() && seed % SQLITE_EVERY !== 0,
-    ownClocks: seldom() && seed % TEST_CLOCK_EVERY !== 0,
-    testClock: seed % TEST_CLOCK_EVERY === 0,
+    ownClocks: seldom() && !isOfTestClock(seed),
+    // As well as what a clock that skips counts: the namespace's open work.
+    testClock: isOfTestClock(seed),
   };
   if (swarm.testClock) swarm.pauses = false;
   if (seed % CALM_EVERY === 0)
@@ -130,6 +135,7 @@ export class Simulation implements SimWorld {
   private readonly versions: Versions;
   private readonly testClients: TestClients;
   private readonly nexus: NexusHandlers;
+  private readonly processes: WorkerProcesses;
   private readonly workers: Workers;
   private readonly world = new Heap<{ at: number; order: number; f: () => void }>((a, b) => a.at - b.at || a.order - b.order);
   private order = 0;
@@ -151,7 +157,10 @@ export class Simulation implements SimWorld {
     this.store = new SimStore(this.disk, this.storeFaults());
     this.versions = new Versions(this, this.disk);
     this.testClients = new TestClients(this);
-    this.workers = new Workers(this, this.versions, this.testClients, (type) => bump(this.coverage.commands, CommandType[type] ?? String(type)));
+    this.processes = new WorkerProcesses(this);
+    this.workers = new Workers(this, this.versions, this.testClients, this.processes, (type) =>
+      bump(this.coverage.commands, CommandType[type] ?? String(type)),
+    );
     this.receivers = new Receivers(this, this.disk);
     this.nexus = new NexusHandlers(this, this.receivers);
     this.operations = new Operations(this, this.disk, (requestId) => this.nexus.outcomeOf(requestId));
@@ -240,8 +249,8 @@ export class Simulation implements SimWorld {
       },
       onWritten: (batch: Batch) => {
         this.versions.onWritten(batch);
-        if (++this.written % CHECKED_EVERY !== 0) return;
-        for (const [key, w] of batch.executions) if (w.op !== "delete") this.toCheck.add(key);
+        const isLookedAt = ++this.written % CHECKED_EVERY === 0;
+        for (const [key, w] of batch.executions) if (w.op !== "delete" && (isLookedAt || isOperation(w.value))) this.toCheck.add(key);
       },
     };
   }
@@ -301,7 +310,8 @@ export class Simulation implements SimWorld {
     this.server = undefined;
     this.runtime.clear();
     this.runtime = new SimRuntime(this.options.seed + this.deaths * 7919 + 1);
-    this.runtime.now = now + (this.chance(300) ? this.pick(5_000_000) : 0);
+    // Long enough for what stands by itself to become due meanwhile.
+    this.runtime.now = now + (this.chance(this.swarm.operations ? 700 : 300) ? this.pick(5_000_000) : 0);
     const outstanding = [...this.outstanding];
     this.outstanding.clear();
     for (const reject of outstanding) reject(new Died("the server died"));
@@ -309,6 +319,8 @@ export class Simulation implements SimWorld {
     this.nexus.forget();
     await settleMicrotasks();
     await this.boot();
+    // Who has waited for the server comes before what has become due meanwhile.
+    if (this.swarm.operations && !this.isHealed) this.operations.giveUp();
   }
 
   // --- The run
@@ -345,6 +357,7 @@ export class Simulation implements SimWorld {
         this.schedules.check(summary.chains);
         this.receivers.check(summary.runsById);
         this.versions.check(summary.runsById);
+        this.processes.check(summary.runsById);
       }
       for (const [name, n] of summary?.events ?? []) this.coverage.events.set(name, n);
       return {
@@ -372,7 +385,7 @@ export class Simulation implements SimWorld {
       try {
         await checkRun(this.disk, key, this.time, problem);
         await checkActivity(this.disk, key, problem);
-        await checkOperation(this.disk, key, problem);
+        await checkOperation(this.disk, key, this.time, problem, (c) => this.count(c));
       } catch (e) {
         problem(`rows of key ${key} cannot be read: ${(e as Error).stack}`);
       }
@@ -393,7 +406,8 @@ export class Simulation implements SimWorld {
     if (withClients && what < 2 && this.isCalling) this.client().step();
     else if (withClients && what < 2 && this.chance(250)) this.testClients.step();
     else if (what < 4) {
-      if (this.swarm.versions && this.chance(500)) workers.pollVersioned();
+      if (this.swarm.commands && this.chance(200)) workers.pollCommands();
+      else if (this.swarm.versions && this.chance(500)) workers.pollVersioned();
       else workers.poll();
     } else if (store.hasPendingRead && what < 6) store.answerRead(this.pick(1000));
     else if (store.hasPendingCommit && what < 7) void store.settleNext();

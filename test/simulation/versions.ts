@@ -86,6 +86,10 @@ class Place {
     this.override = target?.case === "pinned" ? target.value.version?.buildId : target?.case === "autoUpgrade" ? "routing" : undefined;
   }
 
+  get isOverridden(): boolean {
+    return this.override !== undefined;
+  }
+
   /** The build that completed its last task. */
   get last(): string | undefined {
     return this.version;
@@ -105,6 +109,8 @@ export class Versions {
   private readonly downUntil = new Map<string, number>();
   /** Runs that are pinned to a build by what its workers say, and since when. */
   private readonly pinned = new Map<string, { build: string; since: number }>();
+  /** Runs that somebody has given an override, or may have: what their workers say is not all. */
+  private readonly steered = new Set<string>();
   private readonly drainage = new Map<string, VersionDrainageStatus>();
   private isSettling = false;
   private isSettled = false;
@@ -226,6 +232,7 @@ export class Versions {
     w.submit<"historyPosition">(workflowId, "", { kind: "historyPosition" })
       .then(({ runId }) => {
         this.pinned.delete(runId);
+        this.steered.add(runId);
         return w.submit<"updateOptions">(workflowId, runId, { kind: "updateOptions", request }).then((r) => {
           const told = r.workflowExecutionOptions?.versioningOverride as VersioningOverride | undefined;
           w.acknowledged.overrides.push({ runId, build: buildIn(versioningOverride as VersioningOverride | undefined) });
@@ -284,8 +291,7 @@ export class Versions {
   completed(workflowId: string, runId: string, worker: number): void {
     const build = buildOf(worker);
     if (build === undefined || behaviorOf(workflowId) !== VersioningBehavior.PINNED) return;
-    const isOverridden = this.w.acknowledged.overrides.some((o) => o.runId === runId);
-    if (!this.pinned.has(runId) && !isOverridden) this.pinned.set(runId, { build, since: this.w.now });
+    if (!this.pinned.has(runId) && !this.steered.has(runId)) this.pinned.set(runId, { build, since: this.w.now });
   }
 
   /** A worker has got a workflow task; `events` is what the server read for it, `givenAt` when, in real time. */
@@ -295,6 +301,8 @@ export class Versions {
     const build = buildOf(worker);
     const place = new Place();
     for (const e of events) place.take(e);
+    // The answer to the start that said so may have been lost.
+    if (place.isOverridden) this.steered.add(runId);
     const where = `${workflowId} ${runId}`;
     if (place.isMoving) return;
     if (place.pinned !== undefined) {

@@ -30,12 +30,15 @@ import { NAMESPACE } from "./server.js";
 import type { TestClients } from "./time.js";
 import { updateAnswers } from "./update-answers.js";
 import { BUILDS, buildOf, deploymentOptionsOf, identityOf, type Versions, workerOf } from "./versions.js";
+import type { WorkerProcesses } from "./worker-processes.js";
 import { SimCall, type SimWorld } from "./world.js";
 
 type InHand = ReturnType<TestClients["inHand"]>;
 
 const POLLS_MAX = 10;
 const WORKERS = 3;
+/** Shorter than its attempt may take. */
+const SILENT_MICROS = 8_000_000;
 
 export class Workers {
   readonly calls = new Set<SimCall>();
@@ -47,6 +50,7 @@ export class Workers {
     private readonly w: SimWorld,
     private readonly versions: Versions,
     private readonly time: TestClients,
+    private readonly processes: WorkerProcesses,
     /** A command is on its way to the server. */
     private readonly onCommand: (type: CommandType) => void,
   ) {}
@@ -56,6 +60,13 @@ export class Workers {
     this.calls.clear();
     this.lines.clear();
     this.polls = 0;
+    this.processes.forget();
+  }
+
+  pollCommands(): void {
+    const { w } = this;
+    const isOfBuild = w.swarm.versions && w.chance(300);
+    this.processes.poll(isOfBuild ? workerOf(BUILDS[w.pick(BUILDS.length)] as string) : w.pick(WORKERS), this.calls);
   }
 
   poll(): void {
@@ -130,12 +141,15 @@ export class Workers {
   private pollActivities(worker: number, queue: string, call: SimCall, ended: () => void, failed: (e: unknown) => void): void {
     const taskQueue = { name: queue, kind: TaskQueueKind.NORMAL };
     const deploymentOptions = deploymentOptionsOf(worker);
-    const request = PollActivityTaskQueueRequest.create({ taskQueue, identity: identityOf(worker), deploymentOptions });
+    const workerControlTaskQueue = this.processes.queueOf(worker);
+    const request = PollActivityTaskQueueRequest.create({ taskQueue, identity: identityOf(worker), deploymentOptions, workerControlTaskQueue });
     this.w
       .call((s) => s.matching.pollActivityTask(NAMESPACE, request, call))
       .then((r) => {
         ended();
-        if (r !== undefined && !call.cancelled) this.activity(r.task);
+        if (r === undefined) return;
+        this.processes.gave(worker, r.task.response.taskToken as Uint8Array);
+        if (!call.cancelled) this.activity(r.task, worker);
       }, failed);
   }
 
@@ -224,6 +238,7 @@ export class Workers {
       identity,
       deploymentOptions,
       versioningBehavior,
+      workerControlTaskQueue: this.processes.queueOf(worker),
       commands: given as never,
       messages: messages as never,
       queryResults: Object.fromEntries(queries.map((q) => [q, { resultType: QueryResultType.ANSWERED }])),
@@ -250,7 +265,10 @@ export class Workers {
             inHand.taken(`workflow task ${token.scheduledEventId} of ${workflowId} ${runId}`);
           }
           if (reply.newTask !== undefined) this.workflowTask(reply.newTask, worker, true);
-          for (const a of reply.activityTasks) this.activity(a);
+          for (const a of reply.activityTasks) {
+            this.processes.gave(worker, a.response.taskToken as Uint8Array);
+            this.activity(a, worker);
+          }
           if (again) {
             w.count("worker lost a reply");
             send(false);
@@ -266,7 +284,7 @@ export class Workers {
     }
   }
 
-  private activity(task: StartedActivity): void {
+  private activity(task: StartedActivity, worker: number): void {
     const { w } = this;
     const token = decodeTaskToken(task.response.taskToken as Uint8Array);
     if (token === undefined) return w.problem("an activity task has no token");
@@ -279,7 +297,18 @@ export class Workers {
     const name = task.response.activityType?.name;
     const inHand = this.time.inHand();
     if (name === "waits") return this.waitForCancel(token, attempt, 0, inHand);
-    w.later(this.work(200_000, 5_000_000), () => this.finishActivity(token, name, attempt, inHand));
+    if (name === "silent" && !(attempt === 1 && w.chance(250))) {
+      const isTold = this.processes.queueOf(worker) !== "";
+      this.processes.runSilently(
+        task.response.taskToken as Uint8Array,
+        token,
+        isTold ? SILENT_MICROS : w.pick(2_000_000),
+        () => w.later(w.pick(200_000), () => this.cancel(token)),
+        () => this.finishActivity(token, "plain", attempt, inHand),
+      );
+      return;
+    }
+    w.later(name === "silent" ? w.pick(50_000) : this.work(200_000, 5_000_000), () => this.finishActivity(token, name, attempt, inHand));
   }
 
   /** To the workflow of the activity, or to the standalone activity itself. */
@@ -299,20 +328,24 @@ export class Workers {
         identity: "sim",
       }).then(
         (r) => {
-          if (r.cancelRequested)
-            this.send(token, { kind: "cancelActivity", activity: reference, details: undefined, identity: "sim" }).then(
-              () => {
-                if ((token.archetype as Archetype) !== Archetype.WORKFLOW)
-                  w.acknowledged.activityEnds.push({ runId: token.runId, result: undefined });
-              },
-              (e) => w.expected(e),
-            );
+          if (r.cancelRequested) this.cancel(token);
           else if (beats > 20) this.finishActivity(token, "waits", attempt, inHand);
           else this.waitForCancel(token, attempt, beats + 1, inHand);
         },
         (e) => w.expected(e),
       );
     });
+  }
+
+  /** As it was told to. */
+  private cancel(token: TaskToken): void {
+    const { w } = this;
+    this.send(token, { kind: "cancelActivity", activity: { by: "token", token }, details: undefined, identity: "sim" }).then(
+      () => {
+        if ((token.archetype as Archetype) !== Archetype.WORKFLOW) w.acknowledged.activityEnds.push({ runId: token.runId, result: undefined });
+      },
+      (e) => w.expected(e),
+    );
   }
 
   private finishActivity(token: TaskToken, name: string | undefined, attempt: number, inHand: InHand): void {
@@ -324,7 +357,7 @@ export class Workers {
     const activity: ActivityReference = isById ? { by: "id", activityId: token.activityId } : { by: "token", token };
     const refused = (e: unknown): void => w.expected(e);
     if (w.chance(200)) this.send(token, { kind: "heartbeatActivity", activity, details: undefined, identity: "sim" }).then(() => undefined, refused);
-    if ((name === "flaky" && attempt < 3) || name === "fails") {
+    if ((name === "flaky" && attempt < 3) || name === "fails" || (name === "silent" && attempt === 1)) {
       const failure = Failure.create({ message: name });
       const id = `${runId} ${scheduledEventId}`;
       this.send(token, { kind: "failActivity", activity, failure, lastHeartbeatDetails: undefined, identity: "sim" }).then(() => {

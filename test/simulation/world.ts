@@ -43,7 +43,12 @@ export interface Swarm {
   testClock: boolean;
   /** Starts and updates bring completion callbacks. */
   callbacks: boolean;
+  /** Processes of workers take commands. */
+  commands: boolean;
 }
+
+/** Every worker is alive and quick, and every batch is written. */
+export const isUntroubled = (s: Swarm): boolean => !(s.workerDeaths || s.slowWorkers || s.crashes || s.loses || s.refuses || s.fills);
 
 /** What callers were told, which must hold for ever. */
 export class Acknowledged {

@@ -181,6 +181,16 @@ describe("a standalone operation", () => {
     }
   });
 
+  it("is due at once when it changes after a deadline that nobody has seen to", () => {
+    world.start({ scheduleToCloseTimeout: seconds(300) });
+    world.answer(RETRY);
+    world.now = nextDeadline(world.current as ExecutionState).at + 5 * SECOND;
+    world.cancel("c");
+    expect(nextDeadline(world.current as ExecutionState).at).toBe(world.now + 1);
+    world.fire();
+    expect(world.describe().info).toMatchObject({ state: State.SCHEDULED, attempt: 2 });
+  });
+
   it("takes no answer of an attempt that is over", () => {
     world.start();
     const late = { kind: "nexusStarted" as const, outboundId: 1, scheduledEventId: 0, attempt: 1, outcome: STARTED };

@@ -24,3 +24,18 @@ it("a timer that is late fires before time is skipped to what comes after it", (
   world.answer([]);
   expect(world.types("w")).toContain("WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED");
 });
+
+it("waits for another row than the one that has fired when time is skipped to what comes next", () => {
+  const world = new CoreWorld();
+  world.start("w", { timeSkippingConfig: { enabled: true, maxSessionSkipCount: 10 } });
+  world.answer([c.activity("a", { heartbeatTimeout: c.seconds(5), retryPolicy: { initialInterval: c.seconds(1) } })]);
+  world.activityTask();
+  const { due } = world.run("w").info;
+  world.now = due;
+  world.submit(world.address("w"), { kind: "due" });
+  expect(world.types("w").at(-1)).toBe("WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED");
+  // In real time the next attempt is due at the moment at which the attempt before it was.
+  expect(world.run("w").info.due).toBe(due + 1);
+  world.advance(1);
+  expect(world.activityTask().response.attempt).toBe(2);
+});

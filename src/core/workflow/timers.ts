@@ -172,8 +172,11 @@ export function settleDue(run: Run, fired: boolean): void {
   // An own clock that has moved has moved the deadline in the row's clock.
   const isShifted = own !== undefined && own !== run.draft.base.timeSkipping;
   if (fired && !run.draft.isOpen) info.due = dueOfWaiting(run);
-  else if (fired || hasClosed || isShifted) info.due = dueOf(run.draft);
-  else {
+  else if (fired || hasClosed || isShifted) {
+    info.due = dueOf(run.draft);
+    // The row that has fired is not waited for again: what comes next may be due at the same moment, now that time was skipped to it.
+    if (fired && isShifted && info.due > 0 && info.due === run.draft.base.info.due) info.due++;
+  } else {
     const earliest = run.earliestDeadline - (own === undefined || run.earliestDeadline === 0 ? 0 : aheadOf(own));
     if (earliest > 0 && (info.due === 0 || earliest < info.due)) info.due = earliest;
   }
