@@ -111,6 +111,7 @@ export class Versions {
   private readonly pinned = new Map<string, { build: string; since: number }>();
   /** Runs that somebody has given an override, or may have: what their workers say is not all. */
   private readonly steered = new Set<string>();
+  private readonly memberSince = new Map<string, number>();
   private readonly drainage = new Map<string, VersionDrainageStatus>();
   private isSettling = false;
   private isSettled = false;
@@ -140,8 +141,10 @@ export class Versions {
     return findVersion(this.record, build)?.taskQueues.some((q) => q.type === TaskQueueType.ACTIVITY) === true;
   }
 
+  /** For so long that no task was on its way before. */
   private isMember(build: string): boolean {
-    return findVersion(this.record, build)?.taskQueues.some((q) => q.type === TaskQueueType.WORKFLOW) === true;
+    const version = findVersion(this.record, build);
+    return version !== undefined && isInQueue(version) && (this.memberSince.get(build) ?? 0) < this.w.now - LEEWAY_MICROS;
   }
 
   // --- Operators
@@ -273,6 +276,7 @@ export class Versions {
     for (const { write } of batch.registry.get(DEPLOYMENT_REGISTRY_KIND)?.values() ?? []) {
       if (write.op === "delete") continue;
       for (const v of decode(WorkerDeploymentRecord, write.value).versions) {
+        if (isInQueue(v) && !this.memberSince.has(v.buildId)) this.memberSince.set(v.buildId, this.w.now);
         const before = this.drainage.get(v.buildId);
         this.drainage.set(v.buildId, v.drainageStatus);
         if (before === v.drainageStatus || v.drainageStatus !== VersionDrainageStatus.DRAINED) continue;
@@ -392,5 +396,7 @@ export class Versions {
 }
 
 const NONE = new Uint8Array(0);
+const isInQueue = (v: { readonly taskQueues: readonly { readonly type: number }[] }): boolean =>
+  v.taskQueues.some((q) => q.type === TaskQueueType.WORKFLOW);
 const buildIn = (o: VersioningOverride | undefined): string | undefined =>
   o?.override.case === "pinned" ? o.override.value.version?.buildId : undefined;

@@ -25,7 +25,7 @@ import { isUntroubled, SimCall, type SimWorld } from "./world.js";
 
 /** It takes no commands. */
 const WITHOUT_QUEUE = 1;
-/** Longer than a poll is away, and than a call takes to be made. */
+/** Longer than it takes to tell a process that polls. */
 const TOLD_WITHIN_MICROS = 3_000_000;
 
 const idOf = (taskToken: Uint8Array): string => Buffer.from(taskToken).toString("hex");
@@ -38,19 +38,22 @@ interface Told {
 export class WorkerProcesses {
   /** Whose poll is under way. */
   private readonly polling = new Set<number>();
+  /** When polls were. */
+  private readonly polls: { readonly worker: number; readonly from: number; to: number }[] = [];
   /** The process that each task was given to. */
   private readonly given = new Map<string, number>();
   /** What runs without a word, and what ends it. */
   private readonly silent = new Map<string, () => void>();
   private readonly told: Told[] = [];
   /** Those that had enough of waiting, and when. */
-  private readonly untold: (Told & { readonly at: number })[] = [];
+  private readonly untold: (Told & { readonly worker: number | undefined; readonly at: number })[] = [];
 
   constructor(private readonly w: SimWorld) {}
 
   /** The server has ended, and every poll with it; the processes go on. */
   forget(): void {
     this.polling.clear();
+    for (const p of this.polls) p.to = Math.min(p.to, this.w.now);
   }
 
   /** "": it takes no commands. */
@@ -71,7 +74,7 @@ export class WorkerProcesses {
     w.later(micros, () => {
       if (!silent.delete(id)) return;
       const { runId, scheduledEventId } = token;
-      this.untold.push({ runId, scheduledEventId, at: w.now });
+      this.untold.push({ runId, scheduledEventId, worker: this.given.get(id), at: w.now });
       over();
     });
   }
@@ -84,7 +87,10 @@ export class WorkerProcesses {
     polling.add(worker);
     const call = new SimCall(w.now / 1000 + 20_000);
     calls.add(call);
+    const span = { worker, from: w.now, to: Number.POSITIVE_INFINITY };
+    this.polls.push(span);
     const ended = (): void => {
+      span.to = Math.min(span.to, w.now);
       if (calls.delete(call)) polling.delete(worker);
     };
     const request = PollNexusTaskQueueRequest.create({ taskQueue: { name, kind: TaskQueueKind.WORKER_COMMANDS }, identity: identityOf(worker) });
@@ -168,13 +174,16 @@ export class WorkerProcesses {
         w.problem(`${run.where}: a worker was told to cancel activity ${scheduledEventId}, which nobody has asked for`);
     }
     if (!isUntroubled(w.swarm) || w.swarm.testClock) return;
-    for (const { runId, scheduledEventId, at } of this.untold) {
+    for (const { runId, scheduledEventId, worker, at } of this.untold) {
       const run = runs.get(runId);
       // An operator may have had it begin anew, and give it to another worker.
       if (run === undefined || aheadBy(run.events) > 0 || w.acknowledged.attemptsReset.has(run.state.info.workflowId)) continue;
       const asked = askedFor(run, scheduledEventId);
       const ended = endOf(run, scheduledEventId) ?? Number.POSITIVE_INFINITY;
-      if (asked !== undefined && Math.min(at, ended) - asked > TOLD_WITHIN_MICROS)
+      // A process that does not poll is not told.
+      const until = Math.min(at, ended);
+      const isThere = this.polls.some((p) => p.worker === worker && Math.min(p.to, until) - Math.max(p.from, asked ?? 0) > TOLD_WITHIN_MICROS);
+      if (asked !== undefined && isThere)
         w.problem(`${run.where}: activity ${scheduledEventId} is to be canceled since ${asked}, and its worker had not been told at ${at}`);
     }
   }
