@@ -41,31 +41,31 @@ describe("the pace of the loop", () => {
   const prompt = () => 4;
 
   it("rests a millisecond after small batches while polls find tasks that waited, when a trial has shown that nothing is lost", async () => {
-    const trial = await work(200, paced);
-    expect(trial.rests).toBeGreaterThan(40);
-    expect(trial.rests).toBeLessThan(60);
+    const trial = await work(1_000, paced);
+    expect(trial.rests).toBeGreaterThan(230);
+    expect(trial.rests).toBeLessThan(270);
     const after = await work(1_000, paced);
     expect(after.rests).toBe(after.turns);
   });
 
   it("does not rest where less is done for it, and asks ever more seldom", async () => {
-    await work(220, prompt);
-    expect((await work(900, prompt)).rests).toBe(0);
-    // Trials after 1, 2, 4, 8 and 16 seconds, of a hundred milliseconds with rests.
-    const { rests } = await work(32_000, prompt);
-    expect(rests).toBeGreaterThan(4 * 40);
-    expect(rests).toBeLessThan(5 * 60);
+    await work(1_020, prompt);
+    expect((await work(1_900, prompt)).rests).toBe(0);
+    // Trials after 2, 4, 8 and 16 seconds, half a second with rests each.
+    const { rests } = await work(40_000, prompt);
+    expect(rests).toBeGreaterThan(4 * 230);
+    expect(rests).toBeLessThan(4 * 270);
   });
 
   it("comes to rest when the workers are others", async () => {
-    await work(220, prompt);
-    await work(1_300, paced);
+    await work(1_020, prompt);
+    await work(3_100, paced);
     const { rests, turns } = await work(500, paced);
     expect(rests).toBe(turns);
   });
 
   it("does not rest where tasks wait now and then only", async () => {
-    await work(300, paced);
+    await work(1_100, paced);
     expect(await turn(5)).toBe(1);
     runtime.now += 20_001;
     expect(await turn(5)).toBe(0);
@@ -76,13 +76,13 @@ describe("the pace of the loop", () => {
   });
 
   it("does not rest after a batch that many inputs share", async () => {
-    await work(300, paced);
+    await work(1_100, paced);
     expect(await turn(33)).toBe(0);
     expect(await turn(32)).toBe(1);
   });
 
   it("rests once for turns that come together, and again after the next", async () => {
-    await work(300, paced);
+    await work(1_100, paced);
     const before = runtime.restedMs;
     pace.turned(1);
     pace.turned(1);

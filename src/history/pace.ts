@@ -17,14 +17,15 @@ const BEHIND_TASKS = 4;
 const BEHIND_MICROS = 20_000;
 /** A larger batch has shared enough already. */
 const BATCH_INPUTS_MAX = 32;
-/** A trial: slices without rests and with them by turns. */
-const SLICES = 8;
-const SLICE_MICROS = 25_000;
+/** A trial: slices without rests and with them by turns. The beginning of each, when what the last has left undone is made up for, does not count. */
+const SLICES = 4;
+const SLICE_MICROS = 250_000;
+const SETTLING_MICROS = 50_000;
 /** Inputs without rests over those with them, from which on rests are in the way. */
-const SLOWER = 1.1;
+const SLOWER = 1.2;
 /** How long what a trial has shown is believed. */
-const RESTING_MICROS = 3_000_000;
-const HURRY_MICROS_MIN = 1_000_000;
+const RESTING_MICROS = 10_000_000;
+const HURRY_MICROS_MIN = 2_000_000;
 const HURRY_MICROS_MAX = 32_000_000;
 
 export class Pace {
@@ -63,8 +64,10 @@ export class Pace {
       if (slice >= 2 * SLICES) this.enter("trial", now);
       else if (slice >= SLICES) this.judge(now);
       const isRested = slice % 2 === 1;
-      if (isRested) this.rested += inputs;
-      else this.free += inputs;
+      if (since % SLICE_MICROS >= SETTLING_MICROS) {
+        if (isRested) this.rested += inputs;
+        else this.free += inputs;
+      }
       return this.phase === "trial" ? isRested : this.phase === "resting";
     }
     if (since > (this.phase === "resting" ? RESTING_MICROS : this.hurryMicros)) this.enter("trial", now);
