@@ -2,12 +2,17 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { FakeRuntime } from "../lib/fake-runtime.js";
 import { Pace } from "./pace.js";
 
+/** What is deferred has run. */
+async function deferred(): Promise<void> {
+  for (let i = 0; i < 4; i++) await undefined;
+}
+
 describe("the pace of the loop", () => {
   let runtime: FakeRuntime;
   let pace: Pace;
 
   beforeEach(() => {
-    runtime = new FakeRuntime();
+    runtime = new FakeRuntime("free");
     pace = new Pace(runtime);
   });
 
@@ -16,7 +21,7 @@ describe("the pace of the loop", () => {
     const before = runtime.restedMs;
     pace.turned(inputs);
     expect(runtime.restedMs, "before answers are written").toBe(before);
-    await runtime.settle();
+    await deferred();
     return runtime.restedMs - before;
   }
 
@@ -30,7 +35,8 @@ describe("the pace of the loop", () => {
       const since = (runtime.now - last) / 1000;
       last = runtime.now;
       for (let i = 0; i < 4; i++) pace.tookWaiting();
-      await turn(arrive(since));
+      pace.turned(arrive(since));
+      await deferred();
     }
     return { turns, rests: runtime.restedMs - rested };
   }
@@ -86,7 +92,7 @@ describe("the pace of the loop", () => {
     const before = runtime.restedMs;
     pace.turned(1);
     pace.turned(1);
-    await runtime.settle();
+    await deferred();
     expect(runtime.restedMs - before).toBe(1);
     expect(await turn(1)).toBe(1);
   });
