@@ -724,20 +724,6 @@ export const MUTATIONS: readonly Mutation[] = [
           },
       ),
   },
-  {
-    name: "a row that has fired is waited for again",
-    needs: "ownClocks",
-    begin: () => {
-      const broken: Any = (...all: Parameters<typeof Apply>) => {
-        const outcome = apply(...all);
-        if (outcome.outcome !== "accepted" || (all[2] as Input).kind !== "due") return outcome;
-        for (const draft of outcome.runs)
-          if (draft instanceof RunDraft && draft.info.due === draft.base.info.due + 1) draft.info.due = draft.base.info.due;
-        return outcome;
-      };
-      return { undo: () => undefined, apply: broken };
-    },
-  },
   { name: "the clock of a run is not stored", needs: "ownClocks", begin: () => withoutRows(Kind.TIME_SKIPPING) },
   {
     name: "the skips of a run are not counted",
