@@ -18,8 +18,8 @@ const BEHIND_MICROS = 20_000;
 /** A larger batch has shared enough already. */
 const BATCH_INPUTS_MAX = 32;
 /** A trial: slices without rests and with them by turns. The beginning of each, when what the last has left undone is made up for, does not count. */
-const SLICES = 4;
 const SLICE_MICROS = 250_000;
+const TRIAL_MICROS = 4 * SLICE_MICROS;
 const SETTLING_MICROS = 50_000;
 /** Inputs without rests over those with them, from which on rests are in the way. */
 const SLOWER = 1.2;
@@ -49,7 +49,7 @@ export class Pace {
     this.next = (this.next + 1) % BEHIND_TASKS;
   }
 
-  /** A turn of that many inputs is over, and what it has made durable is being answered. */
+  /** A turn of that many inputs is over. */
   turned(inputs: number): void {
     const now = this.runtime.nowMicros();
     if (now - (this.taken[this.next] as number) > BEHIND_MICROS) return;
@@ -57,34 +57,36 @@ export class Pace {
   }
 
   private mayRest(now: number, inputs: number): boolean {
+    this.moveOn(now);
+    if (this.phase !== "trial") return this.phase === "resting";
     const since = now - this.begin;
-    if (this.phase === "trial") {
-      const slice = Math.floor(since / SLICE_MICROS);
-      // Another one than the last, which has been interrupted.
-      if (slice >= 2 * SLICES) this.enter("trial", now);
-      else if (slice >= SLICES) this.judge(now);
-      const isRested = slice % 2 === 1;
-      if (since % SLICE_MICROS >= SETTLING_MICROS) {
-        if (isRested) this.rested += inputs;
-        else this.free += inputs;
-      }
-      return this.phase === "trial" ? isRested : this.phase === "resting";
-    }
-    if (since > (this.phase === "resting" ? RESTING_MICROS : this.hurryMicros)) this.enter("trial", now);
-    return this.phase === "resting";
+    const isRested = Math.floor(since / SLICE_MICROS) % 2 === 1;
+    if (since % SLICE_MICROS < SETTLING_MICROS) return isRested;
+    if (isRested) this.rested += inputs;
+    else this.free += inputs;
+    return isRested;
   }
 
-  private judge(now: number): void {
-    if (this.free > this.rested * SLOWER) {
-      this.enter("hurry", now);
-      return;
+  private moveOn(now: number): void {
+    const since = now - this.begin;
+    switch (this.phase) {
+      case "trial":
+        // One that was interrupted begins anew.
+        if (since >= 2 * TRIAL_MICROS) this.enter("trial", now);
+        else if (since >= TRIAL_MICROS) this.enter(this.free > this.rested * SLOWER ? "hurry" : "resting", now);
+        return;
+      case "resting":
+        this.hurryMicros = HURRY_MICROS_MIN;
+        if (since > RESTING_MICROS) this.enter("trial", now);
+        return;
+      case "hurry":
+        if (since <= this.hurryMicros) return;
+        this.hurryMicros = Math.min(2 * this.hurryMicros, HURRY_MICROS_MAX);
+        this.enter("trial", now);
     }
-    this.hurryMicros = HURRY_MICROS_MIN;
-    this.enter("resting", now);
   }
 
   private enter(phase: Pace["phase"], now: number): void {
-    if (phase === "trial" && this.phase === "hurry") this.hurryMicros = Math.min(2 * this.hurryMicros, HURRY_MICROS_MAX);
     this.phase = phase;
     this.begin = now;
     this.free = 0;

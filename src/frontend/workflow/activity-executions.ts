@@ -154,8 +154,8 @@ export const pollActivityExecution =
   };
 
 /**
- * Looks until it is so; undefined when the time is up, which it is at once for a caller with less time than the buffer. `after`: how often the activity has to have changed to be looked at again; its end
- * is always looked at.
+ * Looks until it is so; undefined when the time is up, which it is at once for a caller with less time than the buffer. `after`: how
+ * often the activity has to have changed to be looked at again; its end is always looked at.
  */
 async function waitFor<T extends { readonly key: number; readonly runId: string }>(
   s: Services,
