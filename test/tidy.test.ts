@@ -11,6 +11,7 @@ const { names, leftovers } = await load("names");
 const tree = (files: Record<string, string>) => ({
   paths: Object.keys(files),
   sources: Object.entries(files).map(([path, text]) => parseSource(path, text)),
+  documents: [],
 });
 
 describe("import direction", () => {
@@ -75,4 +76,9 @@ test("a file that nothing reaches is dead; entries, workers and what tests use a
 test("names say their subject, and notes are issues", () => {
   expect(names(tree({ "src/lib/string-utils.ts": "", "src/helpers/a.ts": "", "src/lib/aB.ts": "", "src/lib/heap.ts": "" }))).toHaveLength(3);
   expect(leftovers(tree({ "src/a.ts": `// ${"TO"}DO: later`, "src/b.test.ts": `test.${"only"}("x")` }))).toHaveLength(2);
+});
+
+test("a merge is finished in every document", () => {
+  const documents = [{ path: "A.md", text: "<<<<<<< ours\n- a\n=======\n- b\n>>>>>>> theirs\n| --- |\n" }];
+  expect(leftovers({ sources: [], documents })).toEqual([1, 3, 5].map((line) => `A.md:${line}: a merge that was not finished`));
 });

@@ -15,10 +15,9 @@ function slug(heading) {
 
 const titlesOf = (text) => text.replace(/^```[\s\S]*?^```/gm, "").match(/^#+ .*$/gm) ?? [];
 
-export function docLinks({ paths }) {
+export function docLinks({ documents }) {
   const problems = [];
-  for (const path of paths.filter((p) => p.endsWith(".md"))) {
-    const text = readFileSync(join(root, path), "utf8");
+  for (const { path, text } of documents) {
     const titles = titlesOf(text);
     const main = titles.filter((t) => t.startsWith("# ")).length;
     if (main !== 1) problems.push(`${path}: has ${main} first-level titles; one is right`);

@@ -12,17 +12,17 @@ export function names({ paths }) {
   return problems;
 }
 
-/** A note in the code is an issue that nobody sees. */
-export function leftovers({ sources }) {
-  return sources.flatMap(({ path, text }) =>
-    text
-      .split("\n")
-      .flatMap((line, i) =>
-        /\b(TODO|FIXME|XXX|HACK)\b/.test(line)
-          ? [`${path}:${i + 1}: open an issue instead of a note`]
-          : /\b(it|test|describe)\.(only|skip)\(/.test(line)
-            ? [`${path}:${i + 1}: a test that is left out`]
-            : [],
-      ),
-  );
+const IN_CODE = [
+  // A note in the code is an issue that nobody sees.
+  [/\b(TODO|FIXME|XXX|HACK)\b/, "open an issue instead of a note"],
+  [/\b(it|test|describe)\.(only|skip)\(/, "a test that is left out"],
+];
+const IN_DOCUMENTS = [[/^(<{7}|={7}|>{7})( |$)/, "a merge that was not finished"]];
+
+export function leftovers({ sources, documents }) {
+  const inFiles = (files, kinds) =>
+    files.flatMap(({ path, text }) =>
+      text.split("\n").flatMap((line, i) => kinds.filter(([mark]) => mark.test(line)).map(([, problem]) => `${path}:${i + 1}: ${problem}`)),
+    );
+  return [...inFiles(sources, IN_CODE), ...inFiles(documents, IN_DOCUMENTS)];
 }

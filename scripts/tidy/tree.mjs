@@ -51,5 +51,6 @@ export function parseSource(path, text) {
 export function readTree() {
   const paths = walk("");
   const sources = paths.filter((p) => p.endsWith(".ts")).map((path) => parseSource(path, readFileSync(join(root, path), "utf8")));
-  return { paths, sources };
+  const documents = paths.filter((p) => p.endsWith(".md")).map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
+  return { paths, sources, documents };
 }

@@ -72,6 +72,15 @@ export interface NexusExecutionView<T> {
   readonly changes: number;
 }
 
+/** A timer that the completion of a workflow task has started, the first to fire. */
+export interface NextTimer {
+  readonly runKey: number;
+  /** Microseconds until it fires. */
+  readonly within: number;
+  /** Sticky queue of the worker that has completed the task. */
+  readonly stickyTaskQueue: string;
+}
+
 /** The answer to each kind of input. */
 export interface Replies {
   start: {
@@ -116,6 +125,8 @@ export interface Replies {
     resetHistoryEventId: number;
     /** Microseconds that are left of the task, when it was only looked at. */
     timeLeft?: number;
+    /** What brings the next task, when nothing does at once and the worker would take that task with the answer. */
+    nextTimer?: NextTimer | undefined;
   };
   failWorkflowTask: undefined;
   startActivity: StartedActivity;

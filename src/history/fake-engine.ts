@@ -190,11 +190,16 @@ export class FakeEngine {
     return watch(this.engine.submit(at(workflowId), { kind: "historyPosition" }));
   }
 
-  complete(task: StartedWorkflowTask, request: Init<RespondWorkflowTaskCompletedRequest>): Watched<Replies["completeWorkflowTask"]> {
+  complete(
+    task: StartedWorkflowTask,
+    request: Init<RespondWorkflowTaskCompletedRequest>,
+    isGone: () => boolean = () => false,
+  ): Watched<Replies["completeWorkflowTask"]> {
     const token = decodeTaskToken(task.response.taskToken ?? new Uint8Array());
     if (token === undefined) throw new Error("a started task has a token");
     const address = { namespaceId: token.namespaceId, workflowId: token.workflowId, runId: token.runId };
-    return watch(this.engine.submit(address, { kind: "completeWorkflowTask", token, request: RespondWorkflowTaskCompletedRequest.create(request) }));
+    const full = RespondWorkflowTaskCompletedRequest.create(request);
+    return watch(this.engine.submit(address, { kind: "completeWorkflowTask", token, request: full }, { isGone }));
   }
 }
 

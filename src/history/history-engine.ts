@@ -38,6 +38,7 @@ import { type CachedChain, ExecutionCache } from "./execution-cache.js";
 import { ExecutionLoader, type Need } from "./execution-loader.js";
 import { ExecutionWriter } from "./execution-writer.js";
 import { type FailureKind, GroupCommit, type OpenBatch } from "./group-commit.js";
+import { HeldCompletions } from "./held-completions.js";
 import { HistoryReader, type PageLimits } from "./history-reader.js";
 import { KeyAllocator, RunIds } from "./ids.js";
 import { addressOf } from "./open-runs.js";
@@ -123,6 +124,7 @@ export class HistoryEngine implements HistoryService, ShardService {
   private readonly writer: ExecutionWriter;
   private readonly loader: ExecutionLoader;
   private readonly effects: Effects;
+  private readonly held: HeldCompletions;
   private readonly offers: TaskOffers;
   readonly timers: TimerQueue;
   readonly transfers: TransferQueue;
@@ -179,13 +181,17 @@ export class HistoryEngine implements HistoryService, ShardService {
       deleteRow: (id) => this.deleteTransferRow(id),
       withBatch: (f) => this.withBatch(f),
     });
-    this.offers = new TaskOffers({
-      dispatcher: o.dispatcher,
-      applyInput: (chain, p) => this.applyInput(chain, p),
-      accept: (chain, t, depth) => this.accept(chain, t, depth),
-      quarantine: (chain) => this.quarantine(chain, undefined),
-      undeliver: (address, task, reply) => this.undeliver(address, task, reply),
-    });
+    this.held = new HeldCompletions(o.runtime);
+    this.offers = new TaskOffers(
+      {
+        dispatcher: o.dispatcher,
+        applyInput: (chain, p) => this.applyInput(chain, p),
+        accept: (chain, t, depth) => this.accept(chain, t, depth),
+        quarantine: (chain) => this.quarantine(chain, undefined),
+        undeliver: (address, task, reply) => this.undeliver(address, task, reply),
+      },
+      this.held,
+    );
     this.transfers = new TransferQueue({
       store: o.store,
       runtime: o.runtime,
@@ -495,12 +501,7 @@ export class HistoryEngine implements HistoryService, ShardService {
           this.waiters.set(waiter, p);
           return;
         }
-        const { reply } = outcome;
-        if (p.isGone !== undefined && (p.input.kind === "startWorkflowTask" || p.input.kind === "startActivity")) {
-          this.commits.release(chain.sequence, () => this.deliver(p, reply as Replies["startWorkflowTask"]), p);
-          return;
-        }
-        this.commits.release(chain.sequence, () => p.resolve(reply as never), p);
+        this.commits.release(chain.sequence, this.answer(p, outcome.reply), p);
       }
     }
   }
@@ -518,6 +519,23 @@ export class HistoryEngine implements HistoryService, ShardService {
       },
       p,
     );
+  }
+
+  private answer(p: PendingInput, reply: Replies[InputKind]): () => void {
+    const { kind } = p.input;
+    if (p.isGone !== undefined && (kind === "startWorkflowTask" || kind === "startActivity"))
+      return () => this.deliver(p, reply as Replies["startWorkflowTask"]);
+    if (kind === "completeWorkflowTask" && HeldCompletions.concerns(reply as Replies["completeWorkflowTask"]))
+      return () => this.answerLater(p, reply as Replies["completeWorkflowTask"]);
+    return () => p.resolve(reply as never);
+  }
+
+  /** With the task that the run's next timer brings, unless it has another one by now. */
+  private answerLater(p: PendingInput, reply: Replies["completeWorkflowTask"]): void {
+    const state = reply.nextTimer === undefined ? undefined : this.cache.byKey(reply.nextTimer.runKey)?.state;
+    const isWaiting = state instanceof RunState && state.isOpen && state.info.workflowTask === undefined;
+    if (this.isDraining || !isWaiting || p.input.kind !== "completeWorkflowTask") p.resolve(reply as never);
+    else this.held.hold({ request: p.input.request, reply, isGone: p.isGone ?? (() => false), resolve: p.resolve as (reply: object) => void });
   }
 
   /** A task that was started for a poller which has gone meanwhile goes back. */
@@ -929,6 +947,7 @@ export class HistoryEngine implements HistoryService, ShardService {
     this.outbound?.stop();
     this.retention.stop();
     this.speculative.stop();
+    this.held.releaseAll();
     this.notifier.wakeAll();
     this.changes.wakeAll();
     for (const p of this.waiters.values()) p.reject(unavailable("server is shutting down"));

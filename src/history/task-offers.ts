@@ -8,6 +8,7 @@ import type { DispatchTask, Outcome, Replies, Transition } from "../core/transit
 import type { Reservation, TaskDispatcher } from "./contract.js";
 import type { CachedChain } from "./execution-cache.js";
 import type { OpenBatch } from "./group-commit.js";
+import type { HeldCompletions } from "./held-completions.js";
 import { addressOf } from "./open-runs.js";
 
 type Started = Replies["startWorkflowTask"] | Replies["startActivity"];
@@ -26,10 +27,13 @@ export class TaskOffers {
   /** Batches that hold stored tasks. */
   private readonly storing = new Set<OpenBatch>();
 
-  constructor(private readonly host: TaskOffersHost) {}
+  constructor(
+    private readonly host: TaskOffersHost,
+    private readonly held: HeldCompletions,
+  ) {}
 
   offer(chain: CachedChain, task: DispatchTask, open: OpenBatch, depth: number): void {
-    const reservation = this.host.dispatcher.reserve(task);
+    const reservation = this.held.reserve(task) ?? this.host.dispatcher.reserve(task);
     if (reservation === undefined) {
       this.store(task, open);
       return;

@@ -13,7 +13,7 @@ import { failedPrecondition, invalidArgument, notFound, queryFailed } from "../.
 import { durationMicros } from "../../api/time.js";
 import { markStarted, startedActivity } from "../activity/statemachine.js";
 import type { ExecutionAddress, InputOf } from "../input.js";
-import type { Replies, StartedActivity } from "../transition.js";
+import type { NextTimer, Replies, StartedActivity } from "../transition.js";
 import { checkCompletingBuild } from "./build-id.js";
 import { closeRun, HISTORY_SERVICE_IDENTITY, terminateRun } from "./close.js";
 import { Completion, TaskFailure } from "./commands/command.js";
@@ -165,7 +165,18 @@ export function completeWorkflowTask(
   }
   // What the worker does not learn from its next task, it learns here: it has to give the workflow up.
   const refused = heartbeatTimedOut ? notFound("workflow task heartbeat timeout") : undefined;
-  return { refused, newTask, activityTasks, resetHistoryEventId };
+  const isEmpty = newTask === undefined && activityTasks.length === 0;
+  const nextTimer = completion !== undefined && isEmpty && !isPaused ? nextTimerOf(completion, request) : undefined;
+  return { refused, newTask, activityTasks, resetHistoryEventId, nextTimer };
+}
+
+/** The worker holds the workflow, would take the next task with this answer, and that task comes with a timer unless something else is faster. */
+function nextTimerOf({ run, firstTimer }: Completion, request: RespondWorkflowTaskCompletedRequest): NextTimer | undefined {
+  const { info } = run;
+  if (firstTimer === 0 || !request.returnNewWorkflowTask || info.stickyTaskQueue === "" || info.workflowTask !== undefined) return undefined;
+  // Which build takes a task is for the queue to say.
+  if (info.assignedBuildId !== "" || request.workerVersionStamp?.useVersioning === true) return undefined;
+  return { runKey: run.draft.key, within: Math.max(0, firstTimer - run.now), stickyTaskQueue: info.stickyTaskQueue };
 }
 
 /** Callbacks that were attached to an update with its acceptance are nothing that the workflow must see. */

@@ -51,7 +51,7 @@ export const pollWorkflowTaskQueue =
 
 export const respondWorkflowTaskCompleted =
   (s: Services, pages = new CompletionPages(s.runtime)): Handler<RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskCompletedResponse> =>
-  async (request) => {
+  async (request, call) => {
     const token = taskToken(request.taskToken);
     const namespace = s.namespaces.viewById(token.namespaceId);
     const limits = s.limits(namespace.name);
@@ -60,8 +60,9 @@ export const respondWorkflowTaskCompleted =
     const { workflowId, runId } = token;
     warnOfCommandSizes(request.commands, { logger: s.logger, limits, namespace: namespace.name, workflowId, runId });
     const address = { namespaceId: namespace.id, workflowId, runId };
+    const isGone = () => call.cancelled;
     const complete = (page?: "look" | "too large") =>
-      s.history.submit(address, { kind: "completeWorkflowTask", token, request, ...(page === undefined ? {} : { page }) });
+      s.history.submit(address, { kind: "completeWorkflowTask", token, request, ...(page === undefined ? {} : { page }) }, { isGone });
     let isTooLarge = false;
     if (isPaged(request)) {
       const { timeLeft = 0 } = await complete("look");

@@ -43,6 +43,8 @@ export class Completion {
   readonly childrenInitiated = new Set<string>();
   /** Scheduled event ids of activities that the worker takes at once. */
   readonly eagerActivities: number[] = [];
+  /** When the first of the timers that it starts fires; 0: it starts none. */
+  firstTimer = 0;
 
   constructor(
     readonly run: Run,

@@ -38,6 +38,8 @@ export function startTimer(c: Completion, command: Command): HistoryEvent | unde
     },
     c.extra(command),
   );
-  run.deadline(run.draft.timers.get(event.eventId)?.fireTime ?? 0);
+  const fireTime = run.draft.timers.get(event.eventId)?.fireTime ?? 0;
+  run.deadline(fireTime);
+  if (c.firstTimer === 0 || fireTime < c.firstTimer) c.firstTimer = fireTime;
   return event;
 }
