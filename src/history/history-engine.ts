@@ -8,9 +8,8 @@
  * holds rows of it.
  */
 import { ExecutionHeader, OutboundRecord, TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
-import { ResourceExhaustedCause, ResourceExhaustedScope } from "../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
-import { internal, namespaceNotFound, resourceExhausted, ServiceError, unavailable } from "../api/service-error.js";
+import { internal, namespaceNotFound, ServiceError, unavailable } from "../api/service-error.js";
 import { decode, encode } from "../api/wire.js";
 import type { Config } from "../config/dynamic-config.js";
 import type { apply as Apply } from "../core/engine.js";
@@ -27,6 +26,7 @@ import type { Logger, Runtime } from "../lib/runtime.js";
 import type { BacklogKey } from "../persistence/batch.js";
 import type { Store } from "../persistence/store.js";
 import { EngineAdmin, type HistoryAdmin } from "./admin.js";
+import { ChainRenewal, diskFull } from "./chain-renewal.js";
 import { Clocks } from "./clocks.js";
 import { CompletionTally } from "./completion-tally.js";
 import type { ChangeWait, HistoryService, OutboundCaller, ShardService, StatusChangesService, TaskDispatcher } from "./contract.js";
@@ -37,7 +37,7 @@ import { EventsNotifier } from "./events-notifier.js";
 import { type CachedChain, ExecutionCache } from "./execution-cache.js";
 import { ExecutionLoader, type Need } from "./execution-loader.js";
 import { ExecutionWriter } from "./execution-writer.js";
-import { type FailureKind, GroupCommit, type OpenBatch } from "./group-commit.js";
+import { GroupCommit, type OpenBatch } from "./group-commit.js";
 import { HeldCompletions } from "./held-completions.js";
 import { HistoryReader, type PageLimits } from "./history-reader.js";
 import { KeyAllocator, RunIds } from "./ids.js";
@@ -95,21 +95,8 @@ const ROWS_RETRY_MS = 1_000;
 const CHAINS_MAX = 20_000;
 const CHAINS_BYTES_MAX = 12 * 1024 * 1024;
 const EVENTS_BYTES_MAX = 6 * 1024 * 1024;
-/** They need no room on a full disk. */
-const GOES_ON_WHEN_FULL: ReadonlySet<InputKind> = new Set([
-  "delete",
-  "describe",
-  "historyPosition",
-  "query",
-  "dropQuery",
-  "pollUpdate",
-  "endUpdateWait",
-  "describeActivityExecution",
-  "activityOutcome",
-]);
 
 const NOTHING = (): void => undefined;
-const diskFull = () => resourceExhausted("the disk is full", ResourceExhaustedCause.PERSISTENCE_LIMIT, ResourceExhaustedScope.SYSTEM);
 
 export class HistoryEngine implements HistoryService, ShardService {
   private readonly cache: ExecutionCache;
@@ -118,6 +105,7 @@ export class HistoryEngine implements HistoryService, ShardService {
   private readonly notifier: EventsNotifier;
   private readonly changes: StatusChanges;
   private readonly commits: GroupCommit;
+  private readonly renewal: ChainRenewal;
   private readonly runIds: RunIds;
   private readonly keys: KeyAllocator;
   private readonly undurable: UndurableEvents;
@@ -160,8 +148,20 @@ export class HistoryEngine implements HistoryService, ShardService {
       o.store,
       o.logger,
       (b) => this.settled(b),
-      (lost, kind) => this.lost(lost, kind),
+      (lost, kind) => this.renewal.lost(lost, kind),
     );
+    this.renewal = new ChainRenewal({
+      logger: o.logger,
+      cache: this.cache,
+      commits: this.commits,
+      ready: this.ready,
+      clocks: () => this.clocks,
+      waiters: this.waiters,
+      stop: (error) => {
+        this.isStopped = true;
+        o.onFatal(error);
+      },
+    });
     this.runIds = new RunIds(o.runtime, KeyAllocator.floorMs(o.keysRecord));
     this.lastNow = KeyAllocator.floorMs(o.keysRecord) * 1000;
     this.keys = new KeyAllocator(o.keysRecord, o.runtime);
@@ -176,7 +176,7 @@ export class HistoryEngine implements HistoryService, ShardService {
       archive: o.archive,
       applyInput: (chain, p) => this.applyInput(chain, p),
       accept: (chain, t, depth) => this.accept(chain, t, depth),
-      quarantine: (chain) => this.quarantine(chain, undefined),
+      quarantine: (chain) => this.renewal.quarantine(chain, undefined),
       submit: (address, input, row) => this.submitInternal(address, input, InputClass.TRANSFER, { transferRow: row }),
       deleteRow: (id) => this.deleteTransferRow(id),
       withBatch: (f) => this.withBatch(f),
@@ -187,7 +187,7 @@ export class HistoryEngine implements HistoryService, ShardService {
         dispatcher: o.dispatcher,
         applyInput: (chain, p) => this.applyInput(chain, p),
         accept: (chain, t, depth) => this.accept(chain, t, depth),
-        quarantine: (chain) => this.quarantine(chain, undefined),
+        quarantine: (chain) => this.renewal.quarantine(chain, undefined),
         undeliver: (address, task, reply) => this.undeliver(address, task, reply),
       },
       this.held,
@@ -462,7 +462,7 @@ export class HistoryEngine implements HistoryService, ShardService {
     const outcome = this.applyInput(chain, skip === undefined || skipped !== undefined ? p : { ...p, input: { kind: "due", settle: true } });
     if (skipped !== undefined && (outcome === "bug" || outcome.outcome !== "accepted")) skipped.undo();
     if (outcome === "bug") {
-      this.quarantine(chain, p);
+      this.renewal.quarantine(chain, p);
       return;
     }
     switch (outcome.outcome) {
@@ -601,61 +601,10 @@ export class HistoryEngine implements HistoryService, ShardService {
   private deleteTransferRow(id: number): void {
     this.commits.open.rows.writeComponent(0, Kind.TRANSFER, id, { op: "delete" });
   }
-
-  /** After a bug of the core nothing of the chain is trusted: it takes no input until its batch has settled, and is loaded anew. */
-  private quarantine(chain: CachedChain, p: PendingInput | undefined): void {
-    if (chain.isBlocked) p?.reject(internal("internal error"));
-    else this.renew(chain, p, () => p?.reject(internal("internal error")));
-  }
-
-  /** Lets the chain go when its batch has settled; what waits in it then goes on from the store. */
-  private renew(chain: CachedChain, p: PendingInput | undefined, then: () => void): void {
-    chain.isBlocked = true;
-    this.commits.release(
-      chain.sequence,
-      () => {
-        chain.isBlocked = false;
-        const waiting = this.takeWaiting(chain);
-        this.cache.evict(chain);
-        then();
-        chain.queue.unshift(...waiting);
-        this.reopen(chain);
-      },
-      p,
-      () => {
-        chain.isBlocked = false;
-        if (p === undefined) then();
-      },
-    );
-  }
-
   /** Everything of the shard leaves memory once it is durable. */
   private async renewShard(shardId: number): Promise<void> {
-    const chains = this.chainsOf(shardId).filter((chain) => !chain.isBlocked);
-    await Promise.all(chains.map((chain) => new Promise<void>((resolve) => this.renew(chain, undefined, resolve))));
+    await this.renewal.renewAll(this.chainsOf(shardId));
     await Promise.all([this.timers, ...[...this.clocks.queues()].map((c) => c.queue)].map((queue) => queue.reload()));
-  }
-
-  /** Queries and updates that wait in memory only are asked again when the memory goes. */
-  private takeWaiting(chain: CachedChain): PendingInput[] {
-    const out: PendingInput[] = [];
-    for (const state of chain.runs.values())
-      for (const waiter of state.waiters) {
-        const waiting = this.waiters.get(waiter);
-        if (waiting === undefined) continue;
-        this.waiters.delete(waiter);
-        out.push(waiting);
-      }
-    return out;
-  }
-
-  /** An evicted chain with input left goes on under its name. */
-  private reopen(chain: CachedChain): void {
-    const queue = chain.queue.splice(0);
-    const next = this.cache.get(chain.namespaceId, chain.workflowId, chain.archetype);
-    next.queue.push(...queue);
-    next.sequence = Math.max(next.sequence, chain.sequence);
-    this.ready.wake(next);
   }
 
   private loadNeeded(chain: CachedChain, p: PendingInput, need: Need): void {
@@ -807,56 +756,6 @@ export class HistoryEngine implements HistoryService, ShardService {
         (e: unknown) => this.o.logger.warn({ err: e }, "idle work failed"),
       );
     });
-  }
-
-  /** Batches that will never be durable: memory goes back to what the store has, and the inputs run again or are refused. */
-  private lost(lost: OpenBatch[], kind: FailureKind): void {
-    if (kind === "lost") {
-      // Nobody may learn anything from here on: the outcome is unknown.
-      this.isStopped = true;
-      this.o.onFatal(new Error("a commit has an unknown outcome"));
-      return;
-    }
-    for (const b of [...lost].reverse()) for (const f of [...b.undo].reverse()) f(kind);
-    const chains = new Set<CachedChain>();
-    for (const b of lost) for (const c of b.chains) chains.add(c);
-    const again: PendingInput[] = [];
-    for (const c of chains) {
-      for (const p of this.takeWaiting(c)) again.push(p);
-      c.sequence = this.commits.durable;
-      this.cache.evict(c);
-    }
-    if (this.clocks.isCounting) this.clocks.recount();
-    const failed = lost[0];
-    for (const b of lost)
-      for (const p of b.inputs) {
-        if (kind === "full" && b === failed && !(GOES_ON_WHEN_FULL.has(p.input.kind) && p !== b.alone)) p.reject(diskFull());
-        else if (kind === "refused" && p === failed?.alone) {
-          this.o.logger.error({ kind: p.input.kind, workflowId: p.address.workflowId }, "an input makes rows that the store does not take");
-          p.reject(internal("the input could not be stored"));
-        } else
-          again.push({
-            ...p,
-            isAlone: b === failed || p.isAlone,
-            loadedEvents: undefined,
-            loadedRequestIds: undefined,
-            loadedHistories: undefined,
-            loadedUpdates: undefined,
-          });
-      }
-    const byChain = new Map<CachedChain, PendingInput[]>();
-    for (const p of again) {
-      const chain = this.cache.get(p.address.namespaceId, p.address.workflowId, p.address.archetype);
-      const inputs = byChain.get(chain);
-      if (inputs === undefined) byChain.set(chain, [p]);
-      else inputs.push(p);
-    }
-    for (const [chain, inputs] of byChain) {
-      chain.queue.unshift(...inputs);
-      this.ready.wake(chain);
-    }
-    for (const c of chains) if (c.queue.length > 0) this.reopen(c);
-    this.ready.scheduleTurn();
   }
 
   /** Runs that were removed since the server started. */
