@@ -125,7 +125,9 @@ export function scheduleWorkflowTask(run: Run, options: ScheduleOptions = {}): v
 export function scheduleSpeculativeTask(run: Run, options: { bypassDispatch?: boolean } = {}): void {
   const { draft, now } = run;
   const info = draft.info;
-  assert(info.workflowTask === undefined && !run.events.hasBuffered, "a speculative task is scheduled when nothing is pending");
+  assert(info.workflowTask === undefined, "a speculative task is scheduled when nothing is pending");
+  // Of no interest to the workflow, or there would be a normal task.
+  if (run.events.hasBuffered) run.flushBuffered();
   const attempt = Math.max(1, info.nextTaskAttempt);
   const wait = info.stickyTaskQueue === "" ? SPECULATIVE_WAIT_MICROS : info.stickyScheduleToStartTimeout || SPECULATIVE_WAIT_MICROS;
   info.workflowTask = WorkflowTaskRecord.create({

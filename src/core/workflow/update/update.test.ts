@@ -142,6 +142,24 @@ describe("a speculative task", () => {
     expect(answerTo("u")).toMatchObject({ stage: Stage.COMPLETED });
   });
 
+  it("comes with the answer to a completion that has written what is no news to the workflow", () => {
+    world.running();
+    ask("a");
+    const first = world.task();
+    const variant = { case: "nexus" as const, value: { url: "http://there:1/done" } };
+    const { request } = c.update("a");
+    ask("a", { request: { ...request, requestId: "attached", completionCallbacks: [{ variant }] } });
+    ask("u");
+    const { newTask } = world.complete(first, [], { messages: [c.accepted("a")], returnNewWorkflowTask: true });
+    const written = ["WORKFLOW_EXECUTION_UPDATE_ACCEPTED", "WORKFLOW_EXECUTION_OPTIONS_UPDATED"];
+    expect(world.types().slice(7)).toEqual(written);
+    expect(newTask?.response.messages).toMatchObject([{ protocolInstanceId: "u" }]);
+    world.complete(newTask as never, [], done("u"));
+    expect(answerTo("u")).toMatchObject({ stage: Stage.COMPLETED });
+    expect(world.types().slice(7, 11)).toEqual([...written, "WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED"]);
+    expectReplay();
+  });
+
   it("keeps what a sticky worker holds when another worker takes it", () => {
     world.start();
     world.answer([], { stickyAttributes: { workerTaskQueue: { name: "sticky", kind: 2 }, scheduleToStartTimeout: c.seconds(3) } });
