@@ -106,6 +106,7 @@ const FAULTS = [
   "died between two steps",
   "died within a skip",
   "evicted",
+  "the core failed",
   "operator reset twice",
   "shortcut off",
   "poll canceled",
@@ -147,6 +148,7 @@ const CASES = [
   "operation written after its deadline",
   "command taken",
   "activity canceled by command",
+  "answer held for a timer",
 ] as const;
 
 export const isFault = (what: string): boolean => (FAULTS as readonly string[]).includes(what);

@@ -46,6 +46,9 @@ export function behaviorOf(workflowId: string): VersioningBehavior {
   return hash(workflowId.split("/")[0] ?? "") % 2 === 0 ? VersioningBehavior.PINNED : VersioningBehavior.AUTO_UPGRADE;
 }
 
+/** Up to five seconds; some fire before their worker could poll again. */
+const timerMicros = (n: number): number => (n % 8 === 0 ? n % 5_000 : (n % 5_000) * 1_000);
+
 export function stepsOf(workflowId: string): Step[] {
   const r = new Random(hash(workflowId));
   const depth = workflowId.split("/").length;
@@ -68,7 +71,7 @@ export function stepsOf(workflowId: string): Step[] {
         break;
       }
       case 2:
-        out.push({ kind: "timer", micros: (r.uint32() % 5000) * 1000 });
+        out.push({ kind: "timer", micros: timerMicros(r.uint32()) });
         break;
       case 3:
         out.push({ kind: "timerCanceled" });

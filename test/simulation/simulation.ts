@@ -56,6 +56,9 @@ const SQLITE_EVERY = 8;
 const TEST_CLOCK_EVERY = 6;
 /** One seed in so many is spared what makes tasks time out: there, each must be delivered at once, and timers are punctual. */
 const CALM_EVERY = 5;
+/** In one seed in so many the core fails on inputs, as only a bug of it would, on one input in so many. */
+const BUGS_EVERY = 7;
+const BUG_INPUTS = 150;
 /** One commit in so many is looked at as soon as it is written; standalone operations, which are few, each time. */
 const CHECKED_EVERY = 12;
 const HEAL_STEPS_MAX = 100_000;
@@ -101,6 +104,8 @@ function drawn(random: Random, seed: number): Swarm {
     ownClocks: seldom() && !isOfTestClock(seed),
     // As well as what a clock that skips counts: the namespace's open work.
     testClock: isOfTestClock(seed),
+    // By the seed alone, not drawn: other seeds stay what they are.
+    bugs: seed % BUGS_EVERY === 3,
   };
   if (swarm.testClock) swarm.pauses = false;
   if (seed % CALM_EVERY === 0)
@@ -117,12 +122,16 @@ function drawn(random: Random, seed: number): Swarm {
   return swarm;
 }
 
+/** What the core is made to throw. */
+class PlantedBug extends Error {}
+
 export class Simulation implements SimWorld {
   readonly swarm: Swarm;
   readonly acknowledged = new Acknowledged();
   server: SimServer | undefined;
   isHealed = false;
   private readonly random: Random;
+  private readonly bugs: Random;
   private readonly disk: Disk;
   private store: SimStore;
   private runtime: SimRuntime;
@@ -152,6 +161,7 @@ export class Simulation implements SimWorld {
   constructor(private readonly options: SimulationOptions) {
     this.random = new Random(options.seed);
     this.swarm = drawn(this.random, options.seed);
+    this.bugs = new Random(options.seed + 2);
     this.runtime = new SimRuntime(options.seed + 1);
     this.disk = new Disk(options.seed % SQLITE_EVERY === 0);
     this.store = new SimStore(this.disk, this.storeFaults());
@@ -194,8 +204,8 @@ export class Simulation implements SimWorld {
 
   expected(e: unknown): void {
     if (e instanceof Died) return;
-    // What the store refuses twice in a row its caller learns as INTERNAL.
-    const mayBeInternal = this.swarm.refuses;
+    // What the store refuses twice in a row its caller learns as INTERNAL, and so what the core failed on.
+    const mayBeInternal = this.swarm.refuses || this.swarm.bugs;
     if (e instanceof ServiceError && e.code !== Code.UNKNOWN && (e.code !== Code.INTERNAL || mayBeInternal)) return;
     this.problem(`a call failed with ${e instanceof ServiceError ? `${Code[e.code]} ${e.message}` : e instanceof Error ? e.stack : String(e)}`);
   }
@@ -257,7 +267,13 @@ export class Simulation implements SimWorld {
 
   private readonly apply: typeof realApply = (chain, address, input, env, loaded) => {
     bump(this.coverage.inputs, input.kind);
-    return (this.options.apply ?? realApply)(chain, address, input, env, loaded);
+    const outcome = (this.options.apply ?? realApply)(chain, address, input, env, loaded);
+    // When all is done that could have been seen of it: none of that may stand.
+    if (this.swarm.bugs && !this.isHealed && this.bugs.uint32() % BUG_INPUTS === 0) {
+      this.count("the core failed");
+      throw new PlantedBug();
+    }
+    return outcome;
   };
 
   private async boot(): Promise<void> {
@@ -273,8 +289,10 @@ export class Simulation implements SimWorld {
       },
       apply: this.apply,
       outbound: this.nexus.caller,
-      onBug: (error, input) =>
-        this.problem(`the core threw on ${(input as { kind: string }).kind}: ${error instanceof Error ? error.stack : String(error)}`),
+      onBug: (error, input) => {
+        if (error instanceof PlantedBug) return;
+        this.problem(`the core threw on ${(input as { kind: string }).kind}: ${error instanceof Error ? error.stack : String(error)}`);
+      },
       onFatal: () => {
         // The real process ends here as well.
         if (this.swarm.loses) this.isDying = true;
@@ -294,6 +312,7 @@ export class Simulation implements SimWorld {
       warn: nothing,
       error: (fields, message) => {
         if (life !== this.store) return;
+        if ((fields as { err?: unknown }).err instanceof PlantedBug) return;
         // Refused twice in a row: the store's doing, not the engine's.
         if (this.swarm.refuses && message.startsWith("an input makes rows that the store does not take")) return;
         this.problem(`logged an error: ${message} ${(fields as { err?: Error }).err?.stack ?? JSON.stringify(fields)}`);

@@ -243,7 +243,7 @@ export class Workers {
       messages: messages as never,
       queryResults: Object.fromEntries(queries.map((q) => [q, { resultType: QueryResultType.ANSWERED }])),
       forceCreateNewWorkflowTask: wantsMore,
-      returnNewWorkflowTask: wantsMore && w.chance(500),
+      returnNewWorkflowTask: wantsMore ? w.chance(500) : worker % 2 === 0,
       stickyAttributes:
         w.swarm.sticky && w.chance(700)
           ? {
@@ -264,7 +264,10 @@ export class Workers {
             this.versions.completed(workflowId, runId, worker);
             inHand.taken(`workflow task ${token.scheduledEventId} of ${workflowId} ${runId}`);
           }
-          if (reply.newTask !== undefined) this.workflowTask(reply.newTask, worker, true);
+          if (reply.newTask !== undefined) {
+            if (reply.nextTimer !== undefined) w.count("answer held for a timer");
+            this.workflowTask(reply.newTask, worker, true);
+          }
           for (const a of reply.activityTasks) {
             this.processes.gave(worker, a.response.taskToken as Uint8Array);
             this.activity(a, worker);

@@ -45,10 +45,12 @@ export interface Swarm {
   callbacks: boolean;
   /** Processes of workers take commands. */
   commands: boolean;
+  /** The core fails on inputs. */
+  bugs: boolean;
 }
 
 /** Every worker is alive and quick, and every batch is written. */
-export const isUntroubled = (s: Swarm): boolean => !(s.workerDeaths || s.slowWorkers || s.crashes || s.loses || s.refuses || s.fills);
+export const isUntroubled = (s: Swarm): boolean => !(s.workerDeaths || s.slowWorkers || s.crashes || s.loses || s.refuses || s.fills || s.bugs);
 
 /** What callers were told, which must hold for ever. */
 export class Acknowledged {
