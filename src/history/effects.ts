@@ -9,7 +9,7 @@ import type { ExecutionAddress, Input } from "../core/input.js";
 import type { NamespaceDirectory } from "../core/namespace-view.js";
 import type { Outcome, Transition } from "../core/transition.js";
 import { Kind } from "../core/workflow/mutable-state.js";
-import { transferInput, transferResult } from "../core/workflow/transfer.js";
+import { orphanEffects, transferInput, transferResult } from "../core/workflow/transfer.js";
 import { TransferKind } from "../core/workflow/transfer-kind.js";
 import type { Batch } from "../persistence/batch.js";
 import type { CachedChain, ExecutionCache } from "./execution-cache.js";
@@ -80,6 +80,7 @@ export class Effects {
     const outcome = this.host.applyInput(source, { address, input: result });
     if (outcome === "bug") this.host.quarantine(source);
     if (outcome === "bug" || outcome.outcome === "need") return false;
+    if (outcome.outcome === "error" && orphanEffects(record, result).length > 0) return false;
     if (outcome.outcome === "accepted") this.host.accept(source, outcome, depth + 1);
     else this.host.deleteRow(id);
     // A source that ended instead of learning the result learns it as an ended one.
@@ -89,27 +90,27 @@ export class Effects {
   /** One attempt of a durable transfer task: done when its row is gone. */
   async run(id: number, record: TransferRecord): Promise<TransferOutcome> {
     if (record.kind === TransferKind.ARCHIVE) await this.host.archive?.(record);
-    const ask = transferInput(id, record, this.host.namespaces());
-    let result: Input | "retry";
-    let problem = "";
-    if ("result" in ask) result = ask.result;
-    else {
-      try {
-        const reply = await this.host.submit(ask.address, ask.input);
-        result = transferResult(id, record, { reply });
-      } catch (e) {
-        const error = e instanceof ServiceError ? e : internal(String(e));
-        problem = error.message;
-        result = transferResult(id, record, { error });
-      }
-    }
-    if (result === "retry") return { retry: problem };
     try {
-      await this.tellSource(id, record, result);
+      await this.tellSource(id, record, await this.ask(id, record));
       return "done";
     } catch (e) {
       return { retry: e instanceof Error ? e.message : String(e) };
     }
+  }
+
+  /** Answers what the source learns. @throws what says nothing for good. */
+  private async ask(id: number, record: TransferRecord): Promise<Input> {
+    const ask = transferInput(id, record, this.host.namespaces());
+    if ("result" in ask) return ask.result;
+    let answer: { reply: unknown } | { error: ServiceError };
+    try {
+      answer = { reply: await this.host.submit(ask.address, ask.input) };
+    } catch (e) {
+      answer = { error: e instanceof ServiceError ? e : internal(String(e)) };
+    }
+    const result = transferResult(id, record, answer);
+    if (result === "retry") throw "error" in answer ? answer.error : internal("the target has not answered");
+    return result;
   }
 
   /** Removed by hand: its source learns no more than that it is over. */
@@ -123,7 +124,8 @@ export class Effects {
       await this.host.submit(sourceOf(record), result, id);
     } catch (e) {
       if (!(e instanceof ServiceError) || e.code !== Code.NOT_FOUND) throw e;
-      // The source is gone: nobody is left to learn the result.
+      // The source is gone.
+      for (const effect of orphanEffects(record, result)) await this.ask(id, effect);
       await this.host.withBatch((rows) => rows.writeComponent(0, Kind.TRANSFER, id, { op: "delete" }));
     }
   }

@@ -664,6 +664,27 @@ describe("effects on other executions", () => {
     }
   });
 
+  it.each([
+    ["terminates it", 1, ["WORKFLOW_EXECUTION_STARTED", "WORKFLOW_EXECUTION_TERMINATED"]],
+    ["lets it go on", 2, ["WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED"]],
+    ["asks it to cancel", 3, ["WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED", "WORKFLOW_EXECUTION_CANCEL_REQUESTED"]],
+  ])("a child whose parent is deleted before it knows of it: the policy %s", async (_, parentClosePolicy, expected) => {
+    const f = new FakeEngine(false);
+    const task = await startTask(f, "parent");
+    f.hook = (input) => {
+      if (input.kind !== "start" || input.parent === undefined) return undefined;
+      f.terminate("parent");
+      watch(f.engine.submit(at("parent"), { kind: "delete" }));
+      return undefined;
+    };
+    const request = structuredClone(startChild) as { commands: { attributes: { value: { parentClosePolicy: number } } }[] };
+    for (const command of request.commands) command.attributes.value.parentClosePolicy = parentClosePolicy;
+    f.complete(task, request as never);
+    await f.settle();
+    expect(await types(f, "child")).toEqual(expected);
+    expect(await transferRows(f)).toEqual([]);
+  });
+
   it("tries again later with a growing pause, and keeps attempt and error in the row", async () => {
     const f = new FakeEngine(false);
     const task = await startTask(f, "parent");

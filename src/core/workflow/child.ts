@@ -1,11 +1,11 @@
 /** What a workflow learns of its children and of other workflows that it signaled or asked to cancel. */
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
-import { ParentClosePolicy } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { assert } from "../../lib/assert.js";
 import type { ExecutionAddress, InputOf } from "../input.js";
 import { type Context, Need, type Run } from "./context.js";
 import type { RunState } from "./mutable-state.js";
 import { addressed, wakeWorkflow } from "./signal.js";
+import { closePolicyEffects } from "./transfer.js";
 import { TransferKind } from "./transfer-kind.js";
 
 const RESETS_MAX = 100;
@@ -48,11 +48,7 @@ export function childStarted(ctx: Context, address: ExecutionAddress, input: Inp
   if (!run.isOpen) {
     if (goesOn(ctx, run, child.initiatedEventId)) return undefined;
     // The parent ended meanwhile: its policy decides what becomes of the child.
-    if (child.parentClosePolicy === ParentClosePolicy.ABANDON) run.transfer({ ...target, kind: TransferKind.FIRST_TASK });
-    else if (child.parentClosePolicy === ParentClosePolicy.REQUEST_CANCEL) {
-      run.transfer({ ...target, kind: TransferKind.FIRST_TASK });
-      run.transfer({ ...target, runId: "", kind: TransferKind.PARENT_CLOSE_CANCEL, childWorkflowOnly: true });
-    } else run.transfer({ ...target, runId: "", kind: TransferKind.PARENT_CLOSE_TERMINATE, childWorkflowOnly: true });
+    for (const effect of closePolicyEffects(child.parentClosePolicy, input.runId)) run.transfer({ ...target, ...effect });
     return undefined;
   }
   // Reported before: only the row is left to go.

@@ -8,6 +8,7 @@ import {
   SignalExternalWorkflowExecutionFailedCause as SignalCause,
   StartChildWorkflowExecutionFailedCause as StartCause,
 } from "../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
+import { ParentClosePolicy } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import {
   RequestCancelWorkflowExecutionRequest,
   SignalWorkflowExecutionRequest,
@@ -228,6 +229,24 @@ function withoutTarget(transferId: number, record: TransferRecord): Input {
     default:
       return { kind: "transferDone", transferId };
   }
+}
+
+/** What its policy asks to be done to a child whose parent has ended before it learned of the start. */
+export function closePolicyEffects(policy: ParentClosePolicy, childRunId: string): Pick<TransferRecord, "kind" | "runId" | "childWorkflowOnly">[] {
+  const firstTask = { kind: TransferKind.FIRST_TASK, runId: childRunId, childWorkflowOnly: false };
+  if (policy === ParentClosePolicy.ABANDON) return [firstTask];
+  if (policy === ParentClosePolicy.REQUEST_CANCEL) return [firstTask, { kind: TransferKind.PARENT_CLOSE_CANCEL, runId: "", childWorkflowOnly: true }];
+  return [{ kind: TransferKind.PARENT_CLOSE_TERMINATE, runId: "", childWorkflowOnly: true }];
+}
+
+/**
+ * Nobody is left to learn the result. A child that was started waits for its parent to know of it: that it has none any more it is
+ * told as if that had ended.
+ */
+export function orphanEffects(record: TransferRecord, result: Input): TransferRecord[] {
+  const a = record.event?.attributes;
+  if (result.kind !== "childStarted" || a?.case !== "startChildWorkflowExecutionInitiatedEventAttributes") return [];
+  return closePolicyEffects(a.value.parentClosePolicy, result.runId).map((effect) => ({ ...record, ...effect, firstRunId: result.runId }));
 }
 
 const PASSING: ReadonlySet<Code> = new Set([
