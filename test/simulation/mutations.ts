@@ -3,6 +3,7 @@
  * real mistake either. A mutation puts another method in the place of one of src, or another core in the place of the real one.
  */
 import { TimeSkippingRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import { CallbackState } from "../../gen/wire/temporal/api/enums/v1/common.js";
 import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { ResetReapplyExcludeType } from "../../gen/wire/temporal/api/enums/v1/reset.js";
 import { VersioningBehavior } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
@@ -547,6 +548,65 @@ export const MUTATIONS: readonly Mutation[] = [
     needs: "callbacks",
     begin: () =>
       answering("callbackCall", (call) => (call.outcome.kind === "canceled" ? { ...call, outcome: { ...call.outcome, kind: "failed" } } : call)),
+  },
+  {
+    name: "a callback of a standalone activity that was delivered is delivered again by the next process",
+    needs: "callbacks",
+    begin: () => {
+      const ofCallbacks = 50;
+      const stored = replace(
+        ActivityDraft.prototype,
+        "componentWrites",
+        (original) =>
+          function (this: ActivityDraft) {
+            const isOver = (id: number): boolean => this.callbacks.get(id)?.state === CallbackState.SUCCEEDED;
+            return original.call(this).filter((row: { kind: number; id: number }) => row.kind !== ofCallbacks || !isOver(row.id));
+          },
+      );
+      const row = replace(ActivityDraft.prototype, "callDone", () => () => undefined);
+      return {
+        undo: () => {
+          stored.undo();
+          row.undo();
+        },
+      };
+    },
+  },
+  {
+    name: "a callback of a standalone activity that was delivered is delivered once more",
+    needs: "callbacks",
+    begin: () => {
+      const delivered = new Set<string>();
+      return core((input, _env, chain) => {
+        if (input.kind !== "callbackDelivered" || input.outcome.kind !== "done" || chain.current()?.archetype !== Archetype.ACTIVITY) return {};
+        const id = `${chain.current()?.info.runId} ${input.callbackId}`;
+        if (delivered.has(id)) return {};
+        delivered.add(id);
+        return { input: { ...input, outcome: { kind: "retry", message: "not heard" } } };
+      });
+    },
+  },
+  {
+    name: "a start that finds a standalone activity running does not attach its callbacks",
+    needs: "callbacks",
+    begin: () =>
+      core((input, _env, chain) =>
+        input.kind === "startActivityExecution" && chain.current()?.isOpen === true
+          ? { input: { ...input, request: { ...input.request, completionCallbacks: [] } } }
+          : {},
+      ),
+  },
+  {
+    name: "a start that comes again attaches its callbacks to a standalone activity once more",
+    needs: "callbacks",
+    begin: () => {
+      let n = 0;
+      return core((input, _env, chain) =>
+        input.kind === "startActivityExecution" && chain.current()?.isOpen === true
+          ? { input: { ...input, request: { ...input.request, requestId: `${input.request.requestId}/${n++}` } } }
+          : {},
+      );
+    },
   },
   {
     name: "tasks of a pinned run go by the routing",
