@@ -80,7 +80,8 @@ export class Receivers {
     const row = [...this.disk.visibility.values()].find((r) => r.runId === runId);
     if (!call.url.includes(OF_UPDATE) && row !== undefined && row.closeTime === 0)
       this.w.problem(`${call.url}: ${row.workflowId} ${runId} is said to have ended, and is open on the disk`);
-    if (this.over.has(`${call.url} ${runId}`)) this.w.problem(`${call.url}: is delivered again, though ${runId} has told that this is over`);
+    if (this.over.has(`${call.url} ${runId}`) && !this.w.acknowledged.offeredAgain.has(runId))
+      this.w.problem(`${call.url}: is delivered again, though ${runId} has told that this is over`);
   }
 
   deliver(call: CallbackCall): Answer {
@@ -171,7 +172,8 @@ export class Receivers {
     const receipt = this.receipts.get(`${url} ${run.state.info.runId}`);
     if (receipt?.end === undefined) this.w.problem(`${run.where}: callback ${url} was never delivered`);
     else if (receipt.outcome !== outcome) this.w.problem(`${run.where}: callback ${url} was told ${receipt.outcome}, the run's end is ${outcome}`);
-    this.checkTimes(`${run.where}: callback ${url}`, receipt, callbacksOf(run).filter((u) => u === url).length);
+    if (!this.w.acknowledged.offeredAgain.has(run.state.info.runId))
+      this.checkTimes(`${run.where}: callback ${url}`, receipt, callbacksOf(run).filter((u) => u === url).length);
   }
 
   private checkTimes(where: string, receipt: Receipt | undefined, attached: number): void {

@@ -86,6 +86,17 @@ function answering<K extends keyof Replies>(kind: K, change: (reply: Replies[K])
   return { undo: () => undefined, apply: broken };
 }
 
+/** A core that does something else beside to a run with an input of this kind. */
+function beside(kind: Input["kind"], change: (draft: RunDraft, outcome: Any) => void): { undo: () => void; apply: typeof Apply } {
+  const broken: Any = (...all: Parameters<typeof Apply>) => {
+    const outcome = apply(...all);
+    if ((all[2] as Input).kind === kind && outcome.outcome === "accepted")
+      for (const draft of outcome.runs) if (draft instanceof RunDraft) change(draft, outcome);
+    return outcome;
+  };
+  return { undo: () => undefined, apply: broken };
+}
+
 /** A core that writes a standalone operation's due row for later, where `isIt` says so. */
 function puttingOff(isIt: (info: NexusExecutionDraft["info"], now: number) => boolean): { undo: () => void; apply: typeof Apply } {
   const broken: Any = (...all: Parameters<typeof Apply>) => {
@@ -792,6 +803,52 @@ export const MUTATIONS: readonly Mutation[] = [
       replace(TimeSkippingRecord, "copy", (original) => (r: TimeSkippingRecord, changes: object) => {
         const isSkip = "skipCount" in changes;
         return original(r, isSkip ? { ...changes, skipCount: 0, config: r.config } : changes);
+      }),
+  },
+  {
+    name: "a run whose tasks are refreshed gets no timers",
+    needs: "repairs",
+    begin: () =>
+      beside("refreshTasks", (draft) => {
+        draft.info.due = draft.base.info.due;
+      }),
+  },
+  {
+    name: "a rebuild leaves a damage where it is",
+    needs: "repairs",
+    begin: () =>
+      beside("rebuild", (draft) => {
+        for (const [id, t] of draft.base.timers.base) if (draft.timers.has(id)) draft.putTimer(t);
+      }),
+  },
+  {
+    name: "a rebuild forgets how often an activity was tried",
+    needs: "repairs",
+    begin: () =>
+      beside("rebuild", (draft) => {
+        for (const a of [...draft.activities.values()]) draft.putActivity({ ...a, attempt: 1 });
+      }),
+  },
+  {
+    name: "a row of timers that an operator takes away stays",
+    needs: "repairs",
+    begin: () =>
+      beside("dropTimers", (draft) => {
+        draft.info.due = draft.base.info.due;
+      }),
+  },
+  {
+    name: "an imported history loses its end",
+    needs: "repairs",
+    begin: () =>
+      core((input) => (input.kind === "importRun" && input.batches.length > 1 ? { input: { ...input, batches: input.batches.slice(0, -1) } } : {})),
+  },
+  {
+    name: "the tasks of an imported run are not offered",
+    needs: "repairs",
+    begin: () =>
+      beside("importRun", (_draft, outcome) => {
+        outcome.dispatch = [];
       }),
   },
 ];
