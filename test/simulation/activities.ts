@@ -33,6 +33,8 @@ import { Standalone, WAIT_MS } from "./standalone.js";
 import { isUntroubled, type SimWorld } from "./world.js";
 
 const RECENT = 6;
+const LOOKS = 2;
+const LOOKS_WITHIN_MICROS = 15_000_000;
 const IDS = 8;
 const BACKLOG_MAX = 1_000_000;
 const TYPES = ["plain", "plain", "flaky", "fails", "waits"];
@@ -67,10 +69,8 @@ export class Activities extends Standalone<Kind, ActivityState> {
     const { id, runId } = this.recent[w.pick(this.recent.length)] as { id: string; runId: string };
     const reason = "sim";
     if (kind < 45) this.wait(id, runId);
-    else if (kind < 53) {
-      const request = DescribeActivityExecutionRequest.create({ includeOutcome: true });
-      this.send<"describeActivityExecution">(id, runId, { kind: "describeActivityExecution", request, since: undefined });
-    } else if (kind < 60) {
+    else if (kind < 53) this.describe(id, runId);
+    else if (kind < 60) {
       const request = RequestCancelActivityExecutionRequest.create({ requestId, reason });
       this.send<"requestCancelActivityExecution">(id, runId, { kind: "requestCancelActivityExecution", request }, () =>
         this.cancels.push({ runId, requestId }),
@@ -114,7 +114,19 @@ export class Activities extends Standalone<Kind, ActivityState> {
     this.send<"startActivityExecution">(id, "", { kind: "startActivityExecution", request }, (reply) => {
       this.began(id, requestId, reply);
       for (const c of completionCallbacks) this.attached.push({ url: urlOf(c), runId: reply.runId });
+      // Whoever brings one looks for what becomes of it.
+      if (attaches) for (let i = 0; i < LOOKS; i++) w.later(w.pick(LOOKS_WITHIN_MICROS), () => this.describe(id, reply.runId));
     });
+  }
+
+  private describe(id: string, runId: string): void {
+    const request = DescribeActivityExecutionRequest.create({ includeOutcome: true });
+    this.send<"describeActivityExecution">(id, runId, { kind: "describeActivityExecution", request, since: undefined }, ({ response }) =>
+      this.receivers.described(
+        runId,
+        (response?.callbacks ?? []).map((c) => c.info ?? {}),
+      ),
+    );
   }
 
   private unpause(id: string, runId: string, requestId: string): void {
@@ -185,7 +197,7 @@ export class Activities extends Standalone<Kind, ActivityState> {
 
   /** Its callbacks have come, or were turned down. */
   protected override isSettled({ callbacks }: ActivityState): boolean {
-    return callbacks.every((c) => c.state === CallbackState.SUCCEEDED || c.state === CallbackState.FAILED);
+    return [...callbacks.base.values()].every((c) => c.state === CallbackState.SUCCEEDED || c.state === CallbackState.FAILED);
   }
 
   /** Attempts that nobody has taken. */
@@ -221,7 +233,7 @@ export class Activities extends Standalone<Kind, ActivityState> {
     }
     for (const { url, runId } of this.attached) {
       const state = of(runId, `callback ${url}`);
-      if (state?.callbacks.some((c) => c.callback !== undefined && urlOf(c.callback) === url) === false)
+      if (state !== undefined && ![...state.callbacks.base.values()].some((c) => c.callback !== undefined && urlOf(c.callback) === url))
         w.problem(`${this.whereOf(state)}: callback ${url} was acknowledged and is lost`);
     }
     for (const state of states) {

@@ -1,4 +1,6 @@
 /** Deliberate breakages of batches and of the deletion of namespaces, each of which the seeds of background.ts must catch. */
+import { firstJsonOf, jsonPayloads } from "../../src/api/json-payload.js";
+import type { BatchProgress } from "../../src/core/batch/job-memo.js";
 import { MatchingEngine } from "../../src/matching/matching-engine.js";
 import { Batcher } from "../../src/worker/batch/batcher.js";
 import { InternalClient } from "../../src/worker/internal-client.js";
@@ -7,6 +9,8 @@ import { type Mutation, replace } from "./mutations.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: methods of src are replaced by name, private ones too.
 type Any = any;
+
+const PAGE_SIZE = 100;
 
 let requests = 0;
 
@@ -36,16 +40,10 @@ export const BACKGROUND_MUTATIONS: readonly Mutation[] = [
         "work",
         (original) =>
           async function (this: Batcher, worker: Any, job: Any, token: Any, input: Any, details: Uint8Array | undefined) {
-            const all = details === undefined ? undefined : Buffer.from(details).toString("latin1");
-            const done = all?.replace('"PageToken":null', '"PageToken":"MQ"').padEnd(all.length);
-            return original.call(
-              this,
-              worker,
-              job,
-              token,
-              input,
-              done?.length === all?.length && done !== undefined ? Buffer.from(done, "latin1") : details,
-            );
+            const progress = details === undefined ? undefined : (firstJsonOf(details) as BatchProgress);
+            const from = Number(Buffer.from(progress?.PageToken ?? "", "base64").toString());
+            const next = Buffer.from(String(from + PAGE_SIZE)).toString("base64");
+            return original.call(this, worker, job, token, input, progress && jsonPayloads({ ...progress, PageToken: next }));
           },
       ),
   },

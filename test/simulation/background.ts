@@ -31,8 +31,11 @@ const HEAL_STEPS_MAX = 15_000;
 const NAMESPACES_MAX = 3;
 const JOBS_MAX = 6;
 const POLLS_MAX = 3;
-/** A batch works in pages of 100. */
-const LONG_LIST = 130;
+/** A batch works in pages of 100: two or three of them. */
+const LONG_LISTS = [130, 230] as const;
+/** Per mille of steps, of which those in the midst of a batch are worth more. */
+const DEATHS = 4;
+const DEATHS_IN_BATCH = 12;
 /** Longer than a workflow task may take. */
 const TASK_MICROS = 11_000_000;
 const SPACE = 2 ** 40;
@@ -194,7 +197,7 @@ export class BackgroundSimulation {
       if (this.chance(300)) this.step();
       if (this.chance(150)) this.poll();
       await this.turn();
-      if (this.chance(4)) this.isDying = true;
+      if (this.chance(this.hasBatch ? DEATHS_IN_BATCH : DEATHS)) this.isDying = true;
       if (this.isDying) await this.die();
     }
     this.isHealed = true;
@@ -306,7 +309,8 @@ export class BackgroundSimulation {
     const isByQuery = this.chance(400);
     const targets = isByQuery ? [...among] : among.filter(() => this.chance(800));
     const list = [...targets, `nobody-${n}`];
-    while (!isByQuery && n % 3 === 0 && list.length < LONG_LIST) list.unshift(`nobody-${n}-${list.length}`);
+    const length = n % 3 === 0 && !isByQuery ? (this.pick(LONG_LISTS) ?? 0) : 0;
+    while (list.length < length) list.unshift(`nobody-${n}-${list.length}`);
     const jobId = `job-${n}`;
     const identity = "sim";
     const job: Job = { id: jobId, place, kind, targets, size: isByQuery ? undefined : list.length, isStopped: false };
@@ -378,6 +382,12 @@ export class BackgroundSimulation {
 
   private get registry() {
     return this.disk.inner.loadRegistry();
+  }
+
+  /** On the disk, as the next process will find it. */
+  private get hasBatch(): boolean {
+    const { tables } = this.disk.inner as unknown as { tables: { registry: Map<string, Map<string, unknown>> } };
+    return (tables.registry.get("batch")?.size ?? 0) > 0;
   }
 
   private async isAtRest(): Promise<boolean> {

@@ -1,7 +1,8 @@
 /**
  * Receivers of completion callbacks: they outlive the server, may die before or after they have taken a delivery, and turn some down
  * for good. A delivery is compared with the disk at the moment it leaves: what it tells of must be committed. At the end each
- * callback that stands in a history has been delivered for the run that ended with it, with that outcome, and for no other.
+ * callback that stands in a history has been delivered for the run that ended with it, with that outcome, and for no other. What a
+ * describe has told to be over does not leave again.
  */
 
 import type { Callback } from "../../gen/wire/temporal/api/common/v1/message.js";
@@ -36,6 +37,8 @@ export class Receivers {
   private readonly receipts = new Map<string, Receipt>();
   /** Addresses that a start or an attachment was acknowledged with. */
   private readonly acknowledged: { url: string; runId: string }[] = [];
+  /** Addresses and runs of which somebody was told that their deliveries are over. */
+  private readonly over = new Set<string>();
   private addresses = 0;
 
   constructor(
@@ -53,6 +56,17 @@ export class Receivers {
     for (const c of callbacks) this.acknowledged.push({ url: urlOf(c), runId });
   }
 
+  /** A describe has told this of a run's callbacks. */
+  described(runId: string, callbacks: readonly { readonly callback?: unknown; readonly state?: CallbackState }[]): void {
+    const waiting = new Set<string>();
+    const ended = new Set<string>();
+    for (const { callback, state } of callbacks) {
+      const isOver = state === CallbackState.SUCCEEDED || state === CallbackState.FAILED;
+      (isOver ? ended : waiting).add(`${urlOf(callback as Callback)} ${runId}`);
+    }
+    for (const key of ended) if (!waiting.has(key)) this.over.add(key);
+  }
+
   private isTroubled(perMille: number, fault: string): boolean {
     const { w } = this;
     if (w.isHealed || !w.chance(perMille)) return false;
@@ -66,6 +80,8 @@ export class Receivers {
     const row = [...this.disk.visibility.values()].find((r) => r.runId === runId);
     if (!call.url.includes(OF_UPDATE) && row !== undefined && row.closeTime === 0)
       this.w.problem(`${call.url}: ${row.workflowId} ${runId} is said to have ended, and is open on the disk`);
+    if (this.over.has(`${call.url} ${runId}`) && !this.w.acknowledged.offeredAgain.has(runId))
+      this.w.problem(`${call.url}: is delivered again, though ${runId} has told that this is over`);
   }
 
   deliver(call: CallbackCall): Answer {
@@ -121,9 +137,15 @@ export class Receivers {
     const { runId } = info;
     const ended = info.status === Status.CANCELED ? "canceled" : "failed";
     const text = outcome?.failure === undefined ? completedText(outcome?.result) : ended;
-    for (const c of callbacks) {
-      const where = `activity ${info.workflowId} ${runId}: callback ${c.callback === undefined ? "" : urlOf(c.callback)}`;
-      const receipt = c.callback && this.receipts.get(`${urlOf(c.callback)} ${runId}`);
+    const seen = new Set<string>();
+    for (const c of callbacks.base.values()) {
+      const url = c.callback === undefined ? "" : urlOf(c.callback);
+      const where = `activity ${info.workflowId} ${runId}: callback ${url}`;
+      const receipt = this.receipts.get(`${url} ${runId}`);
+      // Each start that brings one brings another, and one that comes again adds nothing.
+      if (seen.has(url)) w.problem(`${where} is there twice`);
+      seen.add(url);
+      this.checkTimes(where, receipt, 1);
       const says = { [CallbackState.SUCCEEDED]: "taken", [CallbackState.FAILED]: "refused" }[c.state as number];
       if (says === undefined || says !== receipt?.end) w.problem(`${where} is ${CallbackState[c.state]}, its receiver says ${receipt?.end}`);
       else if (receipt.outcome !== text) w.problem(`${where} was told ${receipt.outcome}, the activity's end is ${text}`);
@@ -150,10 +172,14 @@ export class Receivers {
     const receipt = this.receipts.get(`${url} ${run.state.info.runId}`);
     if (receipt?.end === undefined) this.w.problem(`${run.where}: callback ${url} was never delivered`);
     else if (receipt.outcome !== outcome) this.w.problem(`${run.where}: callback ${url} was told ${receipt.outcome}, the run's end is ${outcome}`);
+    if (!this.w.acknowledged.offeredAgain.has(run.state.info.runId))
+      this.checkTimes(`${run.where}: callback ${url}`, receipt, callbacksOf(run).filter((u) => u === url).length);
+  }
+
+  private checkTimes(where: string, receipt: Receipt | undefined, attached: number): void {
     const { crashes, loses, refuses, fills } = this.w.swarm;
-    const attached = callbacksOf(run).filter((u) => u === url).length;
     if (receipt !== undefined && receipt.told > attached && !crashes && !loses && !refuses && !fills)
-      this.w.problem(`${run.where}: callback ${url} came ${receipt.told} times, though nothing was lost`);
+      this.w.problem(`${where} came ${receipt.told} times, though nothing was lost`);
   }
 }
 

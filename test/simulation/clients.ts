@@ -61,7 +61,10 @@ export class Clients {
     else if (kind < 74) this.query(workflowId);
     else if (kind < 76) this.send(workflowId, "", { kind: "resetSticky" });
     else if (kind < 77) this.shutDownWorker();
-    else if (kind < 87) this.send(workflowId, "", { kind: "describe" });
+    else if (kind < 87)
+      this.send<"describe">(workflowId, "", { kind: "describe" }, ({ workflowExecutionInfo: info, callbacks }) =>
+        this.receivers.described(info?.execution?.runId ?? "", callbacks ?? []),
+      );
     else if (kind < 88) this.send(workflowId, "", { kind: "timeSkippingState" });
     else this.send(workflowId, "", { kind: "historyPosition" });
   }

@@ -4,8 +4,8 @@ import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
 import type { InputKind } from "../../src/core/input.js";
 import { COMMANDS } from "../../src/core/workflow/commands/table.js";
 
-/** A new kind of input does not compile until it stands here. False: the programs do not make it yet. */
-const INPUTS: Readonly<Record<InputKind, boolean>> = {
+/** A new kind of input does not compile until it stands here, and has to occur. */
+const INPUTS: Readonly<Record<InputKind, true>> = {
   start: true,
   signalWithStart: true,
   signal: true,
@@ -48,10 +48,10 @@ const INPUTS: Readonly<Record<InputKind, boolean>> = {
   resetActivity: true,
   updateActivityOptions: true,
   triggerRule: true,
-  refreshTasks: false,
-  rebuild: false,
-  dropTimers: false,
-  importRun: false,
+  refreshTasks: true,
+  rebuild: true,
+  dropTimers: true,
+  importRun: true,
   nexusCall: true,
   nexusStarted: true,
   nexusCancelRequested: true,
@@ -149,6 +149,12 @@ const CASES = [
   "command taken",
   "activity canceled by command",
   "answer held for a timer",
+  "damaged state rebuilt",
+  "timers taken away",
+  "timers refreshed",
+  "import of a run that has ended",
+  "import of a run that goes on",
+  "import refused",
 ] as const;
 
 export const isFault = (what: string): boolean => (FAULTS as readonly string[]).includes(what);
@@ -175,7 +181,7 @@ export class Coverage {
   /** What should have happened and did not, or happened and is not expected. */
   get gaps(): string[] {
     const wanted: Record<(typeof KINDS)[number], readonly string[]> = {
-      inputs: Object.entries(INPUTS).flatMap(([kind, isMade]) => (isMade ? [kind] : [])),
+      inputs: Object.keys(INPUTS),
       commands: Object.keys(COMMANDS).map((type) => CommandType[Number(type)] ?? type),
       events: Object.values(EventType)
         .filter((t): t is EventType => typeof t === "number" && !NO_EVENTS.has(t))

@@ -19,20 +19,20 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "600" },
     /** Batches and the deletion of namespaces instead. */
     background: { type: "boolean", default: false },
-    /** Names of deliberate breakages, as an expression: the first seed that finds each. */
+    /** Names of deliberate breakages, as an expression: the first seed that finds each, of those of batches all. */
     mutation: { type: "string" },
   },
 });
 if (values.background && values.mutation !== undefined) {
   for (const { name, begin } of BACKGROUND_MUTATIONS.filter((m) => new RegExp(values.mutation as string).test(m.name))) {
     const { undo } = begin();
-    let found = "NOT FOUND";
-    for (let seed = 1; seed <= Number(values.seeds) && found === "NOT FOUND"; seed++) {
+    const found: string[] = [];
+    for (let seed = 1; seed <= Number(values.seeds); seed++) {
       const { problems } = await new BackgroundSimulation({ seed, steps: Number(values.steps) }).run();
-      if (problems.length > 0) found = `seed ${seed}: ${problems[0]?.slice(0, 300)}`;
+      if (problems.length > 0) found.push(`seed ${seed}: ${problems[0]?.slice(0, 300)}`);
     }
     undo();
-    process.stdout.write(`${name}: ${found}\n`);
+    process.stdout.write(`${name}: found by ${found.length} of ${values.seeds} seeds\n${found.map((f) => `  ${f}\n`).join("")}`);
   }
   process.exit();
 }

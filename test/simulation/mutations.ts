@@ -3,6 +3,7 @@
  * real mistake either. A mutation puts another method in the place of one of src, or another core in the place of the real one.
  */
 import { TimeSkippingRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import { CallbackState } from "../../gen/wire/temporal/api/enums/v1/common.js";
 import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { ResetReapplyExcludeType } from "../../gen/wire/temporal/api/enums/v1/reset.js";
 import { VersioningBehavior } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
@@ -81,6 +82,17 @@ function answering<K extends keyof Replies>(kind: K, change: (reply: Replies[K])
     const outcome: Any = apply(...all);
     const isIt = (all[2] as Input).kind === kind && outcome.outcome === "accepted";
     return isIt ? Object.assign(outcome, { reply: change(outcome.reply) }) : outcome;
+  };
+  return { undo: () => undefined, apply: broken };
+}
+
+/** A core that does something else beside to a run with an input of this kind. */
+function beside(kind: Input["kind"], change: (draft: RunDraft, outcome: Any) => void): { undo: () => void; apply: typeof Apply } {
+  const broken: Any = (...all: Parameters<typeof Apply>) => {
+    const outcome = apply(...all);
+    if ((all[2] as Input).kind === kind && outcome.outcome === "accepted")
+      for (const draft of outcome.runs) if (draft instanceof RunDraft) change(draft, outcome);
+    return outcome;
   };
   return { undo: () => undefined, apply: broken };
 }
@@ -549,6 +561,65 @@ export const MUTATIONS: readonly Mutation[] = [
       answering("callbackCall", (call) => (call.outcome.kind === "canceled" ? { ...call, outcome: { ...call.outcome, kind: "failed" } } : call)),
   },
   {
+    name: "a callback of a standalone activity that was delivered is delivered again by the next process",
+    needs: "callbacks",
+    begin: () => {
+      const ofCallbacks = 50;
+      const stored = replace(
+        ActivityDraft.prototype,
+        "componentWrites",
+        (original) =>
+          function (this: ActivityDraft) {
+            const isOver = (id: number): boolean => this.callbacks.get(id)?.state === CallbackState.SUCCEEDED;
+            return original.call(this).filter((row: { kind: number; id: number }) => row.kind !== ofCallbacks || !isOver(row.id));
+          },
+      );
+      const row = replace(ActivityDraft.prototype, "callDone", () => () => undefined);
+      return {
+        undo: () => {
+          stored.undo();
+          row.undo();
+        },
+      };
+    },
+  },
+  {
+    name: "a callback of a standalone activity that was delivered is delivered once more",
+    needs: "callbacks",
+    begin: () => {
+      const delivered = new Set<string>();
+      return core((input, _env, chain) => {
+        if (input.kind !== "callbackDelivered" || input.outcome.kind !== "done" || chain.current()?.archetype !== Archetype.ACTIVITY) return {};
+        const id = `${chain.current()?.info.runId} ${input.callbackId}`;
+        if (delivered.has(id)) return {};
+        delivered.add(id);
+        return { input: { ...input, outcome: { kind: "retry", message: "not heard" } } };
+      });
+    },
+  },
+  {
+    name: "a start that finds a standalone activity running does not attach its callbacks",
+    needs: "callbacks",
+    begin: () =>
+      core((input, _env, chain) =>
+        input.kind === "startActivityExecution" && chain.current()?.isOpen === true
+          ? { input: { ...input, request: { ...input.request, completionCallbacks: [] } } }
+          : {},
+      ),
+  },
+  {
+    name: "a start that comes again attaches its callbacks to a standalone activity once more",
+    needs: "callbacks",
+    begin: () => {
+      let n = 0;
+      return core((input, _env, chain) =>
+        input.kind === "startActivityExecution" && chain.current()?.isOpen === true
+          ? { input: { ...input, request: { ...input.request, requestId: `${input.request.requestId}/${n++}` } } }
+          : {},
+      );
+    },
+  },
+  {
     name: "tasks of a pinned run go by the routing",
     needs: "versions",
     begin: () => asked((said) => (said.behavior === VersioningBehavior.PINNED ? { ...said, behavior: VersioningBehavior.AUTO_UPGRADE } : said)),
@@ -732,6 +803,52 @@ export const MUTATIONS: readonly Mutation[] = [
       replace(TimeSkippingRecord, "copy", (original) => (r: TimeSkippingRecord, changes: object) => {
         const isSkip = "skipCount" in changes;
         return original(r, isSkip ? { ...changes, skipCount: 0, config: r.config } : changes);
+      }),
+  },
+  {
+    name: "a run whose tasks are refreshed gets no timers",
+    needs: "repairs",
+    begin: () =>
+      beside("refreshTasks", (draft) => {
+        draft.info.due = draft.base.info.due;
+      }),
+  },
+  {
+    name: "a rebuild leaves a damage where it is",
+    needs: "repairs",
+    begin: () =>
+      beside("rebuild", (draft) => {
+        for (const [id, t] of draft.base.timers.base) if (draft.timers.has(id)) draft.putTimer(t);
+      }),
+  },
+  {
+    name: "a rebuild forgets how often an activity was tried",
+    needs: "repairs",
+    begin: () =>
+      beside("rebuild", (draft) => {
+        for (const a of [...draft.activities.values()]) draft.putActivity({ ...a, attempt: 1 });
+      }),
+  },
+  {
+    name: "a row of timers that an operator takes away stays",
+    needs: "repairs",
+    begin: () =>
+      beside("dropTimers", (draft) => {
+        draft.info.due = draft.base.info.due;
+      }),
+  },
+  {
+    name: "an imported history loses its end",
+    needs: "repairs",
+    begin: () =>
+      core((input) => (input.kind === "importRun" && input.batches.length > 1 ? { input: { ...input, batches: input.batches.slice(0, -1) } } : {})),
+  },
+  {
+    name: "the tasks of an imported run are not offered",
+    needs: "repairs",
+    begin: () =>
+      beside("importRun", (_draft, outcome) => {
+        outcome.dispatch = [];
       }),
   },
 ];

@@ -35,6 +35,10 @@ export const QUEUE = "sim";
 export const VERSIONED_QUEUE = "versioned";
 export const queueOf = (workflowId: string): string => (workflowId.startsWith("v") ? VERSIONED_QUEUE : QUEUE);
 
+/** The id under which a history of that workflow is imported: what it does goes by the workflow's own. */
+export const importedId = (place: number, workflowId: string): string => `i${place}=${workflowId}`;
+const programOf = (workflowId: string): string => workflowId.slice(workflowId.indexOf("=") + 1);
+
 function hash(text: string): number {
   let h = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
@@ -50,8 +54,9 @@ export function behaviorOf(workflowId: string): VersioningBehavior {
 const timerMicros = (n: number): number => (n % 8 === 0 ? n % 5_000 : (n % 5_000) * 1_000);
 
 export function stepsOf(workflowId: string): Step[] {
-  const r = new Random(hash(workflowId));
-  const depth = workflowId.split("/").length;
+  const program = programOf(workflowId);
+  const r = new Random(hash(program));
+  const depth = program.split("/").length;
   const n = r.uint32() % 5;
   const out: Step[] = [];
   for (let i = 0; i < n; i++)
@@ -369,9 +374,9 @@ export function nextCommands(workflowId: string, events: readonly HistoryEvent[]
   }
   const started = events[0]?.attributes;
   const isFirst = started?.case === "workflowExecutionStartedEventAttributes" && started.value.continuedExecutionRunId === "";
-  if (continues && isFirst && hash(workflowId) % 4 === 0)
+  if (continues && isFirst && hash(programOf(workflowId)) % 4 === 0)
     out.push(command(CommandType.CONTINUE_AS_NEW_WORKFLOW_EXECUTION, { case: "continueAsNewWorkflowExecutionCommandAttributes", value: {} }));
-  else if (hash(workflowId) % 4 === 1)
+  else if (hash(programOf(workflowId)) % 4 === 1)
     out.push(
       command(CommandType.FAIL_WORKFLOW_EXECUTION, { case: "failWorkflowExecutionCommandAttributes", value: { failure: { message: "as it does" } } }),
     );

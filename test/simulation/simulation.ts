@@ -9,7 +9,7 @@ import { Code, ServiceError } from "../../src/api/service-error.js";
 import { apply as realApply } from "../../src/core/engine.js";
 import { Archetype } from "../../src/core/execution.js";
 import type { InputKind, InputOf } from "../../src/core/input.js";
-import type { Replies } from "../../src/core/transition.js";
+import type { Outcome, Replies } from "../../src/core/transition.js";
 import type { ExecutionCache } from "../../src/history/execution-cache.js";
 import type { GroupCommit } from "../../src/history/group-commit.js";
 import { Heap } from "../../src/lib/heap.js";
@@ -24,6 +24,7 @@ import { Coverage, isFault } from "./coverage.js";
 import { hasOutbound, NexusHandlers } from "./nexus.js";
 import { checkOperation, isOperation, Operations } from "./operations.js";
 import { type OpenRun, Operators } from "./operators.js";
+import { isRepair, Repairs } from "./repairs.js";
 import { Schedules } from "./schedules.js";
 import { NAMESPACE, type SimServer, startSimServer } from "./server.js";
 import { SimRuntime, settleMicrotasks } from "./sim-runtime.js";
@@ -99,6 +100,7 @@ function drawn(random: Random, seed: number): Swarm {
     operations: seldom(),
     callbacks: often(),
     commands: often(),
+    repairs: often(),
     // What counts the workflows of a version reads lists, which SQLite does on a thread of its own.
     versions: seldom() && seed % SQLITE_EVERY !== 0,
     ownClocks: seldom() && !isOfTestClock(seed),
@@ -137,6 +139,7 @@ export class Simulation implements SimWorld {
   private runtime: SimRuntime;
   private readonly clients: Clients;
   private readonly operators: Operators;
+  private readonly repairs: Repairs;
   private readonly schedules: Schedules;
   private readonly activities: Activities;
   private readonly operations: Operations;
@@ -175,6 +178,7 @@ export class Simulation implements SimWorld {
     this.nexus = new NexusHandlers(this, this.receivers);
     this.operations = new Operations(this, this.disk, (requestId) => this.nexus.outcomeOf(requestId));
     this.operators = new Operators(this, this.receivers);
+    this.repairs = new Repairs(this, this.disk);
     this.schedules = new Schedules(this);
     this.activities = new Activities(this, this.disk, this.receivers);
     this.clients = new Clients(this, this.receivers, this.versions, (task) => this.workers.workflowTask(task, 0));
@@ -267,13 +271,16 @@ export class Simulation implements SimWorld {
 
   private readonly apply: typeof realApply = (chain, address, input, env, loaded) => {
     bump(this.coverage.inputs, input.kind);
-    const outcome = (this.options.apply ?? realApply)(chain, address, input, env, loaded);
+    const outcome = () => (this.options.apply ?? realApply)(chain, address, input, env, loaded);
+    // Repairs are made on a run that has just been damaged: nothing may come between.
+    if (isRepair(input)) return this.repairs.watched(chain, address, input, outcome as () => Outcome) as ReturnType<typeof outcome>;
+    const made = outcome();
     // When all is done that could have been seen of it: none of that may stand.
     if (this.swarm.bugs && !this.isHealed && this.bugs.uint32() % BUG_INPUTS === 0) {
       this.count("the core failed");
       throw new PlantedBug();
     }
-    return outcome;
+    return made;
   };
 
   private async boot(): Promise<void> {
@@ -377,6 +384,7 @@ export class Simulation implements SimWorld {
         this.receivers.check(summary.runsById);
         this.versions.check(summary.runsById);
         this.processes.check(summary.runsById);
+        this.repairs.check(summary.runsById);
       }
       for (const [name, n] of summary?.events ?? []) this.coverage.events.set(name, n);
       return {
@@ -402,7 +410,7 @@ export class Simulation implements SimWorld {
     const problem = (t: string): void => this.problem(`after a commit: ${t}`);
     for (const key of keys) {
       try {
-        await checkRun(this.disk, key, this.time, problem);
+        await checkRun(this.disk, key, this.time, problem, this.acknowledged.withoutTimers);
         await checkActivity(this.disk, key, problem);
         await checkOperation(this.disk, key, this.time, problem, (c) => this.count(c));
       } catch (e) {
@@ -466,6 +474,7 @@ export class Simulation implements SimWorld {
     if (who < 8 && this.swarm.ownClocks) return { step: () => changeConfig(this) };
     if (who < 25) return this.operators;
     if (who < 35 && this.swarm.schedules) return this.schedules;
+    if (who >= 79 && who < 82 && this.swarm.repairs) return this.repairs;
     if (who >= 82 && who < 90 && this.swarm.operations) return this.operations;
     return who >= 90 && this.swarm.activities ? this.activities : this.clients;
   }

@@ -177,7 +177,14 @@ export class WorkerProcesses {
     for (const { runId, scheduledEventId, worker, at } of this.untold) {
       const run = runs.get(runId);
       // An operator may have had it begin anew, and give it to another worker.
-      if (run === undefined || aheadBy(run.events) > 0 || w.acknowledged.attemptsReset.has(run.state.info.workflowId)) continue;
+      // And in an imported history it may have been canceled before any worker had it.
+      if (
+        run === undefined ||
+        w.acknowledged.imports.has(runId) ||
+        aheadBy(run.events) > 0 ||
+        w.acknowledged.attemptsReset.has(run.state.info.workflowId)
+      )
+        continue;
       const asked = askedFor(run, scheduledEventId);
       const ended = endOf(run, scheduledEventId) ?? Number.POSITIVE_INFINITY;
       // A process that does not poll is not told.

@@ -47,6 +47,8 @@ export interface Swarm {
   commands: boolean;
   /** The core fails on inputs. */
   bugs: boolean;
+  /** Operators repair runs by hand. */
+  repairs: boolean;
 }
 
 /** Every worker is alive and quick, and every batch is written. */
@@ -74,6 +76,13 @@ export class Acknowledged {
   /** Overrides of a run's version; no build: it goes by the routing, or by what its workers say. */
   readonly overrides: { runId: string; build: string | undefined }[] = [];
   readonly resets: { base: string; runId: string; forkEventId: number; keepsSignals: boolean }[] = [];
+  /** Runs that were asked to offer again what is on its way: it may come once more. */
+  readonly offeredAgain = new Set<string>();
+  /** Runs whose row of timers somebody has taken away, until they are refreshed; and all that have been without, or come from elsewhere. */
+  readonly withoutTimers = new Set<string>();
+  readonly heldUp = new Set<string>();
+  /** How many events of a run come from elsewhere. */
+  readonly imports = new Map<string, number>();
   /** Workflow ids of which somebody has asked to count the attempts of an activity anew. */
   readonly attemptsReset = new Set<string>();
   /** Greatest attempt of an activity whose failure was acknowledged. */

@@ -12,6 +12,7 @@ import {
 import { CallbackState } from "../../../gen/wire/temporal/api/enums/v1/common.js";
 import { decode, encode } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
+import { type DraftRows, Rows } from "../../lib/rows.js";
 import { ComponentDraft } from "../component.js";
 import { Archetype, type ExecutionState } from "../execution.js";
 import type { ComponentWrite } from "../workflow/mutable-state.js";
@@ -48,41 +49,40 @@ export const isWithWorker = (status: Status): boolean =>
 export const isAttemptOut = ({ info, activity }: ActivityState): boolean =>
   isWithWorker(info.status) || (info.status === Status.SCHEDULED && !activity.waitsForRetry);
 
-const NO_CALLBACKS: readonly CallbackRecord[] = [];
-
 /** Beside its payloads. */
 const STATE_BYTES = 2_000;
 
 export class ActivityState implements ExecutionState {
+  /** By their ids, 1, 2, ... */
+  readonly callbacks = new Rows<CallbackRecord>();
   private requestBytes: number | undefined;
+  /** Kept up to date at the cost of what a transition changes. */
+  private callbackBytes = 0;
 
   constructor(
     readonly key: number,
     public info: ActivityExecutionRecord,
     public request: ActivityRequestRecord,
     public outcome: ActivityOutcomeRecord | undefined,
-    /** By their ids, 1, 2, ... */
-    public callbacks: readonly CallbackRecord[] = NO_CALLBACKS,
   ) {}
 
   static load(key: number, record: Uint8Array, live: readonly { kind: number; value: Uint8Array }[]): ActivityState {
     let request: ActivityRequestRecord | undefined;
     let outcome: ActivityOutcomeRecord | undefined;
-    const callbacks: CallbackRecord[] = [];
+    const callbacks: { record: CallbackRecord; bytes: number }[] = [];
     for (const row of live) {
       if (row.kind === Kind.REQUEST) request = decode(ActivityRequestRecord, row.value);
       else if (row.kind === Kind.OUTCOME) outcome = decode(ActivityOutcomeRecord, row.value);
-      else if (row.kind === Kind.CALLBACK) callbacks.push(decode(CallbackRecord, row.value));
+      else if (row.kind === Kind.CALLBACK) callbacks.push({ record: decode(CallbackRecord, row.value), bytes: row.value.length });
       else assert(false, `component kind ${row.kind} of an activity is not known`);
     }
     assert(request !== undefined, "an activity has a request");
-    return new ActivityState(
-      key,
-      decode(ActivityExecutionRecord, record),
-      request,
-      outcome,
-      callbacks.sort((a, b) => a.id - b.id),
-    );
+    const state = new ActivityState(key, decode(ActivityExecutionRecord, record), request, outcome);
+    for (const { record: c, bytes } of callbacks.sort((a, b) => a.record.id - b.record.id)) {
+      state.callbacks.put(c.id, c);
+      state.callbackBytes += bytes;
+    }
+    return state;
   }
 
   get archetype(): Archetype {
@@ -111,7 +111,9 @@ export class ActivityState implements ExecutionState {
 
   /** Of its callbacks, those under way: their end is not a matter of time. */
   get deliveries(): number {
-    return this.callbacks.reduce((n, c) => n + (c.state === CallbackState.SCHEDULED ? 1 : 0), 0);
+    let n = 0;
+    for (const c of this.callbacks.base.values()) if (c.state === CallbackState.SCHEDULED) n++;
+    return n;
   }
 
   get sizeBytes(): number {
@@ -131,12 +133,16 @@ export class ActivityState implements ExecutionState {
     );
   }
 
-  private get callbackBytes(): number {
-    return this.callbacks.reduce((n, c) => n + encode(CallbackRecord, c).length, 0);
-  }
-
   encodeRecord(): Uint8Array {
     return encode(ActivityExecutionRecord, this.info);
+  }
+
+  /** Those that a draft changes become the state's. */
+  acceptCallbacks(draft: DraftRows<CallbackRecord>): void {
+    if (!draft.isDirty) return;
+    const bytes = (c: CallbackRecord | undefined): number => (c === undefined ? 0 : encode(CallbackRecord, c).length);
+    for (const { id, value } of draft.changes()) this.callbackBytes += bytes(value) - bytes(this.callbacks.base.get(id));
+    draft.accept();
   }
 
   forgetSizes(): void {
@@ -149,7 +155,7 @@ export class ActivityDraft extends ComponentDraft {
   readonly info: ActivityExecutionRecord;
   request: ActivityRequestRecord;
   outcome: ActivityOutcomeRecord | undefined;
-  callbacks: readonly CallbackRecord[];
+  readonly callbacks: DraftRows<CallbackRecord>;
   /** Whether lists show something else now. */
   isShownChanged = false;
   /** Whether what has happened counts as a change of the activity: bookkeeping does not. */
@@ -163,7 +169,7 @@ export class ActivityDraft extends ComponentDraft {
     this.info = ActivityExecutionRecord.copy(base.info);
     this.request = base.request;
     this.outcome = base.outcome;
-    this.callbacks = base.callbacks;
+    this.callbacks = base.callbacks.draft();
   }
 
   get status(): Status {
@@ -181,7 +187,7 @@ export class ActivityDraft extends ComponentDraft {
 
   /** One that is new, or has changed. */
   putCallback(c: CallbackRecord): void {
-    this.callbacks = this.callbacks.length < c.id ? [...this.callbacks, c] : this.callbacks.with(c.id - 1, c);
+    this.callbacks.set(c.id, c);
     this.dirty = true;
     this.isChanged = true;
   }
@@ -201,11 +207,8 @@ export class ActivityDraft extends ComponentDraft {
       out.push({ kind: Kind.REQUEST, id: 0, op, value: encode(ActivityRequestRecord, this.request) });
     if (this.outcome !== undefined && this.outcome !== this.base.outcome)
       out.push({ kind: Kind.OUTCOME, id: 0, op: "insert", value: encode(ActivityOutcomeRecord, this.outcome) });
-    for (const c of this.callbacks) {
-      const before = this.base.callbacks[c.id - 1];
-      if (this.isNew || c !== before)
-        out.push({ kind: Kind.CALLBACK, id: c.id, op: this.isNew || before === undefined ? "insert" : "put", value: encode(CallbackRecord, c) });
-    }
+    for (const { id, value, isNew } of this.callbacks.changes())
+      if (value !== undefined) out.push({ kind: Kind.CALLBACK, id, op: isNew ? "insert" : "put", value: encode(CallbackRecord, value) });
     return out;
   }
 
@@ -217,7 +220,7 @@ export class ActivityDraft extends ComponentDraft {
       base.forgetSizes();
     }
     base.outcome = this.outcome;
-    base.callbacks = this.callbacks;
+    base.acceptCallbacks(this.callbacks);
     return base;
   }
 }

@@ -24,21 +24,22 @@ type Context = ComponentContext<ActivityDraft>;
 
 /** @throws FAILED_PRECONDITION. A request that is sent again adds nothing. */
 export function attachCallbacks(draft: ActivityDraft, { completionCallbacks, requestId }: StartActivityExecutionRequest, env: Env): void {
-  if (completionCallbacks.length === 0 || draft.callbacks.some((c) => c.requestId === requestId)) return;
+  if (completionCallbacks.length === 0) return;
+  for (const c of draft.callbacks.values()) if (c.requestId === requestId) return;
   if (!draft.isOpen) throw failedPrecondition("cannot attach callbacks to a closed activity");
   const max = env.config.limits.callbacksPerExecutionMax;
-  const attached = draft.callbacks.length;
+  const attached = draft.callbacks.size;
   if (attached + completionCallbacks.length > max)
     throw failedPrecondition(`cannot attach more than ${max} callbacks to an activity (${attached} callbacks already attached)`);
   for (const callback of completionCallbacks) {
-    const id = draft.callbacks.length + 1;
+    const id = draft.callbacks.size + 1;
     draft.putCallback(CallbackRecord.create({ id, callback, requestId, registrationTime: env.now, state: State.STANDBY }));
   }
 }
 
 /** The activity has closed. */
 export function triggerCallbacks(draft: ActivityDraft): void {
-  for (const c of draft.callbacks) if (c.state === State.STANDBY) schedule(draft, c);
+  for (const c of [...draft.callbacks.values()]) if (c.state === State.STANDBY) schedule(draft, c);
 }
 
 function schedule(draft: ActivityDraft, c: CallbackRecord): void {
@@ -47,11 +48,12 @@ function schedule(draft: ActivityDraft, c: CallbackRecord): void {
 }
 
 export function fireCallbacksDue(ctx: Context, draft: ActivityDraft): void {
-  for (const c of draft.callbacks) if (c.state === State.BACKING_OFF && c.nextAttemptTime <= realNow(ctx.env)) schedule(draft, c);
+  const now = realNow(ctx.env);
+  for (const c of [...draft.callbacks.values()]) if (c.state === State.BACKING_OFF && c.nextAttemptTime <= now) schedule(draft, c);
 }
 
 function scheduled(draft: ActivityDraft, id: number, attempt: number): CallbackRecord {
-  const c = draft.callbacks[id - 1];
+  const c = draft.callbacks.get(id);
   if (c === undefined || c.state !== State.SCHEDULED || c.attempt !== attempt) throw new Stale();
   return c;
 }

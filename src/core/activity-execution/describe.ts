@@ -126,7 +126,7 @@ export function describe(
     info: infoOf(draft, request, namespace, now),
     input: request.includeInput ? draft.request.input : undefined,
     outcome: request.includeOutcome ? outcomeOf(draft) : undefined,
-    callbacks: draft.callbacks.map(callbackInfo),
+    callbacks: [...draft.callbacks.values()].map(callbackInfo),
   };
 }
 

@@ -51,7 +51,7 @@ export function deadlines(draft: ActivityDraft): { time: number; type: TimeoutTy
 /** 0 when it waits for no time; of a closed one the end of its retention, or the next attempt to deliver a callback. */
 export function earliestDeadline(draft: ActivityDraft): number {
   if (!draft.isOpen) {
-    const delivery = earliestOf(draft.callbacks);
+    const delivery = earliestOf(draft.callbacks.values());
     return delivery > 0 ? Math.min(delivery, draft.info.deleteAt) : draft.info.deleteAt;
   }
   const times = deadlines(draft).map((d) => d.time);

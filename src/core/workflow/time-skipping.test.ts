@@ -39,3 +39,20 @@ it("waits for another row than the one that has fired when time is skipped to wh
   world.advance(1);
   expect(world.activityTask().response.attempt).toBe(2);
 });
+
+it.each([
+  ["a timer", (world: CoreWorld) => void world.answer([c.timer("t", 5)]), {}],
+  ["its first workflow task", () => undefined, { workflowStartDelay: c.seconds(5) }],
+] as const)("skips nothing to %s that is due, whatever else is written at that moment", (_, begin, start) => {
+  const world = new CoreWorld();
+  world.start("w", { ...start, timeSkippingConfig: { enabled: true, maxSessionSkipCount: 10 } });
+  begin(world);
+  const before = world.types("w");
+  expect(before.at(-1)).toBe("WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED");
+  // The row of what is due has not fired yet.
+  world.submit(world.address("w"), { kind: "refreshTasks" });
+  expect(world.types("w")).toEqual(before);
+  expect(world.run("w").timeSkipping?.skipCount).toBe(1);
+  world.advance(0);
+  expect(world.types("w").length).toBeGreaterThan(before.length);
+});

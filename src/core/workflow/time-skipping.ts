@@ -113,15 +113,11 @@ function nextSkip(run: Run): { target: number; endsFastForward: boolean; reason:
   let target = Number.POSITIVE_INFINITY;
   let reason = "";
   const at = (time: number, what: string): void => {
-    if (time < now || time >= target || time === 0) return;
+    if (time >= target || time === 0) return;
     target = time;
     reason = what;
   };
-  for (const t of draft.timers.values()) {
-    // It is late, and fires before anything else: a deadline behind it must not come first.
-    if (t.fireTime < now) return undefined;
-    at(t.fireTime, "timer");
-  }
+  for (const t of draft.timers.values()) at(t.fireTime, "timer");
   for (const a of draft.activities.values()) at(a.attemptScheduledTime, "activity retry");
   if (!info.firstTaskScheduled) at(info.firstTaskBackoffUntil, "first workflow task");
   else {
@@ -129,9 +125,11 @@ function nextSkip(run: Run): { target: number; endsFastForward: boolean; reason:
     at(info.runDeadline, "run timeout");
     at(info.executionDeadline, "execution timeout");
   }
+  // It fires before anything else: what is behind it must not come first, and there is nothing to skip to it.
+  if (target <= now) return undefined;
   const forward = pendingFastForward(draft.timeSkipping);
   const endsFastForward = forward > 0 && target >= forward;
-  if (endsFastForward) return { target: forward >= now ? forward : 0, endsFastForward, reason: "fast-forward" };
+  if (endsFastForward) return { target: forward > now ? forward : 0, endsFastForward, reason: "fast-forward" };
   return Number.isFinite(target) ? { target, endsFastForward, reason } : undefined;
 }
 
