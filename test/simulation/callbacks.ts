@@ -177,8 +177,8 @@ export class Receivers {
   }
 
   private checkTimes(where: string, receipt: Receipt | undefined, attached: number): void {
-    const { crashes, loses, refuses, fills } = this.w.swarm;
-    if (receipt !== undefined && receipt.told > attached && !crashes && !loses && !refuses && !fills)
+    const { crashes, loses, refuses, fills, bugs } = this.w.swarm;
+    if (receipt !== undefined && receipt.told > attached && !crashes && !loses && !refuses && !fills && !bugs)
       this.w.problem(`${where} came ${receipt.told} times, though nothing was lost`);
   }
 }
