@@ -12,7 +12,7 @@ import { ResourceExhaustedCause, ResourceExhaustedScope } from "../../gen/wire/t
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import { internal, namespaceNotFound, resourceExhausted, ServiceError, unavailable } from "../api/service-error.js";
 import { decode, encode } from "../api/wire.js";
-import type { Config } from "../config/dynamic-config.js";
+import { type Config, ofNamespace } from "../config/dynamic-config.js";
 import type { apply as Apply } from "../core/engine.js";
 import { Archetype } from "../core/execution.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
@@ -410,7 +410,7 @@ export class HistoryEngine implements HistoryService, ShardService {
     return new TurnEnv(
       clock === undefined ? now : now + clock.offset,
       clock,
-      this.o.config(),
+      ofNamespace(this.o.config(), namespace.name),
       namespace,
       namespaces,
       this.o.versions,
