@@ -208,8 +208,8 @@ function withoutItsText(e: HandlerError): HandlerError {
   return new HandlerError(type, "", { isRetryable: options.isRetryable, cause: failure.cause });
 }
 
+/** Scheme and host as they are written, port included: constraints of settings name them so. */
 function destinationOf(url: string): string {
-  if (!URL.canParse(url)) return "";
-  const { protocol, host } = new URL(url);
-  return `${protocol}//${host}`;
+  const [, scheme, host] = /^([a-z][a-z0-9+.-]*):\/\/(?:[^/?#@]*@)?([^/?#]*)/i.exec(url) ?? [];
+  return scheme === undefined ? "" : `${scheme.toLowerCase()}://${host}`;
 }
