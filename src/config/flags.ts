@@ -298,7 +298,8 @@ export const FLAGS: readonly Flag[] = [
     kind: "text",
     value: "path",
     commands: ALL,
-    about: "JSON object of settings under Temporal's dynamic-config keys; rate limits follow when it changes, the others at the next start",
+    about:
+      "settings under Temporal's dynamic-config keys: the official server's YAML with its constraints, or a JSON object; read again when it changes",
   },
   { name: "port-file", kind: "text", value: "path", commands: ALL, about: "file that gets the ready line once the server listens" },
   {

@@ -3,8 +3,9 @@
  * defaults are the official server's (common/dynamicconfig/constants.go); keys that end in RPS or QPS are off (0) by default,
  * because their official values lie below what this server does on a small machine.
  *
- * Units are in the name: `...Ms` milliseconds, `...BytesMax` bytes, the rest counts. Scope: N namespace, G process, T task queue,
- * D destination; this server keeps one value for all. `simulation` is the range that the simulator draws from.
+ * Units are in the name: `...Ms` milliseconds, `...BytesMax` bytes, the rest counts. Scope: what a value may be constrained to, as on
+ * the official server: N namespace, T namespace, task queue and its type, D namespace and destination, G nothing (constraints.ts).
+ * `simulation` is the range that the simulator draws from.
  */
 
 export type SettingKind = "bytes" | "count" | "ms" | "bool" | "rate" | "ratio" | "text" | "list" | "json" | "retry";
@@ -131,7 +132,7 @@ export const SETTINGS = {
   nexusOperationsMax: count("component.nexusoperations.limit.operation.concurrency", 30, "N", "the workflow task fails"),
   nexusOperationsPerWorkflowMax: count("nexusoperation.limit.operation.concurrencyPerWorkflow.max", 2000, "N", "the workflow task fails"),
   nexusRequestTimeoutMs: ms("component.nexusoperations.request.timeout", 10 * SECOND, "D", "deadline of one request"),
-  nexusRequestTimeoutMsMin: ms("component.nexusoperations.limit.request.timeout.min", 1500, "D", "less left is a time-out"),
+  nexusRequestTimeoutMsMin: ms("component.nexusoperations.limit.request.timeout.min", 1500, "N", "less left is a time-out"),
   nexusHeaderBytesMax: bytes("component.nexusoperations.limit.header.size", 8192, "N", "the workflow task fails"),
   nexusTokenBytesMax: bytes("component.nexusoperations.limit.operation.token.length", 4096, "N", "the operation fails"),
   nexusNameLengthMax: count("component.nexusoperations.limit.operation.name.length", 1000, "N", "the workflow task fails"),
@@ -354,7 +355,7 @@ export const SETTINGS = {
   archivalS3Region: text("archival.provider.s3store.region", "", "G", "ours (official: file): empty is the environment's"),
   archivalS3Endpoint: text("archival.provider.s3store.endpoint", "", "G", "ours (official: file): empty is the region's"),
   archivalS3PathStyle: bool("archival.provider.s3store.s3ForcePathStyle", false, "G", "ours (official: file): the bucket is part of the path"),
-  statusChangesKeptMax: count("history.statusChangesKept", 100_000, "N", "ours: the stream of a namespace answers 410 to a cursor that is older"),
+  statusChangesKeptMax: count("history.statusChangesKept", 100_000, "G", "ours: the stream of a namespace answers 410 to a cursor that is older"),
   errorMessageLengthMax: count("system.maxServiceErrorMessageLength", 4000, "G", "longer texts are cut"),
   keepAliveMinMs: ms("frontend.keepAliveMinTime", 10 * SECOND, "G", "accepted"),
   keepAliveMs: ms("frontend.keepAliveTime", 60 * SECOND, "G", "an idle connection is pinged"),

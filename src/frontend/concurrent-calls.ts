@@ -28,12 +28,13 @@ interface CountedRequest {
   waitNewEvent?: boolean;
 }
 
-/** `max`: 0 is no limit. */
-export function concurrentCallsLimiter(max: () => number): Interceptor {
+/** `max`: of a namespace; 0 is no limit. */
+export function concurrentCallsLimiter(max: (namespace: string) => number): Interceptor {
   const counts = new Map<string, number>();
-  const counted = async (key: string, next: () => unknown): Promise<unknown> => {
+  const counted = async (namespace: string, name: string, next: () => unknown): Promise<unknown> => {
+    const key = `${namespace}/${name}`;
     const count = (counts.get(key) ?? 0) + 1;
-    const limit = max();
+    const limit = max(namespace);
     if (limit > 0 && count > limit)
       throw resourceExhausted(
         "namespace concurrent poller limit exceeded",
@@ -51,6 +52,6 @@ export function concurrentCallsLimiter(max: () => number): Interceptor {
   };
   return (method, request, _call, next) => {
     const { namespace = "", waitNewEvent } = request as CountedRequest;
-    return !COUNTED.has(method.name) || waitNewEvent === false ? next() : counted(`${namespace}/${method.name}`, next);
+    return !COUNTED.has(method.name) || waitNewEvent === false ? next() : counted(namespace, method.name, next);
   };
 }

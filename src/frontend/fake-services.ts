@@ -228,6 +228,7 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
     },
     admin: {} as Services["admin"],
     limits: () => LIMITS,
+    weightOverridesMax: () => defaultConfig().limits.fairnessWeightOverridesMax,
     runtime,
     logger,
     server: {

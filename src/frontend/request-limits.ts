@@ -40,7 +40,6 @@ export interface RequestLimits {
   readonly areWorkerCommandsSent: boolean;
   readonly areWorkersToScalePolls: boolean;
   readonly doPollsEndOnShutdown: boolean;
-  readonly fairnessWeightOverridesMax: number;
   readonly areBuildIdWorkersServed: boolean;
   readonly areTransientEventsShown: boolean;
   readonly areVersionSetsServed: boolean;
@@ -103,7 +102,6 @@ export function requestLimits(limits: Limits): RequestLimits {
     areWorkerCommandsSent: limits.workerCommands,
     areWorkersToScalePolls: limits.pollerAutoscalingAutoEnroll,
     doPollsEndOnShutdown: limits.workerPollsEndOnShutdown,
-    fairnessWeightOverridesMax: limits.fairnessWeightOverridesMax,
     areBuildIdWorkersServed: limits.versioningWorkflowApis,
     areTransientEventsShown: limits.transientEvents,
     areVersionSetsServed: limits.versionSetApis,

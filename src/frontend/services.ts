@@ -2,6 +2,7 @@
  * What the handlers work with. The composition root fills it in; a handler is a plain function of it, the request and the call.
  */
 import type { SearchAttributes } from "../../gen/wire/temporal/api/common/v1/message.js";
+import type { TaskQueueType } from "../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import type { WorkflowExecutionInfo } from "../../gen/wire/temporal/api/workflow/v1/message.js";
 import type { CountWorkflowExecutionsResponse } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Init } from "../api/wire.js";
@@ -88,6 +89,8 @@ export interface Services {
   readonly admin: { readonly history: HistoryAdmin; readonly matching: MatchingAdmin };
   /** Settings of a namespace, by name: `requestLimits` of the present configuration, made once per version of it. */
   readonly limits: (namespace: string) => RequestLimits;
+  /** Fairness weights that a task queue may have. */
+  readonly weightOverridesMax: (namespaceId: string, taskQueue: string, type: TaskQueueType) => number;
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly server: ServerIdentity;

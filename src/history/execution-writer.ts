@@ -2,7 +2,7 @@
  * What a transition has made of an execution, as rows of the open batch, and what follows when these are durable: timers are set,
  * readers that wait are told, caches learn of it.
  */
-import type { Config } from "../config/dynamic-config.js";
+import { type Config, ofNamespace } from "../config/dynamic-config.js";
 import type { ExecutionDraft } from "../core/execution.js";
 import type { NamespaceDirectory, NamespaceView } from "../core/namespace-view.js";
 import type { VisibilityRow } from "../core/visibility/row.js";
@@ -108,7 +108,8 @@ export class ExecutionWriter {
     const oldRun = base instanceof RunState ? base.info : undefined;
     const oldStateBytes = base instanceof RunState ? base.stateSizeBytes : 0;
     const state = draft.accept();
-    if (oldRun !== undefined) warnOfSizes(this.o.logger, this.o.config().limits, namespace.name, oldRun, oldStateBytes, state as RunState);
+    const { limits } = ofNamespace(this.o.config(), namespace.name);
+    if (oldRun !== undefined) warnOfSizes(this.o.logger, limits, namespace.name, oldRun, oldStateBytes, state as RunState);
     open.putRun(state, chain.shard, draft.isNew);
     if (draft.isNew) {
       chain.began(state);

@@ -11,7 +11,7 @@ import { ExecutionHeader, OutboundRecord, TransferRecord } from "../../gen/wire/
 import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import { internal, namespaceNotFound, ServiceError, unavailable } from "../api/service-error.js";
 import { decode, encode } from "../api/wire.js";
-import type { Config } from "../config/dynamic-config.js";
+import { type Config, ofNamespace } from "../config/dynamic-config.js";
 import type { apply as Apply } from "../core/engine.js";
 import { Archetype } from "../core/execution.js";
 import type { Env, ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
@@ -416,7 +416,7 @@ export class HistoryEngine implements HistoryService, ShardService {
     return new TurnEnv(
       clock === undefined ? now : now + clock.offset,
       clock,
-      this.o.config(),
+      ofNamespace(this.o.config(), namespace.name),
       namespace,
       namespaces,
       this.o.versions,

@@ -22,7 +22,7 @@ interface BuildIdsOptions {
   /** Makes the batch durable; rejects with a ServiceError when nothing was written. */
   readonly commit: (batch: Batch) => Promise<void>;
   readonly now: () => number;
-  readonly limits: () => BuildIdLimits;
+  readonly limits: (namespaceId: string) => BuildIdLimits;
 }
 
 const NONE = BuildIdsRecord.create({});
@@ -66,7 +66,7 @@ export class BuildIds {
 
   updateSets(namespaceId: string, taskQueue: string, operation: Parameters<typeof updatedSets>[1]): Promise<BuildIdsRecord> {
     return this.change(namespaceId, taskQueue, (old, clock) => {
-      const limits = this.options.limits();
+      const limits = this.options.limits(namespaceId);
       const sets = updatedSets(old.sets, operation, clock, limits);
       const added = sets.flatMap((s) => s.buildIds).filter(({ id }) => findBuildId(old.sets, id) === undefined);
       for (const { id } of added)
@@ -86,7 +86,7 @@ export class BuildIds {
       const token = tokenOf(old.clock);
       if (Buffer.compare(conflictToken, token) !== 0)
         throw failedPrecondition(`provided conflict token '[${conflictToken.join(" ")}]' does not match existing one '[${token.join(" ")}]'`);
-      return { ...old, ...updatedRules(old, operation, clock, this.options.limits(), hasPoller) };
+      return { ...old, ...updatedRules(old, operation, clock, this.options.limits(namespaceId), hasPoller) };
     });
   }
 

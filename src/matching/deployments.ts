@@ -33,7 +33,7 @@ interface DeploymentsOptions {
   /** Makes the batch durable; rejects with a ServiceError when nothing was written. */
   readonly commit: (batch: Batch) => Promise<void>;
   readonly now: () => number;
-  readonly limits: () => DeploymentRegistryLimits;
+  readonly limits: (namespaceId: string) => DeploymentRegistryLimits;
 }
 
 type Listener = (namespaceId: string, taskQueue: string, type: TaskQueueType) => void;
@@ -68,8 +68,8 @@ export class Deployments {
     return this.present ?? NO_VERSIONS;
   }
 
-  get limits(): DeploymentLimits {
-    return this.options.limits();
+  limits(namespaceId: string): DeploymentLimits {
+    return this.options.limits(namespaceId);
   }
 
   get isEmpty(): boolean {
@@ -115,10 +115,10 @@ export class Deployments {
         const served = this.directory.queue(namespaceId, taskQueue, type);
         let count = 0;
         for (const builds of served?.members.values() ?? []) count += builds.size;
-        const max = this.options.limits().versionsInTaskQueueMax;
+        const max = this.options.limits(namespaceId).versionsInTaskQueueMax;
         if (count > max) throw exhausted(`exceeding maximum number of Deployment Versions in this task queue (limit = ${max})`);
         const base = d ?? this.created(namespaceId, version.deploymentName, `${AUTO_CREATED}${version.buildId}/${taskQueue}/${type}`, "", now);
-        return registerQueue(base, version.buildId, { name: taskQueue, type }, this.options.limits(), facts, now);
+        return registerQueue(base, version.buildId, { name: taskQueue, type }, this.options.limits(namespaceId), facts, now);
       },
       true,
     );
@@ -126,7 +126,7 @@ export class Deployments {
 
   /** A record that did not exist, within the limit. */
   created(namespaceId: string, name: string, requestId: string, identity: string, now: number): WorkerDeploymentRecord {
-    const max = this.options.limits().deploymentsMax;
+    const max = this.options.limits(namespaceId).deploymentsMax;
     if (this.list(namespaceId).length >= max) throw exhausted(`reached maximum deployments in namespace (${max})`);
     return newDeployment(namespaceId, name, requestId, identity, now);
   }

@@ -21,7 +21,7 @@ import type { DispatchTask } from "../core/transition.js";
 import { statusOf } from "../core/versioning/routing.js";
 import type { Runtime } from "../lib/runtime.js";
 import type { DirectQuery } from "./contract.js";
-import { EMPTY_ANSWER_BUDGET_MS, type MatchingLimits } from "./limits.js";
+import { EMPTY_ANSWER_BUDGET_MS, type LimitsOf } from "./limits.js";
 import { PendingQuery, type QueryOutcome } from "./pending-query.js";
 import { type QueueName, queueId } from "./queue-keys.js";
 import type { QueueState } from "./queue-state.js";
@@ -32,7 +32,7 @@ const QUERY = { type: "workflow" } as const;
 
 interface DirectQueriesDependencies {
   readonly runtime: Runtime;
-  readonly limits: () => MatchingLimits;
+  readonly limits: LimitsOf;
   readonly queues: Queues;
   /** Brings together what waits in the queue. */
   readonly pump: (q: QueueState) => void;
@@ -52,7 +52,7 @@ export class DirectQueries {
   async query(namespace: NamespaceView, query: DirectQuery, call: Call): Promise<Init<QueryWorkflowResponse>> {
     const { reply } = query;
     const { queues } = this.deps;
-    const limits = this.deps.limits();
+    const limits = this.deps.limits(namespace.id);
     const deadline = call.deadlineMs === undefined ? this.now() + limits.queryWithoutDeadlineMs * MICROS_PER_MS : call.deadlineMs * MICROS_PER_MS;
     const { versions } = this.deps;
     const routed = versions?.isActive === true ? { ...QUERY, ...reply, workflowId: reply.workflowId ?? "", namespaceId: namespace.id } : undefined;
@@ -148,7 +148,7 @@ export class DirectQueries {
    * deadline, so that the reason still reaches it. A worker that is just starting gets that long to appear.
    */
   private watchForPollers(q: QueueState, pending: PendingQuery, until: number): () => void {
-    const windowMicros = this.deps.limits().queryPollerUnavailableMs * MICROS_PER_MS;
+    const windowMicros = this.deps.limits(q.name.namespaceId).queryPollerUnavailableMs * MICROS_PER_MS;
     const latest = until - EMPTY_ANSWER_BUDGET_MS * MICROS_PER_MS;
     let stop: () => void = () => undefined;
     const arm = (time: number) => {

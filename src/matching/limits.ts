@@ -1,3 +1,4 @@
+import type { Limits } from "../config/limits.js";
 import type { ScalingLimits } from "../core/matching/poller-scaling.js";
 
 /** The limits that matching works with, by the names of src/config; the defaults are the official server's (LIMITS.md). */
@@ -23,6 +24,16 @@ export interface MatchingLimits extends ScalingLimits {
   /** matching.enableFairness */
   readonly fairness: boolean;
 }
+
+export const matchingLimits = (limits: Limits): MatchingLimits => ({
+  ...limits,
+  longPollExpirationMs: limits.matchingLongPollMs,
+  taskQueueDispatchPerSecondMax:
+    Math.min(limits.namespaceToPartitionDispatchRate, limits.taskQueueToPartitionDispatchRate) * limits.taskQueueReadPartitions,
+});
+
+/** Those of a task queue; of its namespace without one. */
+export type LimitsOf = (namespaceId: string, taskQueue?: string, type?: "workflow" | "activity") => MatchingLimits;
 
 export const DEFAULT_MATCHING_LIMITS: MatchingLimits = {
   longPollExpirationMs: 60_000,

@@ -440,6 +440,16 @@ describe("polls", () => {
     expect(engine.reserve(task())).toBeUndefined();
   });
 
+  it("wait as long as the limit of their own queue and type says", async () => {
+    const { runtime, poll } = setup((namespaceId, queue, type) =>
+      namespaceId === namespace.id && queue === "hurried" && type === "activity" ? { longPollExpirationMs: 5_000 } : {},
+    );
+    const polls = [poll({ queue: "hurried" }), poll({ queue: "hurried", type: "workflow" }), poll()];
+    runtime.elapse(4_000);
+    await runtime.settle();
+    expect(polls.map((p) => p.state)).toEqual(["empty", "open", "open"]);
+  });
+
   it("are all answered empty on drain, and later ones at once", async () => {
     const { engine, runtime, poll } = setup();
     const [a, held] = [poll(), poll()];

@@ -43,7 +43,7 @@ import type { DirectQuery, MatchingService, PolledActivityTask, PolledWorkflowTa
 import { QUEUE_TYPES } from "./deployments.js";
 import { describeTaskQueue, NO_TASKS, versionStats } from "./describe-task-queue.js";
 import { DirectQueries } from "./direct-queries.js";
-import { type MatchingLimits, RETRY_MS, SHUTDOWN_WORKER_REMEMBERED_MS } from "./limits.js";
+import { type LimitsOf, RETRY_MS, SHUTDOWN_WORKER_REMEMBERED_MS } from "./limits.js";
 import { type PollAnswer, type PollRequest, PollWaiter } from "./poll-waiter.js";
 import { type QueueKeys, type QueueName, queueId } from "./queue-keys.js";
 import type { QueueState } from "./queue-state.js";
@@ -55,7 +55,7 @@ export interface MatchingDependencies {
   readonly store: Store;
   readonly runtime: Runtime;
   readonly logger: Logger;
-  readonly limits: () => MatchingLimits;
+  readonly limits: LimitsOf;
   readonly queueKeys: QueueKeys;
   readonly configs: TaskQueueConfigs;
   /** Unset: no worker names a version. */
@@ -236,7 +236,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
 
   shutdownWorker(namespace: NamespaceView, request: ShutdownWorkerRequest): void {
     const now = this.now();
-    const instance = this.deps.limits().workerPollsEndOnShutdown ? request.workerInstanceKey : "";
+    const instance = this.deps.limits(namespace.id).workerPollsEndOnShutdown ? request.workerInstanceKey : "";
     for (const [key, until] of this.shutDown) if (until <= now) this.shutDown.delete(key);
     if (instance !== "") this.shutDown.set(instance, now + SHUTDOWN_WORKER_REMEMBERED_MS * MICROS_PER_MS);
     for (const q of this.queues) {
@@ -379,7 +379,6 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     // Workers of a version stand in a line of their own, but for the sticky queues, which are one worker's anyway.
     const version = isSticky ? undefined : this.deps.versions?.polls(request, namespace.id, base.name);
     const q = this.queues.open(version === undefined ? base : { ...base, version });
-    const limits = this.deps.limits();
     q.lastUsed = now;
     if (isSticky) q.isAbandoned = false;
     q.pollers.record(request.identity, rate, { capabilities: request.workerVersionCapabilities, deploymentOptions: request.deploymentOptions }, now);
@@ -389,7 +388,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       request,
       call,
       kind,
-      limits.longPollExpirationMs,
+      q.settings.longPollExpirationMs,
       this.deps.runtime,
       (w) => {
         q.line.removePoller(w);
@@ -418,7 +417,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   }
 
   private give(q: QueueState, waiter: PollWaiter, answer: NonNullable<PollAnswer>): void {
-    waiter.scaling = q.scaling.decide(waiter.since, q.pollers.count, q, this.deps.limits(), this.now());
+    waiter.scaling = q.scaling.decide(waiter.since, q.pollers.count, q, q.settings, this.now());
     waiter.give(answer);
   }
 
@@ -625,7 +624,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
 
   /** Each task goes to the line of the pollers that it is for. Their rows stay where they are. */
   private spread(q: QueueState): void {
-    const max = this.deps.limits().backlogWindowTasksMax;
+    const max = q.settings.backlogWindowTasksMax;
     const { window } = q.line;
     q.line.isSpread = true;
     for (let stored = window.first(); stored !== undefined; stored = window.first()) {

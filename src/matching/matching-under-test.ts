@@ -11,7 +11,7 @@ import type { Logger } from "../lib/runtime.js";
 import { type BacklogKey, Batch } from "../persistence/batch.js";
 import type { Store } from "../persistence/store.js";
 import type { TaskStarter } from "./contract.js";
-import { DEFAULT_MATCHING_LIMITS, type MatchingLimits } from "./limits.js";
+import { DEFAULT_MATCHING_LIMITS, type LimitsOf, type MatchingLimits } from "./limits.js";
 import { MatchingEngine } from "./matching-engine.js";
 import { QUEUE_REGISTRY_KIND, QueueKeys } from "./queue-keys.js";
 import { QUEUE_CONFIG_REGISTRY_KIND, TaskQueueConfigs } from "./task-queue-configs.js";
@@ -140,18 +140,22 @@ export class FakeCall implements Call {
   }
 }
 
-export function setup(limits: Partial<MatchingLimits> = {}, store = new FakeStore(), runtime = new FakeRuntime()) {
+export function setup(
+  limits: Partial<MatchingLimits> | ((...of: Parameters<LimitsOf>) => Partial<MatchingLimits>) = {},
+  store = new FakeStore(),
+  runtime = new FakeRuntime(),
+) {
   const warnings: string[] = [];
   const logger: Logger = { debug: () => undefined, info: () => undefined, warn: (_f, m) => warnings.push(m), error: (_f, m) => warnings.push(m) };
   const starter = new FakeStarter(store);
   const rows = [...store.registry].map(([id, value]) => ({ kind: QUEUE_REGISTRY_KIND, id, version: 1, value }));
   const configRows = [...store.configs].map(([id, value]) => ({ kind: QUEUE_CONFIG_REGISTRY_KIND, id, version: 1, value }));
-  const allLimits = { ...DEFAULT_MATCHING_LIMITS, ...limits };
+  const allLimits: LimitsOf = (...of) => ({ ...DEFAULT_MATCHING_LIMITS, ...(typeof limits === "function" ? limits(...of) : limits) });
   const engine = new MatchingEngine({
     store: store as unknown as Store,
     runtime,
     logger,
-    limits: () => allLimits,
+    limits: allLimits,
     queueKeys: new QueueKeys(rows),
     configs: new TaskQueueConfigs({
       rows: configRows,

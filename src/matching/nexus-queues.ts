@@ -34,8 +34,8 @@ import type { VersionRouter } from "./version-router.js";
 
 export interface NexusQueuesDependencies {
   readonly runtime: Runtime;
-  readonly longPollExpirationMs: () => number;
-  readonly pollerHistoryMsMax: () => number;
+  readonly longPollExpirationMs: (namespaceId: string, taskQueue: string) => number;
+  readonly pollerHistoryMsMax: (namespaceId: string) => number;
   /** Tasks a second that may leave a queue (UpdateTaskQueueConfig); undefined is no limit. */
   readonly rateOf?: (namespaceId: string, taskQueue: string) => number | undefined;
   /** Unset: no worker names a version. */
@@ -120,7 +120,7 @@ export class NexusQueues implements NexusTaskDispatcher {
     const queue = this.queue(namespace.id, request.taskQueue?.name ?? "");
     const version = { capabilities: request.workerVersionCapabilities, deploymentOptions: request.deploymentOptions };
     queue.pollers.record(request.identity, undefined, version, now);
-    const latest = now + (this.o.longPollExpirationMs() - EMPTY_ANSWER_BUDGET_MS) * MICROS_PER_MS;
+    const latest = now + (this.o.longPollExpirationMs(namespace.id, request.taskQueue?.name ?? "") - EMPTY_ANSWER_BUDGET_MS) * MICROS_PER_MS;
     const callers = call.deadlineMs === undefined ? latest : (call.deadlineMs - EMPTY_ANSWER_BUDGET_MS) * MICROS_PER_MS;
     const expiresAt = Math.min(latest, callers);
     return new Promise((resolve) => {
@@ -294,7 +294,7 @@ export class NexusQueues implements NexusTaskDispatcher {
     let queue = this.queues.get(id);
     if (queue === undefined) {
       if (this.queues.size >= QUEUES_MAX) this.forgetIdle();
-      this.queues.set(id, (queue = newQueue(namespaceId, taskQueue, this.o.pollerHistoryMsMax() * MICROS_PER_MS)));
+      this.queues.set(id, (queue = newQueue(namespaceId, taskQueue, this.o.pollerHistoryMsMax(namespaceId) * MICROS_PER_MS)));
     }
     return queue;
   }

@@ -59,7 +59,8 @@ export class QueueState implements QueueLoad {
   constructor(
     readonly id: string,
     readonly name: QueueName,
-    limits: MatchingLimits,
+    /** What the server is set to for this queue, as long as it is in memory. */
+    readonly settings: MatchingLimits,
     now: number,
     keys: QueueKeys,
     store: Store,
@@ -70,13 +71,13 @@ export class QueueState implements QueueLoad {
     readonly base?: QueueState,
   ) {
     const key = keys.find(id);
-    this.pollers = new PollerHistory(limits.pollerHistoryMsMax * MICROS_PER_MS);
-    this.line = new TaskQueue(limits.backlogWindowTasksMax, key === undefined);
+    this.pollers = new PollerHistory(settings.pollerHistoryMsMax * MICROS_PER_MS);
+    this.line = new TaskQueue(settings.backlogWindowTasksMax, key === undefined);
     // A sticky queue is one worker's own: its tasks are few and soon gone.
-    const fairness = limits.fairness && !name.isSticky ? new Fairness(key?.fairness) : undefined;
+    const fairness = settings.fairness && !name.isSticky ? new Fairness(key?.fairness) : undefined;
     this.backlog = new Backlog(id, name, keys, this.line.window, store, runtime, logger, fairness, () => onRead(this));
-    this.limits = base === undefined ? new DispatchLimits(limits.taskQueueDispatchPerSecondMax, now) : base.limits;
-    this.priorityLevels = limits.priorityLevels;
+    this.limits = base === undefined ? new DispatchLimits(settings.taskQueueDispatchPerSecondMax, now) : base.limits;
+    this.priorityLevels = settings.priorityLevels;
     this.limited = new TaskRate(now);
     this.lastUsed = now;
   }

@@ -2,7 +2,7 @@
 import { MICROS_PER_MS } from "../api/time.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import type { Store } from "../persistence/store.js";
-import type { MatchingLimits } from "./limits.js";
+import type { LimitsOf } from "./limits.js";
 import { type QueueKeys, type QueueName, queueId } from "./queue-keys.js";
 import { QueueState } from "./queue-state.js";
 import type { TaskQueueConfigs } from "./task-queue-configs.js";
@@ -13,7 +13,7 @@ export interface QueuesDependencies {
   readonly store: Store;
   readonly runtime: Runtime;
   readonly logger: Logger;
-  readonly limits: () => MatchingLimits;
+  readonly limits: LimitsOf;
   readonly queueKeys: QueueKeys;
   readonly configs: TaskQueueConfigs;
 }
@@ -58,7 +58,8 @@ export class Queues {
     const { store, runtime, logger, queueKeys, configs } = this.deps;
     const now = runtime.nowMicros();
     const base = name.version === undefined ? undefined : this.open({ ...name, version: undefined });
-    q = new QueueState(id, name, this.deps.limits(), now, queueKeys, store, runtime, logger, this.onRead, base);
+    const settings = base?.settings ?? this.deps.limits(name.namespaceId, name.name, name.type);
+    q = new QueueState(id, name, settings, now, queueKeys, store, runtime, logger, this.onRead, base);
     if (base !== undefined) (base.versions ??= new Map()).set(name.version ?? "", q);
     if (!name.isSticky) {
       const config = configs.find(name.namespaceId, name.name, name.type);
@@ -131,8 +132,9 @@ export class Queues {
   }
 
   private sweep(): void {
-    const oldest = this.deps.runtime.nowMicros() - this.deps.limits().taskQueueIdleMsMax * MICROS_PER_MS;
+    const now = this.deps.runtime.nowMicros();
     for (const q of this.queues.values()) {
+      const oldest = now - q.settings.taskQueueIdleMsMax * MICROS_PER_MS;
       if (q.lastUsed > oldest || !q.isIdle() || (q.versions?.size ?? 0) > 0) continue;
       q.base?.versions?.delete(q.name.version ?? "");
       if (q.name.isSticky) {

@@ -19,7 +19,7 @@ interface TaskQueueConfigsOptions {
   /** Makes the batch durable; rejects with a ServiceError when nothing was written. */
   readonly commit: (batch: Batch) => Promise<void>;
   readonly now: () => number;
-  readonly weightOverridesMax: () => number;
+  readonly weightOverridesMax: (namespaceId: string, taskQueue: string, type: TaskQueueType) => number;
 }
 
 type Listener = (namespaceId: string, taskQueue: string, type: QueueName["type"] | undefined) => void;
@@ -55,7 +55,7 @@ export class TaskQueueConfigs {
       const { taskQueue, taskQueueType: type } = request;
       const id = idOf(namespaceId, taskQueue, type);
       const old = this.configs.get(id);
-      const config = updatedConfig(old?.config, request, this.options.weightOverridesMax(), this.options.now());
+      const config = updatedConfig(old?.config, request, this.options.weightOverridesMax(namespaceId, taskQueue, type), this.options.now());
       const version = (old?.version ?? 0) + 1;
       const batch = new Batch();
       const value = encode(TaskQueueConfigRecord, { namespaceId, name: taskQueue, type, config });

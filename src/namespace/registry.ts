@@ -43,7 +43,7 @@ export interface NamespaceRegistryOptions {
   /** Makes the batch durable; rejects with a ServiceError when nothing was written. */
   readonly commit: (batch: Batch) => Promise<void>;
   readonly runtime: Runtime;
-  readonly limits: () => NamespaceLimits;
+  readonly limits: (namespace: string) => NamespaceLimits;
   /** Names that no custom attribute may have. */
   readonly isReservedAttribute: (name: string) => boolean;
   /** Undefined: nothing can be archived. */
@@ -177,7 +177,7 @@ export class NamespaceRegistry {
         const createTime = timestampOf(this.options.runtime.nowMicros());
         for (const [checksum, b] of Object.entries(wanted.badBinaries.binaries ?? {}))
           binaries[checksum] = { reason: b?.reason ?? "", operator: b?.operator ?? "", createTime };
-        const max = this.options.limits().badBinariesMax;
+        const max = this.options.limits(record.info?.name ?? "").badBinariesMax;
         if (Object.keys(binaries).length > max) throw invalidArgument(`Total resetBinaries cannot exceed the max limit: ${max}`);
       }
       this.updateAliases(record, wanted?.customSearchAttributeAliases ?? {});
@@ -363,7 +363,7 @@ export class NamespaceRegistry {
     if (record.searchAttributes.some((a) => a.name === name && a.id > 0 && name !== "")) return;
     if (name === "" || this.options.isReservedAttribute(name)) throw invalidArgument(`Search attribute ${name} is reserved by system.`);
     if (!TYPE_NAMES.has(type)) throw invalidArgument(`Unknown search attribute type: ${type}.`);
-    const { searchAttributesPerTypeMax, searchAttributesPerTypeSetting } = this.options.limits();
+    const { searchAttributesPerTypeMax, searchAttributesPerTypeSetting } = this.options.limits(record.info?.name ?? "");
     const max = type === IndexedValueType.UNSPECIFIED ? 0 : searchAttributesPerTypeMax;
     if (record.searchAttributes.filter((a) => a.type === type && a.name !== "").length >= max)
       throw invalidArgument(
@@ -402,7 +402,7 @@ export class NamespaceRegistry {
 
   private checkRetention(retention: { seconds?: number; nanos?: number } | undefined): number {
     const micros = durationMicros(retention);
-    if (durationProblem(retention) !== undefined || micros < this.options.limits().retentionMin)
+    if (durationProblem(retention) !== undefined || micros < this.options.limits("").retentionMin)
       throw invalidArgument("A valid retention period is not set on request.");
     return Math.min(micros, DURATION_MICROS_MAX);
   }

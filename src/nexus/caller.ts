@@ -37,9 +37,10 @@ export interface NexusCallerOptions {
   readonly logger: Logger;
   /** Where handlers outside reach this server's callbacks, for a namespace. */
   readonly callbackUrl: (namespace: { name: string; id: string }) => string;
-  readonly tokenBytesMax: () => number;
-  readonly payloadBytesMax: () => number;
-  readonly callbackTimeoutMs: () => number;
+  readonly tokenBytesMax: (namespaceId: string) => number;
+  readonly payloadBytesMax: (namespaceId: string) => number;
+  /** `destination`: scheme and host. */
+  readonly callbackTimeoutMs: (namespaceId: string, destination: string) => number;
   readonly workerCommands: WorkerCommandSender;
 }
 
@@ -52,11 +53,11 @@ export class NexusCaller implements OutboundCaller {
       const links = fromNexusLinks(result.links);
       if (result.kind === "async") {
         const length = Buffer.byteLength(result.token);
-        const max = this.o.tokenBytesMax();
+        const max = this.o.tokenBytesMax(namespaceId);
         if (length > max) throw new Unusable(`invalid operation token: length exceeds allowed limit (${length}/${max})`);
         return { outcome: { kind: "started", operationToken: result.token, links }, isDown: false };
       }
-      if ((result.payload?.length ?? 0) > this.o.payloadBytesMax()) throw new Unusable("http: response body too large");
+      if ((result.payload?.length ?? 0) > this.o.payloadBytesMax(namespaceId)) throw new Unusable("http: response body too large");
       return { outcome: { kind: "completed", result: result.payload, links }, isDown: false };
     } catch (e) {
       this.o.logger.debug({ err: e, endpoint: call.endpoint, operation: call.operation }, "a Nexus operation could not be started");
@@ -121,12 +122,12 @@ export class NexusCaller implements OutboundCaller {
   }
 
   async deliverCallback(
-    _namespaceId: string,
+    namespaceId: string,
     call: CallbackCall,
   ): Promise<{ outcome: { kind: "done" } | { kind: "failed" | "retry"; message: string }; isDown: boolean }> {
     try {
       if (call.url === SYSTEM_CALLBACK_URL) await this.completeHere(call);
-      else await this.o.client.complete(call, this.o.callbackTimeoutMs() * MICROS_PER_MS);
+      else await this.o.client.complete(call, this.o.callbackTimeoutMs(namespaceId, destinationOf(call.url)) * MICROS_PER_MS);
       return { outcome: { kind: "done" }, isDown: false };
     } catch (e) {
       const isRetryable = !(e instanceof HandlerError) || e.isRetryable;
@@ -205,4 +206,10 @@ function withoutItsText(e: HandlerError): HandlerError {
   if (failure.cause === undefined) return e;
   const type = TYPE_OF.get(STATUS_OF[e.type as keyof typeof STATUS_OF] ?? 500) ?? "INTERNAL";
   return new HandlerError(type, "", { isRetryable: options.isRetryable, cause: failure.cause });
+}
+
+/** Scheme and host as they are written, port included: constraints of settings name them so. */
+function destinationOf(url: string): string {
+  const [, scheme, host] = /^([a-z][a-z0-9+.-]*):\/\/(?:[^/?#@]*@)?([^/?#]*)/i.exec(url) ?? [];
+  return scheme === undefined ? "" : `${scheme.toLowerCase()}://${host}`;
 }

@@ -27,8 +27,8 @@ export interface CompletionServiceOptions {
   readonly submit: (address: ExecutionAddress, input: InputOf<"nexusCompleted">) => Promise<unknown>;
   readonly namespaces: () => NamespaceDirectory;
   readonly logger: Logger;
-  readonly payloadBytesMax: () => number;
-  readonly tokenBytesMax: () => number;
+  readonly payloadBytesMax: (namespaceId: string) => number;
+  readonly tokenBytesMax: (namespaceId: string) => number;
 }
 
 const INVALID_TOKEN = "invalid callback token";
@@ -55,7 +55,7 @@ export class CompletionService {
     const { token, namespace } = this.addressed(request.header, request.namespace);
     const { operationToken } = request;
     const length = Buffer.byteLength(operationToken);
-    const max = this.o.tokenBytesMax();
+    const max = this.o.tokenBytesMax(namespace.id);
     if (length > max) throw new HandlerError("BAD_REQUEST", `operation token length exceeds allowed limit (${length}/${max})`);
     const input: InputOf<"nexusCompleted"> = {
       kind: "nexusCompleted",
@@ -64,7 +64,7 @@ export class CompletionService {
       operationToken,
       startTime: request.startTime,
       links: fromNexusLinks(request.links),
-      outcome: this.outcome(request),
+      outcome: this.outcome(request, namespace.id),
     };
     const address: ExecutionAddress = {
       ...{ namespaceId: token.namespaceId, workflowId: token.workflowId, runId: token.runId },
@@ -86,7 +86,7 @@ export class CompletionService {
     }
   }
 
-  private outcome({ outcome }: CompletionRequest): OperationOutcome {
+  private outcome({ outcome }: CompletionRequest, namespaceId: string): OperationOutcome {
     if ("error" in outcome) {
       try {
         return { kind: outcome.error.state, cause: causeOf(outcome.error.failure) };
@@ -100,7 +100,7 @@ export class CompletionService {
     } catch {
       throw new HandlerError("BAD_REQUEST", "invalid result content");
     }
-    if (result.length > this.o.payloadBytesMax()) throw new HandlerError("BAD_REQUEST", "result exceeds size limit");
+    if (result.length > this.o.payloadBytesMax(namespaceId)) throw new HandlerError("BAD_REQUEST", "result exceeds size limit");
     return { kind: "completed", result, links: [] };
   }
 }

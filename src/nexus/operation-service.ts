@@ -51,7 +51,7 @@ export type StartResult =
 export interface OperationServiceOptions {
   readonly dispatcher: NexusTaskDispatcher;
   readonly runtime: Runtime;
-  readonly payloadBytesMax: () => number;
+  readonly payloadBytesMax: (namespaceId: string) => number;
 }
 
 /** Of what the caller sent, not for the worker's eyes. */
@@ -77,7 +77,7 @@ export class OperationService {
     } catch {
       throw new HandlerError("BAD_REQUEST", "invalid input");
     }
-    if (payload.length > this.o.payloadBytesMax()) throw new HandlerError("BAD_REQUEST", "input exceeds size limit");
+    if (payload.length > this.o.payloadBytesMax(target.namespace.id)) throw new HandlerError("BAD_REQUEST", "input exceeds size limit");
     const { service, operation, requestId, callbackUrl, callbackHeader } = request;
     const outcome = await this.dispatch(target, request, {
       case: "startOperation",

@@ -11,7 +11,8 @@ import { ResourceExhaustedCause, ResourceExhaustedScope } from "../../gen/wire/t
 import type { Call, Interceptor, Method } from "../api/call.js";
 import type { RateLimit } from "../api/rate-limit.js";
 import { resourceExhausted, type ServiceError } from "../api/service-error.js";
-import type { Config } from "../config/dynamic-config.js";
+import { type Config, ofTaskQueue } from "../config/dynamic-config.js";
+import type { Limits } from "../config/limits.js";
 import type { Runtime } from "../lib/runtime.js";
 import { type Facts, HISTORY_EVENTS, isStart, type Rule, rulesOf } from "./rules.js";
 import { PriorityBuckets, type TokenBucket } from "./token-bucket.js";
@@ -29,12 +30,16 @@ const SWEEP_MICROS = 10_000_000;
 const LOOK_AGAIN_MS = 1_000;
 
 interface Plan {
-  readonly version: number;
   readonly rules: readonly Rule[];
   readonly eventsRule: Rule | undefined;
   readonly waitingMax: number;
   readonly openMax: number;
 }
+
+type Queue = Pick<Facts, "namespace" | "taskQueue">;
+const NO_QUEUE: Queue = { namespace: "", taskQueue: "" };
+/** Calls are counted for a queue whatever the type of its tasks. */
+const ANY_TYPE = 0;
 
 interface Applied {
   readonly rule: Rule;
@@ -43,8 +48,10 @@ interface Applied {
 }
 
 export class Quotas {
-  private plan: Plan = { version: -1, rules: [], eventsRule: undefined, waitingMax: 0, openMax: 0 };
-  private readonly buckets = new Map<string, PriorityBuckets>();
+  private version = -1;
+  /** By what holds for namespaces and task queues: one plan where no setting has constraints. */
+  private readonly plans = new Map<Limits, Plan>();
+  private readonly buckets = new Map<string, { readonly of: Queue; readonly buckets: PriorityBuckets }>();
   private sweptAt = 0;
   /** Calls that wait, by client. */
   private readonly waiting = new Map<string, number>();
@@ -55,14 +62,15 @@ export class Quotas {
 
   /** Whether any limit is set: without one the interceptor need not be there. */
   get isOn(): boolean {
-    const { rules, waitingMax, openMax } = this.current();
+    if (this.o.config().constrained !== undefined) return true;
+    const { rules, waitingMax, openMax } = this.planOf(NO_QUEUE);
     return rules.length > 0 || waitingMax > 0 || openMax > 0;
   }
 
   readonly intercept: Interceptor = async (method, request, call, next) => {
-    const { rules, waitingMax, openMax } = this.current();
-    const now = this.o.runtime.nowMicros();
     const facts = factsOf(method, request, call);
+    const { rules, waitingMax, openMax } = this.planOf(facts);
+    const now = this.o.runtime.nowMicros();
     const level = levelOf(method);
     const applied = this.applied(rules, facts, now);
     this.check(applied, facts, level, call, now);
@@ -85,45 +93,56 @@ export class Quotas {
 
   /** Events of a namespace have been written. */
   charge(namespace: string, events: number): void {
-    const { eventsRule: rule } = this.current();
+    const of = { namespace, taskQueue: "" };
+    const { eventsRule: rule } = this.planOf(of);
     if (rule === undefined) return;
     const now = this.o.runtime.nowMicros();
-    this.bucketsOf(rule, `namespace:${namespace}`, now).at(0).take(now, events);
+    this.bucketsOf(rule, `namespace:${namespace}`, of, now).at(0).take(now, events);
   }
 
-  private current(): Plan {
-    const { version, limits } = this.o.config();
-    if (this.plan.version !== version) {
+  private planOf({ namespace, taskQueue }: Queue): Plan {
+    const config = this.o.config();
+    if (this.version !== config.version) this.renew(config.version);
+    const limits = ofTaskQueue(config, namespace, taskQueue, ANY_TYPE);
+    let plan = this.plans.get(limits);
+    if (plan === undefined) {
       const rules = rulesOf(limits);
       const eventsRule = rules.find((r) => r.name === HISTORY_EVENTS);
-      this.plan = { version, rules, eventsRule, waitingMax: limits.clientLongPollsMax, openMax: limits.openExecutionsMax };
-      const now = this.o.runtime.nowMicros();
-      const sizes = new Map(this.plan.rules.map((r) => [r.name, sizeOf(r)]));
-      for (const [key, buckets] of this.buckets) {
-        const size = sizes.get(key.slice(0, key.indexOf("\n")));
-        if (size === undefined) this.buckets.delete(key);
-        else buckets.resize(size, now);
-      }
+      plan = { rules, eventsRule, waitingMax: limits.clientLongPollsMax, openMax: limits.openExecutionsMax };
+      this.plans.set(limits, plan);
     }
-    return this.plan;
+    return plan;
+  }
+
+  /** What was used of limits that are still there stays used. */
+  private renew(version: number): void {
+    this.version = version;
+    this.plans.clear();
+    const now = this.o.runtime.nowMicros();
+    for (const [key, { of, buckets }] of this.buckets) {
+      const name = key.slice(0, key.indexOf("\n"));
+      const rule = this.planOf(of).rules.find((r) => r.name === name);
+      if (rule === undefined) this.buckets.delete(key);
+      else buckets.resize(sizeOf(rule), now);
+    }
   }
 
   private applied(rules: readonly Rule[], facts: Facts, now: number): Applied[] {
     const out: Applied[] = [];
     for (const rule of rules) {
       const scope = rule.scopeOf(facts);
-      if (scope !== undefined) out.push({ rule, scope, buckets: this.bucketsOf(rule, scope, now) });
+      if (scope !== undefined) out.push({ rule, scope, buckets: this.bucketsOf(rule, scope, facts, now) });
     }
     return out;
   }
 
-  private bucketsOf(rule: Rule, scope: string, now: number): PriorityBuckets {
+  private bucketsOf(rule: Rule, scope: string, { namespace, taskQueue }: Queue, now: number): PriorityBuckets {
     const key = `${rule.name}\n${scope}`;
-    let buckets = this.buckets.get(key);
-    if (buckets === undefined) {
-      this.makeRoom(now);
-      this.buckets.set(key, (buckets = new PriorityBuckets(sizeOf(rule), rule.isShared ? LEVELS : 1, now)));
-    }
+    const found = this.buckets.get(key);
+    if (found !== undefined) return found.buckets;
+    this.makeRoom(now);
+    const buckets = new PriorityBuckets(sizeOf(rule), rule.isShared ? LEVELS : 1, now);
+    this.buckets.set(key, { of: { namespace, taskQueue }, buckets });
     return buckets;
   }
 
@@ -131,7 +150,7 @@ export class Quotas {
     if (this.buckets.size < BUCKETS_MAX) return;
     if (now - this.sweptAt >= SWEEP_MICROS) {
       this.sweptAt = now;
-      for (const [key, b] of this.buckets) if (b.isFull(now)) this.buckets.delete(key);
+      for (const [key, { buckets }] of this.buckets) if (buckets.isFull(now)) this.buckets.delete(key);
     }
     // The oldest of more callers than there can be at once.
     if (this.buckets.size >= BUCKETS_MAX) for (const key of this.buckets.keys()) return void this.buckets.delete(key);

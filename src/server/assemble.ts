@@ -10,7 +10,8 @@ import { AuditLog, type AuditRecord } from "../authorization/audit.js";
 import { Authenticator } from "../authorization/authenticator.js";
 import { Authorization } from "../authorization/interceptor.js";
 import { CloudStore } from "../cloud/cloud-store.js";
-import type { Config } from "../config/dynamic-config.js";
+import { type Config, madeOnce, ofDestination, ofNamespace, ofTaskQueue } from "../config/dynamic-config.js";
+import type { Limits } from "../config/limits.js";
 import type { ServerOptions } from "../config/options.js";
 import { apply } from "../core/engine.js";
 import type { NamespaceDirectory } from "../core/namespace-view.js";
@@ -31,8 +32,8 @@ import { assert } from "../lib/assert.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
 import { uuidV4 } from "../lib/uuid.js";
 import { BuildIds } from "../matching/build-ids.js";
-import { Deployments } from "../matching/deployments.js";
-import type { MatchingLimits } from "../matching/limits.js";
+import { Deployments, QUEUE_TYPES } from "../matching/deployments.js";
+import { matchingLimits } from "../matching/limits.js";
 import { MatchingEngine } from "../matching/matching-engine.js";
 import { NexusQueues } from "../matching/nexus-queues.js";
 import { QUEUE_REGISTRY_KIND, QueueKeys } from "../matching/queue-keys.js";
@@ -82,7 +83,7 @@ export interface Parts {
   readonly address: string;
   /** The port speaks TLS. */
   readonly isTls?: boolean;
-  /** What limits on calls go by, where the configuration changes while the server runs. */
+  /** Where the configuration changes while the server runs: what it goes by, but for archives. */
   readonly liveConfig?: () => Config;
   /** Undefined: nobody is asked who they are. */
   readonly auth?: AuthParts | undefined;
@@ -111,17 +112,25 @@ export interface Assembled {
 }
 
 export async function assemble(parts: Parts): Promise<Assembled> {
-  const { store, runtime, logger, config, testClocks = REAL_TIME } = parts;
+  const { store, runtime, logger, testClocks = REAL_TIME } = parts;
+  const config = parts.liveConfig ?? (() => parts.config);
   const registry = await store.loadRegistry();
-  const quotas = new Quotas({ config: parts.liveConfig ?? (() => config), runtime, openExecutions: (namespace) => openExecutions(namespace) });
-  const { limits } = config;
-  const rules = searchAttributeRules(() => limits);
+  const quotas = new Quotas({ config, runtime, openExecutions: (namespace) => openExecutions(namespace) });
+  const limits = (): Limits => config().limits;
+  const limitsOf = (namespace: string): Limits => ofNamespace(config(), namespace).limits;
+  const nameOf = (namespaceId: string): string => namespaces.directory.byId(namespaceId)?.name ?? namespaceId;
+  /** Without constraints nobody looks for the name. */
+  const limitsOfId = (namespaceId: string): Limits => (config().constrained === undefined ? limits() : limitsOf(nameOf(namespaceId)));
+  const queueLimits = (namespaceId: string, taskQueue: string, type: number): Limits =>
+    config().constrained === undefined ? limits() : ofTaskQueue(config(), nameOf(namespaceId), taskQueue, type);
+  const rules = searchAttributeRules(limitsOf);
   let engine: HistoryEngine | undefined;
   // Before the engine runs nothing else writes.
   const commit = (batch: Batch): Promise<void> =>
     engine === undefined ? store.commit(batch) : engine.commitRows((rows) => copyRegistry(batch, rows));
   const archiver = new Archiver({
-    config: () => config,
+    // Where archives go stays as it was at the start.
+    config: () => parts.config,
     namespaces: () => namespaces,
     history: () => {
       assert(engine !== undefined, "nothing is archived before the engine runs");
@@ -133,29 +142,25 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     rows: registry,
     commit,
     runtime,
-    limits: () => namespaceLimits(limits),
+    limits: (namespace) => namespaceLimits(limitsOf(namespace)),
     isReservedAttribute: rules.isReserved,
     archival: () => archiver,
   });
-  const matchingLimits: MatchingLimits = {
-    ...limits,
-    longPollExpirationMs: limits.matchingLongPollMs,
-    taskQueueDispatchPerSecondMax:
-      Math.min(limits.namespaceToPartitionDispatchRate, limits.taskQueueToPartitionDispatchRate) * limits.taskQueueReadPartitions,
-  };
-  const buildIds = new BuildIds({ rows: registry, commit, now: () => runtime.nowMicros(), limits: () => limits });
-  const deployments = new Deployments({ rows: registry, commit, now: () => runtime.nowMicros(), limits: () => limits });
+  const matchingLimitsOf = madeOnce(config, matchingLimits);
+  const buildIds = new BuildIds({ rows: registry, commit, now: () => runtime.nowMicros(), limits: limitsOfId });
+  const deployments = new Deployments({ rows: registry, commit, now: () => runtime.nowMicros(), limits: limitsOfId });
+  const weightOverridesMax: Services["weightOverridesMax"] = (...queue) => queueLimits(...queue).fairnessWeightOverridesMax;
   const queueConfigs = new TaskQueueConfigs({
     rows: registry,
     commit,
     now: () => runtime.nowMicros(),
-    weightOverridesMax: () => limits.fairnessWeightOverridesMax,
+    weightOverridesMax,
   });
   const versions = new VersionRouter(deployments, buildIds);
   const nexusTasks = new NexusQueues({
     runtime,
-    longPollExpirationMs: () => limits.matchingLongPollMs,
-    pollerHistoryMsMax: () => limits.pollerHistoryMsMax,
+    longPollExpirationMs: (...queue) => queueLimits(...queue, TaskQueueType.NEXUS).matchingLongPollMs,
+    pollerHistoryMsMax: (namespaceId) => limitsOfId(namespaceId).pollerHistoryMsMax,
     rateOf: (...queue) => queueConfigs.get(...queue, TaskQueueType.NEXUS)?.queueRateLimit?.rateLimit?.requestsPerSecond,
     versions,
     facts: (namespace): QueueFacts => matching.queueFacts(namespace),
@@ -165,7 +170,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     store,
     runtime,
     logger,
-    limits: () => matchingLimits,
+    limits: (namespaceId, taskQueue = "", type = "workflow") => matchingLimitsOf(queueLimits(namespaceId, taskQueue, QUEUE_TYPES[type])),
     queueKeys: new QueueKeys(registry.filter((r) => r.kind === QUEUE_REGISTRY_KIND)),
     configs: queueConfigs,
     versions,
@@ -177,20 +182,21 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     runtime,
     namespaces: () => namespaces.directory,
     limits: () => ({
-      nameLengthMax: limits.endpointNameLengthMax,
-      urlLengthMax: limits.endpointUrlLengthMax,
-      descriptionBytesMax: limits.endpointDescriptionBytesMax,
-      taskQueueLengthMax: limits.idLengthMax,
+      nameLengthMax: limits().endpointNameLengthMax,
+      urlLengthMax: limits().endpointUrlLengthMax,
+      descriptionBytesMax: limits().endpointDescriptionBytesMax,
+      taskQueueLengthMax: limits().idLengthMax,
     }),
   });
-  const payloadBytesMax = (): number => limits.blobSizeBytesMax;
+  const payloadBytesMax = (namespaceId: string): number => limitsOfId(namespaceId).blobSizeBytesMax;
+  const tokenBytesMax = (namespaceId: string): number => limitsOfId(namespaceId).nexusTokenBytesMax;
   const operations = new OperationService({ dispatcher: nexusTasks, runtime, payloadBytesMax });
   const completions = new CompletionService({
     submit: (address, input): Promise<unknown> => (engine as HistoryEngine).submit(address, input),
     namespaces: () => namespaces.directory,
     logger,
     payloadBytesMax,
-    tokenBytesMax: () => limits.nexusTokenBytesMax,
+    tokenBytesMax,
   });
   let address = parts.address;
   const caller = new NexusCaller({
@@ -200,10 +206,10 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     client: new NexusClient(parts.http ?? callOverHttp, runtime),
     namespaces: () => namespaces.directory,
     logger,
-    callbackUrl: ({ name, id }) => callbackUrl(limits.nexusCallbackUrlTemplate, parts.isTls === true ? "https" : "http", address, name, id),
-    tokenBytesMax: () => limits.nexusTokenBytesMax,
+    callbackUrl: ({ name, id }) => callbackUrl(limits().nexusCallbackUrlTemplate, parts.isTls === true ? "https" : "http", address, name, id),
+    tokenBytesMax,
     payloadBytesMax,
-    callbackTimeoutMs: () => limits.callbackRequestTimeoutMs,
+    callbackTimeoutMs: (namespaceId, destination) => ofDestination(config(), nameOf(namespaceId), destination).callbackRequestTimeoutMs,
     workerCommands: { dispatcher: nexusTasks, runtime, logger },
   });
   const directory: VersionDirectory = {
@@ -214,7 +220,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     store,
     runtime,
     logger,
-    config: () => config,
+    config,
     namespaces: () => namespaces.directory,
     nexusEndpoints: () => endpoints,
     outbound: caller,
@@ -236,20 +242,20 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   await namespaces.ensure([DEFAULT_NAMESPACE, ...parts.namespaces], parts.searchAttributes);
   const clusterId = await clusterIdOf(store, registry, runtime);
   await engine.start(registry);
-  const visibility = new VisibilityManager(store.visibility, () => limits);
+  const visibility = new VisibilityManager(store.visibility, limitsOf);
   const openExecutions = async (name: string): Promise<number> => {
     const namespace = namespaces.directory.byName(name);
     return namespace === undefined ? 0 : ((await visibility.count(namespace, 'ExecutionStatus = "Running"')).count ?? 0);
   };
-  const requestLimitsNow = requestLimits(limits);
+  const requestLimitsOf = madeOnce(config, requestLimits);
   const workers = new Workers({
     rows: registry,
     commit,
     runtime,
     limits: () => ({
-      entryTimeMax: limits.workerEntryMsMax * MICROS_PER_MS,
-      evictionAgeMin: limits.workerEvictionAgeMsMin * MICROS_PER_MS,
-      entriesMax: limits.workerEntriesMax,
+      entryTimeMax: limits().workerEntryMsMax * MICROS_PER_MS,
+      evictionAgeMin: limits().workerEvictionAgeMsMin * MICROS_PER_MS,
+      entriesMax: limits().workerEntriesMax,
     }),
   });
   const apiKeys = new ApiKeys({ rows: registry, commit, runtime, owners: () => cloud });
@@ -263,14 +269,17 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   });
   const authorization = parts.auth === undefined ? undefined : authorizationOf(parts, parts.auth, apiKeys, cloud, () => namespaces.directory);
   const client = new InternalClient(() => methods, runtime);
-  const batcher = new Batcher({ runtime, logger, config: () => config, client, namespaces, history: engine });
+  const batcher = new Batcher({ runtime, logger, config, client, namespaces, history: engine });
   const namespaceDeletion = new NamespaceDeletion({ store, runtime, logger, namespaces, history: engine, matching });
-  const scavenger = new BacklogScavenger({ store, runtime, logger, intervalMs: () => limits.backlogScavengeMs, history: engine, matching });
+  const scavenger = new BacklogScavenger({ store, runtime, logger, intervalMs: () => limits().backlogScavengeMs, history: engine, matching });
   const exporter = new Exporter({
     ...{ cloud, history: engine, visibility, runtime, logger },
     namespace: (id) => namespaces.directory.byId(id),
-    s3: () => ({ region: limits.archivalS3Region, endpoint: limits.archivalS3Endpoint, isPathStyle: limits.archivalS3PathStyle }),
-    intervalMs: () => limits.cloudExportMs,
+    s3: () => {
+      const { archivalS3Region: region, archivalS3Endpoint: endpoint, archivalS3PathStyle: isPathStyle } = parts.config.limits;
+      return { region, endpoint, isPathStyle };
+    },
+    intervalMs: () => limits().cloudExportMs,
   });
   const drainage = new VersionDrainage({
     runtime,
@@ -278,8 +287,8 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     namespaces,
     deployments,
     visibility,
-    graceMs: () => limits.versionDrainageGraceMs,
-    intervalMs: () => limits.versionDrainageRefreshMs,
+    graceMs: (namespaceId) => limitsOfId(namespaceId).versionDrainageGraceMs,
+    intervalMs: (namespaceId) => limitsOfId(namespaceId).versionDrainageRefreshMs,
   });
   const identity = {
     version: VERSION,
@@ -309,22 +318,22 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     cloud,
     exports: exporter,
     admin: { history: engine.admin, matching: matching.admin },
-    limits: () => requestLimitsNow,
+    limits: (namespace) => requestLimitsOf(limitsOf(namespace)),
+    weightOverridesMax,
     runtime,
     logger,
     server: identity,
   };
   const methods: MethodTable = methodTable(services);
   const requests = new RequestTally((name) => namespaces.directory.byName(name) !== undefined);
-  const nameOf = (namespaceId: string): string => namespaces.directory.byId(namespaceId)?.name ?? namespaceId;
   const nowMicros = () => runtime.nowMicros();
   const identify = authorization === undefined ? [] : [authorization.identify];
   const checks = [
-    namespaceNameValidator(namespaces, () => limits.idLengthMax),
+    namespaceNameValidator(namespaces, () => limits().idLengthMax),
     ...(authorization === undefined ? [] : [authorization.authorize]),
     ...(testClocks.anyNamespace ? [namespaceOnDemand(namespaces)] : []),
     namespaceStateValidator(namespaces),
-    concurrentCallsLimiter(() => limits.longPollsPerNamespaceMax),
+    concurrentCallsLimiter((namespace) => limitsOf(namespace).longPollsPerNamespaceMax),
   ];
   // Limits by client come before authorization: whoever tries keys is counted too. Where none is set they cost nothing.
   const unlimited = [...identify, ...checks];

@@ -32,7 +32,7 @@ export async function startServer(options: ServerOptions, log: Logger): Promise<
   let settings: Settings | undefined;
   try {
     if (isFile) lock = LockFile.acquire(options.file);
-    settings = new Settings(options, log);
+    settings = await Settings.open(options, log);
     let onFatal = (error: Error): void => {
       throw error;
     };

@@ -1,25 +1,34 @@
 /**
  * The configuration of a running server: defaults, the profile of --limits, --dynamic-config-file, --dynamic-config-value, the last one
- * strongest. The file is read again when it changes; whoever asks for `current` each time follows.
+ * strongest: a key of the command line has that one value, whatever constraints it has in the file. The file is read again when it
+ * changes; whoever asks for `current` each time follows.
  */
 import { readFileSync, unwatchFile, watchFile } from "node:fs";
-import { type Config, defaultConfig, withSettings } from "../config/dynamic-config.js";
+import { type Config, defaultConfig, type GivenValue, givenByPair, isSameKey, withValues } from "../config/dynamic-config.js";
+import { parseDynamicConfig } from "../config/dynamic-config-file.js";
 import { DOCUMENTED_LIMITS } from "../config/limits.js";
 import type { ServerOptions } from "../config/options.js";
 import type { Logger } from "../lib/runtime.js";
 
 const WATCH_MS = 1_000;
 
+type SettingsOptions = Pick<ServerOptions, "limits" | "dynamicConfig" | "dynamicConfigFile">;
+
 export class Settings {
-  private config: Config;
+  /** Readings of the file, one after the other. */
+  private reading: Promise<void> = Promise.resolve();
+
+  private constructor(
+    private readonly options: SettingsOptions,
+    private readonly log: Logger,
+    private config: Config,
+  ) {
+    if (options.dynamicConfigFile !== undefined) watchFile(options.dynamicConfigFile, { interval: WATCH_MS, persistent: false }, this.again);
+  }
 
   /** @throws Error with a text for the user. */
-  constructor(
-    private readonly options: Pick<ServerOptions, "limits" | "dynamicConfig" | "dynamicConfigFile">,
-    private readonly log: Logger,
-  ) {
-    this.config = this.read(1);
-    if (options.dynamicConfigFile !== undefined) watchFile(options.dynamicConfigFile, { interval: WATCH_MS, persistent: false }, this.again);
+  static async open(options: SettingsOptions, log: Logger): Promise<Settings> {
+    return new Settings(options, log, await read(options, log, 1));
   }
 
   get current(): Config {
@@ -31,32 +40,35 @@ export class Settings {
   }
 
   private readonly again = (): void => {
-    try {
-      this.config = this.read(this.config.version + 1);
-      this.log.info({ file: this.options.dynamicConfigFile }, "dynamic config read again");
-    } catch (e) {
-      this.log.warn({ err: (e as Error).message }, "dynamic config changed and does not work; what was read before stays in use");
-    }
+    this.reading = this.reading.then(async () => {
+      try {
+        this.config = await read(this.options, this.log, this.config.version + 1);
+        this.log.info({ file: this.options.dynamicConfigFile }, "dynamic config read again");
+      } catch (e) {
+        this.log.warn({ err: (e as Error).message }, "dynamic config changed and does not work; what was read before stays in use");
+      }
+    });
   };
-
-  private read(version: number): Config {
-    const { limits, dynamicConfig, dynamicConfigFile } = this.options;
-    const base = defaultConfig();
-    const start = limits === "documented" ? { ...base, limits: { ...base.limits, ...DOCUMENTED_LIMITS } as Config["limits"] } : base;
-    const onUnknown = (key: string): void => this.log.warn({ key }, "dynamic config key is not known; it is ignored");
-    const fromFile = dynamicConfigFile === undefined ? [] : pairsOf(dynamicConfigFile);
-    return { ...withSettings(start, [...fromFile, ...dynamicConfig], onUnknown), version };
-  }
 }
 
-/** As --dynamic-config-value has them. */
-function pairsOf(path: string): string[] {
-  let parsed: unknown;
+async function read({ limits, dynamicConfig, dynamicConfigFile: file }: SettingsOptions, log: Logger, version: number): Promise<Config> {
+  const base = defaultConfig();
+  const start = limits === "documented" ? { ...base, limits: { ...base.limits, ...DOCUMENTED_LIMITS } as Config["limits"] } : base;
+  const fromPairs = dynamicConfig.map(givenByPair);
+  const fromFile = file === undefined ? [] : await readValues(file, log);
+  const values = [...fromFile.filter(({ key }) => !fromPairs.some((p) => isSameKey(p.key, key))), ...fromPairs];
+  return withValues({ ...start, version: version - 1 }, values, ({ key, where }, problem) => {
+    if (problem === "unknown") log.warn({ key }, "dynamic config key is not known; it is ignored");
+    else log.warn({ key, where }, "dynamic config value has constraints that its key is never looked up by; it is ignored");
+  });
+}
+
+async function readValues(file: string, log: Logger): Promise<GivenValue[]> {
+  let text: string;
   try {
-    parsed = JSON.parse(readFileSync(path, "utf8"));
+    text = readFileSync(file, "utf8");
   } catch (e) {
-    throw new Error(`--dynamic-config-file ${path}: ${(e as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : (e as Error).message}`);
+    throw new Error(`--dynamic-config-file ${file}: ${(e as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : (e as Error).message}`);
   }
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) throw new Error(`--dynamic-config-file ${path}: not a JSON object`);
-  return Object.entries(parsed).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+  return parseDynamicConfig(file, text, ({ key, where }) => log.warn({ key, where }, "dynamic config value stands there twice; the first counts"));
 }

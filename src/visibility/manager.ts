@@ -18,7 +18,7 @@ import type { VisibilityReader } from "../persistence/visibility.js";
 export class VisibilityManager {
   constructor(
     private readonly reader: VisibilityReader,
-    private readonly limits: () => Limits,
+    private readonly limits: (namespace: string) => Limits,
   ) {}
 
   /** @throws ServiceError when the query or the token is not valid. */
@@ -29,7 +29,7 @@ export class VisibilityManager {
     pageToken: Uint8Array,
   ): Promise<{ executions: Init<WorkflowExecutionInfo>[]; nextPageToken: Uint8Array }> {
     const q = resolveQuery(query, namespace);
-    const max = this.limits().visibilityPageRowsMax;
+    const max = this.limits(namespace.name).visibilityPageRowsMax;
     const size = pageSize <= 0 || pageSize > max ? max : pageSize;
     const page = await this.reader.list(
       { namespaceKey: namespace.key, filter: q.filter, orderBy: q.orderBy },
@@ -48,7 +48,7 @@ export class VisibilityManager {
     pageToken: Uint8Array,
   ): Promise<{ rows: VisibilityRow[]; nextPageToken: Uint8Array }> {
     const q = resolveQuery(query, namespace, scope);
-    const max = this.limits().visibilityPageRowsMax;
+    const max = this.limits(namespace.name).visibilityPageRowsMax;
     const size = pageSize <= 0 || pageSize > max ? max : pageSize;
     const of = { namespaceKey: namespace.key, filter: q.filter, orderBy: q.orderBy };
     const page = await this.reader.list(of, size, pageToken.length === 0 ? undefined : pageToken);
@@ -111,15 +111,15 @@ export function executionInfo(r: VisibilityRow, namespace: NamespaceView): Init<
 }
 
 /** The rules for search attributes on requests, in the frontend's terms. */
-export function searchAttributeRules(limits: () => Limits): {
+export function searchAttributeRules(limits: (namespace: string) => Limits): {
   validate(attributes: SearchAttributes, namespace: NamespaceView): void;
   isReserved(name: string): boolean;
   readonly predefined: ReadonlyMap<string, number>;
 } {
   return {
     validate(attributes, namespace) {
-      checkSearchAttributeValues(attributes, namespace, limits());
-      checkSearchAttributeSizes(attributes, namespace, limits());
+      checkSearchAttributeValues(attributes, namespace, limits(namespace.name));
+      checkSearchAttributeSizes(attributes, namespace, limits(namespace.name));
     },
     isReserved: isReservedAttribute,
     predefined: new Map<string, number>([

@@ -18,8 +18,8 @@ interface VersionDrainageOptions {
   readonly namespaces: NamespaceRegistry;
   readonly deployments: Deployments;
   readonly visibility: Pick<VisibilityManager, "count">;
-  readonly graceMs: () => number;
-  readonly intervalMs: () => number;
+  readonly graceMs: (namespaceId: string) => number;
+  readonly intervalMs: (namespaceId: string) => number;
 }
 
 export class VersionDrainage {
@@ -43,12 +43,14 @@ export class VersionDrainage {
   }
 
   private *due(): Generator<{ namespaceId: string; version: Version; at: number }> {
-    const [grace, interval] = [this.o.graceMs() * MICROS_PER_MS, this.o.intervalMs() * MICROS_PER_MS];
-    for (const { namespaceId, name, versions } of this.o.deployments.all())
+    for (const { namespaceId, name, versions } of this.o.deployments.all()) {
+      const grace = this.o.graceMs(namespaceId) * MICROS_PER_MS;
+      const interval = this.o.intervalMs(namespaceId) * MICROS_PER_MS;
       for (const v of versions) {
         const at = nextDrainageCheck(v, grace, interval);
         if (at !== undefined) yield { namespaceId, version: { deploymentName: name, buildId: v.buildId }, at };
       }
+    }
   }
 
   private arm(delayMsMin = 0): void {

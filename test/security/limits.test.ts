@@ -9,7 +9,8 @@ import { WorkflowService } from "../../gen/wire/temporal/api/workflowservice/v1/
 import type { Call, Handler } from "../../src/api/call.js";
 import { Code, ServiceError } from "../../src/api/service-error.js";
 import { decode, type Init, type MessageType } from "../../src/api/wire.js";
-import { type Config, defaultConfig } from "../../src/config/dynamic-config.js";
+import { NO_CONSTRAINTS } from "../../src/config/constraints.js";
+import { type Config, defaultConfig, withValues } from "../../src/config/dynamic-config.js";
 import { DOCUMENTED_LIMITS, type Limits } from "../../src/config/limits.js";
 import { FakeRuntime } from "../../src/lib/fake-runtime.js";
 import { MemoryStore } from "../../src/persistence/memory/store.js";
@@ -289,6 +290,33 @@ describe("a limit", () => {
     expect(await passing(9, () => info())).toBe(2);
     config = { ...defaultConfig(), version: config.version + 1 };
     expect(await passing(20, () => info())).toBe(20);
+  });
+
+  it("are each namespace's and each task queue's own, and follow when they change", async () => {
+    const constrained = (starts: number) => {
+      const all = { where: "", constraints: NO_CONSTRAINTS };
+      config = withValues(
+        config,
+        [
+          { ...all, key: "frontend.namespaceStartsPerMinute", value: 8 },
+          { ...all, key: "frontend.namespaceStartsPerMinute", value: starts, constraints: { ...NO_CONSTRAINTS, namespace: "one" } },
+          { ...all, key: "frontend.taskQueueCallsPerMinute", value: 3, constraints: { ...NO_CONSTRAINTS, taskQueue: "narrow" } },
+          { ...all, key: "frontend.namespaceOpenExecutions", value: 9, constraints: { ...NO_CONSTRAINTS, namespace: "two" } },
+        ],
+        () => undefined,
+      );
+    };
+    constrained(2);
+    expect(await passing(20, (i) => start(`a${i}`, "one"))).toBe(2);
+    expect(await passing(20, (i) => start(`a${i}`, "two"))).toBe(8);
+    const describeQueue = (name: string) => run(M.DescribeTaskQueue, { namespace: "one", taskQueue: { name } }, { handler: () => ({}) });
+    expect(await passing(9, () => describeQueue("narrow"))).toBe(3);
+    expect(await passing(9, () => describeQueue("wide"))).toBe(9);
+    constrained(5);
+    expect(await passing(20, (i) => start(`b${i}`, "one"))).toBe(3);
+    expect(await passing(9, (i) => start(`b${i}`, "two"))).toBe(0);
+    runtime.elapse(60_000);
+    expect(await passing(9, (i) => start(`c${i}`, "two"))).toBe(1);
   });
 
   it("says in headers and details how the caller stands", async () => {

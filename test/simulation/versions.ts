@@ -195,7 +195,7 @@ export class Versions {
     const version = build === undefined ? UNVERSIONED : `${DEPLOYMENT}.${build}`;
     const request = { version, identity: `sim-${this.requests++}`, conflictToken: NONE, ignoreMissingTaskQueues: true, allowNoPollers: false };
     this.route(
-      (record, now) => setCurrent(record, request, this.limits, this.facts, now),
+      (record, now) => setCurrent(record, request, this.limits(record.namespaceId), this.facts, now),
       (c) => c.currentVersion === version,
       then,
     );
@@ -206,16 +206,16 @@ export class Versions {
     const request = { version, identity: `sim-${this.requests++}`, conflictToken: NONE, ignoreMissingTaskQueues: true, allowNoPollers: false };
     const share = build === undefined ? 0 : percentage;
     this.route(
-      (record, now) => setRamping(record, { ...request, percentage: share }, this.limits, this.facts, now),
+      (record, now) => setRamping(record, { ...request, percentage: share }, this.limits(record.namespaceId), this.facts, now),
       (c) => c.rampingVersion === version && c.rampingVersionPercentage === share,
       then,
     );
   }
 
-  private get limits() {
+  private limits(namespaceId: string) {
     const { server } = this.w;
     if (server === undefined) throw new Error("no server");
-    return server.deployments.limits;
+    return server.deployments.limits(namespaceId);
   }
 
   private get facts() {

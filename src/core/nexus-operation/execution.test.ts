@@ -18,7 +18,8 @@ import {
   TerminateNexusOperationExecutionRequest,
 } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Init } from "../../api/wire.js";
-import { defaultConfig } from "../../config/dynamic-config.js";
+import { NO_CONSTRAINTS } from "../../config/constraints.js";
+import { defaultConfig, withValues } from "../../config/dynamic-config.js";
 import { apply } from "../engine.js";
 import { Archetype, type ExecutionState } from "../execution.js";
 import { nextDeadline, workOf } from "../followed-clock.js";
@@ -44,6 +45,7 @@ class World {
   current: ExecutionState | undefined;
   readonly calls = new Map<number, OutboundRecord>();
   readonly rows: VisibilityRow[] = [];
+  config = defaultConfig();
   private ids = 0;
   private callIds = 0;
 
@@ -51,7 +53,7 @@ class World {
     const n = ++this.ids;
     const env: Env = {
       ...{ now: this.now, newRunId: `018bcfe5-6800-7000-8000-${String(n).padStart(12, "0")}`, seed: n * 7919, newKey: n },
-      ...{ config: defaultConfig(), namespace: NAMESPACE, namespaces: { byName: () => NAMESPACE, byId: () => NAMESPACE } },
+      ...{ config: this.config, namespace: NAMESPACE, namespaces: { byName: () => NAMESPACE, byId: () => NAMESPACE } },
       nexusEndpoints: NO_ENDPOINTS,
     };
     const chain = { current: () => this.current, run: (id: string) => this.states.get(id) };
@@ -162,6 +164,16 @@ describe("a standalone operation", () => {
     });
     expect(info.requestId).not.toBe("start");
     expect(workOf(world.current as ExecutionState, world.now, () => true)).toBe(1);
+  });
+
+  it("gives a request the time that its namespace and endpoint have", () => {
+    const timeout = (value: string, destination: string) => ({
+      ...{ key: "component.nexusoperations.request.timeout", value, where: "" },
+      constraints: { ...NO_CONSTRAINTS, namespace: NAMESPACE.name, destination },
+    });
+    world.config = withValues(world.config, [timeout("3s", "e"), timeout("4s", "other"), timeout("5s", "")], () => undefined);
+    world.start();
+    expect(world.call()?.timeout).toBe(3 * SECOND);
   });
 
   it("backs off longer after each attempt, and counts its attempts", () => {

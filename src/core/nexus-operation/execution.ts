@@ -28,6 +28,7 @@ import type { StartNexusOperationExecutionRequest } from "../../../gen/wire/temp
 import { Code, detail, failedPrecondition, notFound, ServiceError } from "../../api/service-error.js";
 import { cappedMicros } from "../../api/time.js";
 import type { Init } from "../../api/wire.js";
+import { ofDestination } from "../../config/dynamic-config.js";
 import { addressing, applyToComponent, type ComponentContext, type ComponentHandlers } from "../component.js";
 import { Archetype, type ExecutionChain } from "../execution.js";
 import type { Env, ExecutionAddress, InputKind, InputOf } from "../input.js";
@@ -287,7 +288,7 @@ const HANDLERS: ComponentHandlers<NexusExecutionDraft> = {
       input: request.input,
       header: request.nexusHeader,
       link: { variant: { case: "nexusOperation", value: { namespace: ctx.env.namespace.name, operationId: workflowId, runId } } },
-      ...requestTimes(info, input.isCancel, ctx.env.now, ctx.env.config.limits),
+      ...requestTimes(info, input.isCancel, ctx.env.now, ofDestination(ctx.env.config, ctx.env.namespace.name, endpoint)),
       scheduledEventId: 0,
       archetype: Archetype.NEXUS_OPERATION,
     };

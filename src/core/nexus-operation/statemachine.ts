@@ -15,6 +15,7 @@ import type { TimeoutType } from "../../../gen/wire/temporal/api/enums/v1/workfl
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import { notFound } from "../../api/service-error.js";
 import type { Init } from "../../api/wire.js";
+import { ofDestination } from "../../config/dynamic-config.js";
 import { assert } from "../../lib/assert.js";
 import { Archetype } from "../execution.js";
 import type { ExecutionAddress, InputOf } from "../input.js";
@@ -138,7 +139,7 @@ export function nexusCall(ctx: Context, address: ExecutionAddress, input: InputO
     input: scheduled.input,
     header: scheduled.nexusHeader,
     link: { variant: { case: "workflowEvent", value: { namespace: ctx.env.namespace.name, workflowId, runId, reference } } },
-    ...requestTimes(op, input.isCancel, run.now, ctx.env.config.limits),
+    ...requestTimes(op, input.isCancel, run.now, ofDestination(ctx.env.config, ctx.env.namespace.name, op.endpoint)),
     scheduledEventId: op.scheduledEventId,
     workflowId,
     runId,

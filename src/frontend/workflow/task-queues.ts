@@ -70,8 +70,8 @@ export const updateTaskQueueConfig =
   (s: Services): Handler<UpdateTaskQueueConfigRequest, UpdateTaskQueueConfigResponse> =>
   async (request) => {
     const namespace = s.namespaces.view(request.namespace);
-    const limits = s.limits(request.namespace);
-    validateTaskQueueConfig(request, limits.idLengthMax, limits.fairnessWeightOverridesMax);
+    const overridesMax = s.weightOverridesMax(namespace.id, request.taskQueue, request.taskQueueType);
+    validateTaskQueueConfig(request, s.limits(request.namespace).idLengthMax, overridesMax);
     return { config: await s.matching.updateTaskQueueConfig(namespace, request) };
   };
 

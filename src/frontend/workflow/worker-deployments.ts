@@ -66,7 +66,7 @@ function requireServed(s: Services, namespace: string): void {
 }
 
 /** Of the present configuration. */
-const limitsOf = (s: Services): DeploymentLimits => s.deployments.limits;
+const limitsOf = (s: Services, namespaceId: string): DeploymentLimits => s.deployments.limits(namespaceId);
 
 const idOrNew = (s: Services, requestId: string): string => (requestId === "" ? uuidV4(s.runtime.randomBytes16()) : requestId);
 
@@ -193,7 +193,7 @@ export const createWorkerDeploymentVersion =
     await s.deployments.change(view.id, deploymentName, (record, now) => {
       if (request.computeConfig !== undefined && findVersion(record, buildId) === undefined) checkComputeConfig(request.computeConfig);
       const { identity, computeConfig } = request;
-      return createVersion(record as WorkerDeploymentRecord, { buildId, requestId, identity, computeConfig }, limitsOf(s), facts, now);
+      return createVersion(record as WorkerDeploymentRecord, { buildId, requestId, identity, computeConfig }, limitsOf(s, view.id), facts, now);
     });
     return {};
   };
@@ -233,7 +233,7 @@ export const setWorkerDeploymentCurrentVersion =
     const text = request.version || oldVersionText(buildId === "" ? undefined : { deploymentName, buildId });
     const version = routed(text, deploymentName);
     const { conflictToken, previousVersion } = await route(s, request.namespace, request, version, (record, facts, now) =>
-      setCurrent(record, { ...request, version: text }, limitsOf(s), facts, now),
+      setCurrent(record, { ...request, version: text }, limitsOf(s, record.namespaceId), facts, now),
     );
     return { conflictToken, previousVersion, previousDeploymentVersion: parseVersion(previousVersion) };
   };
@@ -254,7 +254,7 @@ export const setWorkerDeploymentRampingVersion =
     if (percentage < 0 || percentage > 100) throw invalidArgument("Percentage must be between 0 and 100 (inclusive)");
     const version = text === "" ? undefined : routed(text, deploymentName);
     const result = await route(s, request.namespace, request, version, (record, facts, now) =>
-      setRamping(record, { ...request, version: text }, limitsOf(s), facts, now),
+      setRamping(record, { ...request, version: text }, limitsOf(s, record.namespaceId), facts, now),
     );
     const { conflictToken, previousVersion, previousPercentage } = result;
     return {

@@ -19,7 +19,7 @@ import { serverFailure } from "../../api/failure.js";
 import { firstJsonOf, jsonPayloads } from "../../api/json-payload.js";
 import { Code, ServiceError } from "../../api/service-error.js";
 import { decode, encode } from "../../api/wire.js";
-import type { Config } from "../../config/dynamic-config.js";
+import { type Config, ofNamespace } from "../../config/dynamic-config.js";
 import { REFRESH_TASKS, targetsOf } from "../../core/batch/admin-job.js";
 import { ADMIN_BATCH_DIVISION, adminMemoOf, BATCH_DIVISION, type BatchProgress, memoOf, searchAttributesOf } from "../../core/batch/job-memo.js";
 import type { NamespaceView } from "../../core/namespace-view.js";
@@ -120,7 +120,7 @@ export class Batcher implements BatchService {
       input: batchInput(input),
       identity,
       requestId: uuidV4(this.o.runtime.randomBytes16()),
-      workflowTaskTimeout: { seconds: Math.ceil(this.o.config().limits.workflowTaskTimeoutMsDefault / 1000) },
+      workflowTaskTimeout: { seconds: Math.ceil(ofNamespace(this.o.config(), namespace.name).limits.workflowTaskTimeoutMsDefault / 1000) },
       workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
       workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
       memo: admin === undefined ? memoOf(request, type) : adminMemoOf(admin.reason),
@@ -278,7 +278,7 @@ export class Batcher implements BatchService {
     const { request: own, adminRequest, batchType } = readBatchInput(input);
     const request = adminRequest === undefined ? own : targetsOf(adminRequest);
     if (request === undefined) return;
-    const { limits } = config();
+    const { limits } = ofNamespace(config(), namespace);
     const rates = [limits.batcherRps, request.maxOperationsPerSecond].filter((r) => r > 0);
     let answer: () => Promise<unknown>;
     try {
