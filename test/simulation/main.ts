@@ -3,10 +3,8 @@ import { parseArgs } from "node:util";
 import { BackgroundSimulation } from "./background.js";
 import { BACKGROUND_MUTATIONS } from "./background-mutations.js";
 import { Coverage } from "./coverage.js";
-import { MUTATIONS, type Mutation } from "./mutations.js";
-import { Simulation, swarmOf } from "./simulation.js";
-
-const FIXED_SEEDS = 100;
+import { MUTATIONS, type Mutation, seedsFor } from "./mutations.js";
+import { Simulation } from "./simulation.js";
 
 const { values } = parseArgs({
   options: {
@@ -55,10 +53,10 @@ if (values.mutation !== undefined) {
   process.exit();
 }
 
-async function find({ name, needs, begin }: Mutation): Promise<void> {
+async function find(mutation: Mutation): Promise<void> {
+  const { name, begin } = mutation;
   const { undo, apply } = begin();
-  for (let seed = 1; seed <= FIXED_SEEDS; seed++) {
-    if (needs !== undefined && !swarmOf(seed)[needs]) continue;
+  for (const seed of seedsFor(mutation)) {
     const { problems } = await new Simulation({ seed, steps: Number(values.steps), ...(apply === undefined ? {} : { apply }) }).run();
     if (problems.length === 0) continue;
     process.stdout.write(`${name}: seed ${seed}: ${problems[0]?.slice(0, 300)}\n`);

@@ -38,14 +38,24 @@ import { Batch, type RowWrite } from "../../src/persistence/batch.js";
 import { Journal } from "../../src/persistence/sqlite/journal.js";
 import { PendingRows } from "../../src/persistence/sqlite/pending-rows.js";
 import { VersionDrainage } from "../../src/worker/version-drainage.js";
-import type { Swarm } from "./world.js";
+import { swarmOf } from "./simulation.js";
+import { isUntroubled, type Swarm } from "./world.js";
 
 export interface Mutation {
   readonly name: string;
-  /** Only seeds that do this at all can find it. */
-  readonly needs?: keyof Swarm;
+  /** Only seeds that do this at all, or spare what makes tasks time out, can find it. */
+  readonly needs?: keyof Swarm | "untroubled";
   /** Breaks src; answers how to mend it, and the core to use. */
   readonly begin: () => { undo: () => void; apply?: typeof Apply };
+}
+
+/** The fixed seeds; of those that do what a mutation needs, and are fewer, from twice as many. */
+export const FIXED_SEEDS = 100;
+
+export function seedsFor({ needs }: Mutation): number[] {
+  const all = Array.from({ length: needs === undefined ? FIXED_SEEDS : 2 * FIXED_SEEDS }, (_, i) => i + 1);
+  if (needs === undefined) return all;
+  return all.filter((seed) => (needs === "untroubled" ? isUntroubled(swarmOf(seed)) : swarmOf(seed)[needs]));
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: methods of src are replaced by name, private ones too.
@@ -398,6 +408,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "an activity that is unpaused is not offered again",
+    needs: "operates",
     begin: () => core((input) => (input.kind === "unpauseActivity" ? "stale" : {})),
   },
   { name: "the end of a schedule's action is not reported", begin: () => core((input) => (input.kind === "actionClosed" ? "stale" : {})) },
@@ -433,6 +444,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "an attempt of a standalone activity that could not be delivered does not come back",
+    needs: "untroubled",
     begin: () => core((input, _env, chain) => (input.kind === "undelivered" && chain.current()?.archetype === Archetype.ACTIVITY ? "stale" : {})),
   },
   {

@@ -107,7 +107,7 @@ function drawn(random: Random, seed: number): Swarm {
     // As well as what a clock that skips counts: the namespace's open work.
     testClock: isOfTestClock(seed),
     // By the seed alone, not drawn: other seeds stay what they are.
-    bugs: seed % BUGS_EVERY === 3,
+    bugs: seed % BUGS_EVERY === 3 && seed % CALM_EVERY !== 0,
   };
   if (swarm.testClock) swarm.pauses = false;
   if (seed % CALM_EVERY === 0)
