@@ -68,6 +68,15 @@ describe("an answer that is held", () => {
     expect(offered()).toEqual([]);
   });
 
+  it("brings its task however long that takes to be durable", async () => {
+    const completed = await begin(takesNext(0.002));
+    f.isHolding = true;
+    await f.runtime.advance(100);
+    expect(completed.isSettled).toBe(false);
+    await f.letGo();
+    expect(nextTask(completed)?.response.startedEventId).toBe(8);
+  });
+
   it("brings the task of whatever comes before the timer", async () => {
     const completed = await begin(takesNext(0.004));
     f.signal("w", "s");

@@ -4,7 +4,7 @@
  * (`return_new_workflow_task` allows that). A poll, an answer and, under load, the wait for a poller are spared.
  *
  * In: what the core says of the next timer, once the completion is durable. Out: a Reservation, as matching makes them of pollers.
- * Invariants: every held answer is given, at the latest HELD_MICROS_MAX after its timer's time; nothing is lost with one that is
+ * Invariants: every held answer is given, at the latest LATE_MICROS_MAX after its timer's time; nothing is lost with one that is
  * not, since the task that it has not taken goes the way of all others.
  */
 import { WorkerVersioningMode } from "../../gen/wire/temporal/api/enums/v1/deployment.js";
@@ -28,7 +28,10 @@ const LATE_MICROS_MAX = 10_000;
 interface Held {
   readonly poller: Poller;
   readonly isGone: () => boolean;
+  /** Once. */
   readonly answer: (newTask: Reply["newTask"]) => void;
+  /** It has a task on its way: no time limit applies any more. */
+  readonly stopTimer: () => void;
 }
 
 export interface HeldCompletion {
@@ -52,23 +55,13 @@ export class HeldCompletions {
   hold(completion: HeldCompletion): void {
     const { reply, request } = completion;
     const { runKey, within, stickyTaskQueue } = reply.nextTimer as NextTimer;
-    let isAnswered = false;
-    const held: Held = {
+    this.release(runKey);
+    this.byRun.set(runKey, {
       poller: this.pollerOf(request, stickyTaskQueue),
       isGone: completion.isGone,
-      answer: (newTask) => {
-        if (isAnswered) return;
-        isAnswered = true;
-        stopTimer();
-        completion.resolve(newTask === undefined ? reply : { ...reply, newTask });
-      },
-    };
-    const stopTimer = this.runtime.setTimer(Math.ceil((within + LATE_MICROS_MAX) / MICROS_PER_MS), () => {
-      if (this.byRun.get(runKey) === held) this.byRun.delete(runKey);
-      held.answer(undefined);
+      answer: (newTask) => completion.resolve(newTask === undefined ? reply : { ...reply, newTask }),
+      stopTimer: this.runtime.setTimer(Math.ceil((within + LATE_MICROS_MAX) / MICROS_PER_MS), () => this.release(runKey)),
     });
-    this.byRun.get(runKey)?.answer(undefined);
-    this.byRun.set(runKey, held);
   }
 
   /** The answer that is held for the run takes the place of a poller of its sticky queue. */
@@ -76,12 +69,11 @@ export class HeldCompletions {
     if (this.byRun.size === 0 || task.type !== "workflow") return undefined;
     const held = this.byRun.get(task.executionKey);
     if (held === undefined) return undefined;
-    const isFit = task.normalTaskQueue !== undefined && task.taskQueue === held.poller.taskQueue;
-    this.byRun.delete(task.executionKey);
-    if (!isFit || held.isGone()) {
-      held.answer(undefined);
+    if (task.normalTaskQueue === undefined || task.taskQueue !== held.poller.taskQueue || held.isGone()) {
+      this.release(task.executionKey);
       return undefined;
     }
+    this.take(task.executionKey);
     const { scheduledEventId, attempt, stamp } = task;
     return {
       input: { kind: "startWorkflowTask", scheduledEventId, attempt, stamp, poller: held.poller },
@@ -93,9 +85,19 @@ export class HeldCompletions {
 
   /** Gives every answer as it is. */
   releaseAll(): void {
-    const all = [...this.byRun.values()];
-    this.byRun.clear();
-    for (const held of all) held.answer(undefined);
+    for (const runKey of [...this.byRun.keys()]) this.release(runKey);
+  }
+
+  private release(runKey: number): void {
+    this.take(runKey)?.answer(undefined);
+  }
+
+  private take(runKey: number): Held | undefined {
+    const held = this.byRun.get(runKey);
+    if (held === undefined) return undefined;
+    this.byRun.delete(runKey);
+    held.stopTimer();
+    return held;
   }
 
   private pollerOf(request: RespondWorkflowTaskCompletedRequest, stickyTaskQueue: string): Poller {
