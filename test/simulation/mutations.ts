@@ -166,6 +166,11 @@ function withOldRecords(prototype: object): { undo: () => void } {
   );
 }
 
+/** Its row of timers stays where it was. */
+const keepsDue = (draft: RunDraft): void => {
+  draft.info.due = draft.base.info.due;
+};
+
 export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a reply leaves before its commit",
@@ -820,10 +825,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a run whose tasks are refreshed gets no timers",
     needs: "repairs",
-    begin: () =>
-      beside("refreshTasks", (draft) => {
-        draft.info.due = draft.base.info.due;
-      }),
+    begin: () => beside("refreshTasks", keepsDue),
   },
   {
     name: "a rebuild leaves a damage where it is",
@@ -844,10 +846,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a row of timers that an operator takes away stays",
     needs: "repairs",
-    begin: () =>
-      beside("dropTimers", (draft) => {
-        draft.info.due = draft.base.info.due;
-      }),
+    begin: () => beside("dropTimers", keepsDue),
   },
   {
     name: "an imported history loses its end",
