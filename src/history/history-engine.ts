@@ -355,6 +355,7 @@ export class HistoryEngine implements HistoryService, ShardService {
     if (!this.commits.canTakeMore) return;
     const begin = this.o.runtime.nowMicros();
     let n = 0;
+    let ofWorkflowTasks = 0;
     for (; n < TURN_INPUTS_MAX; n++) {
       const chain = this.ready.next();
       if (chain === undefined) break;
@@ -367,7 +368,9 @@ export class HistoryEngine implements HistoryService, ShardService {
       }
       if (!this.loaded(chain, p)) continue;
       chain.queue.shift();
-      if (p.input.kind === "startWorkflowTask" || p.input.kind === "startActivity") this.pace.tookWaiting();
+      const { kind } = p.input;
+      if (kind === "startWorkflowTask" || kind === "startActivity") this.pace.tookWaiting();
+      if (kind === "startWorkflowTask" || kind === "completeWorkflowTask") ofWorkflowTasks++;
       if (p.isAlone) this.commits.open.alone = p;
       this.process(chain, p);
       if (p.isAlone && this.commits.open.isEmpty) this.commits.open.alone = undefined;
@@ -375,7 +378,7 @@ export class HistoryEngine implements HistoryService, ShardService {
       if (p.isAlone || this.o.runtime.nowMicros() - begin > TURN_MICROS_MAX) break;
     }
     this.commits.flush();
-    this.pace.turned(n);
+    this.pace.turned(n, n - ofWorkflowTasks);
     if (!this.ready.isEmpty && this.commits.canTakeMore) this.ready.scheduleTurn();
     if (this.clocks.isActive) this.clocks.look();
     this.checkDrained();

@@ -19,14 +19,21 @@ describe("the pace of the loop", () => {
   /** A turn at that pace; answers how long the loop rests after it. */
   async function turn(inputs: number): Promise<number> {
     const before = runtime.restedMs;
-    pace.turned(inputs);
+    pace.turned(inputs, inputs);
     expect(runtime.restedMs, "before answers are written").toBe(before);
     await deferred();
     return runtime.restedMs - before;
   }
 
-  /** Work for `ms`: a turn every millisecond that the loop is awake, of what has come since the last: `arrive` says how much. */
-  async function work(ms: number, arrive: (sinceMs: number) => number): Promise<{ turns: number; rests: number }> {
+  /**
+   * Work for `ms`: a turn every millisecond that the loop is awake, of what has come since the last: `arrive` says how much,
+   * and `follow` how many inputs of workflow tasks come with that.
+   */
+  async function work(
+    ms: number,
+    arrive: (sinceMs: number) => number,
+    follow: (arrived: number) => number = () => 0,
+  ): Promise<{ turns: number; rests: number }> {
     const end = runtime.now + ms * 1000;
     const rested = runtime.restedMs;
     let turns = 0;
@@ -35,7 +42,8 @@ describe("the pace of the loop", () => {
       const since = (runtime.now - last) / 1000;
       last = runtime.now;
       for (let i = 0; i < 4; i++) pace.tookWaiting();
-      pace.turned(arrive(since));
+      const arrived = arrive(since);
+      pace.turned(arrived + follow(arrived), arrived);
       await deferred();
     }
     return { turns, rests: runtime.restedMs - rested };
@@ -46,54 +54,69 @@ describe("the pace of the loop", () => {
   /** Each input follows from the last turn. */
   const prompt = () => 4;
 
-  it("rests a millisecond after small batches while polls find tasks that waited, when a trial has shown that nothing is lost", async () => {
-    const trial = await work(1_000, paced);
-    expect(trial.rests).toBeGreaterThan(230);
-    expect(trial.rests).toBeLessThan(270);
+  it("rests two milliseconds after small batches while polls find tasks that waited, when a trial has shown that nothing is lost", async () => {
+    const trial = await work(1_500, paced);
+    expect(trial.rests).toBeGreaterThan(560);
+    expect(trial.rests).toBeLessThan(610);
     const after = await work(1_000, paced);
-    expect(after.rests).toBe(after.turns);
+    expect(after.rests).toBe(2 * after.turns);
   });
 
   it("does not rest where less is done for it, and asks ever more seldom", async () => {
-    await work(1_020, prompt);
+    await work(1_520, prompt);
     expect((await work(1_900, prompt)).rests).toBe(0);
-    // Trials after 2, 4, 8 and 16 seconds, half a second with rests each.
+    // Trials after 2, 4, 8 and 16 seconds, a second with rests each.
     const { rests } = await work(40_000, prompt);
-    expect(rests).toBeGreaterThan(4 * 230);
-    expect(rests).toBeLessThan(4 * 270);
+    expect(rests).toBeGreaterThan(4 * 560);
+    expect(rests).toBeLessThan(4 * 610);
   });
 
-  it("comes to rest when the workers are others", async () => {
-    await work(1_020, prompt);
-    await work(3_100, paced);
-    const { rests, turns } = await work(500, paced);
+  it("takes the longest of the rests that hardly delay the work", async () => {
+    // Eight pollers, each of which asks again when it has been answered.
+    const few = (sinceMs: number) => Math.min(4 * sinceMs, 8);
+    await work(1_600, few);
+    const { rests, turns } = await work(500, few);
     expect(rests).toBe(turns);
   });
 
+  it("rests where fewer workflow tasks see as much work", async () => {
+    const eachItsOwn = (arrived: number) => Math.min(arrived, 4);
+    await work(1_600, paced, eachItsOwn);
+    const { rests, turns } = await work(500, paced, eachItsOwn);
+    expect(rests).toBe(2 * turns);
+  });
+
+  it("comes to rest when the workers are others", async () => {
+    await work(1_520, prompt);
+    await work(3_600, paced);
+    const { rests, turns } = await work(500, paced);
+    expect(rests).toBe(2 * turns);
+  });
+
   it("does not rest where tasks wait now and then only", async () => {
-    await work(1_100, paced);
-    expect(await turn(5)).toBe(1);
+    await work(1_600, paced);
+    expect(await turn(5)).toBe(2);
     runtime.now += 20_001;
     expect(await turn(5)).toBe(0);
     for (let i = 0; i < 3; i++) pace.tookWaiting();
     expect(await turn(5)).toBe(0);
     pace.tookWaiting();
-    expect(await turn(5)).toBe(1);
+    expect(await turn(5)).toBe(2);
   });
 
   it("does not rest after a batch that many inputs share", async () => {
-    await work(1_100, paced);
+    await work(1_600, paced);
     expect(await turn(33)).toBe(0);
-    expect(await turn(32)).toBe(1);
+    expect(await turn(32)).toBe(2);
   });
 
   it("rests once for turns that come together, and again after the next", async () => {
-    await work(1_100, paced);
+    await work(1_600, paced);
     const before = runtime.restedMs;
-    pace.turned(1);
-    pace.turned(1);
+    pace.turned(1, 1);
+    pace.turned(1, 1);
     await deferred();
-    expect(runtime.restedMs - before).toBe(1);
-    expect(await turn(1)).toBe(1);
+    expect(runtime.restedMs - before).toBe(2);
+    expect(await turn(1)).toBe(2);
   });
 });
