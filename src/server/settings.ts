@@ -58,7 +58,7 @@ async function read({ limits, dynamicConfig, dynamicConfigFile: file }: Settings
   const fromFile = file === undefined ? [] : await readValues(file, log);
   const values = [...fromFile.filter(({ key }) => !fromPairs.some((p) => isSameKey(p.key, key))), ...fromPairs];
   return withValues({ ...start, version: version - 1 }, values, ({ key, where }, problem) => {
-    if (problem === "unknown") log.warn({ key }, "dynamic config key is not known; it is ignored");
+    if (problem === "unknown") log.warn({ key, where: where || "--dynamic-config-value" }, "dynamic config key is not known; it is ignored");
     else log.warn({ key, where }, "dynamic config value has constraints that its key is never looked up by; it is ignored");
   });
 }
