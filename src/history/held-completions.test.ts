@@ -127,6 +127,7 @@ describe("an answer is given at once", () => {
     ["the worker does not take tasks with answers", { ...takesNext(0.002), returnNewWorkflowTask: false }],
     ["the worker does not hold the workflow", { ...takesNext(0.002), stickyAttributes: undefined }],
     ["no timer was started", { ...takesNext(0.002), commands: [] }],
+    ["the timer was cancelled at once", { ...takesNext(0.002), commands: [c.timer("t", 0.002), c.cancelTimer("t")] }],
     ["the workflow has ended", { ...takesNext(0.002), commands: [c.timer("t", 0.002), c.complete()] }],
     ["the queue decides which build takes the task", { ...takesNext(0.002), workerVersionStamp: { buildId: "b", useVersioning: true } }],
   ])("when %s", async (_, request) => {

@@ -173,10 +173,11 @@ export function completeWorkflowTask(
 /** The worker holds the workflow, would take the next task with this answer, and that task comes with a timer unless something else is faster. */
 function nextTimerOf({ run, firstTimer }: Completion, request: RespondWorkflowTaskCompletedRequest): NextTimer | undefined {
   const { info } = run;
-  if (firstTimer === 0 || !request.returnNewWorkflowTask || info.stickyTaskQueue === "" || info.workflowTask !== undefined) return undefined;
+  if (firstTimer === undefined || run.draft.timers.get(firstTimer.startedEventId) === undefined) return undefined;
+  if (!request.returnNewWorkflowTask || info.stickyTaskQueue === "" || info.workflowTask !== undefined) return undefined;
   // Which build takes a task is for the queue to say.
   if (info.assignedBuildId !== "" || request.workerVersionStamp?.useVersioning === true) return undefined;
-  return { runKey: run.draft.key, within: Math.max(0, firstTimer - run.now), stickyTaskQueue: info.stickyTaskQueue };
+  return { runKey: run.draft.key, within: Math.max(0, firstTimer.fireTime - run.now), stickyTaskQueue: info.stickyTaskQueue };
 }
 
 /** Callbacks that were attached to an update with its acceptance are nothing that the workflow must see. */

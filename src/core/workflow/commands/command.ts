@@ -1,4 +1,6 @@
 /** What every command handler works with, and how it refuses. */
+
+import type { TimerRecord } from "../../../../gen/wire/perdure/persistence/v1/records.js";
 import type { Command } from "../../../../gen/wire/temporal/api/command/v1/message.js";
 import type { WorkflowTaskFailedCause } from "../../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
 import type { HistoryEvent } from "../../../../gen/wire/temporal/api/history/v1/message.js";
@@ -43,8 +45,8 @@ export class Completion {
   readonly childrenInitiated = new Set<string>();
   /** Scheduled event ids of activities that the worker takes at once. */
   readonly eagerActivities: number[] = [];
-  /** When the first of the timers that it starts fires; 0: it starts none. */
-  firstTimer = 0;
+  /** Of the timers that it starts the one that fires first. */
+  firstTimer: TimerRecord | undefined;
 
   constructor(
     readonly run: Run,

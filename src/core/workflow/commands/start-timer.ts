@@ -1,4 +1,6 @@
 /** COMMAND_TYPE_START_TIMER */
+
+import type { TimerRecord } from "../../../../gen/wire/perdure/persistence/v1/records.js";
 import type { Command } from "../../../../gen/wire/temporal/api/command/v1/message.js";
 import { EventType } from "../../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { WorkflowTaskFailedCause as Cause } from "../../../../gen/wire/temporal/api/enums/v1/failed_cause.js";
@@ -38,8 +40,8 @@ export function startTimer(c: Completion, command: Command): HistoryEvent | unde
     },
     c.extra(command),
   );
-  const fireTime = run.draft.timers.get(event.eventId)?.fireTime ?? 0;
-  run.deadline(fireTime);
-  if (c.firstTimer === 0 || fireTime < c.firstTimer) c.firstTimer = fireTime;
+  const timer = run.draft.timers.get(event.eventId) as TimerRecord;
+  run.deadline(timer.fireTime);
+  if (c.firstTimer === undefined || timer.fireTime < c.firstTimer.fireTime) c.firstTimer = timer;
   return event;
 }
