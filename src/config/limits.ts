@@ -208,7 +208,7 @@ export const SETTINGS = {
   taskQueueToPartitionDispatchRate: count("admin.matchingNamespaceTaskqueueToPartitionDispatchRate", 1000, "T", "tasks a second that leave a queue"),
   taskQueueReadPartitions: count("matching.numTaskqueueReadPartitions", 4, "T", "accepted; a queue here has one partition"),
   taskQueueWritePartitions: count("matching.numTaskqueueWritePartitions", 4, "T", "accepted; a queue here has one partition"),
-  matchingLongPollMs: ms("matching.longPollExpirationInterval", 60 * SECOND, "T", "an empty answer a second before", {
+  matchingLongPollMs: ms("matching.longPollExpirationInterval", 60 * SECOND, "T", "an empty answer", {
     simulation: [2 * SECOND, 60 * SECOND],
   }),
   historyLongPollMs: ms("history.longPollExpirationInterval", 20 * SECOND, "N", "an empty answer"),

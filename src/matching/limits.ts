@@ -1,3 +1,4 @@
+import { MICROS_PER_MS } from "../api/time.js";
 import type { Limits } from "../config/limits.js";
 import type { ScalingLimits } from "../core/matching/poller-scaling.js";
 
@@ -54,6 +55,13 @@ export const DEFAULT_MATCHING_LIMITS: MatchingLimits = {
 
 /** What is kept back of a poller's time so that its answer reaches it (official: returnEmptyTaskTimeBudget). */
 export const EMPTY_ANSWER_BUDGET_MS = 1_000;
+
+/** When a poll that begins `now` is answered empty, all in microseconds: its setting's time counts whole, its caller's deadline less the budget. */
+export function pollEnd(now: number, longPollMs: number, callersDeadlineMs: number | undefined): number {
+  const latest = now + longPollMs * MICROS_PER_MS;
+  return callersDeadlineMs === undefined ? latest : Math.min(latest, (callersDeadlineMs - EMPTY_ANSWER_BUDGET_MS) * MICROS_PER_MS);
+}
+
 /** A sticky queue whose worker has not polled for this long is passed over (official: stickyPollerUnavailableWindow). */
 export const STICKY_POLLER_UNAVAILABLE_MS = 10_000;
 /** How long polls of a worker that has shut down are turned away (official: shutdownWorkersCacheTTL). */

@@ -419,7 +419,7 @@ describe("backlog", () => {
 });
 
 describe("polls", () => {
-  it("answer empty a second before the long-poll limit or the caller's deadline", async () => {
+  it("answer empty at the long-poll limit, or a second before the caller's deadline", async () => {
     const { runtime, poll, nowMs } = setup();
     const long = poll({ call: new FakeCall(undefined) });
     const short = poll({ call: new FakeCall(nowMs() + 10_000) });
@@ -427,7 +427,9 @@ describe("polls", () => {
     expect(short.state).toBe("open");
     await runtime.advance(1);
     expect([short.state, long.state]).toEqual(["empty", "open"]);
-    await runtime.advance(50_000);
+    await runtime.advance(50_999);
+    expect(long.state).toBe("open");
+    await runtime.advance(1);
     expect(long.state).toBe("empty");
   });
 
@@ -445,7 +447,10 @@ describe("polls", () => {
       namespaceId === namespace.id && queue === "hurried" && type === "activity" ? { longPollExpirationMs: 5_000 } : {},
     );
     const polls = [poll({ queue: "hurried" }), poll({ queue: "hurried", type: "workflow" }), poll()];
-    runtime.elapse(4_000);
+    runtime.elapse(4_999);
+    await runtime.settle();
+    expect(polls.map((p) => p.state)).toEqual(["open", "open", "open"]);
+    runtime.elapse(1);
     await runtime.settle();
     expect(polls.map((p) => p.state)).toEqual(["empty", "open", "open"]);
   });

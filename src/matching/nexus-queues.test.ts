@@ -53,6 +53,22 @@ describe("a task", () => {
     expect(await waiting).toEqual({});
   });
 
+  it("is waited for as long as the setting says, and not until the caller's deadline", async () => {
+    const ended: string[] = [];
+    const request = PollNexusTaskQueueRequest.create({ taskQueue: { name: "q" }, identity: "me" });
+    const until = { ...CALL, deadlineMs: runtime.now / 1_000 + 10_000 } as unknown as Call;
+    void queues.pollNexusTask(NAMESPACE, request, CALL).then(() => ended.push("of the setting"));
+    void queues.pollNexusTask(NAMESPACE, request, until).then(() => ended.push("of the deadline"));
+    await runtime.advance(8_999);
+    expect(ended).toEqual([]);
+    await runtime.advance(1);
+    expect(ended).toEqual(["of the deadline"]);
+    await runtime.advance(50_999);
+    expect(ended).toEqual(["of the deadline"]);
+    await runtime.advance(1);
+    expect(ended).toEqual(["of the deadline", "of the setting"]);
+  });
+
   it("is answered once", async () => {
     const outcome = dispatch();
     const { taskToken: token } = await poll();

@@ -28,7 +28,7 @@ import type { Runtime } from "../lib/runtime.js";
 import { uuidV4 } from "../lib/uuid.js";
 import type { NexusTask, NexusTaskDispatcher, NexusTaskOutcome } from "../nexus/contract.js";
 import { QUEUE_TYPES } from "./deployments.js";
-import { EMPTY_ANSWER_BUDGET_MS, SHUTDOWN_WORKER_REMEMBERED_MS } from "./limits.js";
+import { pollEnd, SHUTDOWN_WORKER_REMEMBERED_MS } from "./limits.js";
 import type { PollerVersion } from "./queue-state.js";
 import type { VersionRouter } from "./version-router.js";
 
@@ -120,9 +120,7 @@ export class NexusQueues implements NexusTaskDispatcher {
     const queue = this.queue(namespace.id, request.taskQueue?.name ?? "");
     const version = { capabilities: request.workerVersionCapabilities, deploymentOptions: request.deploymentOptions };
     queue.pollers.record(request.identity, undefined, version, now);
-    const latest = now + (this.o.longPollExpirationMs(namespace.id, request.taskQueue?.name ?? "") - EMPTY_ANSWER_BUDGET_MS) * MICROS_PER_MS;
-    const callers = call.deadlineMs === undefined ? latest : (call.deadlineMs - EMPTY_ANSWER_BUDGET_MS) * MICROS_PER_MS;
-    const expiresAt = Math.min(latest, callers);
+    const expiresAt = pollEnd(now, this.o.longPollExpirationMs(namespace.id, request.taskQueue?.name ?? ""), call.deadlineMs);
     return new Promise((resolve) => {
       let stopTimer: () => void = () => undefined;
       let stopWatching: () => void = () => undefined;

@@ -15,7 +15,7 @@ import { versionOfWorker } from "../core/versioning/version.js";
 import type { Runtime } from "../lib/runtime.js";
 import { uuidV4 } from "../lib/uuid.js";
 import type { DirectQuery } from "./contract.js";
-import { EMPTY_ANSWER_BUDGET_MS } from "./limits.js";
+import { pollEnd } from "./limits.js";
 
 export type PollRequest = PollWorkflowTaskQueueRequest | PollActivityTaskQueueRequest;
 export type PollAnswer = StartedWorkflowTask | StartedActivity | { query: DirectQuery; queryId: string } | undefined;
@@ -46,9 +46,7 @@ export class PollWaiter implements WaitingPoller {
     withoutStamp = false,
   ) {
     this.since = runtime.nowMicros();
-    const latest = this.since + (longPollMs - EMPTY_ANSWER_BUDGET_MS) * MICROS_PER_MS;
-    const callers = call.deadlineMs === undefined ? latest : (call.deadlineMs - EMPTY_ANSWER_BUDGET_MS) * MICROS_PER_MS;
-    this.expiresAt = Math.min(latest, callers);
+    this.expiresAt = pollEnd(this.since, longPollMs, call.deadlineMs);
     this.poller = {
       requestId: uuidV4(runtime.randomBytes16()),
       identity: request.identity,
