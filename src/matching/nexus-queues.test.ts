@@ -69,6 +69,15 @@ describe("a task", () => {
     expect(ended).toEqual(["of the deadline", "of the setting"]);
   });
 
+  it("tells its worker how long its caller waits", async () => {
+    const outcome = dispatch(9);
+    await runtime.advance(2_000);
+    const { request } = await poll();
+    expect(request?.header).toEqual({ "request-timeout": "7s", "Request-Timeout": "7s" });
+    await runtime.advance(7_000);
+    expect(await outcome).toEqual({ kind: "timeout" });
+  });
+
   it("is answered once", async () => {
     const outcome = dispatch();
     const { taskToken: token } = await poll();

@@ -44,9 +44,6 @@ export interface NexusQueuesDependencies {
   readonly facts?: (namespace: NamespaceView) => QueueFacts;
 }
 
-/** What is kept back of the caller's time for the worker's answer to arrive. */
-const WORKER_ANSWER_MICROS = MICROS_PER_SECOND;
-
 interface Poll {
   readonly request: PollNexusTaskQueueRequest;
   readonly call: Call;
@@ -210,7 +207,7 @@ export class NexusQueues implements NexusTaskDispatcher {
     queue.tasks.delete(waiting);
     this.taken.set(waiting.id, waiting);
     const { namespace, taskQueue, request, deadline } = waiting.task;
-    const left = goDurationOf(deadline - WORKER_ANSWER_MICROS - this.o.runtime.nowMicros());
+    const left = goDurationOf(deadline - this.o.runtime.nowMicros());
     const header = { ...(request.header as Record<string, string>), "request-timeout": left, "Request-Timeout": left };
     poll.give({
       taskToken: encodeTaskToken({ namespaceId: namespace.id, taskQueue, nexusTaskId: waiting.id }),
