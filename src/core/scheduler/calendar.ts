@@ -19,6 +19,8 @@ export class Calendar {
   /** Undefined: every year. */
   private readonly years: ReadonlySet<number> | undefined;
   private readonly anyDayOfWeek: boolean;
+  /** A field is empty: to find that out by walking to the last year takes minutes. */
+  private readonly neverMatches: boolean;
   /** What a match says of the seconds that follow: all of the minute, the hour, the day match too. */
   private readonly wholeMinutes: boolean;
   private readonly wholeHours: boolean;
@@ -35,6 +37,7 @@ export class Calendar {
     this.month = allowed(c.month, 13);
     this.dayOfWeek = allowed(c.dayOfWeek, 7);
     this.years = c.year.length === 0 ? undefined : new Set(c.year.flatMap(values));
+    this.neverMatches = [c.second, c.minute, c.hour, c.dayOfMonth, c.month, c.dayOfWeek].some((ranges) => ranges.length === 0);
     const all = (a: readonly boolean[], from: number) => a.slice(from).every((x) => x);
     this.anyDayOfWeek = all(this.dayOfWeek, 0);
     this.wholeMinutes = all(this.second, 0);
@@ -73,6 +76,7 @@ export class Calendar {
 
   /** The first match after the second; undefined when there is none before the last year. */
   next(after: number): number | undefined {
+    if (this.neverMatches) return undefined;
     const { zone } = this;
     const t = localTime(after, zone);
     let { year: y, month: mo, day: d, hour: h, minute: m } = t;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { ScheduleSpec } from "../../../gen/wire/temporal/api/schedule/v1/message.js";
+import { ScheduleSpec, StructuredCalendarSpec } from "../../../gen/wire/temporal/api/schedule/v1/message.js";
 import type { Init } from "../../api/wire.js";
+import { Calendar } from "./calendar.js";
 import { CompiledSpec, TooManyExclusions } from "./spec.js";
 
 const SEED = "01a1fd73-7ea9-741b-ae78-281c0eaef8ce-sched-0.9320156289958292";
@@ -49,6 +50,26 @@ describe("jitter", () => {
     const at = Array.from({ length: 50 }, (_, i) => times(spec, 1_795_253_576, 1, `n-${i}`)[0]);
     expect(new Set(at).size).toBeGreaterThan(45);
   });
+});
+
+describe("a calendar that leaves a field empty", () => {
+  const whole = StructuredCalendarSpec.create({ second: range(0), minute: range(0, 59), hour: range(0, 23), ...everyDay });
+
+  it.each(["second", "minute", "hour", "dayOfMonth", "month", "dayOfWeek"] as const)(
+    "never occurs without a %s, and nobody looks for when",
+    (field) => {
+      let looks = 0;
+      const zone = () => {
+        // To look at every hour until the last year would take minutes.
+        if (++looks > 100) throw new Error("looks through the years");
+        return 3600;
+      };
+      const calendar = new Calendar({ ...whole, [field]: [] }, zone);
+      expect(calendar.next(1_795_253_576)).toBeUndefined();
+      expect(calendar.matches(1_795_253_580)).toBe(false);
+      expect(new Calendar(whole, zone).next(1_795_253_576)).toBe(1_795_253_580);
+    },
+  );
 });
 
 describe("exclusions", () => {
