@@ -423,6 +423,17 @@ describe("a heartbeat", () => {
     expect(c.jsonOf(world.activityTask().response.heartbeatDetails)).toEqual({ line: 7 });
   });
 
+  it("without details is shown while the next attempt runs, too", () => {
+    const task = started({ retryPolicy: RETRY });
+    world.submit(w(), { kind: "heartbeatActivity", activity: by(task), details: undefined, identity: "worker" });
+    const at = pending()?.lastHeartbeatTime;
+    expect(at).toBeDefined();
+    fail(by(task));
+    world.advance(c.MICROS);
+    world.activityTask();
+    expect(pending()).toMatchObject({ attempt: 2, lastHeartbeatTime: at });
+  });
+
   it("by id reaches the attempt that runs", () => {
     started();
     heartbeat(byId(), "here");

@@ -122,7 +122,6 @@ export function markStarted(
     requestId: poller.requestId,
     nonce: run.ctx.random.nonce(),
     versionStamp: poller.versionStamp,
-    lastHeartbeatTime: a.lastHeartbeatDetails === undefined ? 0 : a.lastHeartbeatTime,
     waitsForRetry: false,
   });
   if (poller.controlTaskQueue !== undefined) started.workerControlTaskQueue = poller.controlTaskQueue;
