@@ -45,8 +45,8 @@ export interface DirectQuery {
   readonly request: QueryWorkflowRequest;
 }
 
-/** `scaling`: polls that the worker should open in addition; 0 is no advice. */
-export type PolledWorkflowTask = { task: StartedWorkflowTask; scaling: number } | { query: DirectQuery; queryId: string; scaling: number };
+/** `scaling`: polls that the worker should open in addition; 0 is no advice. `waiting`: tasks in memory that still wait in the queue. */
+export type PolledWorkflowTask = ({ task: StartedWorkflowTask } | { query: DirectQuery; queryId: string }) & { scaling: number; waiting: number };
 export type PolledActivityTask = { task: StartedActivity; scaling: number };
 
 /** What waits for a version in one of its queues. */

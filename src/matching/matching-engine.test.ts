@@ -158,6 +158,18 @@ describe("backlog", () => {
     expect(store.rows.size).toBe(0);
   });
 
+  it("tells pollers of workflow tasks how many others wait", async () => {
+    const { runtime, poll, storeDurably } = setup();
+    storeDurably(...["a", "b", "c"].map((workflowId) => task({ type: "workflow", workflowId })));
+    const waiting: (number | undefined)[] = [];
+    for (let i = 0; i < 3; i++) {
+      const p = poll({ type: "workflow" });
+      await runtime.settle();
+      waiting.push(p.waiting);
+    }
+    expect(waiting).toEqual([2, 1, 0]);
+  });
+
   it("may start a task whose batch is not durable yet, but not in the turn that stores it", async () => {
     const { engine, runtime, poll, starter } = setup();
     const a = poll({ rate: 0 });

@@ -194,8 +194,8 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     const waiter = polling instanceof Promise ? await polling : polling;
     const answer = await waiter?.answer;
     if (waiter === undefined || answer === undefined) return undefined;
-    const { scaling } = waiter;
-    return "query" in answer ? { ...answer, scaling } : { task: answer as StartedWorkflowTask, scaling };
+    const { scaling, waiting } = waiter;
+    return "query" in answer ? { ...answer, scaling, waiting } : { task: answer as StartedWorkflowTask, scaling, waiting };
   }
 
   async pollActivityTask(namespace: NamespaceView, request: PollActivityTaskQueueRequest, call: Call): Promise<PolledActivityTask | undefined> {
@@ -418,6 +418,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
 
   private give(q: QueueState, waiter: PollWaiter, answer: NonNullable<PollAnswer>): void {
     waiter.scaling = q.scaling.decide(waiter.since, q.pollers.count, q, q.settings, this.now());
+    waiter.waiting = q.waitingCount;
     waiter.give(answer);
   }
 

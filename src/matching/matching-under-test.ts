@@ -203,6 +203,7 @@ export function setup(
       workflowId: string;
       queryId: string;
       scaling: number;
+      waiting: number | undefined;
       call: FakeCall;
       error: unknown;
     } = {
@@ -210,16 +211,18 @@ export function setup(
       workflowId: "",
       queryId: "",
       scaling: 0,
+      waiting: undefined,
       call,
       error: undefined,
     };
     promise.then(
       (answer) => {
-        const a = answer as { queryId?: string; task?: { response: { workflowId: string } }; scaling: number } | undefined;
+        const a = answer as { queryId?: string; task?: { response: { workflowId: string } }; scaling: number; waiting?: number } | undefined;
         result.state = a === undefined ? "empty" : a.queryId !== undefined ? "query" : "task";
         result.queryId = a?.queryId ?? "";
         result.workflowId = a?.task?.response.workflowId ?? "";
         result.scaling = a?.scaling ?? 0;
+        result.waiting = a?.waiting;
       },
       (error: unknown) => {
         result.state = "error";

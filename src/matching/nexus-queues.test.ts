@@ -78,6 +78,14 @@ describe("a task", () => {
     expect(await outcome).toEqual({ kind: "timeout" });
   });
 
+  it("tells its worker what is left for the operation", async () => {
+    const request = { header: { "operation-timeout": "30000ms", own: "1" } };
+    const deadlines = { deadline: runtime.now + 9_000_000, operationDeadline: runtime.now + 30_000_000 };
+    void queues.dispatchNexusTask({ namespace: NAMESPACE, taskQueue: "q", request, ...deadlines });
+    await runtime.advance(500);
+    expect((await poll()).request?.header).toMatchObject({ "operation-timeout": "29500ms", own: "1" });
+  });
+
   it("is answered once", async () => {
     const outcome = dispatch();
     const { taskToken: token } = await poll();

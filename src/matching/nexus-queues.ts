@@ -206,9 +206,11 @@ export class NexusQueues implements NexusTaskDispatcher {
   private hand(queue: Queue, waiting: Waiting, poll: Poll): void {
     queue.tasks.delete(waiting);
     this.taken.set(waiting.id, waiting);
-    const { namespace, taskQueue, request, deadline } = waiting.task;
-    const left = goDurationOf(deadline - this.o.runtime.nowMicros());
-    const header = { ...(request.header as Record<string, string>), "request-timeout": left, "Request-Timeout": left };
+    const { namespace, taskQueue, request, deadline, operationDeadline } = waiting.task;
+    const now = this.o.runtime.nowMicros();
+    const left = goDurationOf(deadline - now);
+    const header: Record<string, string> = { ...(request.header as Record<string, string>), "request-timeout": left, "Request-Timeout": left };
+    if (operationDeadline !== undefined) header["operation-timeout"] = `${Math.trunc(Math.max(0, operationDeadline - now) / MICROS_PER_MS)}ms`;
     poll.give({
       taskToken: encodeTaskToken({ namespaceId: namespace.id, taskQueue, nexusTaskId: waiting.id }),
       request: { ...request, header } as Init<Request>,

@@ -27,6 +27,8 @@ export class PollWaiter implements WaitingPoller {
   readonly since: number;
   /** Advice that goes with the answer. */
   scaling = 0;
+  /** Tasks that are left in the queue, told with it. */
+  waiting = 0;
   private state: "waiting" | "held" | "answered" = "waiting";
   private hasExpired = false;
   private resolve!: (answer: PollAnswer) => void;

@@ -21,6 +21,8 @@ export interface NexusTask {
   readonly request: Init<Request>;
   /** Microseconds: by then an answer is of no more use. */
   readonly deadline: number;
+  /** Microseconds: by then the whole operation has to be over. Undefined: the caller did not say. */
+  readonly operationDeadline?: number | undefined;
 }
 
 /** Matching, as Nexus needs it: a task waits for a poller and for the worker's answer, in memory only. */

@@ -10,6 +10,7 @@ import type { NamespaceView } from "../core/namespace-view.js";
 import type { Runtime } from "../lib/runtime.js";
 import { type Content, payloadOf } from "./content.js";
 import type { NexusTaskDispatcher, NexusTaskOutcome } from "./contract.js";
+import { parseDuration } from "./durations.js";
 import { HandlerError, OperationError } from "./errors.js";
 import { fromProto, fromTemporal, type NexusFailure } from "./failure.js";
 import type { NexusLink } from "./links.js";
@@ -106,10 +107,12 @@ export class OperationService {
     const now = this.o.runtime.nowMicros();
     const header: Record<string, string> = {};
     for (const [k, v] of Object.entries(request.header)) if (!HIDDEN_HEADERS.has(k)) header[k] = v;
+    const operationTimeout = parseDuration(header["operation-timeout"] ?? "");
     return this.o.dispatcher.dispatchNexusTask({
       namespace: target.namespace,
       taskQueue: target.taskQueue,
       deadline: now + Math.min(request.timeout ?? TIMEOUT_MICROS_MAX, TIMEOUT_MICROS_MAX) - ANSWER_MICROS,
+      operationDeadline: operationTimeout === undefined ? undefined : now + operationTimeout,
       request: {
         header,
         scheduledTime: timestampOf(now),

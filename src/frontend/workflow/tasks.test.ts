@@ -44,11 +44,12 @@ test("a polled workflow task carries its first page of history; the token leads 
     scheduledEventId: 301,
     nonce: 1,
   };
-  const f = await fakeServices({ pollWorkflowTask: () => Promise.resolve({ task, scaling: 1 }) });
+  const f = await fakeServices({ pollWorkflowTask: () => Promise.resolve({ task, scaling: 1, waiting: 7 }) });
   f.history.append(started);
   for (let i = 0; i < 300; i++) f.history.append(plain);
   const r = await pollWorkflowTaskQueue(f.s)(PollWorkflowTaskQueueRequest.create(queue), f.call());
   expect([eventIds(r.history).length, r.startedEventId, r.pollerScalingDecision?.pollRequestDeltaSuggestion]).toEqual([256, 302, 1]);
+  expect(r.backlogCountHint).toBe(7);
   const next = { namespace: "default", execution: { workflowId: "w" }, nextPageToken: r.nextPageToken };
   const rest = await getWorkflowExecutionHistory(f.s)(GetWorkflowExecutionHistoryRequest.create(next), f.call());
   const ids = eventIds(rest.history);
@@ -76,7 +77,7 @@ test("a query task answers with the query and a token of the query", async () =>
     history,
   };
   const request = QueryWorkflowRequest.create({ execution: { workflowId: "w" }, query: { queryType: "state" } });
-  const f = await fakeServices({ pollWorkflowTask: () => Promise.resolve({ query: { reply, request }, queryId: "7", scaling: 0 }) });
+  const f = await fakeServices({ pollWorkflowTask: () => Promise.resolve({ query: { reply, request }, queryId: "7", scaling: 0, waiting: 0 }) });
   f.history.append(started);
   const r = await pollWorkflowTaskQueue(f.s)(PollWorkflowTaskQueueRequest.create(queue), f.call());
   expect([r.query?.queryType, eventIds(r.history), r.previousStartedEventId]).toEqual(["state", [1], 3]);

@@ -44,9 +44,11 @@ export const pollWorkflowTaskQueue =
       s.buildIds.checkPoll(namespace.id, taskQueue?.normalName || (taskQueue?.name ?? ""), workerVersionCapabilities.buildId);
     const polled = await s.matching.pollWorkflowTask(namespace, request, call);
     if (polled === undefined) return {};
-    const response =
-      "task" in polled ? workflowTaskResponse(s, namespace, polled.task) : queryTaskResponse(s, namespace, polled.query, polled.queryId);
-    return advised(await response, polled.scaling);
+    const response = await ("task" in polled
+      ? workflowTaskResponse(s, namespace, polled.task)
+      : queryTaskResponse(s, namespace, polled.query, polled.queryId));
+    response.backlogCountHint = polled.waiting;
+    return advised(response, polled.scaling);
   };
 
 export const respondWorkflowTaskCompleted =
