@@ -56,7 +56,7 @@ export const DEFAULT_MATCHING_LIMITS: MatchingLimits = {
 /** What is kept back of a poller's time so that its answer reaches it (official: returnEmptyTaskTimeBudget). */
 export const EMPTY_ANSWER_BUDGET_MS = 1_000;
 
-/** When a poll that begins `now` is answered empty, all in microseconds: its setting's time counts whole, its caller's deadline less the budget. */
+/** When a poll that begins `now` is answered empty, in microseconds: the setting's time counts whole, the caller's deadline less the budget. */
 export function pollEnd(now: number, longPollMs: number, callersDeadlineMs: number | undefined): number {
   const latest = now + longPollMs * MICROS_PER_MS;
   return callersDeadlineMs === undefined ? latest : Math.min(latest, (callersDeadlineMs - EMPTY_ANSWER_BUDGET_MS) * MICROS_PER_MS);
