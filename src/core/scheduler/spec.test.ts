@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { ScheduleSpec, StructuredCalendarSpec } from "../../../gen/wire/temporal/api/schedule/v1/message.js";
 import type { Init } from "../../api/wire.js";
 import { Calendar } from "./calendar.js";
@@ -49,6 +49,38 @@ describe("jitter", () => {
     const spec = compile({ ...noon, jitter: { seconds: 3600 } });
     const at = Array.from({ length: 50 }, (_, i) => times(spec, 1_795_253_576, 1, `n-${i}`)[0]);
     expect(new Set(at).size).toBeGreaterThan(45);
+  });
+});
+
+describe("many calendars", () => {
+  const START = 1_795_253_576;
+
+  it("are searched each for its own times only", () => {
+    const spec = compile({ cronString: Array.from({ length: 500 }, (_, i) => `${i % 60} ${i % 24} * * *`) });
+    const search = vi.spyOn(Calendar.prototype, "next");
+    try {
+      expect(times(spec, START, 300)).toHaveLength(300);
+      // Once each, and again whichever has come; to search all of them for each time makes 150,000.
+      expect(search.mock.calls.length).toBeLessThan(500 + 300 * 10);
+    } finally {
+      search.mockRestore();
+    }
+  });
+
+  it("say what they say alone, over changes of the clocks", () => {
+    const at = (minute: number, hour: number) => ({ second: range(minute), minute: range(minute), hour: range(hour), ...everyDay });
+    const hourly = { second: range(7), minute: range(0, 59), hour: range(0, 23), ...everyDay };
+    for (const [timezoneName, change] of [
+      ["Europe/Berlin", 1_792_890_000],
+      ["Europe/Berlin", 1_774_746_000],
+      ["America/New_York", 1_793_512_800],
+      ["Australia/Lord_Howe", 1_775_314_800],
+    ] as const) {
+      const init = { structuredCalendar: [at(30, 2), at(59, 1), at(0, 3), hourly], timezoneName };
+      const spec = compile(init);
+      for (let t = change - 4 * 3600; t < change + 4 * 3600; t += 613)
+        expect(spec.next(SEED, t * 1e6, 1_000), `${timezoneName} ${t}`).toEqual(compile(init).next(SEED, t * 1e6, 1_000));
+    }
   });
 });
 

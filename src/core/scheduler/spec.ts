@@ -20,12 +20,16 @@ export interface ActionTime {
   readonly actual: number;
 }
 
+const HOUR = 3600;
 const JITTER_MS_MAX = 0xffff_ffff;
 /** Seconds from the year 1 to the epoch: Go counts from there. */
 const GO_EPOCH = 62_135_596_800;
 
 export class CompiledSpec {
   private readonly calendars: readonly Calendar[];
+  /** Of each calendar the last search: nothing matches between. Whoever asks for one time after the other searches each calendar for its own only. */
+  private readonly found: ({ readonly from: number; readonly at: number } | undefined)[] = [];
+  private readonly zone: Zone;
   private readonly excluded: readonly Calendar[];
   private readonly intervals: readonly { readonly interval: number; readonly phase: number }[];
   private readonly start: number;
@@ -35,6 +39,7 @@ export class CompiledSpec {
   /** The spec in the form that is kept and shown. @throws SpecError */
   constructor(readonly canonical: ScheduleSpec) {
     const zone = zoneOf(canonical);
+    this.zone = zone;
     this.calendars = canonical.structuredCalendar.map((c) => new Calendar(c, zone));
     this.excluded = canonical.excludeStructuredCalendar.map((c) => new Calendar(c, zone));
     this.intervals = canonical.interval.map((i) => ({
@@ -74,9 +79,15 @@ export class CompiledSpec {
 
   private rawNext(after: number): number | undefined {
     let earliest = Number.POSITIVE_INFINITY;
-    for (const c of this.calendars) {
-      const at = c.next(after);
-      if (at !== undefined && at < earliest) earliest = at;
+    // From within an hour of a change of the clocks the official walk may find another time than from before.
+    const isAmbiguous = this.zone(after - 2 * HOUR) !== this.zone(after + 2 * HOUR);
+    for (let i = 0; i < this.calendars.length; i++) {
+      let found = this.found[i];
+      if (found === undefined || isAmbiguous || after < found.from || after >= found.at) {
+        found = { from: after, at: this.calendars[i]?.next(after) ?? Number.POSITIVE_INFINITY };
+        this.found[i] = isAmbiguous ? undefined : found;
+      }
+      if (found.at < earliest) earliest = found.at;
     }
     for (const { interval, phase } of this.intervals) {
       const at = (Math.trunc((after - phase) / interval) + 1) * interval + phase;
