@@ -29,7 +29,6 @@ export class CompiledSpec {
   private readonly calendars: readonly Calendar[];
   /** Of each calendar the last search: nothing matches between. Whoever asks for one time after the other searches each calendar for its own only. */
   private readonly found: ({ readonly from: number; readonly at: number } | undefined)[] = [];
-  private readonly zone: Zone;
   private readonly excluded: readonly Calendar[];
   private readonly intervals: readonly { readonly interval: number; readonly phase: number }[];
   private readonly start: number;
@@ -37,9 +36,10 @@ export class CompiledSpec {
   private readonly jitterMs: number;
 
   /** The spec in the form that is kept and shown. @throws SpecError */
-  constructor(readonly canonical: ScheduleSpec) {
-    const zone = zoneOf(canonical);
-    this.zone = zone;
+  constructor(
+    readonly canonical: ScheduleSpec,
+    private readonly zone: Zone = zoneOf(canonical),
+  ) {
     this.calendars = canonical.structuredCalendar.map((c) => new Calendar(c, zone));
     this.excluded = canonical.excludeStructuredCalendar.map((c) => new Calendar(c, zone));
     this.intervals = canonical.interval.map((i) => ({
