@@ -24,7 +24,7 @@ const SLICE_MICROS = 250_000;
 const TRIAL_MICROS = 2 * RESTS_MS.length * SLICE_MICROS;
 const SETTLING_MICROS = 50_000;
 /** What is done without rests over what is done with them, from which on they are in the way. */
-const SLOWER = 1.1;
+const SLOWER = 1.05;
 /** How long what a trial has shown is believed: that rests do no harm, and that they do, which grows while it stays so. */
 const RESTING_MICROS = 10_000_000;
 const HURRY_MICROS_MIN = 2_000_000;
