@@ -25,7 +25,7 @@ const TRIAL_MICROS = 2 * RESTS_MS.length * SLICE_MICROS;
 const SETTLING_MICROS = 50_000;
 /** What is done without rests over what is done with them, from which on they are in the way. */
 const SLOWER = 1.05;
-/** How long what a trial has shown is believed: that rests do no harm, and that they do, which grows while it stays so. */
+/** How long what a trial has shown is believed: that rests do no harm, and at first and at the most that they do. */
 const RESTING_MICROS = 10_000_000;
 const HURRY_MICROS_MIN = 2_000_000;
 const HURRY_MICROS_MAX = 32_000_000;
@@ -37,9 +37,8 @@ export class Pace {
   private isTrial = true;
   /** Of the trial, or of what it has shown; a trial has no end before it begins. */
   private begin = Number.NEGATIVE_INFINITY;
-  /** How long what the last trial has shown is believed. */
-  private believedMicros = 0;
-  private hurryMicros = HURRY_MICROS_MIN;
+  /** How long there are no rests where they do harm: twice as long each time that a trial shows it again. */
+  private hurryMicros = HURRY_MICROS_MIN / 2;
   private restMs = 0;
   /** What the trial's slices have done, for each of the rests. */
   private readonly done = RESTS_MS.map(() => 0);
@@ -72,7 +71,7 @@ export class Pace {
   private moveOn(now: number): void {
     const since = now - this.begin;
     if (!this.isTrial) {
-      if (since > this.believedMicros) this.try(now);
+      if (since > (this.restMs > 0 ? RESTING_MICROS : this.hurryMicros)) this.try(now);
     } else if (since >= 2 * TRIAL_MICROS) {
       // It was interrupted.
       this.try(now);
@@ -90,8 +89,7 @@ export class Pace {
     this.isTrial = false;
     this.begin = now;
     this.restMs = RESTS_MS.findLast((_, i) => (this.done[i] as number) * SLOWER >= free) ?? 0;
-    this.believedMicros = this.restMs > 0 ? RESTING_MICROS : this.hurryMicros;
-    this.hurryMicros = this.restMs > 0 ? HURRY_MICROS_MIN : Math.min(2 * this.hurryMicros, HURRY_MICROS_MAX);
+    this.hurryMicros = this.restMs > 0 ? HURRY_MICROS_MIN / 2 : Math.min(2 * this.hurryMicros, HURRY_MICROS_MAX);
   }
 
   private restSoon(ms: number): void {

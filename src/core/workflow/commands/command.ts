@@ -1,5 +1,4 @@
 /** What every command handler works with, and how it refuses. */
-
 import type { TimerRecord } from "../../../../gen/wire/perdure/persistence/v1/records.js";
 import type { Command } from "../../../../gen/wire/temporal/api/command/v1/message.js";
 import type { WorkflowTaskFailedCause } from "../../../../gen/wire/temporal/api/enums/v1/failed_cause.js";

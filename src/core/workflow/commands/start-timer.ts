@@ -1,5 +1,4 @@
 /** COMMAND_TYPE_START_TIMER */
-
 import type { TimerRecord } from "../../../../gen/wire/perdure/persistence/v1/records.js";
 import type { Command } from "../../../../gen/wire/temporal/api/command/v1/message.js";
 import { EventType } from "../../../../gen/wire/temporal/api/enums/v1/event_type.js";
