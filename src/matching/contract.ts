@@ -45,7 +45,7 @@ export interface DirectQuery {
   readonly request: QueryWorkflowRequest;
 }
 
-/** `scaling`: polls that the worker should open in addition; 0 is no advice. `waiting`: tasks in memory that still wait in the queue. */
+/** `scaling`: polls that the worker should open in addition; 0 is no advice. `waiting`: tasks in memory that still wait in the queue, of sticky ones always 0. */
 export type PolledWorkflowTask = ({ task: StartedWorkflowTask } | { query: DirectQuery; queryId: string }) & { scaling: number; waiting: number };
 export type PolledActivityTask = { task: StartedActivity; scaling: number };
 

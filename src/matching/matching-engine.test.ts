@@ -498,6 +498,19 @@ describe("sticky queues", () => {
   const stickyTask = (o: Partial<DispatchTask> = {}) => task({ type: "workflow", sticky: "s", ...o });
   const stickyPoll = { type: "workflow", sticky: "s" } as const;
 
+  it("tells nobody how many wait there: a worker that reads an older answer last would leave its normal queue alone", async () => {
+    const { runtime, poll, offer, nowMs } = setup();
+    poll({ ...stickyPoll, call: new FakeCall(nowMs() + 3_000) });
+    await runtime.advance(3_000);
+    for (const workflowId of ["a", "b", "c"]) offer(stickyTask({ workflowId }));
+    const answers = [poll(stickyPoll), poll(stickyPoll)];
+    await runtime.settle();
+    expect(answers.map((p) => [p.state, p.waiting])).toEqual([
+      ["task", 0],
+      ["task", 0],
+    ]);
+  });
+
   it("get the task directly when their worker is polling", async () => {
     const { engine, poll } = setup();
     poll({ type: "workflow" });

@@ -418,7 +418,9 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
 
   private give(q: QueueState, waiter: PollWaiter, answer: NonNullable<PollAnswer>): void {
     waiter.scaling = q.scaling.decide(waiter.since, q.pollers.count, q, q.settings, this.now());
-    waiter.waiting = q.waitingCount;
+    // Workers poll only their sticky queue while the last answer that they read from there says that others wait (Go's and Java's SDK).
+    // Answers overtake each other: one that was older would keep them from the normal queue until their polls end.
+    waiter.waiting = q.name.isSticky ? 0 : q.waitingCount;
     waiter.give(answer);
   }
 

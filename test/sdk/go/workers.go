@@ -129,7 +129,48 @@ func (e *env) losingWorker(fn any, first func() error, then func() error) (strin
 	})
 }
 
+// Fifty callers, each with one workflow after the other, and a worker of their own. All of its polls may end up at its sticky queue,
+// if what the server tells of that queue is wrong: then everything stands until they end, a minute later.
+func (e *env) manyAtOnce() (string, error) {
+	o := e.options()
+	o.TaskQueue = "queue-" + e.id
+	w := newWorker(e.client, o.TaskQueue, worker.Options{MaxConcurrentWorkflowTaskPollers: 16, MaxConcurrentActivityTaskPollers: 8})
+	if err := w.Start(); err != nil {
+		return "", err
+	}
+	defer w.Stop()
+	const callers, each = 50, 30
+	var done atomic.Int32
+	errs := make(chan error, callers)
+	for caller := range callers {
+		go func() {
+			for i := range each {
+				o := o
+				o.ID = fmt.Sprintf("%s-%d-%d", e.id, caller, i)
+				run, err := e.start(o, OneActivity, "x")
+				if err == nil {
+					_, err = resultOf(e, run)
+				}
+				if err != nil {
+					errs <- err
+					return
+				}
+				done.Add(1)
+			}
+			errs <- nil
+		}()
+	}
+	var first error
+	for range callers {
+		if err := <-errs; first == nil {
+			first = err
+		}
+	}
+	return fmt.Sprint(done.Load()), first
+}
+
 var workerTests = []test{
+	{name: "fifty workflows at once, none stands still", result: "1500", run: (*env).manyAtOnce},
 	{name: "a killed worker's activity goes on elsewhere", result: "held, attempt 2", events: one, run: func(e *env) (string, error) {
 		return e.losingWorker(SurvivesActivity, func() error {
 			return e.until("a heartbeat", func() (bool, error) {
