@@ -56,6 +56,7 @@ describe("the pace of the loop", () => {
 
   it("rests two milliseconds after small batches while polls find tasks that waited, when a trial has shown that nothing is lost", async () => {
     const trial = await work(1_500, paced);
+    // One of two milliseconds and two of three, half a second each.
     expect(trial.rests).toBeGreaterThan(560);
     expect(trial.rests).toBeLessThan(610);
     const after = await work(1_000, paced);
@@ -79,6 +80,17 @@ describe("the pace of the loop", () => {
     expect(rests).toBe(turns);
   });
 
+  it("is not misled by work that becomes more or less during the trial", async () => {
+    let begin = runtime.now;
+    await work(1_520, () => 2 + (runtime.now - begin) / 1_000_000);
+    expect((await work(1_000, prompt)).rests).toBe(0);
+    await work(1_000, prompt);
+    begin = runtime.now;
+    await work(1_520, (sinceMs) => (4 - (runtime.now - begin) / 1_000_000) * sinceMs);
+    const { rests, turns } = await work(500, (sinceMs) => 3 * sinceMs);
+    expect(rests).toBe(2 * turns);
+  });
+
   it("rests where fewer workflow tasks see as much work", async () => {
     const eachItsOwn = (arrived: number) => Math.min(arrived, 4);
     await work(1_600, paced, eachItsOwn);
@@ -90,6 +102,34 @@ describe("the pace of the loop", () => {
     await work(1_520, prompt);
     await work(3_600, paced);
     const { rests, turns } = await work(500, paced);
+    expect(rests).toBe(2 * turns);
+  });
+
+  it("begins a trial again that was interrupted", async () => {
+    await work(750, paced);
+    runtime.now += 1_100_000;
+    expect((await work(240, paced)).rests).toBe(0);
+    await work(1_300, paced);
+    const { rests, turns } = await work(500, paced);
+    expect(rests).toBe(2 * turns);
+  });
+
+  it("tries anew when it is other work: when half as much again is done, or nothing was for a while", async () => {
+    await work(1_600, paced);
+    const more = (sinceMs: number) => 6 * sinceMs;
+    await work(1_000, more);
+    expect((await work(100, more)).rests).toBe(0);
+    await work(1_600, more);
+    const { rests, turns } = await work(500, more);
+    expect(rests).toBe(2 * turns);
+    runtime.now += 5_000_000;
+    await work(10, more);
+    expect((await work(150, more)).rests).toBe(0);
+  });
+
+  it("keeps its rests while somewhat more or less is done", async () => {
+    await work(1_600, paced);
+    const { rests, turns } = await work(10_000, (sinceMs) => (Math.floor(runtime.now / 2_000_000) % 2 === 0 ? 3.5 : 4.5) * sinceMs);
     expect(rests).toBe(2 * turns);
   });
 

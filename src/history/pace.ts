@@ -7,8 +7,9 @@
  * the next call meets a poller that waits, so it never rests.
  *
  * Few pollers that ask again as soon as they are answered would get less done. So it is tried first: slices of time without rests and
- * with shorter and longer ones, in turns. The longest that hardly delays the work is kept for a while; where each of them does, there are
- * none. What is done is counted without the inputs of workflow tasks: the fewer of them see the same work, the better.
+ * with shorter and longer ones, in turns. The longest that hardly delays the work is kept for a while, or until it is other work; where
+ * each of them does, there are none. What is done is counted without the inputs of workflow tasks: the fewer of them see the same work,
+ * the better.
  */
 import type { Runtime } from "../lib/runtime.js";
 
@@ -19,16 +20,22 @@ const BEHIND_TASKS = 4;
 const BEHIND_MICROS = 20_000;
 /** A larger batch has shared enough already. */
 const BATCH_INPUTS_MAX = 32;
-/** A slice of a trial, each rest twice. Its beginning, when what the slice before has left undone is made up for, does not count. */
+/** A slice of a trial. Its beginning, when what the slice before has left undone is made up for, does not count. */
 const SLICE_MICROS = 250_000;
-const TRIAL_MICROS = 2 * RESTS_MS.length * SLICE_MICROS;
 const SETTLING_MICROS = 50_000;
+/** Up and down: work that becomes more or less in the meantime speaks for none of them. */
+const TRIAL = [0, 1, 2, 2, 1, 0] as const;
+const TRIAL_MICROS = TRIAL.length * SLICE_MICROS;
+const COUNTED_MICROS = (TRIAL_MICROS - TRIAL.length * SETTLING_MICROS) / RESTS_MS.length;
 /** What is done without rests over what is done with them, from which on they are in the way. */
-const SLOWER = 1.05;
+const SLOWER = 1.07;
 /** How long what a trial has shown is believed: that rests do no harm, and at first and at the most that they do. */
-const RESTING_MICROS = 10_000_000;
+const RESTING_MICROS = 20_000_000;
 const HURRY_MICROS_MIN = 2_000_000;
 const HURRY_MICROS_MAX = 32_000_000;
+/** Work of that long tells whether it still is the work of the trial: as much, give or take so many times. */
+const WATCH_MICROS = 1_000_000;
+const OTHER_WORK = 1.33;
 
 export class Pace {
   /** When the last tasks were taken that had waited: a ring. */
@@ -42,6 +49,10 @@ export class Pace {
   private restMs = 0;
   /** What the trial's slices have done, for each of the rests. */
   private readonly done = RESTS_MS.map(() => 0);
+  /** What was done in a microsecond of the trial with the rests that were kept; since when, and how much, since then. */
+  private rate = 0;
+  private watchedFrom = 0;
+  private watched = 0;
   private isRestDue = false;
 
   constructor(private readonly runtime: Runtime) {}
@@ -57,22 +68,43 @@ export class Pace {
     const now = this.runtime.nowMicros();
     if (now - (this.taken[this.next] as number) > BEHIND_MICROS) return;
     this.moveOn(now);
-    const restMs = this.isTrial ? this.triedRestMs(now, work) : this.restMs;
+    const restMs = this.isTrial ? this.triedRestMs(now, work) : this.keptRestMs(now, work);
     if (restMs > 0 && inputs <= BATCH_INPUTS_MAX) this.restSoon(restMs);
   }
 
   private triedRestMs(now: number, work: number): number {
     const since = now - this.begin;
-    const tried = Math.floor(since / SLICE_MICROS) % RESTS_MS.length;
+    const tried = TRIAL[Math.floor(since / SLICE_MICROS)] as number;
     if (since % SLICE_MICROS >= SETTLING_MICROS) this.done[tried] = (this.done[tried] as number) + work;
     return RESTS_MS[tried] as number;
+  }
+
+  /** None in the turn that finds other work, with which a trial begins. */
+  private keptRestMs(now: number, work: number): number {
+    if (this.restMs === 0) return 0;
+    const since = now - this.watchedFrom;
+    if (since >= WATCH_MICROS) {
+      const rate = this.watched / since;
+      this.watch(now);
+      if (rate * OTHER_WORK < this.rate || rate > this.rate * OTHER_WORK) {
+        this.try(now);
+        return 0;
+      }
+    }
+    this.watched += work;
+    return this.restMs;
+  }
+
+  private watch(now: number): void {
+    this.watchedFrom = now;
+    this.watched = 0;
   }
 
   private moveOn(now: number): void {
     const since = now - this.begin;
     if (!this.isTrial) {
       if (since > (this.restMs > 0 ? RESTING_MICROS : this.hurryMicros)) this.try(now);
-    } else if (since >= 2 * TRIAL_MICROS) {
+    } else if (since >= TRIAL_MICROS + SLICE_MICROS) {
       // It was interrupted.
       this.try(now);
     } else if (since >= TRIAL_MICROS) this.decide(now);
@@ -86,9 +118,12 @@ export class Pace {
 
   private decide(now: number): void {
     const [free = 0] = this.done;
+    const kept = this.done.findLastIndex((done) => done * SLOWER >= free);
     this.isTrial = false;
     this.begin = now;
-    this.restMs = RESTS_MS.findLast((_, i) => (this.done[i] as number) * SLOWER >= free) ?? 0;
+    this.restMs = RESTS_MS[kept] as number;
+    this.rate = (this.done[kept] as number) / COUNTED_MICROS;
+    this.watch(now);
     this.hurryMicros = this.restMs > 0 ? HURRY_MICROS_MIN / 2 : Math.min(2 * this.hurryMicros, HURRY_MICROS_MAX);
   }
 
