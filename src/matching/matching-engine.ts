@@ -245,7 +245,8 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
         this.abandon(q);
         continue;
       }
-      if (instance === "") continue;
+      // One of very many queues, most of which have nothing of the worker.
+      if (instance === "" || (q.line.pollerCount === 0 && q.name.name !== request.taskQueue)) continue;
       const polls = [...q.line.pollers()].filter((w) => w.poller.workerInstanceKey === instance);
       for (const waiter of polls) waiter.end();
       if (request.identity !== "" && (polls.length > 0 || q.name.name === request.taskQueue)) q.pollers.remove(request.identity);

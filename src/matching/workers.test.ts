@@ -91,12 +91,34 @@ describe("the configuration of a worker", () => {
   });
 });
 
-it("lists and counts by query", () => {
+it("lists and counts by query", async () => {
   const { workers } = setup();
   workers.record("n", [beat("b"), beat("a"), beat("c", 2)]);
   const query = "WorkerStatus = 'Running'";
-  const { workers: listed, workersInfo } = workers.list("n", ListWorkersRequest.create({ query }));
+  const { workers: listed, workersInfo } = await workers.list("n", ListWorkersRequest.create({ query }));
   expect([listed?.map((w) => w.workerInstanceKey), workersInfo?.length]).toEqual([["a", "b"], 2]);
-  expect(workers.count("n", CountWorkersRequest.create({ query }))).toBe(2);
-  expect(workers.count("other", CountWorkersRequest.create({}))).toBe(0);
+  expect(await workers.count("n", CountWorkersRequest.create({ query }))).toBe(2);
+  expect(await workers.count("other", CountWorkersRequest.create({}))).toBe(0);
+});
+
+it("a list that takes long lets others have their turn", async () => {
+  /** Each look at the clock finds it ten milliseconds on. */
+  class SlowRuntime extends FakeRuntime {
+    deferrals = 0;
+    override nowMicros(): number {
+      return (this.now += 10_000);
+    }
+    override defer(f: () => void): void {
+      this.deferrals++;
+      super.defer(f);
+    }
+  }
+  const runtime = new SlowRuntime("free");
+  const { workers } = setup(undefined, runtime);
+  workers.record(
+    "n",
+    Array.from({ length: 100 }, (_, i) => beat(`${i}`)),
+  );
+  expect(await workers.count("n", CountWorkersRequest.create({ query: "TaskQueue = 'q'" }))).toBe(100);
+  expect(runtime.deferrals).toBeGreaterThan(1);
 });

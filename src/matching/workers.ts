@@ -19,9 +19,13 @@ import { invalidArgument, notFound } from "../api/service-error.js";
 import { decode, encode, type Init } from "../api/wire.js";
 import { updatedWorkerConfig } from "../core/worker/config.js";
 import { workerPredicate } from "../core/worker/query.js";
-import { listInfo, WorkerRegistry, type WorkerRegistryLimits, workerPage } from "../core/worker/registry.js";
+import { byInstanceKey, listInfo, WorkerRegistry, type WorkerRegistryLimits, workerPage } from "../core/worker/registry.js";
 import type { Runtime } from "../lib/runtime.js";
 import { Batch } from "../persistence/batch.js";
+
+/** How long a list may keep others waiting, and after how many workers the clock is looked at. */
+const TURN_MICROS = 20_000;
+const WORKERS_A_LOOK = 16;
 
 export const WORKER_CONFIG_REGISTRY_KIND = "worker-config";
 
@@ -63,15 +67,33 @@ export class Workers {
     if (this.configs.size > 0) this.forgetUnheard();
   }
 
-  list(namespaceId: string, request: ListWorkersRequest): Init<ListWorkersResponse> {
-    const { query, pageSize, nextPageToken: token, includeSystemWorkers } = request;
-    const found = this.registry.list(namespaceId, workerPredicate(query), includeSystemWorkers, this.now());
+  async list(namespaceId: string, request: ListWorkersRequest): Promise<Init<ListWorkersResponse>> {
+    const { pageSize, nextPageToken: token } = request;
+    const found = (await this.matching(namespaceId, request)).sort(byInstanceKey);
     const { page, nextPageToken } = workerPage(found, pageSize, token);
     return { workersInfo: page.map((workerHeartbeat) => ({ workerHeartbeat })), workers: page.map(listInfo), nextPageToken };
   }
 
-  count(namespaceId: string, { query, includeSystemWorkers }: CountWorkersRequest): number {
-    return this.registry.list(namespaceId, workerPredicate(query), includeSystemWorkers, this.now()).length;
+  async count(namespaceId: string, request: CountWorkersRequest): Promise<number> {
+    return (await this.matching(namespaceId, request)).length;
+  }
+
+  /** Very many workers by very many conditions take seconds: others get their turn in between. */
+  private async matching(
+    namespaceId: string,
+    { query, includeSystemWorkers }: Pick<ListWorkersRequest, "query" | "includeSystemWorkers">,
+  ): Promise<WorkerHeartbeat[]> {
+    const matches = workerPredicate(query);
+    const found: WorkerHeartbeat[] = [];
+    let since = this.now();
+    let looked = 0;
+    for (const heartbeat of this.registry.all(namespaceId, includeSystemWorkers, since)) {
+      if (matches(heartbeat)) found.push(heartbeat);
+      if (++looked % WORKERS_A_LOOK !== 0 || this.now() - since < TURN_MICROS) continue;
+      await new Promise<void>((resolve) => this.options.runtime.defer(resolve));
+      since = this.now();
+    }
+    return found;
   }
 
   describe(namespaceId: string, { workerInstanceKey }: DescribeWorkerRequest): Init<DescribeWorkerResponse> {

@@ -56,54 +56,72 @@ function syntaxError(offset: number, near: string): never {
 /** Where the official server stands after the token that ends there: one behind it, in bytes. */
 const positionOf = (text: string, offset: number, end: number): number => offset + Buffer.byteLength(text.slice(0, end)) + 1;
 
-/** `offset`: how many bytes the official server reads before the text. */
-function lex(text: string, offset: number): Token[] {
-  const out: Token[] = [];
-  let at = 0;
-  const add = (kind: Token["kind"], value: string, end: number): void => {
-    out.push({ kind, text: value, end });
-    at = end;
-  };
-  const position = (end: number): number => positionOf(text, offset, end);
-  while (at < text.length) {
-    const c = text[at] as string;
-    if (/\s/.test(c)) {
-      at++;
-      continue;
-    }
-    if (text.startsWith("--", at)) {
-      const line = text.indexOf("\n", at);
-      at = line < 0 ? text.length : line;
-      continue;
-    }
-    if (c === ";") break;
-    if (c === "'" || c === '"' || c === "`") {
-      let value = "";
-      let i = at + 1;
-      for (; ; i++) {
-        const d = text[i];
-        if (d === undefined) return syntaxError(position(i), value);
-        if (d === "\\" && c !== "`" && i + 1 < text.length) value += ESCAPES[text[++i] as string] ?? (text[i] as string);
-        else if (d !== c) value += d;
-        else if (text[i + 1] === c) value += text[++i];
-        else break;
-      }
-      add(c === "`" ? "name" : "string", value, i + 1);
-      continue;
-    }
-    const rest = text.slice(at);
-    const number = /^(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?/.exec(rest);
-    const word = /^[\p{L}_@][\p{L}\p{N}_.@$]*/u.exec(rest);
-    const symbol = /^(<=>|>=|<=|!=|<>|\|\||&&|[=<>(),*+\-/!%])/.exec(rest);
-    if (number !== null) add("number", number[0], at + number[0].length);
-    else if (word !== null) add("word", word[0], at + word[0].length);
-    else if (symbol === null) return syntaxError(position(at + c.length), c);
-    else if (symbol[0] === "||") add("word", "OR", at + 2);
-    else if (symbol[0] === "&&") add("word", "AND", at + 2);
-    else add("symbol", symbol[0] === "<>" ? "!=" : symbol[0], at + symbol[0].length);
+/** Reads a token when it is looked at: of a text that is refused, nothing behind the place where it goes wrong. */
+class Tokens {
+  private readonly read: Token[] = [];
+  private next = 0;
+
+  /** `offset`: how many bytes the official server reads before the text. */
+  constructor(
+    private readonly text: string,
+    private readonly offset: number,
+  ) {}
+
+  /** Undefined behind the end. */
+  at(i: number): Token | undefined {
+    while (this.read.length <= i && this.read.at(-1)?.kind !== "end") this.read.push(this.lex());
+    return this.read[i];
   }
-  add("end", "", text.length);
-  return out;
+
+  private lex(): Token {
+    const { text } = this;
+    for (;;) {
+      const c = text[this.next];
+      if (c === undefined || c === ";") return { kind: "end", text: "", end: text.length };
+      if (/\s/.test(c)) this.next++;
+      else if (text.startsWith("--", this.next)) {
+        const line = text.indexOf("\n", this.next);
+        this.next = line < 0 ? text.length : line;
+      } else {
+        const token = c === "'" || c === '"' || c === "`" ? this.quoted(c) : this.bare(c);
+        this.next = token.end;
+        return token;
+      }
+    }
+  }
+
+  private quoted(quote: string): Token {
+    const { text } = this;
+    let value = "";
+    let i = this.next + 1;
+    for (; ; i++) {
+      const d = text[i];
+      if (d === undefined) return this.fail(i, value);
+      if (d === "\\" && quote !== "`" && i + 1 < text.length) value += ESCAPES[text[++i] as string] ?? (text[i] as string);
+      else if (d !== quote) value += d;
+      else if (text[i + 1] === quote) value += text[++i];
+      else break;
+    }
+    return { kind: quote === "`" ? "name" : "string", text: value, end: i + 1 };
+  }
+
+  private bare(first: string): Token {
+    const at = this.next;
+    const rest = this.text.slice(at);
+    const number = /^(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?/.exec(rest);
+    if (number !== null) return { kind: "number", text: number[0], end: at + number[0].length };
+    const word = /^[\p{L}_@][\p{L}\p{N}_.@$]*/u.exec(rest);
+    if (word !== null) return { kind: "word", text: word[0], end: at + word[0].length };
+    const symbol = /^(<=>|>=|<=|!=|<>|\|\||&&|[=<>(),*+\-/!%])/.exec(rest);
+    if (symbol === null) return this.fail(at + first.length, first);
+    if (symbol[0] === "||") return { kind: "word", text: "OR", end: at + 2 };
+    if (symbol[0] === "&&") return { kind: "word", text: "AND", end: at + 2 };
+    return { kind: "symbol", text: symbol[0] === "<>" ? "!=" : symbol[0], end: at + symbol[0].length };
+  }
+
+  private fail(end: number, near: string): never {
+    return syntaxError(positionOf(this.text, this.offset, end), near);
+  }
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { "0": "\0", n: "\n", r: "\r", t: "\t", b: "\b", Z: "\x1a" };
@@ -116,16 +134,16 @@ class Parser {
   constructor(
     private readonly text: string,
     private readonly offset: number,
-    private readonly tokens: Token[] = lex(text, offset),
+    private readonly tokens = new Tokens(text, offset),
   ) {}
 
   private get token(): Token {
-    return this.tokens[this.i] as Token;
+    return this.tokens.at(this.i) as Token;
   }
 
   private isWord(...words: string[]): boolean {
     return words.every((w, n) => {
-      const t = this.tokens[this.i + n];
+      const t = this.tokens.at(this.i + n);
       return t?.kind === "word" && t.text.toUpperCase() === w;
     });
   }

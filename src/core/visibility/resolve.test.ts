@@ -251,4 +251,10 @@ describe("clauses", () => {
     ])
       expect(messageOf(bad)).toContain("3 invalid query");
   });
+
+  test("what follows the place where a query goes wrong is not read", () => {
+    const open = " OR KW = 'never closed";
+    expect(messageOf(`KW = )${open}`)).toBe("3 invalid query: malformed SQL query: syntax error at position 34");
+    expect(messageOf(`${"KW = 'a' OR ".repeat(6_000)}KW = 'b'${open}`)).toBe("3 invalid query: more than 10000 values");
+  });
 });

@@ -9,7 +9,6 @@ import { WorkerStatus } from "../../../gen/wire/temporal/api/enums/v1/common.js"
 import type { WorkerHeartbeat, WorkerListInfo } from "../../../gen/wire/temporal/api/worker/v1/message.js";
 import { invalidArgument } from "../../api/service-error.js";
 import { EMPTY_BYTES, type Init } from "../../api/wire.js";
-import type { WorkerPredicate } from "./query.js";
 
 const SYSTEM_QUEUE_PREFIX = "temporal-sys-";
 
@@ -53,13 +52,12 @@ export class WorkerRegistry {
     this.evict(now);
   }
 
-  /** In the order of their keys. */
-  list(namespaceId: string, matches: WorkerPredicate, includesSystem: boolean, now: number): WorkerHeartbeat[] {
+  all(namespaceId: string, includesSystem: boolean, now: number): WorkerHeartbeat[] {
     this.evict(now);
     const found: WorkerHeartbeat[] = [];
     for (const h of this.byNamespace.get(namespaceId)?.values() ?? [])
-      if ((includesSystem || !h.taskQueue.startsWith(SYSTEM_QUEUE_PREFIX)) && matches(h)) found.push(h);
-    return found.sort((a, b) => (a.workerInstanceKey < b.workerInstanceKey ? -1 : 1));
+      if (includesSystem || !h.taskQueue.startsWith(SYSTEM_QUEUE_PREFIX)) found.push(h);
+    return found;
   }
 
   find(namespaceId: string, workerInstanceKey: string, now: number): WorkerHeartbeat | undefined {
@@ -86,6 +84,9 @@ export class WorkerRegistry {
 }
 
 const idOf = (namespaceId: string, key: string): string => `${namespaceId}/${key}`;
+
+/** The order of lists. */
+export const byInstanceKey = (a: WorkerHeartbeat, b: WorkerHeartbeat): number => (a.workerInstanceKey < b.workerInstanceKey ? -1 : 1);
 
 /** A page of workers that are in the order of their keys. The token is the last key of the page before (the official JSON). */
 export function workerPage<T extends { workerInstanceKey: string }>(

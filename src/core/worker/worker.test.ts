@@ -6,7 +6,7 @@ import { ServiceError } from "../../api/service-error.js";
 import type { Init } from "../../api/wire.js";
 import { updatedWorkerConfig } from "./config.js";
 import { workerPredicate } from "./query.js";
-import { WorkerRegistry, workerPage } from "./registry.js";
+import { byInstanceKey, WorkerRegistry, workerPage } from "./registry.js";
 
 const beat = (key: string, more: Init<WorkerHeartbeat> = {}) =>
   WorkerHeartbeat.create({ workerInstanceKey: key, taskQueue: "q", status: WorkerStatus.RUNNING, ...more });
@@ -67,7 +67,11 @@ describe("the registry of workers", () => {
       () => limits,
       (namespace, key) => gone.push(`${namespace}/${key}`),
     );
-    const keys = (now: number, namespace = "n", system = false) => r.list(namespace, () => true, system, now).map((w) => w.workerInstanceKey);
+    const keys = (now: number, namespace = "n", system = false) =>
+      r
+        .all(namespace, system, now)
+        .sort(byInstanceKey)
+        .map((w) => w.workerInstanceKey);
     return { r, gone, keys };
   }
 

@@ -41,6 +41,9 @@ import {
   timeOutTask,
 } from "./workflow-task.js";
 
+/** Of an event in its history: its frame, two ids, a time, its type, and the id of the workflow task's end. */
+const EVENT_SIZE_BYTES_MIN = 20;
+
 export function completeWorkflowTask(
   ctx: Context,
   address: ExecutionAddress,
@@ -76,11 +79,13 @@ export function completeWorkflowTask(
     setSticky(run, request);
     completion = new Completion(run, completedEventId, request.identity, hasBuffered);
     if (request.messages.length > 0) completion.messages = new Messages(request.messages);
+    // More can be in no transaction: the run ends, and what its worker wants besides would only keep others waiting.
+    const eventsMax = limits.transactionSizeBytesMax / EVENT_SIZE_BYTES_MIN;
     try {
       if (input.page === "too large")
         throw new TaskFailure(Cause.REQUEST_TOO_LARGE, invalidArgument("workflow task completion buffer size exceeds the per-workflow limit"), true);
       for (const command of request.commands) {
-        if (!run.isOpen) break;
+        if (!run.isOpen || run.info.nextEventId - completedEventId > eventsMax) break;
         COMMANDS[command.commandType]?.handle(completion, command);
       }
       if (completion.messages !== undefined) for (const message of completion.messages.rest()) handleMessage(completion, message);

@@ -66,6 +66,15 @@ describe("a run that passes a limit", () => {
 });
 
 describe("events that are too large for one transaction", () => {
+  it("of a completion end the run, and commands behind those that are too many are not looked at", () => {
+    world.start();
+    const task = world.task();
+    world.limit({ transactionSizeBytesMax: 2000 });
+    const refused = c.activity("");
+    expect(() => world.complete(task, [...new Array(101).fill(c.marker("m")), refused])).toThrow(/^transaction size of \d+ bytes exceeds limit/);
+    expect(last()).toBe("WORKFLOW_EXECUTION_TERMINATED");
+  });
+
   it("of an activity's result are refused, and the activity stays", () => {
     world.running([c.activity("a")]);
     const task = world.activityTask();

@@ -43,6 +43,15 @@ test("pages of two runs do not mix", () => {
   expect(names(pages.take(task("b"), last(2)))).toEqual(["b0", "b1"]);
 });
 
+test("a page of more commands than a call has arguments is taken like any other", () => {
+  const pages = new CompletionPages(new FakeRuntime());
+  const commands = new Array(200_000).fill(marker("many"));
+  pages.keep(task("a"), RespondWorkflowTaskCompletedRequest.create({ intermediatePage: true, commands }), 1000, limits());
+  const taken = pages.take(task("a"), RespondWorkflowTaskCompletedRequest.create({ pageNumber: 1, commands: [marker("last")] }));
+  expect(taken).toHaveLength(200_001);
+  expect(names(taken.slice(-1))).toEqual(["last"]);
+});
+
 test("pages go with their task, when its time is up or the next attempt sends some", async () => {
   const runtime = new FakeRuntime();
   const pages = new CompletionPages(runtime);

@@ -66,20 +66,21 @@ export class CompletionPages {
     return "kept";
   }
 
-  /** Commands of the pages before the last one. They are forgotten. */
+  /** Commands of all pages, the last one among them. They are forgotten. */
   take(token: TaskToken, request: RespondWorkflowTaskCompletedRequest): Command[] {
     checkPage(request);
     const buffer = this.buffers.get(token.runId);
     this.forget(token.runId);
     if (buffer?.task !== taskOf(token))
       throw completionBufferLost(`workflow task completion buffer lost for scheduled event ${token.scheduledEventId} attempt ${token.attempt}`);
-    const out: Command[] = [];
+    const pages: Command[][] = [];
     for (let page = 0; page < request.pageNumber; page++) {
       const commands = buffer.pages.get(page);
       if (commands === undefined) throw completionBufferLost(`workflow task completion buffer missing page ${page} of ${request.pageNumber}`);
-      out.push(...commands);
+      pages.push(commands);
     }
-    return out;
+    // There are more of them than a call has room for arguments.
+    return [...pages, request.commands].flat();
   }
 
   private bufferOf(token: TaskToken, taskMs: number): Buffer {

@@ -46,7 +46,7 @@ export const listWorkers =
 
 export const countWorkers =
   (s: Services): Handler<CountWorkersRequest, CountWorkersResponse> =>
-  (request) => ({ count: s.workers.count(s.namespaces.view(request.namespace).id, request) });
+  async (request) => ({ count: await s.workers.count(s.namespaces.view(request.namespace).id, request) });
 
 export const describeWorker =
   (s: Services): Handler<DescribeWorkerRequest, DescribeWorkerResponse> =>

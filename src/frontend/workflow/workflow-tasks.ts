@@ -69,7 +69,7 @@ export const respondWorkflowTaskCompleted =
     if (isPaged(request)) {
       const { timeLeft = 0 } = await complete("look");
       checkPagesAllowed(namespace.name, limits);
-      if (!request.intermediatePage) request.commands.unshift(...pages.take(token, request));
+      if (!request.intermediatePage) request.commands = pages.take(token, request);
       else if (pages.keep(token, request, timeLeft / 1000, limits) === "kept") return {};
       else isTooLarge = true;
     }
