@@ -1,10 +1,11 @@
-/** A plain client of WorkflowService and TestService for the benches: our codec over grpc-js, no SDK between. */
+/** A plain client of WorkflowService, OperatorService and TestService for the benches: our codec over grpc-js, no SDK between. */
 import { Client, credentials } from "@grpc/grpc-js";
+import { OperatorService } from "../gen/wire/temporal/api/operatorservice/v1/service.js";
 import { TestService } from "../gen/wire/temporal/api/testservice/v1/service.js";
 import { WorkflowService } from "../gen/wire/temporal/api/workflowservice/v1/service.js";
 import { decode, encode, type Init, type MessageType } from "../src/api/wire.js";
 
-const METHODS = { ...WorkflowService.methods, ...TestService.methods };
+const METHODS = { ...WorkflowService.methods, ...OperatorService.methods, ...TestService.methods };
 type Methods = typeof METHODS;
 type Input<M extends keyof Methods> = Methods[M]["input"] extends MessageType<infer T> ? Init<T> : never;
 type Output<M extends keyof Methods> = Methods[M]["output"] extends MessageType<infer T> ? T : never;
