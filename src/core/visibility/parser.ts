@@ -79,9 +79,13 @@ class Tokens {
       const c = text[this.next];
       if (c === undefined || c === ";") return { kind: "end", text: "", end: text.length };
       if (/\s/.test(c)) this.next++;
-      else if (text.startsWith("--", this.next)) {
+      else if (c === "#" || text.startsWith("--", this.next) || text.startsWith("//", this.next)) {
         const line = text.indexOf("\n", this.next);
         this.next = line < 0 ? text.length : line;
+      } else if (text.startsWith("/*", this.next)) {
+        const close = text.indexOf("*/", this.next + 2);
+        if (close < 0) return this.fail(text.length, text.slice(this.next));
+        this.next = close + 2;
       } else {
         const token = c === "'" || c === '"' || c === "`" ? this.quoted(c) : this.bare(c);
         this.next = token.end;
@@ -112,7 +116,7 @@ class Tokens {
     if (number !== null) return { kind: "number", text: number[0], end: at + number[0].length };
     const word = /^[\p{L}_@][\p{L}\p{N}_.@$]*/u.exec(rest);
     if (word !== null) return { kind: "word", text: word[0], end: at + word[0].length };
-    const symbol = /^(<=>|>=|<=|!=|<>|\|\||&&|[=<>(),*+\-/!%])/.exec(rest);
+    const symbol = /^(<=>|>=|<=|!=|<>|\|\||&&|[=<>(),*+\-/!%^~&|])/.exec(rest);
     if (symbol === null) return this.fail(at + first.length, first);
     if (symbol[0] === "||") return { kind: "word", text: "OR", end: at + 2 };
     if (symbol[0] === "&&") return { kind: "word", text: "AND", end: at + 2 };
@@ -123,6 +127,8 @@ class Tokens {
     return syntaxError(positionOf(this.text, this.offset, end), near);
   }
 }
+
+const negated = (number: string): string => (number.startsWith("-") ? number.slice(1) : `-${number}`);
 
 const ESCAPES: Readonly<Record<string, string>> = { "0": "\0", n: "\n", r: "\r", t: "\t", b: "\b", Z: "\x1a" };
 
@@ -310,11 +316,11 @@ class Parser {
   }
 
   private operand(): Literal {
-    if (this.takeSymbol("-")) {
+    const isNegative = this.takeSymbol("-");
+    if (isNegative || this.takeSymbol("+")) {
       const inner = this.nested(() => this.operand());
-      return inner.kind === "number"
-        ? { kind: "number", value: -inner.value, text: `-${inner.text}` }
-        : { kind: "other", value: "*sqlparser.UnaryExpr" };
+      if (inner.kind !== "number") return { kind: "other", value: "*sqlparser.UnaryExpr" };
+      return isNegative ? { kind: "number", value: -inner.value, text: negated(inner.text) } : inner;
     }
     if (this.takeSymbol("(")) {
       if (++this.depth > NESTING_MAX) throw invalidArgument("invalid query: nested too deeply");

@@ -34,6 +34,11 @@ const REFUSED: readonly (readonly [query: string, message: string])[] = [
   ["BO = 1", "invalid query: invalid expression: invalid value type for search attribute BO of type Bool: 1 (type: int64)"],
   ["DT = '2020-01-01'", "invalid query: invalid expression: unable to parse datetime '2020-01-01'"],
   ["DT > 1.5", "invalid query: invalid expression: invalid value type for search attribute DT of type Datetime: 1.5 (type: float64)"],
+  ["KW = 1e3", "invalid query: invalid expression: invalid value type for search attribute KW of type Keyword: 1000 (type: float64)"],
+  ["KW = +.50", "invalid query: invalid expression: invalid value type for search attribute KW of type Keyword: 0.5 (type: float64)"],
+  ["KW = 1E-7", "invalid query: invalid expression: invalid value type for search attribute KW of type Keyword: 1e-07 (type: float64)"],
+  ["KW ~ 'a'", "invalid query: malformed SQL query: syntax error at position 32"],
+  ["KW = 'a' /* open", "invalid query: malformed SQL query: syntax error at position 44 near '/* open'"],
   ["KW = 5", "invalid query: invalid expression: invalid value type for search attribute KW of type Keyword: 5 (type: int64)"],
   ["KW = true", "invalid query: invalid expression: invalid value type for search attribute KW of type Keyword: true (type: bool)"],
   ["KL = 5", "invalid query: invalid expression: invalid value type for search attribute KL of type KeywordList: 5 (type: int64)"],
@@ -250,6 +255,12 @@ describe("clauses", () => {
       "!".repeat(100_000),
     ])
       expect(messageOf(bad)).toContain("3 invalid query");
+  });
+
+  test("comments are passed over, and a number may have its sign", () => {
+    const plain = resolveQuery("`IN` = 1 AND DB = 2", NAMESPACE);
+    for (const query of ["/* a */ `IN` /**/ = 1 AND DB = +2 # b", "`IN` = +1 // a\nAND DB = + +2", "`IN` = -+-1 # a\n AND -- b\n DB = 2"])
+      expect(resolveQuery(query, NAMESPACE)).toEqual(plain);
   });
 
   test("what follows the place where a query goes wrong is not read", () => {

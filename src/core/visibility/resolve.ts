@@ -182,8 +182,15 @@ function unsupported(operator: string, name: string, f: Field): Error {
 /** A literal and its type as Go's %#v and %T print them. */
 function goLiteral(literal: Literal): { shown: string; type: string } {
   if (literal.kind === "string") return { shown: JSON.stringify(literal.value), type: "string" };
-  if (literal.kind === "number") return { shown: literal.text, type: /^-?\d+$/.test(literal.text) ? "int64" : "float64" };
+  if (literal.kind === "number")
+    return /^-?\d+$/.test(literal.text) ? { shown: literal.text, type: "int64" } : { shown: goFloat(literal.value), type: "float64" };
   return { shown: String(literal.value), type: "bool" };
+}
+
+function goFloat(value: number): string {
+  const [digits, exponent] = value.toExponential().split("e").map(Number) as [number, number];
+  if (exponent >= -4 && exponent < 6) return String(value);
+  return `${digits}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
 }
 
 function convert(name: string, f: Field, literal: Literal): Scalar {
