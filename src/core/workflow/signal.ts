@@ -59,10 +59,10 @@ export function addSignal(
   run: Run,
   signal: SignalContent,
   external: { workflowId: string; runId: string } | undefined,
-  /** `first`: the signal that comes with the start, under the request id of the start. */
-  options: { first: boolean } = { first: false },
+  /** `first`: the signal that comes with the start, under the request id of the start. `hurries`: it ends the first task's backoff. */
+  options: { first?: boolean; hurries?: boolean } = {},
 ): number {
-  if (!options.first && isApplied(run, signal.requestId)) return 0;
+  if (options.first !== true && isApplied(run, signal.requestId)) return 0;
   const max = run.ctx.env.config.limits.signalsPerExecutionMax;
   if (max > 0 && run.info.signalCount >= max) throw invalidArgument("exceeded workflow execution limit for signal events");
   // The workflow wanted to close and could not, because something had come: it gets one task without more coming.
@@ -85,9 +85,10 @@ export function addSignal(
     },
     { links: signal.links },
   );
-  if (options.first) return event.eventId;
+  if (options.first === true) return event.eventId;
   if (signal.requestId !== "") run.draft.requestIds.push({ id: signal.requestId, eventType: EventType.WORKFLOW_EXECUTION_SIGNALED, eventId: 0 });
-  wakeWorkflow(run);
+  if (options.hurries === true && !run.info.awaitsParent) scheduleWorkflowTask(run);
+  else wakeWorkflow(run);
   return Math.max(event.eventId, 0);
 }
 

@@ -283,6 +283,13 @@ describe("a start delay", () => {
     expect(world.types()).toEqual(["WORKFLOW_EXECUTION_STARTED", "WORKFLOW_EXECUTION_SIGNALED", "WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED"]);
   });
 
+  it("is ended by a signal with start", () => {
+    world.start("w", { workflowStartDelay: c.seconds(60) });
+    signalWithStart();
+    expect(world.task().response.attempt).toBe(1);
+    expect(world.types()).toEqual(["WORKFLOW_EXECUTION_STARTED", "WORKFLOW_EXECUTION_SIGNALED", "WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED"]);
+  });
+
   it("does not outlive its run", () => {
     world.start("w", { workflowStartDelay: c.seconds(60) });
     terminate();

@@ -346,7 +346,8 @@ export function signalWithStart(ctx: Context, _address: ExecutionAddress, input:
           current.info,
         );
       const run = ctx.open(current);
-      const eventId = addSignal(run, signal, undefined);
+      // Unlike a signal alone, it does not wait for the end of the first task's backoff.
+      const eventId = addSignal(run, signal, undefined, { hurries: true });
       return { runId: current.info.runId, started: false, eventId };
     }
     if (current.info.startRequestId === request.requestId) return { runId: current.info.runId, started: false, eventId: FIRST_SIGNAL_EVENT_ID };
