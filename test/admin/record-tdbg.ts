@@ -9,7 +9,7 @@ import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { GrpcSubject } from "../conformance/grpc-subject.js";
-import { REFERENCE } from "../conformance/play.js";
+import { REFERENCE } from "../conformance/records.js";
 import { Session } from "../conformance/session.js";
 import { startServer } from "../harness/server-process.js";
 import { AdminClient } from "./admin-call.js";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { CoreSubject } from "../conformance/core-subject.js";
-import { REFERENCE } from "../conformance/play.js";
+import { REFERENCE } from "../conformance/records.js";
 import { Session } from "../conformance/session.js";
 import { AdminClient } from "./admin-call.js";
 import { answerOf, prepare, STEPS } from "./tdbg-steps.js";

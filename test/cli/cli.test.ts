@@ -1,6 +1,6 @@
 /** What the official `temporal` CLI said against the official server (record.ts), it says against ours. */
 import { describe, expect, it } from "vitest";
-import { REFERENCE } from "../conformance/play.js";
+import { REFERENCE } from "../conformance/records.js";
 import { COMMON_SETTINGS } from "../conformance/reference-settings.js";
 import { startServer } from "../harness/server-process.js";
 import { STORIES } from "./commands.js";

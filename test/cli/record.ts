@@ -6,7 +6,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { REFERENCE } from "../conformance/play.js";
+import { REFERENCE } from "../conformance/records.js";
 import { REFERENCE_SETTINGS } from "../conformance/reference-settings.js";
 import { findCli, hashOfCommands, recordCommands, versionOf } from "./official-cli.js";
 import { playCommands } from "./play-commands.js";

@@ -2,14 +2,13 @@
  * Every script gives on our server, and on the core alone, what it gave on the official server. A record that is older than its
  * script fails.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ServerProcess, startServer } from "../harness/server-process.js";
 import { TriedAttributes } from "./attributes.js";
 import { CoreSubject } from "./core-subject.js";
 import { GrpcSubject } from "./grpc-subject.js";
-import { FILES, hashOf, play, prepare, REFERENCE, recorded, scriptsOf, sourcesOf } from "./play.js";
+import { FILES, hashOf, play, prepare, recorded, scriptsOf, sourcesOf } from "./play.js";
+import { importedButMissing, REFERENCE } from "./records.js";
 import { COMMON_SETTINGS } from "./reference-settings.js";
 
 let server: ServerProcess;
@@ -40,14 +39,7 @@ describe("the records", () => {
     });
 
   it("have every file in their hash that the scripts import from here", () => {
-    const missing = FILES.flatMap((file) => {
-      const sources = sourcesOf(file);
-      return sources.flatMap((source) =>
-        [...readFileSync(source, "utf8").matchAll(/from "(\.[^"]*)\.js"/g)]
-          .map((m) => `${join(source, "..", m[1] as string)}.ts`)
-          .filter((f) => f.startsWith(import.meta.dirname) && !f.endsWith("/subject.ts") && !sources.includes(f)),
-      );
-    });
+    const missing = FILES.flatMap((file) => importedButMissing(sourcesOf(file), [import.meta.dirname]));
     expect(missing).toEqual([]);
   });
 });

@@ -38,7 +38,7 @@ export class CoreSubject implements Subject {
   static async open(
     store: Store = new MemoryStore(),
     seed = 1,
-    o: { testClocks?: TestClocks; now?: number; logger?: Logger; http?: HttpCaller } = {},
+    o: { testClocks?: TestClocks; now?: number; logger?: Logger; http?: HttpCaller; settings?: Readonly<Record<string, unknown>> } = {},
   ): Promise<CoreSubject> {
     const runtime = new SimRuntime(seed);
     if (o.now !== undefined) runtime.now = o.now;
@@ -50,7 +50,7 @@ export class CoreSubject implements Subject {
       logger: o.logger ?? SILENT,
       config: withSettings(
         defaultConfig(),
-        Object.entries(COMMON_SETTINGS).map(([key, value]) => `${key}=${JSON.stringify(value)}`),
+        Object.entries({ ...COMMON_SETTINGS, ...o.settings }).map(([key, value]) => `${key}=${JSON.stringify(value)}`),
         () => undefined,
       ),
       namespaces: [],

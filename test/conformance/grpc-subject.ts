@@ -11,6 +11,10 @@ export class GrpcSubject implements Subject {
     this.client = new Client(address, credentials.createInsecure(), { "grpc.max_receive_message_length": 64 * 1024 * 1024 });
   }
 
+  get now(): number {
+    return Date.now() * 1000;
+  }
+
   unary(method: MethodOf, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       this.client.makeUnaryRequest(

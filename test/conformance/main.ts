@@ -1,16 +1,9 @@
 /** `npm run conformance:record [-- file ...]`: plays every script (of those files) on the official server (built with Go from bench/reference) and writes what it answered. */
-import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync } from "node:fs";
-import { createServer } from "node:net";
-import { join } from "node:path";
 import { GrpcSubject } from "./grpc-subject.js";
+import { buildOfficialServer, startOfficialServer } from "./official-server.js";
 import { FILES, OFFICIAL_SETTINGS, play, prepare, record, scriptsOf } from "./play.js";
 import { REFERENCE_SETTINGS } from "./reference-settings.js";
 
-const root = join(import.meta.dirname, "../..");
-const binary = join(root, ".setup/bench/reference");
-mkdirSync(join(root, ".setup/bench"), { recursive: true });
-execFileSync("go", ["build", "-o", binary, "."], { cwd: join(root, "bench/reference"), stdio: "inherit" });
 /** What the official server does by workflows of its own is slow when asked for all at once. */
 const AT_ONCE: Readonly<Partial<Record<(typeof FILES)[number], number>>> = {
   "worker-deployments": 6,
@@ -21,22 +14,10 @@ const AT_ONCE: Readonly<Partial<Record<(typeof FILES)[number], number>>> = {
 };
 type FileName = (typeof FILES)[number];
 
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise<void>((resolve) => probe.close(() => resolve()));
-  return port;
-}
-
 /** Plays the scripts of files that need the same settings. */
 async function recordFiles(files: readonly FileName[], settings: readonly string[]): Promise<void> {
-  const port = await freePort();
-  // Nexus requests, the server's own among them, go over HTTP.
-  const ports = ["-port", String(port), "-http-port", String(await freePort())];
-  const server = spawn(binary, [...ports, ...settings.flatMap((s) => ["-set", s])], { stdio: ["ignore", "pipe", "ignore"] });
-  await new Promise<void>((resolve) => server.stdout.once("data", () => resolve()));
-  const official = new GrpcSubject(`127.0.0.1:${port}`);
+  const server = await startOfficialServer(settings);
+  const official = new GrpcSubject(server.address);
   try {
     await prepare(official);
     for (const file of files) {
@@ -54,10 +35,11 @@ async function recordFiles(files: readonly FileName[], settings: readonly string
     }
   } finally {
     official.close();
-    server.kill("SIGINT");
+    server.stop();
   }
 }
 
+buildOfficialServer();
 const EVERYWHERE = Object.entries(REFERENCE_SETTINGS).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
 const asked = process.argv.slice(2);
 const groups = new Map<string, { settings: readonly string[]; files: FileName[] }>();

@@ -1,11 +1,10 @@
 /** Plays scripts, and knows what the official server answered: recorded files that name its version and the script's hash. */
-import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { hashOfSources, type RecordFile, readRecord, writeRecord } from "./records.js";
+import { ONE_PARTITION } from "./reference-settings.js";
 import { type Script, Session } from "./session.js";
 import type { Subject } from "./subject.js";
 
-export const REFERENCE = "temporal server 1.32.1";
 const here = import.meta.dirname;
 
 export const ENDED_EARLY = "the script ended early";
@@ -15,11 +14,7 @@ export interface Played {
   coverage: Record<string, string[]>;
 }
 
-export interface Recorded {
-  reference: string;
-  hash: string;
-  scripts: Record<string, Played>;
-}
+export type Recorded = RecordFile<Played>;
 
 type ScriptFile = { scripts: Record<string, Script> };
 const SCRIPTS = {
@@ -63,11 +58,6 @@ const SCRIPTS = {
 } satisfies Record<string, () => Promise<ScriptFile>>;
 export const FILES = Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[];
 
-const ONE_PARTITION = [
-  "matching.numTaskqueueReadPartitions=1",
-  "matching.numTaskqueueWritePartitions=1",
-  "admin.matchingNamespaceTaskqueueToPartitionDispatchRate=4000",
-];
 const BUILD_IDS_AND_RULES = [
   ...ONE_PARTITION,
   "frontend.workerVersioningDataAPIs=true",
@@ -121,11 +111,7 @@ export function sourcesOf(file: string): string[] {
   return [`scripts/${file}.ts`, "session.ts", "normalise.ts", ...(shared === undefined ? [] : [shared])].map((f) => join(here, f));
 }
 
-export function hashOf(file: string): string {
-  const h = createHash("sha256");
-  for (const f of sourcesOf(file)) h.update(readFileSync(f));
-  return h.digest("hex").slice(0, 16);
-}
+export const hashOf = (file: string): string => hashOfSources(sourcesOf(file));
 
 export async function scriptsOf(file: keyof typeof SCRIPTS): Promise<Record<string, Script>> {
   return ((await SCRIPTS[file]()) as ScriptFile).scripts;
@@ -171,14 +157,12 @@ export async function play(subject: Subject, script: Script, look: (session: Ses
 
 const pathOf = (file: string): string => join(here, "expected", `${file}.json`);
 
-export function recorded(file: string): Recorded | undefined {
-  return existsSync(pathOf(file)) ? (JSON.parse(readFileSync(pathOf(file), "utf8")) as Recorded) : undefined;
-}
+export const recorded = (file: string): Recorded | undefined => readRecord<Played>(pathOf(file));
 
 export function record(file: string, scripts: Record<string, Played>): void {
   const early = Object.entries(scripts).flatMap(([name, { record: log }]) =>
     log.filter((l) => l.what === ENDED_EARLY).map((l) => `script "${name}" did not play to its end on the official server: ${l.value}`),
   );
   if (early.length > 0) throw new Error(early.join("\n"));
-  writeFileSync(pathOf(file), `${JSON.stringify({ reference: REFERENCE, hash: hashOf(file), scripts }, null, 1)}\n`);
+  writeRecord(pathOf(file), hashOf(file), scripts);
 }

@@ -20,3 +20,10 @@ export const REFERENCE_SETTINGS: Readonly<Record<string, unknown>> = {
   "history.enableWorkflowTaskCompletionPagination": true,
   "history.chasmSchedulerCreationRolloutPercent": 100,
 };
+
+/** With more partitions than one, the order of the official server's tasks is up to chance. */
+export const ONE_PARTITION: readonly string[] = [
+  "matching.numTaskqueueReadPartitions=1",
+  "matching.numTaskqueueWritePartitions=1",
+  "admin.matchingNamespaceTaskqueueToPartitionDispatchRate=4000",
+];

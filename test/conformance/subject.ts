@@ -6,6 +6,8 @@ export interface MethodOf {
 }
 
 export interface Subject {
+  /** Microseconds, on the subject's own clock. */
+  readonly now: number;
   /** One unary call. Rejects with CallError. */
   unary(method: MethodOf, request: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
   /** On the subject's own clock. */

@@ -1,6 +1,6 @@
 /** The official HTTP API answers as the official server's did, as recorded by main.ts; and what only ours has. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { REFERENCE } from "../conformance/play.js";
+import { REFERENCE } from "../conformance/records.js";
 import { type ServerProcess, startServer } from "../harness/server-process.js";
 import { SEQUENCES } from "./exchanges.js";
 import { hashOfExchanges, operationsOf, playSequence, recordedExchanges } from "./play-exchanges.js";

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { REFERENCE } from "../conformance/play.js";
+import { REFERENCE } from "../conformance/records.js";
 import type { Exchange } from "./exchanges.js";
 
 export interface Answered {

@@ -14,13 +14,6 @@ afterEach(() => server?.child.kill("SIGKILL"));
 const SLEEPS = 400;
 const ROUNDS = 5;
 
-/** Wall time in microseconds, as the simulated subject has it. */
-class RealSubject extends GrpcSubject {
-  get now(): number {
-    return Date.now() * 1000;
-  }
-}
-
 describe("kill -9 in the middle of skipping", () => {
   it("leaves a clock, an execution's own clock and their timers as they were acknowledged", async () => {
     const file = join(folder, "test.db");
@@ -29,7 +22,7 @@ describe("kill -9 in the middle of skipping", () => {
     for (let round = 0; round < ROUNDS; round++) {
       const isLast = round === ROUNDS - 1;
       server = await startTestServer(["0", "--enable-time-skipping", "--db-filename", file]);
-      const world = new World(new RealSubject(server.address));
+      const world = new World(new GrpcSubject(server.address));
       const begins = await world.time();
       expect(begins).toBeGreaterThanOrEqual(clock);
       if (round === 0) {
