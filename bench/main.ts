@@ -6,9 +6,10 @@
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { freePort } from "../test/harness/free-port.js";
 import { counts } from "./counts.js";
 
 const root = join(import.meta.dirname, "..");
@@ -48,14 +49,6 @@ function build(name: string): string {
   const binary = join(cache, name);
   execFileSync("go", ["build", "-o", binary, "."], { cwd: join(root, "bench", name), stdio: ["ignore", "inherit", "inherit"] });
   return binary;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
 }
 
 async function listening(port: number): Promise<void> {

@@ -6,11 +6,11 @@
  */
 import { execFile, spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { GrpcSubject } from "../conformance/grpc-subject.js";
 import { REFERENCE } from "../conformance/records.js";
 import { Session } from "../conformance/session.js";
+import { freePort } from "../harness/free-port.js";
 import { startServer } from "../harness/server-process.js";
 import { AdminClient } from "./admin-call.js";
 import { answerOf, prepare, STEPS, shownText } from "./tdbg-steps.js";
@@ -46,14 +46,6 @@ async function play(address: string): Promise<Played> {
   }
   subject.close();
   return { answers, outputs };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise<void>((resolve) => probe.close(() => resolve()));
-  return port;
 }
 
 const port = await freePort();

@@ -1,8 +1,8 @@
 /** The official server as a process of its own, built with Go from bench/reference. */
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
+import { freePort } from "../harness/free-port.js";
 
 const root = join(import.meta.dirname, "../..");
 const binary = join(root, ".setup/bench/reference");
@@ -12,14 +12,6 @@ export interface OfficialServer {
   readonly address: string;
   readonly httpAddress: string;
   stop(): void;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise<void>((resolve) => probe.close(() => resolve()));
-  return port;
 }
 
 export function buildOfficialServer(): void {

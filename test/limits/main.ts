@@ -3,20 +3,12 @@
  * where its answers are not those of the table.
  */
 import { spawn } from "node:child_process";
-import { createServer } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import { GrpcSubject } from "../conformance/grpc-subject.js";
 import { prepare } from "../conformance/play.js";
 import { Session } from "../conformance/session.js";
+import { freePort } from "../harness/free-port.js";
 import { GROUPS } from "./table.js";
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise<void>((resolve) => probe.close(() => resolve()));
-  return port;
-}
 
 const [binary = "", ...names] = process.argv.slice(2);
 for (const group of GROUPS.filter((g) => names.length === 0 || names.includes(g.name))) {

@@ -3,13 +3,13 @@
  * own, waits for the port in its own way and ends the server in its own way (the SDK core kills it, Go interrupts it and wants 0).
  * In memory, a second environment knows nothing of the first; with a file, it has the workflow of the first.
  */
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { WorkflowNotFoundError } from "@temporalio/client";
 import { defineSearchAttributeKey } from "@temporalio/common";
 import { TestWorkflowEnvironment } from "@temporalio/testing";
 import { Worker } from "@temporalio/worker";
 import { beforeAll, describe, expect, it } from "vitest";
+import { freePort } from "../harness/free-port.js";
 import { BINARY, temporaryDirectory } from "../harness/server-process.js";
 import { goIsHere, goProgram, javaClasses, javaIsHere, pythonFile, pythonIsHere, pythonWithSdk, run } from "./languages.js";
 import * as activities from "./typescript/activities.js";
@@ -18,15 +18,6 @@ const folder = temporaryDirectory();
 
 const KINDS = ["in memory", "with a file"] as const;
 const taskQueue = "local-environment";
-
-/** Ports that were free a moment ago. */
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => probe.once("listening", resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
 
 describe("TypeScript: TestWorkflowEnvironment.createLocal", () => {
   const environment = (options: Record<string, unknown> = {}) =>

@@ -3,10 +3,10 @@
  */
 import { execFile, spawnSync } from "node:child_process";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { freePort } from "../harness/free-port.js";
 import { temporaryDirectory } from "../harness/server-process.js";
 
 const run = promisify(execFile);
@@ -15,13 +15,6 @@ const USAGE = join(import.meta.dirname, "usage");
 const folder = temporaryDirectory();
 const env: NodeJS.ProcessEnv = { ...process.env, LOG_DIR: folder };
 
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 const script = (name: string) => run(join(EXAMPLE, "scripts", `${name}.sh`), [], { env });
 
 beforeAll(async () => {

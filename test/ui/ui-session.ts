@@ -4,8 +4,8 @@
  */
 import { spawn } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
+import { freePort } from "../harness/free-port.js";
 import { temporaryDirectory } from "../harness/temporary-directory.js";
 import { openTab } from "./chromium.js";
 
@@ -20,14 +20,6 @@ function find(variable: string, name: string): string | undefined {
 
 export const findUiServer = (): string | undefined => find("PERDURE_TEMPORAL_UI_SERVER", "ui-server");
 export const findChromium = (): string | undefined => find("PERDURE_CHROMIUM", "chromium");
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise<void>((resolve) => probe.close(() => resolve()));
-  return port;
-}
 
 export interface UiSession {
   /** What went wrong since it was last asked. */
