@@ -152,6 +152,12 @@ export const SETTINGS = {
     "G",
     "off: the history does not have what became of a request to cancel",
   ),
+  nexusSystemCallbackUrl: bool(
+    "component.nexusoperations.useSystemCallbackURL",
+    true,
+    "G",
+    "off: workers are told the same callback URL as external handlers (the official server has no such key any more)",
+  ),
   nexusCallbackUrlTemplate: text(
     "component.nexusoperations.callback.endpoint.template",
     "",
@@ -240,6 +246,12 @@ export const SETTINGS = {
   assignmentRulesMax: count("limit.wv.AssignmentRuleLimitPerQueue", 100, "N", "FAILED_PRECONDITION"),
   redirectRulesMax: count("limit.wv.RedirectRuleLimitPerQueue", 500, "N", "FAILED_PRECONDITION"),
   redirectRuleUpstreamMax: count("limit.wv.RedirectRuleMaxUpstreamBuildIDsPerQueue", 50, "N", "FAILED_PRECONDITION"),
+  deletedRuleRetentionMs: ms(
+    "matching.wv.DeletedRuleRetentionTime",
+    14 * DAY,
+    "N",
+    "until then a queue that has lost its last rule for all asks for one",
+  ),
   reachabilityBuildIdsMax: count("limit.reachabilityQueryBuildIds", 5, "G", "INVALID_ARGUMENT"),
   reachabilityTaskQueuesMax: count("limit.reachabilityTaskQueueScan", 20, "G", "further queues are not looked at"),
   reachabilityDefaultAgeMs: ms(
@@ -454,10 +466,11 @@ export const ACCEPTED_KEYS: Readonly<Record<string, string>> = {
   "system.enableDeployments": "the pre-release API of deployments is not served",
   "system.refreshNexusEndpointsMinWait": "endpoints are never stale here",
   "system.namespaceCacheRefreshInterval": "namespaces are never stale here",
-  "component.nexusoperations.useSystemCallbackURL": "always on",
   "component.callbacks.allowedAddresses": "see callback.allowedAddresses",
   "history.enableRequestIdRefLinks": "always on, as on the official server, which has no such key any more",
   "history.enableChasm": "there is one engine",
+  "history.enableCHASMCallbacks": "there is one engine",
+  "history.enableCHASMSignalBacklinks": "always on",
   "history.enableTransitionHistory": "there is one engine",
   "matching.useFairnessMatcher": "see matching.enableFairness",
   "worker.buildIdScavengerEnabled": "build ids stay until they are taken away",

@@ -11,18 +11,19 @@ const LIMITS = {
   redirectRulesMax: 3,
   redirectRuleUpstreamMax: 2,
   taskQueuesPerBuildIdMax: 2,
+  deletedRuleRetentionMs: 60_000,
 };
 
 function setup(rows = new Map<string, Uint8Array>()) {
-  const state = { isRefusing: false };
+  // A clock that stands still: changes must not depend on it.
+  const state = { isRefusing: false, micros: 1_800_000_000_000_000 };
   const buildIds = new BuildIds({
     rows: [...rows].map(([id, value]) => ({ kind: BUILD_IDS_REGISTRY_KIND, id, version: 1, value })),
     commit: async (batch: Batch) => {
       if (state.isRefusing) throw unavailable("the store did not take the change");
       for (const [id, { write }] of batch.registry.get(BUILD_IDS_REGISTRY_KIND) ?? []) if (write.op !== "delete") rows.set(id, write.value);
     },
-    // A clock that stands still: changes must not depend on it.
-    now: () => 1_800_000_000_000_000,
+    now: () => state.micros,
     limits: () => LIMITS,
   });
   const add = (id: string, queue = "q") => buildIds.updateSets("n", queue, { case: "addNewBuildIdInNewDefaultSet", value: id });
@@ -91,6 +92,24 @@ describe("build ids of a task queue", () => {
     await expect(rule(redirect("c", "d"))).rejects.toThrow("update exceeds number of upstream build ids permitted in namespace (3/2)");
     await rule(redirect("x", "y"));
     await expect(rule(redirect("p", "q"))).rejects.toThrow("update exceeds number of redirect rules permitted in namespace (4/3)");
+  });
+
+  it("keep a rule for all that no other takes, until long after one was taken away by force", async () => {
+    const { state, rule } = setup();
+    const ramp = { case: "percentageRamp", value: { rampPercentage: 45 } };
+    const replace = (force: boolean) =>
+      rule({ case: "replaceAssignmentRule", value: { ruleIndex: 0, rule: { targetBuildId: "2", ramp }, force } } as never);
+    const remove = (force: boolean) => rule({ case: "deleteAssignmentRule", value: { ruleIndex: 0, force } } as never);
+    await rule(insert("1"));
+    await expect(replace(false)).rejects.toThrow("at least one fully-ramped assignment rule must exist");
+    await replace(true);
+    // The queue has had one, as the official server sees it while it keeps what was deleted.
+    await expect(remove(false)).rejects.toThrow("at least one fully-ramped assignment rule must exist");
+    state.micros += 61_000_000;
+    // What is too old is forgotten by the next change, after which it is no more asked for.
+    await expect(remove(false)).rejects.toThrow("at least one fully-ramped assignment rule must exist");
+    await rule(redirect("a", "b"));
+    await remove(false);
   });
 
   it("are committed when a worker of theirs has polled", async () => {

@@ -55,7 +55,7 @@ function recentActions(starts: readonly BufferedStartRecord[], max: number): Ini
 export function describeSchedule(draft: ScheduleDraft, scheduler: Scheduler, namespace: NamespaceView): Init<DescribeScheduleResponse> {
   const { info, definition } = draft;
   const { policies, memo, searchAttributes } = definition;
-  const attributes = searchAttributes === undefined ? undefined : withTypeMetadata(searchAttributes, namespace);
+  const hasAttributes = Object.keys(searchAttributes?.indexedFields ?? {}).length > 0;
   return {
     schedule: {
       spec: shownSpec(definition.spec as ScheduleSpec),
@@ -82,7 +82,7 @@ export function describeSchedule(draft: ScheduleDraft, scheduler: Scheduler, nam
     },
     conflictToken: conflictToken(info.conflictToken),
     memo: memo ?? {},
-    searchAttributes: attributes ?? {},
+    searchAttributes: hasAttributes ? withTypeMetadata(searchAttributes as SearchAttributes, namespace) : undefined,
   };
 }
 

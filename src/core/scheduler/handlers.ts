@@ -14,6 +14,7 @@ import { Archetype, type ExecutionChain } from "../execution.js";
 import type { Env, ExecutionAddress, InputKind, InputOf } from "../input.js";
 import type { Outcome } from "../transition.js";
 import { isReservedAttribute } from "../visibility/attributes.js";
+import { isNullPayload } from "../workflow/apply-events.js";
 import { Stale } from "../workflow/context.js";
 import { clockIdOf, REAL_CLOCK } from "../workflow/execution-clock.js";
 import { conflictToken, describeSchedule, scheduleRow } from "./describe.js";
@@ -44,9 +45,9 @@ function isRepeated(draft: ScheduleDraft, requestId: string): boolean {
   return false;
 }
 
-/** What a schedule may set of its own; the rest is the server's. */
+/** What a schedule may set of its own, the rest is the server's; null is no value. */
 function userAttributes(fields: Readonly<Record<string, Uint8Array>>): Record<string, Uint8Array> {
-  return Object.fromEntries(Object.entries(fields).filter(([name]) => !isReservedAttribute(name)));
+  return Object.fromEntries(Object.entries(fields).filter(([name, value]) => !isReservedAttribute(name) && !isNullPayload(value, true)));
 }
 
 function definitionOf(schedule: Schedule | undefined): Pick<ScheduleDefinitionRecord, "spec" | "action" | "policies"> {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { TransferRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
+import { Payload } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { ScheduleOverlapPolicy as Policy } from "../../../gen/wire/temporal/api/enums/v1/schedule.js";
 import { WorkflowExecutionStatus as Status } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
@@ -12,7 +13,7 @@ import {
   UpdateScheduleRequest,
 } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { timestampOf } from "../../api/time.js";
-import { decode, type Init } from "../../api/wire.js";
+import { decode, encode, type Init } from "../../api/wire.js";
 import { defaultConfig } from "../../config/dynamic-config.js";
 import type { SettingName } from "../../config/limits.js";
 import { apply } from "../engine.js";
@@ -30,7 +31,14 @@ const HOUR = 3600 * SECOND;
 const DAY = 24 * HOUR;
 /** A full day, in UTC. */
 const START = Date.parse("2030-01-01T00:00:00Z") * 1000;
-const NAMESPACE: NamespaceView = { id: "ns-id", name: "default", key: 1, retention: DAY, state: 1, searchAttributes: new Map() };
+const NAMESPACE: NamespaceView = {
+  id: "ns-id",
+  name: "default",
+  key: 1,
+  retention: DAY,
+  state: 1,
+  searchAttributes: new Map([["A", { id: 1, type: 2 }]]),
+};
 const every = (seconds: number): Init<Schedule> => ({ spec: { interval: [{ interval: { seconds } }] } });
 
 /** One schedule without a shell: a clock, the transfer tasks that it asks for, and what a test makes of them. */
@@ -173,12 +181,27 @@ class World {
 const failed = (message: string) => ({ case: "workflowExecutionFailedEventAttributes", value: { failure: { message } } }) as never;
 
 describe("a description", () => {
-  it("has a place for what was not given: memo, attributes, and the time of an update that never was", () => {
+  it("has a place for what was not given: memo, and the time of an update that never was", () => {
     const w = new World();
     w.create({});
-    expect(w.describe()).toMatchObject({ memo: {}, searchAttributes: {}, info: { updateTime: { seconds: -62_135_596_800 } } });
+    expect(w.describe()).toMatchObject({ memo: {}, info: { updateTime: { seconds: -62_135_596_800 } } });
     w.update({ spec: {} });
     expect(w.info.updateTime).toEqual(timestampOf(w.now));
+  });
+
+  it("shows no attributes where there are none: none given, all taken away, all null", () => {
+    const w = new World();
+    w.create({});
+    expect(w.describe().searchAttributes).toBeUndefined();
+    const value = (data: string) => encode(Payload, Payload.create({ metadata: { encoding: Buffer.from("json/plain") }, data: Buffer.from(data) }));
+    const shown = (indexedFields: Record<string, Uint8Array>) => {
+      w.update({ spec: {} }, { searchAttributes: { indexedFields } });
+      return Object.keys(w.describe().searchAttributes?.indexedFields ?? { none: "" });
+    };
+    expect(shown({ A: value('"a"') })).toEqual(["A"]);
+    expect(shown({})).toEqual(["none"]);
+    expect(shown({ A: value('"a"') })).toEqual(["A"]);
+    expect(shown({ A: value("null") })).toEqual(["none"]);
   });
 });
 

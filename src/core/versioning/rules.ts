@@ -19,12 +19,27 @@ export interface RuleLimits {
   readonly assignmentRulesMax: number;
   readonly redirectRulesMax: number;
   readonly redirectRuleUpstreamMax: number;
+  /** How long a rule that is deleted still counts as one that there was. */
+  readonly deletedRuleRetentionMs: number;
 }
 
-type Rules = Pick<BuildIdsRecord, "sets" | "assignmentRules" | "redirectRules">;
+type Rules = Pick<BuildIdsRecord, "sets" | "assignmentRules" | "redirectRules" | "defaultRuleDeleted">;
 
-/** `hasPoller`: whether a worker of the build id has polled the queue lately. */
+/** `clock`: in microseconds, that of the change. `hasPoller`: whether a worker of the build id has polled the queue lately. */
 export function updatedRules(
+  old: Rules,
+  operation: UpdateWorkerVersioningRulesRequest["operation"],
+  clock: number,
+  limits: RuleLimits,
+  hasPoller: (buildId: string) => boolean,
+): Pick<Rules, "assignmentRules" | "redirectRules" | "defaultRuleDeleted"> {
+  const rules = changedRules(old, operation, clock, limits, hasPoller);
+  const isDeleted = old.assignmentRules.some((r) => isFullyRamped(r) && !rules.assignmentRules.includes(r));
+  const deleted = isDeleted ? clock : old.defaultRuleDeleted;
+  return { ...rules, defaultRuleDeleted: clock - deleted < limits.deletedRuleRetentionMs * 1000 ? deleted : 0 };
+}
+
+function changedRules(
   old: Rules,
   operation: UpdateWorkerVersioningRulesRequest["operation"],
   clock: number,
@@ -33,7 +48,8 @@ export function updatedRules(
 ): Pick<Rules, "assignmentRules" | "redirectRules"> {
   const rules = { assignmentRules: [...old.assignmentRules], redirectRules: [...old.redirectRules] };
   const { assignmentRules, redirectRules } = rules;
-  const hadDefault = assignmentRules.some(isFullyRamped);
+  // Deleted ones count, as long as the official server keeps them.
+  const hadDefault = old.defaultRuleDeleted > 0 || assignmentRules.some(isFullyRamped);
   switch (operation.case) {
     case "insertAssignmentRule": {
       const { ruleIndex, rule } = operation.value;
