@@ -246,6 +246,12 @@ export const SETTINGS = {
   assignmentRulesMax: count("limit.wv.AssignmentRuleLimitPerQueue", 100, "N", "FAILED_PRECONDITION"),
   redirectRulesMax: count("limit.wv.RedirectRuleLimitPerQueue", 500, "N", "FAILED_PRECONDITION"),
   redirectRuleUpstreamMax: count("limit.wv.RedirectRuleMaxUpstreamBuildIDsPerQueue", 50, "N", "FAILED_PRECONDITION"),
+  signalWithStartFromWorkflow: bool(
+    "history.enableSignalWithStartFromWorkflow",
+    true,
+    "N",
+    "the operation of endpoint __temporal_system; UNIMPLEMENTED when off (official: off)",
+  ),
   deletedRuleRetentionMs: ms(
     "matching.wv.DeletedRuleRetentionTime",
     14 * DAY,

@@ -33,6 +33,7 @@ export interface RequestLimits {
   /** Part of them that one namespace may take. */
   readonly completionPagesNamespaceShare: number;
   readonly isEagerWorkflowStartEnabled: boolean;
+  readonly isSignalWithStartFromWorkflowEnabled: boolean;
   readonly isWorkflowPauseEnabled: boolean;
   readonly areWorkflowRulesEnabled: boolean;
   readonly workflowRulesMax: number;
@@ -135,6 +136,7 @@ export function requestLimits(limits: Limits): RequestLimits {
     completionPagesTotalMax: limits.completionBufferTotalBytesMax,
     completionPagesNamespaceShare: limits.completionBufferNamespaceShare,
     isEagerWorkflowStartEnabled: limits.eagerWorkflowStart,
+    isSignalWithStartFromWorkflowEnabled: limits.signalWithStartFromWorkflow,
     isWorkflowPauseEnabled: limits.workflowPause,
     areWorkflowRulesEnabled: limits.workflowRules,
     workflowRulesMax: limits.workflowRulesMax,

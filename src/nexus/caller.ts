@@ -3,13 +3,16 @@
  * callbacks to other addresses over HTTP. What an outcome means for the operation: components/nexusoperations/executors.go.
  */
 import type { NexusEndpointRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
+import type { Link } from "../../gen/wire/temporal/api/common/v1/message.js";
 import { TimeoutType } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { Failure } from "../../gen/wire/temporal/api/failure/v1/message.js";
+import { Code, ServiceError } from "../api/service-error.js";
 import { MICROS_PER_MS } from "../api/time.js";
 import type { Init } from "../api/wire.js";
 import type { CallbackCall } from "../core/callback/statemachine.js";
 import type { NamespaceDirectory } from "../core/namespace-view.js";
 import type { CancelOutcome, NexusCall, StartOutcome } from "../core/nexus-operation/calls.js";
+import { SYSTEM_ENDPOINT, type SystemOperation } from "../core/nexus-operation/endpoints.js";
 import type { WorkerCommands } from "../core/transition.js";
 import type { OutboundCaller } from "../history/contract.js";
 import type { Logger } from "../lib/runtime.js";
@@ -44,6 +47,8 @@ export interface NexusCallerOptions {
   /** `destination`: scheme and host. */
   readonly callbackTimeoutMs: (namespaceId: string, destination: string) => number;
   readonly workerCommands: WorkerCommandSender;
+  /** Does one of the server's own operations; rejects with a ServiceError. */
+  readonly system: (operation: SystemOperation & { requestId: string; link: Init<Link> }) => Promise<{ result: Uint8Array; link: Init<Link> }>;
 }
 
 export class NexusCaller implements OutboundCaller {
@@ -68,6 +73,7 @@ export class NexusCaller implements OutboundCaller {
   }
 
   private async start(namespaceId: string, call: NexusCall): Promise<StartResult> {
+    if (call.endpoint === SYSTEM_ENDPOINT) return this.startHere(namespaceId, call);
     const { endpoint, namespace } = this.resolve(namespaceId, call);
     const header: Record<string, string> = { ...call.header };
     if (call.operationTimeout !== undefined) header["operation-timeout"] ??= formatDuration(call.operationTimeout);
@@ -93,6 +99,14 @@ export class NexusCaller implements OutboundCaller {
     const result = await this.o.operations.start(this.target(endpoint), { ...request, header: { ...seen, ...header } });
     // What goes over HTTP elsewhere has the form that content has.
     return result.kind === "sync" ? { ...result, payload: asSent(result.payload) } : result;
+  }
+
+  private async startHere(namespaceId: string, { service, operation, input, requestId, link }: NexusCall): Promise<StartResult> {
+    const namespace = this.o.namespaces().byId(namespaceId);
+    if (namespace === undefined) throw new HandlerError("INTERNAL", "internal error");
+    const done = await this.o.system({ namespace: namespace.name, service, operation, input, requestId, link });
+    const led = toNexusLink(done.link);
+    return { kind: "sync", payload: done.result, links: led === undefined ? [] : [led] };
   }
 
   async cancelOperation(namespaceId: string, call: NexusCall): Promise<{ outcome: CancelOutcome; isDown: boolean }> {
@@ -184,8 +198,24 @@ function asSent(payload: Uint8Array | undefined): Uint8Array {
   return payloadOf(contentOf(payload));
 }
 
+/** Of the server's own operations (common.IsRetryableRPCError). */
+const RETRYABLE_CODES: ReadonlySet<Code> = new Set([
+  Code.CANCELLED,
+  Code.UNKNOWN,
+  Code.UNAVAILABLE,
+  Code.DEADLINE_EXCEEDED,
+  Code.RESOURCE_EXHAUSTED,
+  Code.ABORTED,
+  Code.INTERNAL,
+]);
+
 function startError(e: unknown): { outcome: StartOutcome; isDown: boolean } {
   try {
+    if (e instanceof ServiceError) {
+      const isRetryable = RETRYABLE_CODES.has(e.code);
+      const failure = serverFailure(e, isRetryable);
+      return { outcome: isRetryable ? { kind: "retry", failure } : { kind: "failed", cause: failure }, isDown: false };
+    }
     if (e instanceof OperationError) return { outcome: { kind: e.state, cause: causeOf(e.failure) }, isDown: false };
     if (e instanceof Unusable || (e instanceof HandlerError && !e.isRetryable))
       return { outcome: { kind: "failed", cause: failureOf(e, false) }, isDown: false };
@@ -194,6 +224,15 @@ function startError(e: unknown): { outcome: StartOutcome; isDown: boolean } {
     const text = malformed instanceof Error ? malformed.message : String(malformed);
     return { outcome: { kind: "retry", failure: failureOf(new Error(`Malformed failure: ${text}`), true) }, isDown: false };
   }
+}
+
+/** Named as its error is in the official server: by its detail where it has one, else by its code. */
+function serverFailure({ code, details, message }: ServiceError, isRetryable: boolean): Init<Failure> {
+  const [of] = details;
+  const name =
+    of?.typeName.slice(of.typeName.lastIndexOf(".") + 1).replace(/Failure$/, "") ??
+    (Code[code] ?? "").replace(/([A-Z])([A-Z]*)_?/g, (_, first: string, rest: string) => first + rest.toLowerCase());
+  return { message: `${name}: ${message}`, failureInfo: { case: "serverFailureInfo", value: { nonRetryable: !isRetryable } } };
 }
 
 function failureOf(e: unknown, isRetryable: boolean): Init<Failure> {

@@ -15,6 +15,7 @@ import type { Limits } from "../config/limits.js";
 import type { ServerOptions } from "../config/options.js";
 import { apply } from "../core/engine.js";
 import type { NamespaceDirectory } from "../core/namespace-view.js";
+import type { NexusEndpointDirectory } from "../core/nexus-operation/endpoints.js";
 import type { QueueFacts } from "../core/versioning/deployment.js";
 import type { VersionDirectory } from "../core/versioning/routing.js";
 import { terminalBuildId } from "../core/versioning/rules.js";
@@ -24,6 +25,7 @@ import { namespaceOnDemand } from "../frontend/namespace-on-demand.js";
 import { namespaceNameValidator, namespaceStateValidator } from "../frontend/namespace-validator.js";
 import { requestLimits } from "../frontend/request-limits.js";
 import type { Services } from "../frontend/services.js";
+import { callSystemOperation, systemOperations } from "../frontend/workflow/system-operations.js";
 import type { GatewayServices } from "../gateway/route.js";
 import { HistoryEngine } from "../history/history-engine.js";
 import { KEYS_REGISTRY_KIND } from "../history/ids.js";
@@ -212,7 +214,12 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     payloadBytesMax,
     callbackTimeoutMs: (namespaceId, destination) => ofDestination(config(), nameOf(namespaceId), destination).callbackRequestTimeoutMs,
     workerCommands: { dispatcher: nexusTasks, runtime, logger },
+    system: (operation) => callSystemOperation(services, operation),
   });
+  const nexusDirectory: NexusEndpointDirectory = {
+    idOf: (name) => endpoints.idOf(name),
+    system: { problem: (operation) => systemOperations(services).problem(operation) },
+  };
   const directory: VersionDirectory = {
     queue: (...of) => deployments.directory.queue(...of),
     redirected: (namespaceId, taskQueue, buildId) => terminalBuildId(buildIds.get(namespaceId, taskQueue).redirectRules, buildId),
@@ -223,7 +230,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     logger,
     config,
     namespaces: () => namespaces.directory,
-    nexusEndpoints: () => endpoints,
+    nexusEndpoints: () => nexusDirectory,
     outbound: caller,
     versions: () => (buildIds.isEmpty ? deployments.directory : directory),
     dispatcher: matching,

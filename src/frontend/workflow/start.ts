@@ -53,19 +53,22 @@ export const startWorkflowExecution =
 
 export const signalWithStartWorkflowExecution =
   (s: Services): Handler<SignalWithStartWorkflowExecutionRequest, SignalWithStartWorkflowExecutionResponse> =>
-  async (request) => {
-    validateSignalWithStart(s, request);
-    const namespace = s.namespaces.view(request.namespace);
-    const { workflowId } = request;
-    const reply = await s.history.submit({ namespaceId: namespace.id, workflowId, runId: "" }, { kind: "signalWithStart", request });
-    if (reply.started) reactivateVersion(s, namespace, request.versioningOverride);
-    return {
-      runId: reply.runId,
-      firstExecutionRunId: reply.started ? reply.runId : "",
-      started: reply.started,
-      signalLink: requestIdLink(request.namespace, workflowId, reply.runId, request.requestId, EventType.WORKFLOW_EXECUTION_SIGNALED),
-    };
+  (request) =>
+    signalWithStart(s, request);
+
+export async function signalWithStart(s: Services, request: SignalWithStartWorkflowExecutionRequest) {
+  validateSignalWithStart(s, request);
+  const namespace = s.namespaces.view(request.namespace);
+  const { workflowId } = request;
+  const reply = await s.history.submit({ namespaceId: namespace.id, workflowId, runId: "" }, { kind: "signalWithStart", request });
+  if (reply.started) reactivateVersion(s, namespace, request.versioningOverride);
+  return {
+    runId: reply.runId,
+    firstExecutionRunId: reply.started ? reply.runId : "",
+    started: reply.started,
+    signalLink: requestIdLink(request.namespace, workflowId, reply.runId, request.requestId, EventType.WORKFLOW_EXECUTION_SIGNALED),
   };
+}
 
 /** In the order of the official server: which error a request with several faults gets depends on it. */
 export function validateStart(s: Services, request: StartWorkflowExecutionRequest): void {

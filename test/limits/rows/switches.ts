@@ -1,7 +1,8 @@
 /** Switches of the official server that are on by default there too: what is different where they are off. */
+import { Payload } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { CommandType } from "../../../gen/wire/temporal/api/enums/v1/command_type.js";
 import type { Response } from "../../../gen/wire/temporal/api/nexus/v1/message.js";
-import type { Init } from "../../../src/api/wire.js";
+import { encode, type Init } from "../../../src/api/wire.js";
 import { type Session, seconds } from "../../conformance/session.js";
 import { events, type Group, refusal, typesOf } from "../row.js";
 
@@ -18,6 +19,7 @@ export const switchesOff: Group = {
     "frontend.workerVersioningWorkflowAPIs=false",
     "history.sendTransientOrSpeculativeWorkflowTaskEvents=false",
     "component.nexusoperations.recordCancelRequestCompletionEvents=false",
+    "history.enableSignalWithStartFromWorkflow=false",
     "system.forceNexusEndpointRefreshOnRead=true",
     "admin.matchingNamespaceToPartitionDispatchRate=7",
     "matching.numTaskqueueReadPartitions=1",
@@ -55,6 +57,24 @@ export const switchesOff: Group = {
         return typesOf(await events(s)).slice(2);
       },
       answer: ["WORKFLOW_TASK_STARTED", "WORKFLOW_TASK_FAILED"],
+    },
+    {
+      keys: ["history.enableSignalWithStartFromWorkflow"],
+      breach: "a workflow that signals another and starts it",
+      play: async (s) => {
+        await s.start();
+        const { taskToken } = await s.workflowTask();
+        const operation = {
+          endpoint: "__temporal_system",
+          service: "temporal.api.workflowservice.v1.WorkflowService",
+          operation: "SignalWithStartWorkflowExecution",
+          input: encode(Payload, { metadata: { encoding: Buffer.from("binary/protobuf") } }),
+        };
+        const attributes = { case: "scheduleNexusOperationCommandAttributes", value: operation };
+        const commands = [{ commandType: CommandType.SCHEDULE_NEXUS_OPERATION, attributes }];
+        return refusal(s, "RespondWorkflowTaskCompleted", { taskToken, commands } as never);
+      },
+      answer: ["UNIMPLEMENTED", "SignalWithStart operation is disabled"],
     },
     {
       keys: ["component.nexusoperations.recordCancelRequestCompletionEvents"],

@@ -7,6 +7,7 @@ import { invalidArgument } from "../../../api/service-error.js";
 import { cappedMicros, duration, durationProblem, MICROS_PER_MS } from "../../../api/time.js";
 import { setEntry } from "../../../api/wire.js";
 import { assert } from "../../../lib/assert.js";
+import { SYSTEM_ENDPOINT } from "../../nexus-operation/endpoints.js";
 import { DISALLOWED_HEADERS, freshRequestId } from "../../nexus-operation/request.js";
 import { begin } from "../../nexus-operation/statemachine.js";
 import { type Completion, TaskFailure } from "./command.js";
@@ -24,7 +25,15 @@ export function scheduleNexusOperation(c: Completion, command: Command): History
   const a = command.attributes.value;
   const { run, limits } = c;
   const { ctx, info } = run;
-  const endpointId = ctx.env.nexusEndpoints.idOf(a.endpoint) ?? refuse(`endpoint ${JSON.stringify(a.endpoint)} not found`);
+  const { nexusEndpoints, namespace } = ctx.env;
+  const isSystem = a.endpoint === SYSTEM_ENDPOINT && nexusEndpoints.system !== undefined;
+  if (isSystem) {
+    if (Object.keys(a.nexusHeader).length > 0) refuse(`${NAME}.NexusHeader must be empty when using ${SYSTEM_ENDPOINT} endpoint`);
+    const { service, operation, input } = a;
+    const problem = nexusEndpoints.system.problem({ namespace: namespace.name, service, operation, input });
+    if (problem !== undefined) refuse(problem);
+  }
+  const endpointId = isSystem ? "" : (nexusEndpoints.idOf(a.endpoint) ?? refuse(`endpoint ${JSON.stringify(a.endpoint)} not found`));
   if (Buffer.byteLength(a.service) > limits.nexusServiceNameLengthMax)
     refuse(`${NAME}.Service exceeds length limit of ${limits.nexusServiceNameLengthMax}`);
   if (Buffer.byteLength(a.operation) > limits.nexusNameLengthMax) refuse(`${NAME}.Operation exceeds length limit of ${limits.nexusNameLengthMax}`);
@@ -36,7 +45,8 @@ export function scheduleNexusOperation(c: Completion, command: Command): History
     const problem = durationProblem(timeout);
     if (problem !== undefined) refuse(`${NAME}.${name} is invalid: ${problem}`);
   }
-  checkBlob(c, a.input?.length ?? 0, CAUSE, `${NAME}.Input exceeds size limit`);
+  // A request to the server itself has been checked by its own limits.
+  if (!isSystem) checkBlob(c, a.input?.length ?? 0, CAUSE, `${NAME}.Input exceeds size limit`);
   const nexusHeader: Record<string, string> = {};
   let headerSize = 0;
   for (const [key, value] of Object.entries(a.nexusHeader)) {
