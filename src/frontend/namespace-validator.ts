@@ -74,19 +74,20 @@ export function namespaceStateValidator(namespaces: NamespaceRegistry): Intercep
 }
 
 function namespaceOf(namespaces: NamespaceRegistry, method: Method, request: NamespacedRequest): NamespaceView | undefined {
-  const fromToken = request.taskToken instanceof Uint8Array ? ofTaskToken(namespaces, request.taskToken) : undefined;
   const name = request.namespace;
-  if (typeof name !== "string") return fromToken;
+  if (typeof name !== "string") return request.taskToken instanceof Uint8Array ? ofTaskToken(namespaces, request.taskToken) : undefined;
   if (OWN_LOOKUP.has(method.name)) {
     if (name === "" && !request.id) throw invalidArgument("Namespace not set on request.");
     return undefined;
   }
+  // Before the token is read: a client of an unknown namespace learns that, whatever its token is.
+  const fromRequest = name === "" ? undefined : namespaces.directory.byName(name);
+  if (name !== "" && fromRequest === undefined) throw namespaceNotFound(name);
+  const fromToken = request.taskToken instanceof Uint8Array ? ofTaskToken(namespaces, request.taskToken) : undefined;
   if (name === "" && fromToken === undefined) {
     if (OPTIONAL.has(method.name)) return undefined;
     throw invalidArgument(NOT_SET_TEXT.has(method.name) ? "Namespace not set on request." : "Namespace is empty.");
   }
-  const fromRequest = name === "" ? undefined : namespaces.directory.byName(name);
-  if (name !== "" && fromRequest === undefined) throw namespaceNotFound(name);
   if (fromToken !== undefined && fromRequest !== undefined && fromRequest.id !== fromToken.id)
     throw invalidArgument("Operation requested with a token from a different namespace.");
   return fromToken ?? fromRequest;

@@ -192,6 +192,8 @@ const rows: [name: string, request: object, code: Code, text: string][] = [
   ["RespondWorkflowTaskCompleted", D, BAD, "Task token not set on request."],
   ["RespondWorkflowTaskCompleted", { ...D, taskToken: Buffer.from("garbage") }, BAD, "Error deserializing task token."],
   ["RespondActivityTaskCompleted", {}, BAD, "Task token not set on request."],
+  ["RespondActivityTaskCompleted", { namespace: "nope", taskToken: Buffer.from("garbage") }, NOT_FOUND, "Namespace nope is not found."],
+  ["RecordActivityTaskHeartbeat", { namespace: "nope" }, NOT_FOUND, "Namespace nope is not found."],
   ["RespondQueryTaskCompleted", { ...D, taskToken: Buffer.from("garbage") }, BAD, "Error deserializing task token."],
   ["RespondActivityTaskCompletedById", D, BAD, "ActivityId is not set on request."],
   ["RespondActivityTaskCompletedById", { ...D, activityId: "a", workflowId: "w", runId: "bad" }, BAD, "RunId is not valid UUID."],

@@ -23,6 +23,16 @@ export interface VisibilityReader {
   /** Each page is a snapshot of its own, opened after the call. `after` is the `next` of the page before. */
   list(query: VisibilityQuery, pageSize: number, after: Uint8Array | undefined): Promise<VisibilityPage>;
   count(query: VisibilityQuery): Promise<number>;
-  /** Greatest count first; a row without a value is in the group of undefined. */
+  /** In the order of the values, as the official server's SQLite gives them; a row without a value is in the group of undefined, the first. */
   countGroups(query: VisibilityQuery, groupBy: readonly Field[]): Promise<{ values: (AttributeValue | undefined)[]; count: number }[]>;
+}
+
+export function byGroupValue(a: { values: readonly (AttributeValue | undefined)[] }, b: { values: readonly (AttributeValue | undefined)[] }): number {
+  for (const [i, x] of a.values.entries()) {
+    const y = b.values[i];
+    if (x === y) continue;
+    if (x === undefined || y === undefined) return x === undefined ? -1 : 1;
+    return x < y ? -1 : 1;
+  }
+  return 0;
 }

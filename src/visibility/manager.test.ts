@@ -90,7 +90,7 @@ test("pages are cut to the limit and continue behind the last row", async () => 
   expect(second.nextPageToken).toHaveLength(0);
 });
 
-test("groups are payloads with their type, greatest first; their sum is the count", async () => {
+test("groups are payloads with their type, in the order of their values; their sum is the count", async () => {
   const m = manager(row(1, 0), row(2, 5), row(3, 5));
   const read = async (query: string) => {
     const { count, groups } = await m.count(NAMESPACE, query);
@@ -99,8 +99,8 @@ test("groups are payloads with their type, greatest first; their sum is the coun
   expect(await read("GROUP BY ExecutionStatus")).toEqual({
     count: 3,
     groups: [
-      ['"Completed"', 2],
       ['"Running"', 1],
+      ['"Completed"', 2],
     ],
   });
   // As the official UI counts what it lists in an order.

@@ -127,8 +127,8 @@ describe("GROUP BY", () => {
     }
     const groups = async (field: string) => groupsOf(await s.call("CountWorkflowExecutions", { query: `${query} GROUP BY ${field}` }));
     expect(await groups("ParentWorkflowId")).toEqual([
-      ["parent", 1, "Keyword"],
       ["", 1, "Keyword"],
+      ["parent", 1, "Keyword"],
     ]);
     expect(await groups("TaskQueue")).toEqual(expect.arrayContaining([["other", 1, "Keyword"]]));
     expect(await groups("WorkflowType")).toEqual(expect.arrayContaining([["C", 1, "Keyword"]]));
@@ -180,8 +180,8 @@ describe("lists and counts hold what was acknowledged a moment ago, and groups c
     }
     await s.call("PatchSchedule", { scheduleId: "schedule-0", patch: { unpause: "again" }, requestId: "u" });
     expect(group((await s.call("CountSchedules", { query: "GROUP BY TemporalSchedulePaused" })) as Groups)).toEqual([
-      [true, AT_ONCE - 1, "Bool"],
       [false, 1, "Bool"],
+      [true, AT_ONCE - 1, "Bool"],
     ]);
     for (let i = 0; i < AT_ONCE; i++) {
       await s.call("DeleteSchedule", { scheduleId: `schedule-${i}` });

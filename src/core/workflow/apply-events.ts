@@ -42,6 +42,8 @@ export function applyEvent(draft: RunDraft, event: HistoryEvent, keepsUpdateCall
       info.taskQueue = v.taskQueue?.name ?? "";
       info.executionTimeout = durationMicros(v.workflowExecutionTimeout);
       info.runTimeout = durationMicros(v.workflowRunTimeout);
+      info.zeroExecutionTimeout = info.executionTimeout === 0 && v.workflowExecutionTimeout !== undefined;
+      info.zeroRunTimeout = info.runTimeout === 0 && v.workflowRunTimeout !== undefined;
       info.taskTimeout = durationMicros(v.workflowTaskTimeout);
       info.startTime = time;
       info.firstTaskDelay = durationMicros(v.firstWorkflowTaskBackoff);

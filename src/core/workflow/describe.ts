@@ -19,6 +19,7 @@ import { BUFFERED_EVENT_ID } from "./event-factory.js";
 import { executionNow } from "./execution-clock.js";
 import type { RunState } from "./mutable-state.js";
 import { addressed } from "./signal.js";
+import { executionTimeoutOf } from "./start.js";
 import { transientEvents } from "./workflow-task.js";
 
 export function describe(ctx: Context, address: ExecutionAddress): Replies["describe"] {
@@ -31,9 +32,8 @@ export function describe(ctx: Context, address: ExecutionAddress): Replies["desc
   return {
     executionConfig: {
       taskQueue: { name: info.taskQueue, kind: TaskQueueKind.NORMAL },
-      // As it was given: a start has its default by then, a child has none.
-      workflowExecutionTimeout: info.executionTimeout === 0 && info.parent !== undefined ? undefined : duration(info.executionTimeout),
-      workflowRunTimeout: duration(info.runTimeout),
+      workflowExecutionTimeout: executionTimeoutOf(info),
+      workflowRunTimeout: info.runTimeout > 0 || info.zeroRunTimeout ? duration(info.runTimeout) : undefined,
       defaultWorkflowTaskTimeout: duration(info.taskTimeout),
       userMetadata: info.userMetadata,
     },

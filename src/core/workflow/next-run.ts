@@ -13,7 +13,7 @@ import { uuidV4 } from "../../lib/uuid.js";
 import { callbacksToCarry } from "../callback/statemachine.js";
 import type { Run } from "./context.js";
 import { rollOverResetPoints } from "./reset-points.js";
-import { beginFirstTask, createRun, type NewRun } from "./start.js";
+import { beginFirstTask, createRun, executionTimeoutOf, type NewRun } from "./start.js";
 import { clockOfNextRun } from "./time-skipping.js";
 import { inheritedByContinuation, inheritedByNextRun } from "./versioning.js";
 
@@ -40,7 +40,7 @@ function inherited(run: Run): Init<WorkflowExecutionStartedEventAttributes> {
     parentWorkflowExecution: parent === undefined ? undefined : { workflowId: parent.workflowId, runId: parent.runId },
     parentInitiatedEventId: parent?.initiatedEventId,
     rootWorkflowExecution: parent === undefined ? undefined : { workflowId: info.rootWorkflowId, runId: info.rootRunId },
-    workflowExecutionTimeout: duration(info.executionTimeout),
+    workflowExecutionTimeout: executionTimeoutOf(info),
     workflowExecutionExpirationTime: timestamp(info.executionDeadline),
     continuedExecutionRunId: info.runId,
     firstExecutionRunId: info.firstRunId,
@@ -100,6 +100,7 @@ export function continueAsNewRun(
   resolved: { type: string; queue: string; runTimeout: number; taskTimeout: number },
 ): NewRun {
   const info = run.info;
+  const backoff = minimalBackoff(run, cappedMicros(a.backoffStartInterval));
   return {
     attributes: {
       ...inherited(run),
@@ -116,7 +117,7 @@ export function continueAsNewRun(
       initiator: a.initiator,
       continuedFailure: a.failure,
       lastCompletionResult: a.lastCompletionResult,
-      firstWorkflowTaskBackoff: duration(minimalBackoff(run, cappedMicros(a.backoffStartInterval))),
+      firstWorkflowTaskBackoff: backoff === 0 && a.backoffStartInterval === undefined ? undefined : duration(backoff),
       attempt: a.initiator === ContinueAsNewInitiator.RETRY ? info.attempt + 1 : 1,
       completionCallbacks: callbacksToCarry(run.draft),
       ...inheritedByContinuation(run, resolved.queue, a.inheritBuildId, a.initialVersioningBehavior),

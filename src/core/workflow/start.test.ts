@@ -312,6 +312,33 @@ describe("a cron schedule", () => {
   });
 });
 
+describe("timeouts that are none", () => {
+  const described = () => world.submit<"describe">(w(), { kind: "describe" })?.executionConfig;
+
+  it("are missing where the start leaves them out, in every run of the chain", () => {
+    world.start("w", { workflowExecutionTimeout: undefined, workflowRunTimeout: undefined });
+    const none = { workflowExecutionTimeout: undefined };
+    expect(world.last("workflowExecutionStartedEventAttributes")).toMatchObject({ ...none, workflowRunTimeout: undefined });
+    expect(described()).toMatchObject({ ...none, workflowRunTimeout: undefined });
+    world.advance(2 * c.MICROS);
+    world.answer([c.continueAsNew()]);
+    // A run that continues is always told of one.
+    expect(world.last("workflowExecutionStartedEventAttributes")).toMatchObject({ ...none, workflowRunTimeout: c.seconds(0) });
+    expect(world.last("workflowExecutionStartedEventAttributes")?.firstWorkflowTaskBackoff).toBeUndefined();
+    expect(described()).toMatchObject({ ...none, workflowRunTimeout: c.seconds(0) });
+  });
+
+  it("are zero where the start says zero, in every run of the chain", () => {
+    const zero = { workflowExecutionTimeout: c.seconds(0), workflowRunTimeout: c.seconds(0) };
+    world.start("w", zero);
+    expect(world.last("workflowExecutionStartedEventAttributes")).toMatchObject(zero);
+    world.advance(2 * c.MICROS);
+    world.answer([c.continueAsNew()]);
+    expect(world.last("workflowExecutionStartedEventAttributes")).toMatchObject(zero);
+    expect(described()).toMatchObject(zero);
+  });
+});
+
 describe("signal with start", () => {
   it("starts a workflow that has its signal before its first task", () => {
     expect(signalWithStart()).toMatchObject({ started: true, eventId: 2 });

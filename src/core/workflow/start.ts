@@ -3,6 +3,8 @@
  * backoff, or when the parent has recorded the start), eager start. The same start again, by request id, gets the same answer.
  * Behaviour: service/history/api/startworkflow/api.go and workflow_id_dedup.go of the official server.
  */
+
+import type { Duration } from "../../../gen/wire/google/protobuf/duration.js";
 import { ExecutionRecord, RequestIdRecord, TimeSkippingRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import type { Link } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
@@ -119,6 +121,11 @@ export function beginFirstTask(run: Run, options: { bypassDispatch?: boolean } =
   scheduleWorkflowTask(run, options);
 }
 
+/** Of the whole chain, as its start gave it: it may be missing, or be said to be none. */
+export function executionTimeoutOf(info: ExecutionRecord): Duration | undefined {
+  return info.executionTimeout > 0 || info.zeroExecutionTimeout ? duration(info.executionTimeout) : undefined;
+}
+
 /** What a start request makes of the first event. */
 export function startAttributes(
   ctx: Context,
@@ -143,8 +150,9 @@ export function startAttributes(
     taskQueue: request.taskQueue,
     input: request.input,
     header: request.header,
-    workflowExecutionTimeout: duration(executionTimeout),
-    workflowRunTimeout: duration(cappedMicros(request.workflowRunTimeout)),
+    // As they came: to an SDK no timeout is not a timeout of nothing.
+    workflowExecutionTimeout: request.workflowExecutionTimeout === undefined ? undefined : duration(executionTimeout),
+    workflowRunTimeout: request.workflowRunTimeout === undefined ? undefined : duration(cappedMicros(request.workflowRunTimeout)),
     workflowTaskTimeout: duration(cappedMicros(request.workflowTaskTimeout)),
     workflowExecutionExpirationTime: executionTimeout > 0 ? timestampOf(Math.round((now + executionTimeout) / 1000) * 1000) : undefined,
     identity: request.identity,

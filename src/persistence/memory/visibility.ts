@@ -4,7 +4,7 @@ import { compareBy, fieldValue, matches } from "../../core/visibility/evaluate.j
 import type { Field } from "../../core/visibility/query.js";
 import type { AttributeValue, VisibilityRow } from "../../core/visibility/row.js";
 import type { Batch } from "../batch.js";
-import type { VisibilityPage, VisibilityQuery, VisibilityReader } from "../visibility.js";
+import { byGroupValue, type VisibilityPage, type VisibilityQuery, type VisibilityReader } from "../visibility.js";
 
 export class MemoryVisibility {
   private readonly rows = new Map<number, VisibilityRow>();
@@ -49,7 +49,7 @@ export class MemoryVisibility {
       group.count++;
       groups.set(id, group);
     }
-    return [...groups.values()].sort((a, b) => b.count - a.count || (JSON.stringify(a.values) < JSON.stringify(b.values) ? -1 : 1));
+    return [...groups.values()].sort(byGroupValue);
   }
 }
 

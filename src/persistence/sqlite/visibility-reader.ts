@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { IndexedValueType as T } from "../../../gen/wire/temporal/api/enums/v1/common.js";
 import type { Field } from "../../core/visibility/query.js";
 import type { AttributeValue } from "../../core/visibility/row.js";
-import type { VisibilityPage, VisibilityQuery, VisibilityReader } from "../visibility.js";
+import { byGroupValue, type VisibilityPage, type VisibilityQuery, type VisibilityReader } from "../visibility.js";
 import { type Choice, chosen, type Statement } from "./choice.js";
 import { orderText } from "./sort-order.js";
 import type { SortTables } from "./sort-tables.js";
@@ -83,7 +83,7 @@ export class SqliteVisibilityReader implements VisibilityReader {
       }),
       count: r.at(-1) as number,
     }));
-    return groups.sort((a, b) => b.count - a.count || (JSON.stringify(a.values) < JSON.stringify(b.values) ? -1 : 1));
+    return groups.sort(byGroupValue);
   }
 }
 

@@ -94,7 +94,7 @@ export function startChild(c: Completion, command: Command): HistoryEvent | unde
       workflowType: { name: type },
       taskQueue: { name: queue, kind: TaskQueueKind.NORMAL },
       input: a.input,
-      workflowExecutionTimeout: duration(executionTimeout),
+      workflowExecutionTimeout: a.workflowExecutionTimeout === undefined ? undefined : duration(executionTimeout),
       workflowRunTimeout: duration(runTimeout),
       workflowTaskTimeout: duration(taskTimeout),
       parentClosePolicy: a.parentClosePolicy === ParentClosePolicy.UNSPECIFIED ? ParentClosePolicy.TERMINATE : a.parentClosePolicy,
