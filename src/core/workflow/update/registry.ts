@@ -190,7 +190,8 @@ export function send(draft: RunDraft, resend: boolean, startedEventId: number): 
       if (record.acceptedEventId === 0 && !draft.updates.some((u) => u.id === record.updateId))
         draft.updates = [...draft.updates, newUpdate(record.updateId, "sent", undefined, 0)];
   draft.updates = draft.updates.map((u) => {
-    if (u.state === "accepted" || (u.state === "sent" && !resend)) return u;
+    // What the completion has just rejected leaves the list with the end of the transition only.
+    if (u.state === "accepted" || u.outcome !== undefined || (u.state === "sent" && !resend)) return u;
     if (u.request !== undefined)
       out.push({
         id: requestMessageId(u.id),

@@ -51,6 +51,16 @@ describe("a rejected update", () => {
     expect(world.run("w").isPinned).toBe(false);
   });
 
+  it("is not delivered again with the task that its worker gets in answer", () => {
+    world.running();
+    ask("u");
+    const started = world.task();
+    world.signal("s");
+    const { newTask } = world.complete(started, [], { messages: [c.rejected("u")], returnNewWorkflowTask: true });
+    expect(newTask?.response.messages).toEqual([]);
+    expect(answerTo("u")).toMatchObject({ stage: Stage.COMPLETED, outcome: { value: { case: "failure", value: { message: "no" } } } });
+  });
+
   it("asks for no write at any step", () => {
     world.running();
     const writes = (kind: "update") => {
