@@ -152,12 +152,6 @@ export const SETTINGS = {
     "G",
     "off: the history does not have what became of a request to cancel",
   ),
-  nexusSystemCallbackUrl: bool(
-    "component.nexusoperations.useSystemCallbackURL",
-    true,
-    "G",
-    "off: workers are told the same callback URL as external handlers (the official server has no such key any more)",
-  ),
   nexusCallbackUrlTemplate: text(
     "component.nexusoperations.callback.endpoint.template",
     "",
@@ -472,6 +466,7 @@ export const ACCEPTED_KEYS: Readonly<Record<string, string>> = {
   "system.enableDeployments": "the pre-release API of deployments is not served",
   "system.refreshNexusEndpointsMinWait": "endpoints are never stale here",
   "system.namespaceCacheRefreshInterval": "namespaces are never stale here",
+  "component.nexusoperations.useSystemCallbackURL": "always on, as on the official server, which has no such key any more",
   "component.callbacks.allowedAddresses": "see callback.allowedAddresses",
   "history.enableRequestIdRefLinks": "always on, as on the official server, which has no such key any more",
   "history.enableChasm": "there is one engine",

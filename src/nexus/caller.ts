@@ -38,8 +38,6 @@ export interface NexusCallerOptions {
   readonly client: NexusClient;
   readonly namespaces: () => NamespaceDirectory;
   readonly logger: Logger;
-  /** Whether workers are told the address that is this server's own, instead of that for handlers outside. */
-  readonly isSystemUrlUsed: () => boolean;
   /** Where handlers outside reach this server's callbacks, for a namespace. */
   readonly callbackUrl: (namespace: { name: string; id: string }) => string;
   readonly tokenBytesMax: (namespaceId: string) => number;
@@ -90,7 +88,7 @@ export class NexusCaller implements OutboundCaller {
       header,
       links,
       readsFailures: true,
-      callbackUrl: isExternal || !this.o.isSystemUrlUsed() ? this.o.callbackUrl(namespace) : SYSTEM_CALLBACK_URL,
+      callbackUrl: isExternal ? this.o.callbackUrl(namespace) : SYSTEM_CALLBACK_URL,
       callbackHeader: { [CALLBACK_TOKEN_HEADER]: encodeCallbackToken({ namespaceId, workflowId, runId, archetype, scheduledEventId, requestId }) },
       content: contentOf(call.input),
     };

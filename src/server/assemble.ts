@@ -208,7 +208,6 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     client: new NexusClient(parts.http ?? callOverHttp, runtime),
     namespaces: () => namespaces.directory,
     logger,
-    isSystemUrlUsed: () => limits().nexusSystemCallbackUrl,
     callbackUrl: ({ name, id }) => callbackUrl(limits().nexusCallbackUrlTemplate, parts.isTls === true ? "https" : "http", address, name, id),
     tokenBytesMax,
     payloadBytesMax,

@@ -69,7 +69,6 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   "nexusoperation.limit.operation.concurrencyPerWorkflow.max":
     "of the other of the official server's two engines, which makes no Nexus operations by default",
   "component.nexusoperations.callback.endpoint.template": "an address, not a limit: test/nexus",
-  "component.nexusoperations.useSystemCallbackURL": "the official server has no such key any more: test/nexus",
   "matching.wv.DeletedRuleRetentionTime": "on a clock of its own: src/matching/build-ids.test.ts",
   "callback.request.timeout": CALLBACKS,
   "component.nexusoperations.request.timeout": NEXUS,

@@ -92,22 +92,6 @@ async function within(s: Session, what: string, isSo: () => Promise<boolean>): P
   throw new Error(`never: ${what}`);
 }
 
-describe("a server without an address of its own for callbacks", () => {
-  it("tells workers a URL, to which any process of theirs can bring the outcome", async () => {
-    const server = new ServerOnFile(["--dynamic-config-value", "component.nexusoperations.useSystemCallbackURL=false"]);
-    const s = await server.start();
-    await s.call("CreateNexusEndpoint", workerEndpoint(s.id, "handlers"));
-    await s.running([schedule(s.id)]);
-    const task = await poll(s, "handlers");
-    const { url, header } = callbackOf(task).variant.value;
-    expect(url).toBe(`http://${server.address}/namespaces/default/nexus/callback`);
-    await respond(s, task, { case: "asyncSuccess", value: { operationToken: "token" } });
-    const body = { method: "POST", body: '"done"', headers: { ...header, "content-type": "application/json", "nexus-operation-state": "succeeded" } };
-    expect((await fetch(url, body)).status).toBe(200);
-    expect(await types(s)).toContain("NEXUS_OPERATION_COMPLETED");
-  });
-});
-
 describe("a server that is killed", () => {
   it("keeps its endpoints, and goes on with operations that wait, back off or run, and with callbacks", async () => {
     let isUp = false;
