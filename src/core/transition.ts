@@ -72,6 +72,14 @@ export interface NexusExecutionView<T> {
   readonly changes: number;
 }
 
+/** What is shown of a schedule, and for whom it is soon something else. */
+export interface ScheduleView {
+  readonly response: Init<DescribeScheduleResponse>;
+  readonly key: number;
+  /** Request ids of starts that are asked for and not answered. */
+  readonly starting: readonly string[];
+}
+
 /** A timer that the completion of a workflow task has started, the first to fire. */
 export interface NextTimer {
   readonly runKey: number;
@@ -157,7 +165,7 @@ export interface Replies {
   dropTimers: undefined;
   importRun: { runId: string };
   createSchedule: { conflictToken: Uint8Array };
-  describeSchedule: Init<DescribeScheduleResponse>;
+  describeSchedule: ScheduleView;
   updateSchedule: undefined;
   patchSchedule: undefined;
   /** Microseconds. */

@@ -10,7 +10,7 @@ import { Code } from "../api/service-error.js";
 import type { Init } from "../api/wire.js";
 import { Archetype } from "../core/execution.js";
 import type { ExecutionAddress } from "../core/input.js";
-import type { DispatchTask, StartedWorkflowTask } from "../core/transition.js";
+import type { DispatchTask, ScheduleView, StartedWorkflowTask } from "../core/transition.js";
 import { at, FakeEngine, NAMESPACE, POLLER, type Watched, watch } from "./fake-engine.js";
 
 const HOUR_MS = 3_600_000;
@@ -44,7 +44,7 @@ async function describeSchedule(f: FakeEngine, id: string): Promise<DescribeSche
   const reply = watch(f.engine.submit(scheduleAt(id), { kind: "describeSchedule" }));
   await f.settle();
   if (reply.error !== undefined) throw reply.error;
-  return reply.value as DescribeScheduleResponse;
+  return (reply.value as ScheduleView).response as DescribeScheduleResponse;
 }
 
 async function begun(sameBatchTransfers = true): Promise<FakeEngine> {

@@ -235,7 +235,7 @@ export class Schedules {
         id,
         { kind: "describeSchedule" },
         (reply) => {
-          known.info = reply.info as DescribeScheduleResponse["info"];
+          known.info = reply.response.info as DescribeScheduleResponse["info"];
           done();
         },
         failed,

@@ -109,7 +109,11 @@ const HANDLERS: ComponentHandlers<ScheduleDraft> = {
   },
   describeSchedule: (ctx, address) => {
     const draft = existing(ctx, address);
-    return describeSchedule(draft, new Scheduler(draft, ctx), ctx.env.namespace);
+    return {
+      response: describeSchedule(draft, new Scheduler(draft, ctx), ctx.env.namespace),
+      key: draft.key,
+      starting: draft.info.starts.filter((s) => s.stage === Stage.ASKED).map((s) => s.requestId),
+    };
   },
   updateSchedule: (ctx, address, { request }) => {
     const draft = existing(ctx, address);

@@ -110,6 +110,11 @@ export class ScheduleDraft extends ComponentDraft {
     this.result = base.result;
   }
 
+  /** Not counted: whoever waits for a change looks at each. */
+  override get changes(): number {
+    return 1;
+  }
+
   get definition(): ScheduleDefinitionRecord {
     return this.definitionNow;
   }

@@ -21,7 +21,7 @@ import { Archetype, type ExecutionState } from "../execution.js";
 import type { Env, InputKind, InputOf } from "../input.js";
 import type { NamespaceView } from "../namespace-view.js";
 import { NO_ENDPOINTS } from "../nexus-operation/endpoints.js";
-import type { Notice, Replies, Transition } from "../transition.js";
+import type { Notice, Replies, ScheduleView, Transition } from "../transition.js";
 import type { VisibilityRow } from "../visibility/row.js";
 import { TransferKind } from "../workflow/transfer-kind.js";
 import { ScheduleState } from "./schedule-state.js";
@@ -127,7 +127,7 @@ class World {
   }
 
   describe(): DescribeScheduleResponse {
-    return this.submit<"describeSchedule">({ kind: "describeSchedule" }) as DescribeScheduleResponse;
+    return (this.submit<"describeSchedule">({ kind: "describeSchedule" }) as ScheduleView).response as DescribeScheduleResponse;
   }
 
   get info(): NonNullable<DescribeScheduleResponse["info"]> {

@@ -48,6 +48,7 @@ import { ACTIVITY_COLUMNS, ACTIVITY_DIVISION } from "../../core/visibility/attri
 import type { QueryScope } from "../../core/visibility/resolve.js";
 import type { VisibilityRow } from "../../core/visibility/row.js";
 import { withTypeMetadata } from "../../core/visibility/search-attributes.js";
+import { lookUntil } from "../long-poll.js";
 import { remainingMs, type Services } from "../services.js";
 import {
   validateActivityId,
@@ -153,38 +154,25 @@ export const pollActivityExecution =
     return found === undefined ? {} : { runId: found.runId, outcome: found.outcome };
   };
 
-/**
- * Looks until it is so; undefined when the time is up, which it is at once for a caller with less time than the buffer. `after`: how
- * often the activity has to have changed to be looked at again; its end is always looked at.
- */
-async function waitFor<T extends { readonly key: number; readonly runId: string }>(
+/** Looks until it is so, at the run that was seen first; undefined when the time is up. */
+function waitFor<T extends { readonly key: number; readonly runId: string }>(
   s: Services,
   namespace: string,
   call: Call,
-  runId: string,
+  addressed: string,
   look: (runId: string) => Promise<T>,
   isSo: (seen: T) => boolean,
   after: (seen: T) => number,
 ): Promise<T | undefined> {
   const { activityLongPollMs, activityLongPollBufferMs } = s.limits(namespace);
   const left = remainingMs(call.deadlineMs, s.runtime) ?? Number.POSITIVE_INFINITY;
-  const until = s.runtime.nowMicros() / 1000 + Math.min(activityLongPollMs, left - activityLongPollBufferMs);
-  let seen = await look(runId);
-  for (;;) {
-    if (isSo(seen)) return seen;
-    const waitMs = until - s.runtime.nowMicros() / 1000;
-    if (waitMs <= 0 || call.cancelled) return undefined;
-    const wait = s.history.waitForChange(seen.key, after(seen), waitMs, (f) => call.onCancel(f));
-    try {
-      // Something may have happened between the look and the wait.
-      seen = await look(seen.runId);
-      if (isSo(seen)) return seen;
-      await wait.changed;
-    } finally {
-      wait.stop();
-    }
-    seen = await look(seen.runId);
-  }
+  let runId = addressed;
+  const lookAgain = async (): Promise<T> => {
+    const seen = await look(runId);
+    ({ runId } = seen);
+    return seen;
+  };
+  return lookUntil(s, call, Math.min(activityLongPollMs, left - activityLongPollBufferMs), lookAgain, isSo, after);
 }
 
 export const listActivityExecutions =

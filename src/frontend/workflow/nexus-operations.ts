@@ -45,6 +45,7 @@ import type { QueryScope } from "../../core/visibility/resolve.js";
 import type { VisibilityRow } from "../../core/visibility/row.js";
 import { withTypeMetadata } from "../../core/visibility/search-attributes.js";
 import { isUuid, uuidV4 } from "../../lib/uuid.js";
+import { lookUntil } from "../long-poll.js";
 import type { RequestLimits } from "../request-limits.js";
 import { remainingMs, type Services } from "../services.js";
 import { isLongerThan } from "../validation/execution.js";
@@ -203,26 +204,9 @@ async function poll<T>(
   look: () => Promise<NexusExecutionView<T>>,
   isFound: (seen: NexusExecutionView<T>) => boolean,
 ): Promise<T | undefined> {
-  const left = remainingMs(call.deadlineMs, s.runtime);
-  const patience = left === undefined ? limits.nexusLongPollMs : Math.min(limits.nexusLongPollMs, left - limits.nexusLongPollBufferMs);
-  const until = s.runtime.nowMicros() + Math.max(0, patience) * 1000;
-  for (;;) {
-    const seen = await look();
-    if (isFound(seen)) return seen.response;
-    const rest = (until - s.runtime.nowMicros()) / 1000;
-    if (rest <= 0 || call.cancelled) return undefined;
-    const waiting = s.history.waitForChange(seen.key, seen.changes, rest, (f) => call.onCancel(f));
-    // Something may have come between the answer and the wait.
-    const again = await look().catch((e: unknown) => {
-      waiting.stop();
-      throw e;
-    });
-    if (isFound(again)) {
-      waiting.stop();
-      return again.response;
-    }
-    await waiting.changed;
-  }
+  const left = remainingMs(call.deadlineMs, s.runtime) ?? Number.POSITIVE_INFINITY;
+  const patience = Math.min(limits.nexusLongPollMs, left - limits.nexusLongPollBufferMs);
+  return (await lookUntil(s, call, patience, look, isFound, (seen) => seen.changes))?.response;
 }
 
 export const requestCancelNexusOperationExecution =

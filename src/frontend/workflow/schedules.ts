@@ -37,11 +37,13 @@ import type { NamespaceView } from "../../core/namespace-view.js";
 import { LIST_INFO_MEMO, SCHEDULE_DIVISION } from "../../core/scheduler/describe.js";
 import { checkIntervalDurations, SpecError } from "../../core/scheduler/parse-spec.js";
 import { CompiledSpec, shownSpec, TooManyExclusions } from "../../core/scheduler/spec.js";
+import type { ScheduleView } from "../../core/transition.js";
 import { DIVISION, isReservedAttribute, SCHEDULE_ATTRIBUTES } from "../../core/visibility/attributes.js";
 import type { QueryScope } from "../../core/visibility/resolve.js";
 import type { VisibilityRow } from "../../core/visibility/row.js";
 import { withTypeMetadata } from "../../core/visibility/search-attributes.js";
-import type { Services } from "../services.js";
+import { lookUntil } from "../long-poll.js";
+import { remainingMs, type Services } from "../services.js";
 import { isLongerThan, validateWorkflowId } from "../validation/execution.js";
 import { encodedMapSize, isBlobAllowed } from "../validation/size.js";
 import { validateUserTaskQueue } from "../validation/task-queue.js";
@@ -55,6 +57,9 @@ const NOTES_BYTES_MAX = 1_000;
 const PAUSED = "TemporalSchedulePaused";
 /** Of the search past excluded times, in a list. */
 const LISTED_STEPS_MAX = 1_000;
+
+/** Describe tells of the actions that were asked for before it, as the official server's query of its scheduler workflow does. */
+const STARTS_AWAITED_MS = 1_000;
 
 const SCOPE: QueryScope = {
   division: SCHEDULE_DIVISION,
@@ -85,8 +90,16 @@ export const createSchedule =
 
 export const describeSchedule =
   (s: Services): Handler<DescribeScheduleRequest, DescribeScheduleResponse> =>
-  (request) =>
-    s.history.submit(addressOf(s.namespaces.view(request.namespace), request.scheduleId), { kind: "describeSchedule" });
+  async (request, call) => {
+    const address = addressOf(s.namespaces.view(request.namespace), request.scheduleId);
+    const look = (): Promise<ScheduleView> => s.history.submit(address, { kind: "describeSchedule" });
+    const first = await look();
+    if (first.starting.length === 0) return first.response;
+    const left = remainingMs(call.deadlineMs, s.runtime) ?? Number.POSITIVE_INFINITY;
+    const areAnswered = ({ starting }: ScheduleView): boolean => !first.starting.some((id) => starting.includes(id));
+    const seen = await lookUntil(s, call, Math.min(STARTS_AWAITED_MS, left / 2), look, areAnswered, () => 0);
+    return (seen ?? (await look())).response;
+  };
 
 export const updateSchedule =
   (s: Services): Handler<UpdateScheduleRequest, UpdateScheduleResponse> =>
