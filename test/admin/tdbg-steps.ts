@@ -289,8 +289,6 @@ const HIDDEN: ReadonlySet<string> = new Set([
   // Two generations of a queue's table, and the numbers of its rows.
   "internalTaskQueueStatus",
   "buildId",
-  // Comes with worker versioning.
-  "BuildIds",
   "approximateBacklogCount",
   "branchId",
   "ancestors",

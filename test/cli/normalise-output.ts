@@ -47,41 +47,30 @@ const REPLACED: readonly (readonly [RegExp, string])[] = [
   // A set, in no order.
   [/(coreUsedFlags\[)\d+(\]: )\d+/g, "$1n$2n"],
   // COMPAT.md: GetClusterInfo's visibilityStore, ListClusters' shards.
+  // COMPAT.md: search attributes of a described schedule that has none.
+  [/\n *SearchAttributes +\{\}/g, ""],
   [/sqlite \(sorts like elasticsearch\)/g, "sqlite"],
   [/(active\s+\S+\s+<address>\s+)\d+/g, "$1<shards>"],
 ];
+/** COMPAT.md: search attributes of a described schedule that has none. */
+const NO_ATTRIBUTES = "{}";
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
-
-/** COMPAT.md: the search attribute BuildIds of workflows that no worker version concerns is not kept. */
-function withoutUnversioned(text: string): string {
-  return text
-    .replace(/ ?BuildIds:(?:metadata:\{key:"\w+" value:"[^"]*"\} ){2}data:"((?:[^"\\]|\\.)*)"/g, (all, data: string) => {
-      const ids = (JSON.parse(JSON.parse(`"${data}"`)) as string[]).filter((id) => !id.startsWith("unversioned"));
-      return ids.length === 0 ? "" : all.replace(data, ids.join(" "));
-    })
-    .replace("map[ ", "map[")
-    .replace(/\n *SearchAttributes +map\[\]/, "");
-}
-
-interface Attributes {
-  indexedFields?: Record<string, { data?: string }>;
-}
-
-function withoutUnversionedJson(attributes: Attributes): Attributes {
-  const { BuildIds: builds, ...others } = attributes.indexedFields ?? {};
-  const ids = JSON.parse(Buffer.from(builds?.data ?? "W10=", "base64").toString()) as string[];
-  const kept = ids.filter((id) => !id.startsWith("unversioned"));
-  const all = kept.length === 0 ? others : { ...others, BuildIds: { data: kept.join(" ") } };
-  return Object.keys(all).length === 0 ? {} : { indexedFields: all };
-}
 
 function walk(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(walk);
   if (value === null || typeof value !== "object") return value;
   const out: Record<string, unknown> = {};
-  for (const [key, part] of Object.entries(value))
-    if (!HIDDEN.has(key)) out[key] = walk(key === "searchAttributes" ? withoutUnversionedJson(part as Attributes) : part);
+  for (const [key, part] of Object.entries(value)) {
+    if (HIDDEN.has(key) || (key === "searchAttributes" && JSON.stringify(part) === NO_ATTRIBUTES)) continue;
+    out[key] = key === "data" && typeof part === "string" ? buildsAsText(part) : walk(part);
+  }
   return out;
+}
+
+/** The name of a worker's build has a hash in it, of where it was built too. */
+function buildsAsText(base64: string): string {
+  const text = Buffer.from(base64, "base64").toString();
+  return text.includes("@temporalio/worker@") ? text : base64;
 }
 
 function parsed(text: string): unknown {
@@ -95,7 +84,7 @@ function parsed(text: string): unknown {
 /** @param ids those of the story so far, each with its number */
 export function normaliseOutput(text: string, address: string, ids: Map<string, number>): string[] {
   const json = parsed(text);
-  let out = (typeof json === "object" && json !== null ? JSON.stringify(walk(json), null, 1) : withoutUnversioned(text))
+  let out = (typeof json === "object" && json !== null ? JSON.stringify(walk(json), null, 1) : text)
     .replaceAll(address, "<address>")
     .replaceAll(`${userInfo().username}@${hostname()}`, "<user>")
     .replaceAll(`${process.pid}@${hostname()}`, "<worker>")

@@ -10,6 +10,8 @@ const AT_ONCE: Readonly<Partial<Record<(typeof FILES)[number], number>>> = {
   "versioned-runs": 6,
   "versioned-nexus": 5,
   nexus: 8,
+  // It has no more at a time in one namespace.
+  batches: 5,
   updates: 15,
 };
 type FileName = (typeof FILES)[number];

@@ -1,6 +1,3 @@
-import { Payload } from "../../gen/wire/temporal/api/common/v1/message.js";
-import { decode } from "../../src/api/wire.js";
-
 /** What a comparison does not see: the one list. Everything else must be equal. */
 export const HIDDEN: ReadonlySet<string> = new Set([
   // Sizes follow from encodings.
@@ -31,18 +28,12 @@ function printable(bytes: Uint8Array): string {
   return shown.includes("..type..") ? shown.split(/\.+/).sort().join(" ") : shown;
 }
 
-/** Of a workflow that no worker version concerns, BuildIds is the official server's alone (COMPAT.md). */
-function isVersioned(buildIds: Uint8Array): boolean {
-  const ids = JSON.parse(Buffer.from(decode(Payload, buildIds).data).toString()) as string[];
-  return ids.some((id) => id !== "unversioned" && !id.startsWith("unversioned:"));
-}
-
 /** Ids that differ from run to run become their order of appearance; empty fields are left out. */
 export function normalise(value: unknown, names: readonly string[]): unknown {
   const ids = new Map<string, string>();
   const text = (s: string): string => {
-    // The official server's text format puts one or two spaces between fields, by the build.
-    let out = s.replaceAll("  ", " ");
+    // The official server's text format puts spaces of one kind or another, and one or two of them, between fields: by the build.
+    let out = s.replaceAll("\u00a0", " ").replaceAll("  ", " ");
     names.forEach((n, i) => {
       out = out.replaceAll(n, `<name ${i}>`);
     });
@@ -60,10 +51,10 @@ export function normalise(value: unknown, names: readonly string[]): unknown {
       const out: Record<string, unknown> = {};
       for (const [k, x] of Object.entries(v)) {
         if (HIDDEN.has(k) || HIDDEN.has(`${parent}.${k}`)) continue;
-        if (parent === "indexedFields" && k === "BuildIds" && x instanceof Uint8Array && !isVersioned(x)) continue;
         const y = walk(x, k);
         if (y === undefined || y === "" || y === 0 || y === false) continue;
-        if (typeof y === "object" && y !== null && !Array.isArray(y) && Object.keys(y).length === 0) continue;
+        // A map without entries. A message of which nothing is set is there, or is not.
+        if (x !== null && typeof x === "object" && Object.keys(x).length === 0) continue;
         out[text(k)] = y;
       }
       return out;

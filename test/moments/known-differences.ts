@@ -9,11 +9,6 @@ export interface KnownDifference {
 
 export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   {
-    files: ["activity-executions"],
-    what: /\.info\.startDelay$/,
-    why: "a delay that a start did not name is shown as 0, which clients send for none; the official server shows what it was sent",
-  },
-  {
     files: ["activities"],
     what: /^timed out\.pendingActivities\[0\]\.(currentRetryInterval|lastAttemptCompleteTime)$/,
     why: "an attempt that timed out has ended then; the official server keeps the end of the attempt before, and counts from there",

@@ -110,7 +110,7 @@ function infoOf(draft: ActivityDraft, request: DescribeActivityExecutionRequest,
     totalHeartbeatCount: info.heartbeatCount,
     sdkName: info.sdkName,
     sdkVersion: info.sdkVersion,
-    startDelay: duration(info.startDelay),
+    startDelay: info.startDelay > 0 || asked.options?.startDelay !== undefined ? duration(info.startDelay) : undefined,
     executionTime: timestamp(firstDispatchTime(draft)),
   };
 }

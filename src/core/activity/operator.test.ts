@@ -94,7 +94,7 @@ describe("a paused activity", () => {
     world.running([c.activity("a"), c.activity("b", { activityType: { name: "B" } })]);
     pause();
     expect(pauseInfo()).toContain('["property:activityType=A"]');
-    expect(world.visibilityRows.at(-1)?.attributes).toMatchObject([{ value: ["property:activityType=A"] }]);
+    expect(world.visibilityRows.at(-1)?.attributes).toMatchObject([{ value: ["unversioned"] }, { value: ["property:activityType=A"] }]);
     pause({ activity: { case: "id", value: "b" } });
     expect(pauseInfo()).toContain('["property:activityType=A","property:activityType=B"]');
     unpause({ activity: { case: "unpauseAll", value: true } });

@@ -19,7 +19,7 @@ import { closeRun, HISTORY_SERVICE_IDENTITY, terminateRun } from "./close.js";
 import { Completion, TaskFailure } from "./commands/command.js";
 import { COMMANDS, checkSequence } from "./commands/table.js";
 import type { Context, Run } from "./context.js";
-import { noteVersioning } from "./derived-attributes.js";
+import { noteBinaryChecksums, noteUnversioned, noteVersioning } from "./derived-attributes.js";
 import { enumName } from "./enum-name.js";
 import { TASK_SPECULATIVE } from "./mutable-state.js";
 import { beginNextRun } from "./next-run.js";
@@ -203,14 +203,15 @@ function complete(run: Run, request: RespondWorkflowTaskCompletedRequest, versio
     deploymentVersion: version.deploymentVersion,
     deployment: version.deployment,
   });
-  addResetPoint(run, event);
+  if (addResetPoint(run, event) && request.binaryChecksum !== "") noteBinaryChecksums(run);
+  const previous = run.info.mostRecentWorkerVersionStamp;
   run.info.mostRecentWorkerVersionStamp = request.workerVersionStamp;
   const isVersioned =
     run.info.versioningInfo !== undefined || run.info.versioning !== undefined || request.workerVersionStamp?.useVersioning === true;
   if (before !== undefined || isVersioned) {
     if (hasMoved(before ?? run.draft.base.info, run.info)) offerActivitiesAgain(run, run.now - scheduledTime);
     noteVersioning(run, { stamp: request.workerVersionStamp, version: version.deploymentVersion });
-  }
+  } else noteUnversioned(run, request.workerVersionStamp, previous);
   return event.eventId;
 }
 

@@ -1,5 +1,3 @@
-/** Search attributes that the server keeps of a workflow by itself: what of it is paused, and where it may run. */
-import type { ExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { Payload, type WorkerVersionStamp } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { VersioningBehavior } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { decode, encode } from "../../api/wire.js";
@@ -14,6 +12,7 @@ const DEPLOYMENT = "TemporalWorkerDeployment";
 const DEPLOYMENT_VERSION = "TemporalWorkerDeploymentVersion";
 const USED_VERSIONS = "TemporalUsedWorkerDeploymentVersions";
 const BUILD_IDS = "BuildIds";
+const BINARY_CHECKSUMS = "BinaryChecksums";
 const UNVERSIONED = "unversioned";
 const ASSIGNED = "assigned:";
 const PINNED = "pinned:";
@@ -26,6 +25,7 @@ export const DERIVED_ATTRIBUTES: readonly string[] = [
   DEPLOYMENT_VERSION,
   USED_VERSIONS,
   BUILD_IDS,
+  BINARY_CHECKSUMS,
   "TemporalReportedProblems",
 ];
 
@@ -82,6 +82,21 @@ export function noteVersioning(run: Run, used?: { stamp: WorkerVersionStamp | un
   putDerived(run, VERSIONING_BEHAVIOR, "Keyword", behavior === VersioningBehavior.UNSPECIFIED ? undefined : enumName(VersioningBehavior, behavior));
 }
 
+/**
+ * A worker without a version has completed a task: of the same build as the last one, as nearly always, it changes nothing.
+ * `previous`: what the last one said of itself.
+ */
+export function noteUnversioned(run: Run, stamp: WorkerVersionStamp | undefined, previous: WorkerVersionStamp | undefined): void {
+  const isSame = stamp?.buildId === previous?.buildId && previous?.useVersioning !== true;
+  if (!isSame || run.draft.searchAttributes?.indexedFields[BUILD_IDS] === undefined) noteVersioning(run, { stamp, version: undefined });
+}
+
+/** Of older workers: each binary that has a reset point. */
+export function noteBinaryChecksums(run: Run): void {
+  const seen = (run.info.autoResetPoints?.points ?? []).map((p) => p.binaryChecksum).filter((c) => c !== "");
+  if (seen.length > 0) putDerived(run, BINARY_CHECKSUMS, "KeywordList", seen);
+}
+
 /** The oldest go when there are too many; the first says how the workflow runs now, where it says so. */
 function bounded(values: readonly string[], sizeMax: number): string[] | undefined {
   let kept = [...values];
@@ -100,8 +115,7 @@ function buildIds(run: Run, behavior: VersioningBehavior, version: Version | und
     else if (info.assignedBuildId !== "") values.push(`${ASSIGNED}${info.assignedBuildId}`);
   }
   if (behavior === VersioningBehavior.PINNED) values.push(`${PINNED}${versionText(version)}`);
-  const known = storedOrSeenBuildIds(info, listOf(run, BUILD_IDS));
-  for (const v of known) if (v !== UNVERSIONED && !v.startsWith(ASSIGNED) && !v.startsWith(PINNED)) values.push(v);
+  for (const v of listOf(run, BUILD_IDS)) if (v !== UNVERSIONED && !v.startsWith(ASSIGNED) && !v.startsWith(PINNED)) values.push(v);
   const own = stamp === undefined ? undefined : stampText(stamp);
   if (own !== undefined && !values.includes(own)) values.push(own);
   return values;
@@ -110,15 +124,6 @@ function buildIds(run: Run, behavior: VersioningBehavior, version: Version | und
 function stampText(stamp: WorkerVersionStamp): string {
   if (stamp.buildId === "") return UNVERSIONED;
   return `${stamp.useVersioning ? "versioned" : UNVERSIONED}:${stamp.buildId}`;
-}
-
-/** As long as no version concerns a workflow its build ids are not kept as an attribute: its reset points name them. */
-export function storedOrSeenBuildIds(info: ExecutionRecord, stored: readonly string[]): readonly string[] {
-  if (stored.length > 0 || info.lastCompletedTaskStartedEventId === 0 || info.versioningInfo !== undefined) return stored;
-  const seen = (info.autoResetPoints?.points ?? [])
-    .filter((p) => p.runId === info.runId && p.buildId !== "")
-    .map((p) => `${UNVERSIONED}:${p.buildId}`);
-  return [UNVERSIONED, ...new Set(seen)];
 }
 
 function listOf(run: Run, name: string): string[] {

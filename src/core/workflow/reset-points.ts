@@ -9,13 +9,13 @@ import { timestampMicros, timestampOf } from "../../api/time.js";
 import type { Run } from "./context.js";
 
 /** Notes the build of a completed workflow task, unless it is known. The oldest go when there are too many. */
-export function addResetPoint(run: Run, completed: HistoryEvent): void {
+export function addResetPoint(run: Run, completed: HistoryEvent): boolean {
   const a = completed.attributes;
-  if (a.case !== "workflowTaskCompletedEventAttributes") return;
+  if (a.case !== "workflowTaskCompletedEventAttributes") return false;
   const { binaryChecksum } = a.value;
   const buildId = a.value.deploymentVersion?.buildId ?? a.value.workerVersion?.buildId ?? "";
   const points = run.info.autoResetPoints?.points ?? [];
-  if (points.some((p) => p.binaryChecksum === binaryChecksum && p.buildId === buildId)) return;
+  if (points.some((p) => p.binaryChecksum === binaryChecksum && p.buildId === buildId)) return false;
   const { children, externalSignals, externalCancels } = run.draft;
   const point = ResetPointInfo.create({
     binaryChecksum,
@@ -29,11 +29,12 @@ export function addResetPoint(run: Run, completed: HistoryEvent): void {
   const max = run.ctx.env.config.limits.autoResetPointsMax;
   run.info.autoResetPoints = { points: [...points, point].slice(-max) };
   run.draft.dirty = true;
+  return true;
 }
 
 /** What a new run keeps of the points of the run before it, which has just closed. */
-export function rollOverResetPoints(points: ResetPoints | undefined, previousRunId: string, now: number, retention: number): ResetPoints | undefined {
-  if (points === undefined || points.points.length === 0) return points;
+export function rollOverResetPoints(points: ResetPoints | undefined, previousRunId: string, now: number, retention: number): ResetPoints {
+  if (points === undefined) return { points: [] };
   return {
     points: points.points
       .filter((p) => p.expireTime === undefined || timestampMicros(p.expireTime) >= now)

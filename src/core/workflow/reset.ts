@@ -27,7 +27,7 @@ import type { HistoryRange, Replies } from "../transition.js";
 import { applyEvent, beginAgain } from "./apply-events.js";
 import { HISTORY_SERVICE_IDENTITY, terminateRun } from "./close.js";
 import { type Context, Need, type Run, segmentsOf } from "./context.js";
-import { noteVersioning } from "./derived-attributes.js";
+import { noteBinaryChecksums, noteVersioning } from "./derived-attributes.js";
 import { beginsTransaction, frame } from "./event-factory.js";
 import type { RunState } from "./mutable-state.js";
 import { applyPostResetOperations, checkPostResetOperations } from "./options.js";
@@ -173,8 +173,8 @@ function fork(ctx: Context, base: RunState, request: ResetWorkflowExecutionReque
       case "workflowTaskCompletedEventAttributes":
         attempt = 1;
         info.mostRecentWorkerVersionStamp = a.value.workerVersion;
-        addResetPoint(run, event);
-        if (a.value.deploymentVersion !== undefined) noteVersioning(run, { stamp: a.value.workerVersion, version: a.value.deploymentVersion });
+        if (addResetPoint(run, event) && a.value.binaryChecksum !== "") noteBinaryChecksums(run);
+        noteVersioning(run, { stamp: a.value.workerVersion, version: a.value.deploymentVersion });
         break;
       case "workflowExecutionOptionsUpdatedEventAttributes":
         noteRequest(run, a.value.attachedRequestId, event);
@@ -186,7 +186,7 @@ function fork(ctx: Context, base: RunState, request: ResetWorkflowExecutionReque
     info.rootWorkflowId = info.workflowId;
     info.rootRunId = info.runId;
   }
-  noteVersioning(run);
+  if (info.versioningInfo !== undefined || info.assignedBuildId !== "") noteVersioning(run);
   checkForkPoint(run, events, forkEventId, attempt);
   if (!env.config.limits.resetWithPendingChildren && draft.children.size > 0)
     throw invalidArgument("WorkflowResetter encountered pending child workflows.");

@@ -479,6 +479,7 @@ export const scripts: Record<string, Script> = {
         }
       });
     const { runId } = await start(s);
+    await s.call("DescribeActivityExecution", { activityId: s.id });
     await s.call("DeleteActivityExecution", { activityId: s.id, runId });
     await gone();
     await s.refused("DescribeActivityExecution", { activityId: s.id, runId });

@@ -71,17 +71,17 @@ export const scripts: Record<string, Script> = {
     await s.call("RespondWorkflowTaskCompleted", {
       taskToken: task.taskToken,
       identity: "worker",
-      commands: [
-        c.activity(s, "inherits"),
-        c.child(`${s.id}-plain`, { taskQueue: queueOf(s) }),
-        c.child(`${s.id}-own`, { taskQueue: queueOf(s), priority: { priorityKey: 4 } }),
-      ],
+      commands: [c.activity(s, "inherits"), c.child(`${s.id}-plain`, { taskQueue: queueOf(s) })],
     });
     s.note("activity", (await s.activityTask()).priority);
-    await s.until("both children run", async () => {
-      const d = await s.call("DescribeWorkflowExecution", { execution: { workflowId: s.id } });
-      return d.pendingChildren.length === 2 && d.pendingChildren.every((p) => p.runId !== "");
-    });
+    const areRunning = (count: number) =>
+      s.until(`children run: ${count}`, async () => {
+        const d = await s.call("DescribeWorkflowExecution", { execution: { workflowId: s.id } });
+        return d.pendingChildren.length === count && d.pendingChildren.every((p) => p.runId !== "");
+      });
+    await areRunning(1);
+    await s.answer([c.child(`${s.id}-own`, { taskQueue: queueOf(s), priority: { priorityKey: 4 } })]);
+    await areRunning(2);
     for (const child of [`${s.id}-plain`, `${s.id}-own`])
       await s.shown("DescribeWorkflowExecution", { execution: { workflowId: child } }, (d) => d.workflowExecutionInfo?.priority);
     await s.shown("DescribeWorkflowExecution", { execution: { workflowId: s.id } }, (d) => d.pendingActivities.map((a) => a.priority));

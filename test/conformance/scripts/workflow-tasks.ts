@@ -3,9 +3,7 @@ import { decode } from "../../../src/api/wire.js";
 import { command as c, type Script, seconds } from "../session.js";
 
 const shownAttributes = (a: { indexedFields: Record<string, Uint8Array> } | undefined) =>
-  Object.entries(a?.indexedFields ?? {}).flatMap(([name, value]) =>
-    name === "BuildIds" ? [] : [[name, Buffer.from(decode(Payload, value).data).toString()]],
-  );
+  Object.entries(a?.indexedFields ?? {}).map(([name, value]) => [name, Buffer.from(decode(Payload, value).data).toString()]);
 
 export const scripts: Record<string, Script> = {
   "a workflow that completes at once": async (s) => {

@@ -14,6 +14,8 @@ beforeEach(() => {
 
 const text = (bytes: Uint8Array | undefined) => Buffer.from(decode(Payload, bytes ?? new Uint8Array(0)).data).toString();
 const stored = () => world.run("w").searchAttributes?.indexedFields ?? {};
+/** As text, without what the server keeps of the worker's build. */
+const storedTexts = () => Object.fromEntries(Object.entries(stored()).flatMap(([k, v]) => (k === "BuildIds" ? [] : [[k, text(v)]])));
 
 describe("search attributes of a running workflow", () => {
   it("are written with their type, and stored beside those that it has", () => {
@@ -21,14 +23,14 @@ describe("search attributes of a running workflow", () => {
     const written = world.last("upsertWorkflowSearchAttributesEventAttributes").searchAttributes?.indexedFields["Customer"];
     expect(text(written)).toBe('"ann"');
     expect(Buffer.from(decode(Payload, written as Uint8Array).metadata["type"] ?? "").toString()).toBe("Keyword");
-    expect(Object.fromEntries(Object.entries(stored()).map(([k, v]) => [k, text(v)]))).toEqual({ Amount: "1", Customer: '"ann"' });
+    expect(storedTexts()).toEqual({ Amount: "1", Customer: '"ann"' });
   });
 
   it("replace those of the same name, and null takes one away", () => {
     world.running([c.searchAttributes({ Customer: "ann", Amount: 3 })]);
     world.signal("s");
     world.answer([c.searchAttributes({ Customer: "bob", Amount: null })]);
-    expect(Object.fromEntries(Object.entries(stored()).map(([k, v]) => [k, text(v)]))).toEqual({ Customer: '"bob"' });
+    expect(storedTexts()).toEqual({ Customer: '"bob"' });
   });
 
   it("change the row that lists show in the same transition", () => {
