@@ -72,7 +72,7 @@ export interface NexusExecutionView<T> {
   readonly changes: number;
 }
 
-/** What is shown of a schedule, and for whom it is soon something else. */
+/** What is shown of a schedule, and which starts it does not show yet. */
 export interface ScheduleView {
   readonly response: Init<DescribeScheduleResponse>;
   readonly key: number;

@@ -1,3 +1,4 @@
+/** Search attributes that the server keeps of a workflow by itself: what of it is paused, which builds have run it, and where it may run. */
 import { Payload, type WorkerVersionStamp } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { VersioningBehavior } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
 import { decode, encode } from "../../api/wire.js";

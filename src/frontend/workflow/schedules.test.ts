@@ -11,12 +11,12 @@ beforeEach(async () => {
 });
 afterEach(() => core.close());
 
-const action = () => ({ startWorkflow: { workflowId: s.id, workflowType: { name: "T" }, taskQueue: { name: "q" } } });
+const startWorkflow = () => ({ workflowId: s.id, workflowType: { name: "T" }, taskQueue: { name: "q" } });
 const create = (more: object = {}) =>
   s.call("CreateSchedule", {
     scheduleId: s.id,
     requestId: s.id,
-    schedule: { action: { action: { case: "startWorkflow", value: action().startWorkflow } } },
+    schedule: { action: { action: { case: "startWorkflow", value: startWorkflow() } } },
     ...more,
   } as never);
 const describe = () =>
