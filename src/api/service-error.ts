@@ -45,6 +45,16 @@ export enum Code {
   UNAUTHENTICATED = 16,
 }
 
+/** What fails so may come off when it is asked again. */
+export const PASSING_CODES: ReadonlySet<Code> = new Set([
+  Code.UNAVAILABLE,
+  Code.RESOURCE_EXHAUSTED,
+  Code.INTERNAL,
+  Code.DEADLINE_EXCEEDED,
+  Code.ABORTED,
+  Code.UNKNOWN,
+]);
+
 export interface ErrorDetail {
   /** Full name of the message, without the type.googleapis.com prefix. */
   readonly typeName: string;

@@ -6,11 +6,11 @@ import type { NexusEndpointRecord } from "../../gen/wire/perdure/persistence/v1/
 import type { Link } from "../../gen/wire/temporal/api/common/v1/message.js";
 import { TimeoutType } from "../../gen/wire/temporal/api/enums/v1/workflow.js";
 import type { Failure } from "../../gen/wire/temporal/api/failure/v1/message.js";
-import { Code, ServiceError } from "../api/service-error.js";
+import { Code, PASSING_CODES, ServiceError } from "../api/service-error.js";
 import { MICROS_PER_MS } from "../api/time.js";
 import type { Init } from "../api/wire.js";
 import type { CallbackCall } from "../core/callback/statemachine.js";
-import type { NamespaceDirectory } from "../core/namespace-view.js";
+import type { NamespaceDirectory, NamespaceView } from "../core/namespace-view.js";
 import type { CancelOutcome, NexusCall, StartOutcome } from "../core/nexus-operation/calls.js";
 import { SYSTEM_ENDPOINT, type SystemOperation } from "../core/nexus-operation/endpoints.js";
 import type { WorkerCommands } from "../core/transition.js";
@@ -100,9 +100,7 @@ export class NexusCaller implements OutboundCaller {
   }
 
   private async startHere(namespaceId: string, { service, operation, input, requestId, link }: NexusCall): Promise<StartResult> {
-    const namespace = this.o.namespaces().byId(namespaceId);
-    if (namespace === undefined) throw new HandlerError("INTERNAL", "internal error");
-    const done = await this.o.system({ namespace: namespace.name, service, operation, input, requestId, link });
+    const done = await this.o.system({ namespace: this.namespaceOfCaller(namespaceId).name, service, operation, input, requestId, link });
     const led = toNexusLink(done.link);
     return { kind: "sync", payload: done.result, links: led === undefined ? [] : [led] };
   }
@@ -177,11 +175,16 @@ export class NexusCaller implements OutboundCaller {
     // One that was deleted and made again goes on under its name.
     const endpoint = this.o.endpoints.byId(call.endpointId) ?? this.o.endpoints.byName(call.endpoint);
     if (endpoint === undefined) throw new HandlerError("NOT_FOUND", "endpoint not registered");
-    const namespace = this.o.namespaces().byId(namespaceId);
-    if (namespace === undefined) throw new HandlerError("INTERNAL", "internal error");
+    const namespace = this.namespaceOfCaller(namespaceId);
     if (endpoint.isRestricted && !endpoint.allowedNamespaceIds.includes(namespaceId))
       throw new HandlerError("UNAUTHORIZED", `namespace ${namespace.name} may not call endpoint ${endpoint.name}`);
     return { endpoint, namespace };
+  }
+
+  private namespaceOfCaller(namespaceId: string): NamespaceView {
+    const namespace = this.o.namespaces().byId(namespaceId);
+    if (namespace === undefined) throw new HandlerError("INTERNAL", "internal error");
+    return namespace;
   }
 
   private target(endpoint: NexusEndpointRecord): OperationTarget {
@@ -196,21 +199,11 @@ function asSent(payload: Uint8Array | undefined): Uint8Array {
   return payloadOf(contentOf(payload));
 }
 
-/** Of the server's own operations (common.IsRetryableRPCError). */
-const RETRYABLE_CODES: ReadonlySet<Code> = new Set([
-  Code.CANCELLED,
-  Code.UNKNOWN,
-  Code.UNAVAILABLE,
-  Code.DEADLINE_EXCEEDED,
-  Code.RESOURCE_EXHAUSTED,
-  Code.ABORTED,
-  Code.INTERNAL,
-]);
-
 function startError(e: unknown): { outcome: StartOutcome; isDown: boolean } {
   try {
     if (e instanceof ServiceError) {
-      const isRetryable = RETRYABLE_CODES.has(e.code);
+      // Of the server's own operations (common.IsRetryableRPCError).
+      const isRetryable = PASSING_CODES.has(e.code) || e.code === Code.CANCELLED;
       const failure = serverFailure(e, isRetryable);
       return { outcome: isRetryable ? { kind: "retry", failure } : { kind: "failed", cause: failure }, isDown: false };
     }

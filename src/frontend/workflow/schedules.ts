@@ -58,7 +58,10 @@ const PAUSED = "TemporalSchedulePaused";
 /** Of the search past excluded times, in a list. */
 const LISTED_STEPS_MAX = 1_000;
 
-/** Describe tells of the actions that were asked for before it, as the official server's query of its scheduler workflow does. */
+/**
+ * Describe tells of the actions that were asked for before it, as the official server's query of its scheduler workflow does: for so long,
+ * and half of what its caller leaves it, so that there is an answer in any case.
+ */
 const STARTS_AWAITED_MS = 1_000;
 
 const SCOPE: QueryScope = {

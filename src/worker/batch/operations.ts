@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { StartBatchOperationRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import { WorkflowService } from "../../../gen/wire/temporal/api/workflowservice/v1/service.js";
 import { AdminService } from "../../../gen/wire/temporal/server/api/adminservice/v1/service.js";
-import { Code, ServiceError } from "../../api/service-error.js";
+import { Code, PASSING_CODES, ServiceError } from "../../api/service-error.js";
 import { REFRESH_TASKS } from "../../core/batch/admin-job.js";
 import type { CallScope, InternalClient } from "../internal-client.js";
 import { resetPoint } from "./reset-point.js";
@@ -141,19 +141,10 @@ export async function operate(c: OperationContext, target: Target): Promise<unkn
   }
 }
 
-const PASSING: ReadonlySet<Code> = new Set([
-  Code.UNAVAILABLE,
-  Code.RESOURCE_EXHAUSTED,
-  Code.INTERNAL,
-  Code.DEADLINE_EXCEEDED,
-  Code.ABORTED,
-  Code.UNKNOWN,
-]);
-
 /** Whether asking again may help. States of an activity that stand in the way of an operator's wish pass. */
 export function isPassing(error: unknown, operation: StartBatchOperationRequest["operation"]["case"]): boolean {
   if (!(error instanceof ServiceError)) return true;
-  if (PASSING.has(error.code)) return true;
+  if (PASSING_CODES.has(error.code)) return true;
   return (
     error.code === Code.FAILED_PRECONDITION &&
     (operation === "unpauseActivitiesOperation" || operation === "resetActivitiesOperation" || operation === "updateActivityOptionsOperation")
