@@ -147,7 +147,7 @@ export const FLAGS: readonly Flag[] = [
     kind: "list",
     value: "pragma=value",
     commands: ALL,
-    about: "SQLite pragma; repeatable; those that durability rests on are refused",
+    about: "SQLite pragma; repeatable; those that durability rests on stay as they are",
   },
   {
     name: "durability",

@@ -91,7 +91,6 @@ describe("server options", () => {
     [{ searchAttribute: ["C=Int", "C=Text"] }, "given twice, with two types"],
     [{ searchAttribute: ["C"] }, "NAME=VALUE"],
     [{ dynamicConfigValue: ["x"] }, "--dynamic-config-value"],
-    [{ sqlitePragma: ["journal_mode=delete"] }, "set by the server itself"],
     [{ sqlitePragma: ["cache_size=1;drop"] }, "not a pragma"],
     [{ dbFilename: "" }, "--db-filename: must not be empty"],
     [{ unheardOf: 1 }, "unknown option --unheard-of"],

@@ -70,7 +70,7 @@ export interface ServerOptions {
   readonly dynamicConfigFile?: string;
   /** "key=json" for withSettings of dynamic-config.ts. */
   readonly dynamicConfig: readonly string[];
-  /** "pragma=value", none of those that the store sets itself. */
+  /** "pragma=value". Those that the store sets itself are left alone there. */
   readonly pragmas: readonly string[];
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly logFormat: (typeof LOG_FORMATS)[number];
@@ -165,20 +165,6 @@ const RAW = strictObject({
 
 /** Defaults that are worked out below and not texts for the table. */
 const WORKED_OUT: ReadonlySet<string> = new Set(["http-port", "ui-port", "ui-ip"]);
-
-/** Pragmas that the store sets itself: another value would break what it promises. */
-const OWN_PRAGMAS: ReadonlySet<string> = new Set([
-  "auto_vacuum",
-  "checkpoint_fullfsync",
-  "fullfsync",
-  "journal_mode",
-  "locking_mode",
-  "page_size",
-  "synchronous",
-  "user_version",
-  "wal_autocheckpoint",
-  "writable_schema",
-]);
 
 /** Lists of NAME=JSON, which a file may have as an object. */
 const JSON_MAPS: ReadonlySet<string> = new Set(["dynamicConfigValue", "workflow"]);
@@ -291,7 +277,6 @@ function sqlitePragmas(values: readonly string[]): string[] {
     const name = given.toLowerCase();
     if (!/^[a-z_]+$/.test(name) || !/^[A-Za-z0-9_.+-]+$/.test(value))
       throw new OptionsError(`--sqlite-pragma ${given}=${value}: not a pragma and its value`);
-    if (OWN_PRAGMAS.has(name)) throw new OptionsError(`--sqlite-pragma ${name}: set by the server itself (see --durability)`);
     return `${name}=${value}`;
   });
 }

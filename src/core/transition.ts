@@ -99,7 +99,7 @@ export interface Replies {
     startedEventLink: { eventId: number } | undefined;
     firstRunId: string;
   };
-  signalWithStart: { runId: string; started: boolean; eventId: number };
+  signalWithStart: { runId: string; firstRunId: string; started: boolean; eventId: number };
   signal: { runId: string; eventId: number };
   requestCancel: { runId: string };
   terminate: { runId: string };

@@ -46,7 +46,14 @@ export interface DirectQuery {
 }
 
 /** `scaling`: polls that the worker should open in addition; 0 is no advice. `waiting`: tasks in memory that still wait in the queue, of sticky ones always 0. */
-export type PolledWorkflowTask = ({ task: StartedWorkflowTask } | { query: DirectQuery; queryId: string }) & { scaling: number; waiting: number };
+/** A query; `isSticky`: asked of the worker that has the workflow, and needs no history. */
+export interface PolledQuery {
+  readonly query: DirectQuery;
+  readonly queryId: string;
+  readonly isSticky: boolean;
+}
+
+export type PolledWorkflowTask = ({ task: StartedWorkflowTask } | PolledQuery) & { scaling: number; waiting: number };
 export type PolledActivityTask = { task: StartedActivity; scaling: number };
 
 /** What waits for a version in one of its queues. */

@@ -779,9 +779,9 @@ describe("queries", () => {
     const [normal, sticky] = [t.poll({ type: "workflow" }), t.poll({ type: "workflow", sticky: "s" })];
     const q = ask(t, direct({ sticky: "s" }));
     await t.runtime.settle();
-    expect([normal.state, sticky.state]).toEqual(["open", "query"]);
+    expect([normal.state, sticky.state, sticky.isSticky]).toEqual(["open", "query", true]);
     await t.runtime.advance(5_000);
-    expect(normal.state).toBe("query");
+    expect([normal.state, normal.isSticky]).toEqual(["query", false]);
     expect(() => answer(t, sticky.queryId)).toThrow();
     answer(t, normal.queryId);
     await t.runtime.settle();

@@ -453,7 +453,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       if (query !== undefined) {
         q.line.removeQuery(query);
         query.isSent = true;
-        this.give(q, waiter, { query: query.query, queryId: query.id });
+        this.give(q, waiter, { query: query.query, queryId: query.id, isSticky: q.name.isSticky });
         continue;
       }
       const next = q.line.nextTask();

@@ -202,6 +202,7 @@ export function setup(
       state: "open" | "empty" | "error" | "task" | "query";
       workflowId: string;
       queryId: string;
+      isSticky: boolean;
       scaling: number;
       waiting: number | undefined;
       call: FakeCall;
@@ -210,6 +211,7 @@ export function setup(
       state: "open",
       workflowId: "",
       queryId: "",
+      isSticky: false,
       scaling: 0,
       waiting: undefined,
       call,
@@ -217,9 +219,12 @@ export function setup(
     };
     promise.then(
       (answer) => {
-        const a = answer as { queryId?: string; task?: { response: { workflowId: string } }; scaling: number; waiting?: number } | undefined;
+        const a = answer as
+          | { queryId?: string; isSticky?: boolean; task?: { response: { workflowId: string } }; scaling: number; waiting?: number }
+          | undefined;
         result.state = a === undefined ? "empty" : a.queryId !== undefined ? "query" : "task";
         result.queryId = a?.queryId ?? "";
+        result.isSticky = a?.isSticky ?? false;
         result.workflowId = a?.task?.response.workflowId ?? "";
         result.scaling = a?.scaling ?? 0;
         result.waiting = a?.waiting;

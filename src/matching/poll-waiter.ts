@@ -14,11 +14,11 @@ import type { StartedActivity, StartedWorkflowTask } from "../core/transition.js
 import { versionOfWorker } from "../core/versioning/version.js";
 import type { Runtime } from "../lib/runtime.js";
 import { uuidV4 } from "../lib/uuid.js";
-import type { DirectQuery } from "./contract.js";
+import type { PolledQuery } from "./contract.js";
 import { pollEnd } from "./limits.js";
 
 export type PollRequest = PollWorkflowTaskQueueRequest | PollActivityTaskQueueRequest;
-export type PollAnswer = StartedWorkflowTask | StartedActivity | { query: DirectQuery; queryId: string } | undefined;
+export type PollAnswer = StartedWorkflowTask | StartedActivity | PolledQuery | undefined;
 
 export class PollWaiter implements WaitingPoller {
   readonly expiresAt: number;

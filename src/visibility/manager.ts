@@ -12,7 +12,7 @@ import { isReservedAttribute, PREDEFINED, SYSTEM, TYPE_NAME } from "../core/visi
 import type { Field } from "../core/visibility/query.js";
 import { type QueryScope, resolveQuery } from "../core/visibility/resolve.js";
 import type { AttributeValue, VisibilityRow } from "../core/visibility/row.js";
-import { checkSearchAttributeSizes, checkSearchAttributeValues, withTypeMetadata } from "../core/visibility/search-attributes.js";
+import { checkSearchAttributeSizes, checkSearchAttributeValues, withRegisteredTypes } from "../core/visibility/search-attributes.js";
 import type { VisibilityReader } from "../persistence/visibility.js";
 
 export class VisibilityManager {
@@ -100,7 +100,7 @@ export function executionInfo(r: VisibilityRow, namespace: NamespaceView): Init<
     historyLength: r.historyLength,
     executionTime: timestamp(r.executionTime),
     memo: r.memo.length === 0 ? {} : decode(Memo, r.memo),
-    searchAttributes: r.searchAttributes.length === 0 ? {} : withTypeMetadata(decode(SearchAttributes, r.searchAttributes), namespace),
+    searchAttributes: r.searchAttributes.length === 0 ? {} : withRegisteredTypes(decode(SearchAttributes, r.searchAttributes), namespace),
     taskQueue: r.taskQueue,
     stateTransitionCount: r.stateTransitionCount,
     historySizeBytes: r.historySizeBytes,

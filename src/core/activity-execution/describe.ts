@@ -12,7 +12,7 @@ import { encode, type Init } from "../../api/wire.js";
 import type { NamespaceView } from "../namespace-view.js";
 import { ACTIVITY_DIVISION, DIVISION } from "../visibility/attributes.js";
 import type { VisibilityRow } from "../visibility/row.js";
-import { indexedValues, withTypeMetadata } from "../visibility/search-attributes.js";
+import { indexedValues, withTypes } from "../visibility/search-attributes.js";
 import { type ActivityDraft, isWithWorker, Status } from "./activity-state.js";
 import { callbackInfo } from "./callbacks.js";
 import { firstDispatchTime } from "./options.js";
@@ -67,7 +67,7 @@ function runState(draft: ActivityDraft): PendingActivityState {
 }
 
 function shownAttributes({ request }: ActivityDraft, namespace: NamespaceView): SearchAttributes {
-  return request.searchAttributes === undefined ? { indexedFields: {} } : withTypeMetadata(request.searchAttributes, namespace);
+  return request.searchAttributes === undefined ? { indexedFields: {} } : withTypes(request.searchAttributes, namespace);
 }
 
 function infoOf(draft: ActivityDraft, request: DescribeActivityExecutionRequest, namespace: NamespaceView, now: number): Init<ActivityExecutionInfo> {

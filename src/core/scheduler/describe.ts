@@ -16,7 +16,7 @@ import { encode, type Init } from "../../api/wire.js";
 import type { NamespaceView } from "../namespace-view.js";
 import { DIVISION, SCHEDULE_ATTRIBUTES } from "../visibility/attributes.js";
 import type { VisibilityRow } from "../visibility/row.js";
-import { indexedValues, withTypeMetadata } from "../visibility/search-attributes.js";
+import { indexedValues, withTypes } from "../visibility/search-attributes.js";
 import type { ScheduleDraft } from "./schedule-state.js";
 import { Stage } from "./schedule-state.js";
 import { attribute, hasStarted, isRunning, RECENT_ACTIONS_MAX, type Scheduler } from "./scheduler.js";
@@ -82,7 +82,7 @@ export function describeSchedule(draft: ScheduleDraft, scheduler: Scheduler, nam
     },
     conflictToken: conflictToken(info.conflictToken),
     memo: memo ?? {},
-    searchAttributes: hasAttributes ? withTypeMetadata(searchAttributes as SearchAttributes, namespace) : undefined,
+    searchAttributes: hasAttributes ? withTypes(searchAttributes as SearchAttributes, namespace) : undefined,
   };
 }
 
@@ -90,7 +90,7 @@ export function describeSchedule(draft: ScheduleDraft, scheduler: Scheduler, nam
 function typedAction(action: ScheduleAction | undefined, namespace: NamespaceView): Init<ScheduleAction> | undefined {
   const start = action?.action;
   if (start?.case !== "startWorkflow" || start.value.searchAttributes === undefined) return action;
-  const searchAttributes = withTypeMetadata(start.value.searchAttributes, namespace);
+  const searchAttributes = withTypes(start.value.searchAttributes, namespace);
   return { action: { case: "startWorkflow", value: { ...start.value, searchAttributes } } };
 }
 

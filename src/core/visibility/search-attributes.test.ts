@@ -6,7 +6,7 @@ import { decode, encode } from "../../api/wire.js";
 import type { Limits } from "../../config/limits.js";
 import type { NamespaceView } from "../namespace-view.js";
 import { isReservedAttribute, PREDEFINED } from "./attributes.js";
-import { checkSearchAttributeSizes, checkSearchAttributeValues, indexedValues, withTypeMetadata } from "./search-attributes.js";
+import { checkSearchAttributeSizes, checkSearchAttributeValues, indexedValues, typed, withRegisteredTypes, withTypes } from "./search-attributes.js";
 
 const NAMESPACE: NamespaceView = {
   id: "id",
@@ -83,8 +83,18 @@ test("what is indexed: values by id; nulls, unknown names and values of a wrong 
   ]);
 });
 
+test("a type that the caller gave stays in events and descriptions, and lists name the attribute's", () => {
+  const json = payload('["p"]', "json/plain");
+  const { metadata, data } = decode(Payload, json);
+  const given = { indexedFields: { KL: encode(Payload, { data, metadata: { ...metadata, type: Buffer.from("Keyword") } }) } };
+  const typeOf = (a: SearchAttributes): string => Buffer.from(decode(Payload, a.indexedFields["KL"] as Uint8Array).metadata["type"] ?? []).toString();
+  expect(typeOf(withTypes(given, NAMESPACE))).toBe("Keyword");
+  expect(typeOf(typed(given, NAMESPACE) as SearchAttributes)).toBe("Keyword");
+  expect(typeOf(withRegisteredTypes(given, NAMESPACE))).toBe("KeywordList");
+});
+
 test("attributes are served with the name of their type, those that are gone are not served", () => {
-  const served = withTypeMetadata(attributes({ KL: ["p"], Gone: 1 }), NAMESPACE);
+  const served = withTypes(attributes({ KL: ["p"], Gone: 1 }), NAMESPACE);
   expect(Object.keys(served.indexedFields)).toEqual(["KL"]);
   const { metadata, data } = decode(Payload, served.indexedFields["KL"] as Uint8Array);
   expect(Object.fromEntries(Object.entries(metadata).map(([k, v]) => [k, Buffer.from(v).toString()]))).toEqual({

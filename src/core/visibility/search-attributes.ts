@@ -59,19 +59,33 @@ export function indexedValues(attributes: SearchAttributes, namespace: Namespace
   return out;
 }
 
-/** The attributes as events hold them: with the name of their type in the metadata. */
+/** The attributes as events hold them. */
 export function typed(attributes: Init<SearchAttributes> | undefined, namespace: NamespaceView): SearchAttributes | undefined {
-  return attributes === undefined ? undefined : withTypeMetadata(SearchAttributesType.create(attributes), namespace);
+  return attributes === undefined ? undefined : withTypes(SearchAttributesType.create(attributes), namespace);
 }
 
-/** The attributes as they are served: with the name of their type in the metadata; those that are gone from the namespace are left out. */
-export function withTypeMetadata(attributes: SearchAttributes, namespace: NamespaceView): SearchAttributes {
+/**
+ * The attributes as events and descriptions show them: the metadata name the type that the caller gave, and otherwise that of the
+ * attribute (ApplyTypeMap of the official server). Those that are gone from the namespace are left out.
+ */
+export function withTypes(attributes: SearchAttributes, namespace: NamespaceView): SearchAttributes {
+  return annotated(attributes, namespace, (given) => given !== undefined);
+}
+
+/** The attributes as lists show them: the metadata name the type of the attribute, whatever the caller gave. */
+export function withRegisteredTypes(attributes: SearchAttributes, namespace: NamespaceView): SearchAttributes {
+  return annotated(attributes, namespace, () => false);
+}
+
+function annotated(attributes: SearchAttributes, namespace: NamespaceView, stays: (given: Uint8Array | undefined) => boolean): SearchAttributes {
   const indexedFields: Record<string, Uint8Array> = {};
   for (const [name, bytes] of Object.entries(attributes.indexedFields)) {
     const type = attributeOf(name, namespace)?.type;
     const payload = type === undefined ? undefined : payloadOf(bytes);
     if (type === undefined || payload === undefined) continue;
-    indexedFields[name] = encode(Payload, { ...payload, metadata: { ...payload.metadata, type: Buffer.from(typeName(type)) } });
+    indexedFields[name] = stays(payload.metadata["type"])
+      ? bytes
+      : encode(Payload, { ...payload, metadata: { ...payload.metadata, type: Buffer.from(typeName(type)) } });
   }
   return { indexedFields };
 }

@@ -123,6 +123,18 @@ describe("a cancel request", () => {
     expect(world.types()).toContain("WORKFLOW_EXECUTION_CANCEL_REQUESTED");
   });
 
+  it("of a chain does so whatever run it names", () => {
+    const first = world.running();
+    world.advance(5 * c.MICROS);
+    world.signal("s");
+    world.answer([c.continueAsNew()]);
+    const newest = world.run("w").info.runId;
+    expect(newest).not.toBe(first);
+    expect(cancel({ firstExecutionRunId: first }, first)?.runId).toBe(newest);
+    expect(terminate({ firstExecutionRunId: first }, first)?.runId).toBe(newest);
+    expect(world.run("w").info.status).toBe(Status.TERMINATED);
+  });
+
   it("does not wait for the end of a start delay", () => {
     world.start("w", { workflowStartDelay: c.seconds(60) });
     cancel();

@@ -123,9 +123,13 @@ function checkParent(run: Run, workflowId: string, runId: string): void {
   if (parent === undefined || parent.workflowId !== workflowId || parent.runId !== runId) throw notFound("workflow parent does not match");
 }
 
+/** Of a request that names a chain of runs, that is of the newest one: which run it names besides does not count. */
+const ofChain = (address: ExecutionAddress, firstExecutionRunId: string): ExecutionAddress =>
+  firstExecutionRunId === "" ? address : { ...address, runId: "" };
+
 export function requestCancel(ctx: Context, address: ExecutionAddress, input: InputOf<"requestCancel">): Replies["requestCancel"] {
   const { request, external } = input;
-  const state = addressed(ctx, address);
+  const state = addressed(ctx, ofChain(address, request.firstExecutionRunId));
   // What has ended needs no cancelling: the request has reached its aim.
   if (!state.isOpen) return { runId: state.info.runId };
   const run = ctx.open(state);
@@ -155,7 +159,7 @@ export function requestCancel(ctx: Context, address: ExecutionAddress, input: In
 
 export function terminate(ctx: Context, address: ExecutionAddress, input: InputOf<"terminate">): Replies["terminate"] {
   const { request, parent } = input;
-  const run = addressedOpen(ctx, address);
+  const run = addressedOpen(ctx, ofChain(address, request.firstExecutionRunId));
   if (request.firstExecutionRunId !== "" && run.info.firstRunId !== request.firstExecutionRunId) throw notFound(WORKFLOW_NOT_FOUND);
   if (input.childWorkflowOnly && parent !== undefined) checkParent(run, parent.workflowId, parent.runId);
   terminateRun(run, { reason: request.reason, details: request.details, identity: request.identity }, request.links);

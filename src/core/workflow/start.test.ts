@@ -153,6 +153,16 @@ describe("the same start again", () => {
     expect(act()).toMatchObject({ firstRunId, status: Status.COMPLETED });
   });
 
+  it("is told the first run of the chain, by signal with start too", () => {
+    const runId = signalWithStart()?.runId;
+    expect(signalWithStart()).toMatchObject({ runId, firstRunId: runId, started: false });
+    world.answer([c.continueAsNew()]);
+    world.advance(2 * c.MICROS);
+    const newest = world.run("w").info.runId;
+    expect(newest).not.toBe(runId);
+    expect(signalWithStart({ requestId: "other" })).toMatchObject({ runId: newest, firstRunId: runId, started: false });
+  });
+
   it("gets it after the end of the run too", () => {
     const first = world.start("w", { requestId: "r" });
     world.answer([c.complete()]);

@@ -356,9 +356,10 @@ export function signalWithStart(ctx: Context, _address: ExecutionAddress, input:
       const run = ctx.open(current);
       // Unlike a signal alone, it does not wait for the end of the first task's backoff.
       const eventId = addSignal(run, signal, undefined, { hurries: true });
-      return { runId: current.info.runId, started: false, eventId };
+      return { runId: current.info.runId, firstRunId: current.info.firstRunId, started: false, eventId };
     }
-    if (current.info.startRequestId === request.requestId) return { runId: current.info.runId, started: false, eventId: FIRST_SIGNAL_EVENT_ID };
+    const { runId, firstRunId, startRequestId } = current.info;
+    if (startRequestId === request.requestId) return { runId, firstRunId, started: false, eventId: FIRST_SIGNAL_EVENT_ID };
     if (current.isOpen)
       terminateRun(ctx.open(current), {
         reason: "TerminateIfRunning WorkflowIdReusePolicy",
@@ -401,7 +402,8 @@ export function signalWithStart(ctx: Context, _address: ExecutionAddress, input:
   });
   addSignal(run, signal, undefined, { first: true });
   beginFirstTask(run);
-  return { runId: run.info.runId, started: true, eventId: FIRST_SIGNAL_EVENT_ID };
+  const { runId, firstRunId } = run.info;
+  return { runId, firstRunId, started: true, eventId: FIRST_SIGNAL_EVENT_ID };
 }
 
 /** The parent has recorded the start of this child. */

@@ -47,7 +47,7 @@ import type { NamespaceView } from "../../core/namespace-view.js";
 import { ACTIVITY_COLUMNS, ACTIVITY_DIVISION } from "../../core/visibility/attributes.js";
 import type { QueryScope } from "../../core/visibility/resolve.js";
 import type { VisibilityRow } from "../../core/visibility/row.js";
-import { withTypeMetadata } from "../../core/visibility/search-attributes.js";
+import { withRegisteredTypes } from "../../core/visibility/search-attributes.js";
 import { lookUntil } from "../long-poll.js";
 import { remainingMs, type Services } from "../services.js";
 import {
@@ -194,7 +194,7 @@ function listInfo(r: VisibilityRow, namespace: NamespaceView): Init<ActivityExec
     scheduleTime: timestamp(r.startTime),
     closeTime: timestamp(r.closeTime),
     status: statusOfRow(r.status),
-    searchAttributes: withTypeMetadata(decode(SearchAttributes, r.searchAttributes), namespace),
+    searchAttributes: withRegisteredTypes(decode(SearchAttributes, r.searchAttributes), namespace),
     taskQueue: r.taskQueue,
     stateTransitionCount: r.stateTransitionCount,
     executionDuration: r.closeTime === 0 ? undefined : duration(r.closeTime - r.startTime),

@@ -43,7 +43,7 @@ import type { NexusExecutionView } from "../../core/transition.js";
 import { DIVISION, NEXUS_OPERATION_ATTRIBUTES, NEXUS_OPERATION_COLUMNS } from "../../core/visibility/attributes.js";
 import type { QueryScope } from "../../core/visibility/resolve.js";
 import type { VisibilityRow } from "../../core/visibility/row.js";
-import { withTypeMetadata } from "../../core/visibility/search-attributes.js";
+import { withRegisteredTypes } from "../../core/visibility/search-attributes.js";
 import { isUuid, uuidV4 } from "../../lib/uuid.js";
 import { lookUntil } from "../long-poll.js";
 import type { RequestLimits } from "../request-limits.js";
@@ -257,7 +257,7 @@ function listInfo(row: VisibilityRow, namespace: NamespaceView): Init<NexusOpera
   const payload = decode(Memo, row.memo).fields[NEXUS_LIST_INFO_MEMO];
   const info = payload === undefined ? {} : decode(NexusOperationExecutionListInfo, decode(Payload, payload).data);
   const { [DIVISION]: _, ...indexedFields } = decode(SearchAttributes, row.searchAttributes).indexedFields;
-  return { ...info, searchAttributes: withTypeMetadata({ indexedFields }, namespace) };
+  return { ...info, searchAttributes: withRegisteredTypes({ indexedFields }, namespace) };
 }
 
 export const countNexusOperationExecutions =

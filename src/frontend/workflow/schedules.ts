@@ -41,7 +41,7 @@ import type { ScheduleView } from "../../core/transition.js";
 import { DIVISION, isReservedAttribute, SCHEDULE_ATTRIBUTES } from "../../core/visibility/attributes.js";
 import type { QueryScope } from "../../core/visibility/resolve.js";
 import type { VisibilityRow } from "../../core/visibility/row.js";
-import { withTypeMetadata } from "../../core/visibility/search-attributes.js";
+import { withRegisteredTypes } from "../../core/visibility/search-attributes.js";
 import { lookUntil } from "../long-poll.js";
 import { remainingMs, type Services } from "../services.js";
 import { isLongerThan, validateWorkflowId } from "../validation/execution.js";
@@ -213,7 +213,7 @@ function validatePayloads(
 function listEntry(row: VisibilityRow, namespace: NamespaceView, now: number): Init<ScheduleListEntry> {
   const { [LIST_INFO_MEMO]: kept, ...fields } = decode(Memo, row.memo).fields;
   const { [DIVISION]: _division, [PAUSED]: _paused, ...indexedFields } = decode(SearchAttributes, row.searchAttributes).indexedFields;
-  const attributes = withTypeMetadata({ indexedFields }, namespace);
+  const attributes = withRegisteredTypes({ indexedFields }, namespace);
   return {
     scheduleId: row.workflowId,
     memo: Object.keys(fields).length === 0 ? undefined : { fields },

@@ -64,7 +64,7 @@ export async function signalWithStart(s: Services, request: SignalWithStartWorkf
   if (reply.started) reactivateVersion(s, namespace, request.versioningOverride);
   return {
     runId: reply.runId,
-    firstExecutionRunId: reply.started ? reply.runId : "",
+    firstExecutionRunId: reply.firstRunId,
     started: reply.started,
     signalLink: requestIdLink(request.namespace, workflowId, reply.runId, request.requestId, EventType.WORKFLOW_EXECUTION_SIGNALED),
   };

@@ -8,7 +8,7 @@ import { encodeTaskToken } from "../../api/task-token.js";
 import { EMPTY_BYTES, type Init } from "../../api/wire.js";
 import type { NamespaceView } from "../../core/namespace-view.js";
 import type { StartedActivity, StartedWorkflowTask } from "../../core/transition.js";
-import type { DirectQuery } from "../../matching/contract.js";
+import type { PolledQuery } from "../../matching/contract.js";
 import type { Services } from "../services.js";
 import { append, encodeHistoryToken, readPage } from "./history-page.js";
 
@@ -52,17 +52,21 @@ export async function activityTaskResponse(s: Services, task: StartedActivity): 
   return response;
 }
 
-/** A query that no workflow task carries: its task has no events of its own and answers with a token of its own. */
+/**
+ * A query that no workflow task carries: its task has no events of its own and answers with a token of its own. A worker that has the
+ * workflow gets no history: with one it would let go of what it has, and replay.
+ */
 export async function queryTaskResponse(
   s: Services,
   namespace: NamespaceView,
-  query: DirectQuery,
-  queryId: string,
+  { query, queryId, isSticky }: PolledQuery,
 ): Promise<Init<PollWorkflowTaskQueueResponse>> {
   const { reply, request } = query;
   const workflowId = request.execution?.workflowId ?? "";
   const range = reply.history;
-  const { data, next } = await readPage(s.history, range, range.fromEventId, s.limits(namespace.name).queryTaskPageSize);
+  const { data, next } = isSticky
+    ? { data: EMPTY_BYTES, next: undefined }
+    : await readPage(s.history, range, range.fromEventId, s.limits(namespace.name).queryTaskPageSize);
   const { runId, taskQueue } = reply;
   const token = next === undefined ? undefined : HistoryToken.create({ runId, firstEventId: next, nextEventId: range.endEventId });
   return {

@@ -63,7 +63,7 @@ test("a poll that ends without a task answers empty", async () => {
   expect(await pollActivityTaskQueue(f.s)(PollActivityTaskQueueRequest.create(queue), f.call())).toEqual({});
 });
 
-test("a query task answers with the query and a token of the query", async () => {
+test("a query task answers with the query and a token of the query, and with the history for who does not have it", async () => {
   const history = { runKey: 1, segments: [], fromEventId: 1, endEventId: 2 };
   const reply = {
     kind: "direct" as const,
@@ -77,11 +77,22 @@ test("a query task answers with the query and a token of the query", async () =>
     history,
   };
   const request = QueryWorkflowRequest.create({ execution: { workflowId: "w" }, query: { queryType: "state" } });
-  const f = await fakeServices({ pollWorkflowTask: () => Promise.resolve({ query: { reply, request }, queryId: "7", scaling: 0, waiting: 0 }) });
+  let isSticky = false;
+  const f = await fakeServices({
+    pollWorkflowTask: () => Promise.resolve({ query: { reply, request }, queryId: "7", isSticky, scaling: 0, waiting: 0 }),
+  });
   f.history.append(started);
   const r = await pollWorkflowTaskQueue(f.s)(PollWorkflowTaskQueueRequest.create(queue), f.call());
   expect([r.query?.queryType, eventIds(r.history), r.previousStartedEventId]).toEqual(["state", [1], 3]);
   expect(decodeTaskToken(r.taskToken ?? new Uint8Array())).toMatchObject({ workflowId: "w", taskQueue: "q", queryId: "7" });
+  isSticky = true;
+  const sticky = await pollWorkflowTaskQueue(f.s)(PollWorkflowTaskQueueRequest.create(queue), f.call());
+  expect([sticky.query?.queryType, eventIds(sticky.history), sticky.nextPageToken?.length, sticky.previousStartedEventId]).toEqual([
+    "state",
+    [],
+    0,
+    3,
+  ]);
 });
 
 test("an activity task takes its input from the event that scheduled it", async () => {

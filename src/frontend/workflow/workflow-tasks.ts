@@ -44,9 +44,7 @@ export const pollWorkflowTaskQueue =
       s.buildIds.checkPoll(namespace.id, taskQueue?.normalName || (taskQueue?.name ?? ""), workerVersionCapabilities.buildId);
     const polled = await s.matching.pollWorkflowTask(namespace, request, call);
     if (polled === undefined) return {};
-    const response = await ("task" in polled
-      ? workflowTaskResponse(s, namespace, polled.task)
-      : queryTaskResponse(s, namespace, polled.query, polled.queryId));
+    const response = await ("task" in polled ? workflowTaskResponse(s, namespace, polled.task) : queryTaskResponse(s, namespace, polled));
     response.backlogCountHint = polled.waiting;
     return advised(response, polled.scaling);
   };

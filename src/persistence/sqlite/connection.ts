@@ -11,6 +11,20 @@ const SYNCHRONOUS: Readonly<Record<Durability, string>> = { full: "FULL", normal
 
 const INCREMENTAL = 2;
 
+/** What openConnection, the schema and the checkpoints set: another value would break what they promise. */
+const OWN_PRAGMAS: ReadonlySet<string> = new Set([
+  "auto_vacuum",
+  "checkpoint_fullfsync",
+  "fullfsync",
+  "journal_mode",
+  "locking_mode",
+  "page_size",
+  "synchronous",
+  "user_version",
+  "wal_autocheckpoint",
+  "writable_schema",
+]);
+
 export interface ConnectionOptions {
   /** ":memory:" for none. */
   readonly file: string;
@@ -19,6 +33,9 @@ export interface ConnectionOptions {
   readonly pragmas: readonly string[];
   readonly readonly?: boolean;
 }
+
+/** Whether a user's pragma is left alone: command lines of the official development server have some of these. */
+export const isOwnPragma = (pragma: string): boolean => OWN_PRAGMAS.has(pragma.split("=", 1)[0]?.trim().toLowerCase() ?? "");
 
 export function openConnection(o: ConnectionOptions): Database.Database {
   const db = new Database(o.file, { readonly: o.readonly ?? false, timeout: 10_000 });
@@ -36,6 +53,6 @@ export function openConnection(o: ConnectionOptions): Database.Database {
   db.pragma("cache_size = -32768");
   // Checkpoints run off the commit path: store.ts idle().
   db.pragma("wal_autocheckpoint = 0");
-  for (const p of o.pragmas) db.pragma(p);
+  for (const p of o.pragmas) if (!isOwnPragma(p)) db.pragma(p);
   return db;
 }

@@ -7,6 +7,7 @@ import { afterAll, describe, expect, it, onTestFinished } from "vitest";
 import type { Batch } from "../batch.js";
 import { bytes, visibilityRow, write } from "../contract.js";
 import { StoreFailure } from "../store.js";
+import { openConnection } from "./connection.js";
 import { SCHEMA_VERSION } from "./schema.js";
 import { SqliteStore, type SqliteStoreOptions } from "./store.js";
 
@@ -235,6 +236,23 @@ it("a log that is written to while it is copied is used again from its start", a
 it("what pragmas the user gives are set last", async () => {
   const store = await open(newFile(), { pragmas: ["max_page_count = 60"] });
   expect(await failureOf(write(store, (b) => large(b, 1, 20)))).toBe("full");
+});
+
+it("of the user's pragmas those that promises rest on are left alone, and it says so", async () => {
+  const warned: string[] = [];
+  const logger = { ...silent, warn: (fields: object) => void warned.push(String((fields as { pragma?: string }).pragma)) };
+  const file = newFile();
+  const store = await opened(file, { pragmas: ["journal_mode=DELETE", "Synchronous = OFF", "user_version=7", "max_page_count = 60"], logger });
+  expect(await failureOf(write(store, (b) => large(b, 1, 20)))).toBe("full");
+  await store.close();
+  expect(warned).toEqual(["journal_mode=DELETE", "Synchronous = OFF", "user_version=7"]);
+  expect(inspect(file, (db) => [db.pragma("journal_mode", { simple: true }), db.pragma("user_version", { simple: true })])).toEqual([
+    "wal",
+    SCHEMA_VERSION,
+  ]);
+  const db = openConnection({ file, durability: "full", pragmas: ["synchronous=OFF"] });
+  expect(db.pragma("synchronous", { simple: true })).toBe(2);
+  db.close();
 });
 
 it("list pages go on while commits are written, each seeing what was committed when it was asked for", async () => {

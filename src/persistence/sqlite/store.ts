@@ -14,7 +14,7 @@ import { type HistoryBatch, KEYED_KIND_MIN, type LoadedExecution, type Namespace
 import type { VisibilityReader } from "../visibility.js";
 import { Checkpoints } from "./checkpoints.js";
 import { chosen } from "./choice.js";
-import { type Durability, openConnection } from "./connection.js";
+import { type Durability, isOwnPragma, openConnection } from "./connection.js";
 import { JournaledWriter } from "./journaled-writer.js";
 import { PendingRows } from "./pending-rows.js";
 import { ReaderThread } from "./reader-thread.js";
@@ -102,6 +102,8 @@ export class SqliteStore implements Store {
   /** @throws SchemaError when the file is not ours to open. */
   static async open(options: SqliteStoreOptions): Promise<SqliteStore> {
     if (options.file !== ":memory:") mkdirSync(dirname(options.file), { recursive: true });
+    for (const pragma of options.pragmas.filter(isOwnPragma))
+      options.logger.warn({ pragma }, "the store sets this pragma itself (see --durability); the one that was given is ignored");
     const db = openConnection(options);
     try {
       const version = schemaVersion(db, options.file);

@@ -1,7 +1,10 @@
 /** Lists and counts: queries in every operator, refused queries, the older lists, search attributes of all types. */
 
+import type { Command } from "../../../gen/wire/temporal/api/command/v1/message.js";
 import { Payload } from "../../../gen/wire/temporal/api/common/v1/message.js";
-import { encode } from "../../../src/api/wire.js";
+import { CommandType } from "../../../gen/wire/temporal/api/enums/v1/command_type.js";
+import type { WorkflowExecutionInfo } from "../../../gen/wire/temporal/api/workflow/v1/message.js";
+import { decode, encode, type Init } from "../../../src/api/wire.js";
 import { command as c, payloads, type Script, type Session } from "../session.js";
 
 const json = (v: unknown, type?: string) =>
@@ -9,6 +12,21 @@ const json = (v: unknown, type?: string) =>
     metadata: { encoding: Buffer.from("json/plain"), ...(type === undefined ? {} : { type: Buffer.from(type) }) },
     data: Buffer.from(JSON.stringify(v)),
   });
+
+const upsert = (name: string, value: Uint8Array): Init<Command> => ({
+  commandType: CommandType.UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
+  attributes: { case: "upsertWorkflowSearchAttributesCommandAttributes", value: { searchAttributes: { indexedFields: { [name]: value } } } } as never,
+});
+
+/** Values and metadata of the search attributes that are shown. */
+const attributesOf = (info: Init<WorkflowExecutionInfo> | undefined) =>
+  Object.entries(info?.searchAttributes?.indexedFields ?? {})
+    .filter(([name]) => name.startsWith("Conformance"))
+    .map(([name, bytes]) => {
+      const { metadata, data } = decode(Payload, bytes as Uint8Array);
+      return [name, Buffer.from(data).toString(), Buffer.from(metadata["type"] ?? []).toString()];
+    })
+    .sort();
 
 /** Three workflows with attributes of each type, the last one closed; listed. */
 const populate = async (s: Session) => {
@@ -195,6 +213,31 @@ export const scripts: Record<string, Script> = {
       "it is listed by the new value",
       async () => (await s.call("CountWorkflowExecutions", { query: `ConformanceKeyword = 'v' AND WorkflowId = '${s.id}'` })).count === 1,
     );
+  },
+  "types that the caller names stay in what is shown, lists name those of the attributes": async (s) => {
+    const indexedFields = {
+      ConformanceText: json("some words", "Keyword"),
+      ConformanceInt: json(4, "Double"),
+      ConformanceDouble: json(4.5),
+      ConformanceKeywordList: json(["one"], "NoSuchType"),
+      ConformanceKeyword: json("one", ""),
+    };
+    await s.start({ searchAttributes: { indexedFields } });
+    await s.sleep(1100);
+    await s.answer([
+      upsert("ConformanceKeyword", json("two", "Text")),
+      c.continueAsNew({ searchAttributes: { indexedFields: { ConformanceText: json("more words", "Keyword") } } }),
+    ]);
+    await s.answer([c.child(`${s.id}-child`, { searchAttributes: { indexedFields }, parentClosePolicy: 1 })]);
+    await s.answer([]);
+    await s.shown("DescribeWorkflowExecution", { execution: { workflowId: s.id } }, (d) => attributesOf(d.workflowExecutionInfo));
+    await s.until(
+      "the new run is listed by its attribute",
+      async () => (await s.call("CountWorkflowExecutions", { query: `ConformanceText = 'more' AND WorkflowId = '${s.id}'` })).count === 1,
+    );
+    await s.shown("ListWorkflowExecutions", { query: `WorkflowId = '${s.id}'` }, (l) => l.executions.map(attributesOf));
+    await s.history();
+    await s.call("TerminateWorkflowExecution", { workflowExecution: { workflowId: s.id } });
   },
   "values that do not fit": async (s) => {
     for (const [name, value] of [

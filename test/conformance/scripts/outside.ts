@@ -51,6 +51,23 @@ export const scripts: Record<string, Script> = {
     await s.answer([c.cancel()]);
     await s.history();
   },
+  "canceled and terminated by the first run of the chain, whatever run is named besides": async (s) => {
+    const runId = await s.start();
+    await s.sleep(1100);
+    await s.answer([c.continueAsNew()]);
+    const workflowExecution = { workflowId: s.id, runId };
+    const other = "11111111-1111-4111-8111-111111111111";
+    await s.refused("TerminateWorkflowExecution", { workflowExecution });
+    await s.refused("TerminateWorkflowExecution", { workflowExecution, firstExecutionRunId: other });
+    await s.refused("RequestCancelWorkflowExecution", { workflowExecution, firstExecutionRunId: other });
+    await s.shown("RequestCancelWorkflowExecution", { workflowExecution });
+    await s.shown("RequestCancelWorkflowExecution", { workflowExecution: { ...workflowExecution, runId: other }, firstExecutionRunId: runId });
+    await s.history();
+    await s.shown("TerminateWorkflowExecution", { workflowExecution, firstExecutionRunId: runId });
+    await s.history();
+    await s.shown("RequestCancelWorkflowExecution", { workflowExecution, firstExecutionRunId: other });
+    await s.refused("TerminateWorkflowExecution", { workflowExecution, firstExecutionRunId: runId });
+  },
   "a run that times out": async (s) => {
     await s.start({ workflowRunTimeout: seconds(1) });
     await s.answer([c.timer("t", 100)]);

@@ -1,4 +1,6 @@
 /** Queries: direct, with a workflow task, rejected, failed, unanswered; and what a worker may say of them. */
+import { History } from "../../../gen/wire/temporal/api/history/v1/message.js";
+import { decode } from "../../../src/api/wire.js";
 import { command as c, payloads, type Script, type Session, seconds } from "../session.js";
 
 const query = (s: Session, extra: object = {}) =>
@@ -124,6 +126,29 @@ export const scripts: Record<string, Script> = {
     const t = await s.workflowTask();
     await s.call("RespondWorkflowTaskFailed", { taskToken: t.taskToken, cause: 6, identity: "worker" });
     await query(s);
+    await s.call("TerminateWorkflowExecution", { workflowExecution: { workflowId: s.id } });
+  },
+  "asked of a worker that has the workflow, which gets no history, and of another one": async (s) => {
+    const workerTaskQueue = { name: `${s.queue}-sticky`, kind: 2, normalName: s.queue };
+    await s.start();
+    await s.answer([c.timer("t", 100)], { stickyAttributes: { workerTaskQueue, scheduleToStartTimeout: seconds(5) } });
+    for (const taskQueue of [workerTaskQueue, { name: s.queue }]) {
+      const poll = s.call("PollWorkflowTaskQueue", { taskQueue, identity: "worker" }, 30_000);
+      if (taskQueue !== workerTaskQueue) await s.call("ResetStickyTaskQueue", { execution: { workflowId: s.id } });
+      // A sticky queue is asked once its worker has been seen.
+      await s.sleep(500);
+      const answer = query(s);
+      const t = await poll;
+      s.note("task", {
+        ...t,
+        taskToken: undefined,
+        // How busy the queue is.
+        pollerScalingDecision: undefined,
+        history: t.history === undefined ? undefined : decode(History, t.history).events.map((e) => e.eventId),
+      });
+      await s.call("RespondQueryTaskCompleted", { taskToken: t.taskToken, completedType: 1, queryResult: payloads("state") });
+      await answer;
+    }
     await s.call("TerminateWorkflowExecution", { workflowExecution: { workflowId: s.id } });
   },
   "without what it needs": async (s) => {

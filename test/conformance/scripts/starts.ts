@@ -181,14 +181,14 @@ export const scripts: Record<string, Script> = {
       signalInput: payloads("x"),
       identity: "client",
     };
-    await s.shown("SignalWithStartWorkflowExecution", { ...base, requestId: "1" }, (r) => r.started);
-    await s.shown("SignalWithStartWorkflowExecution", { ...base, requestId: "1" }, (r) => r.started);
-    await s.shown("SignalWithStartWorkflowExecution", { ...base, requestId: "2" }, (r) => r.started);
+    await s.shown("SignalWithStartWorkflowExecution", { ...base, requestId: "1" });
+    await s.shown("SignalWithStartWorkflowExecution", { ...base, requestId: "1" });
+    await s.shown("SignalWithStartWorkflowExecution", { ...base, requestId: "2" });
     await s.refused("SignalWithStartWorkflowExecution", { ...base, requestId: "3", workflowIdConflictPolicy: 1 });
     await s.history();
     await s.answer([c.complete()]);
     await s.refused("SignalWithStartWorkflowExecution", { ...base, requestId: "4", workflowIdReusePolicy: 3 });
-    await s.shown("SignalWithStartWorkflowExecution", { ...base, requestId: "5" }, (r) => r.started);
+    await s.shown("SignalWithStartWorkflowExecution", { ...base, requestId: "5" });
     await s.history();
     await s.call("TerminateWorkflowExecution", { workflowExecution: { workflowId: s.id } });
   },
