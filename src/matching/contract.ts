@@ -43,9 +43,10 @@ export interface TaskStarter {
 export interface DirectQuery {
   readonly reply: Extract<QueryReply, { kind: "direct" }>;
   readonly request: QueryWorkflowRequest;
+  /** The sticky worker is gone, or has not answered in time: the run should be sticky no more. */
+  onStickyUnanswered(): void;
 }
 
-/** `scaling`: polls that the worker should open in addition; 0 is no advice. `waiting`: tasks in memory that still wait in the queue, of sticky ones always 0. */
 /** A query; `isSticky`: asked of the worker that has the workflow, and needs no history. */
 export interface PolledQuery {
   readonly query: DirectQuery;
@@ -53,6 +54,7 @@ export interface PolledQuery {
   readonly isSticky: boolean;
 }
 
+/** `scaling`: polls that the worker should open in addition; 0 is no advice. `waiting`: tasks in memory that still wait in the queue, of sticky ones always 0. */
 export type PolledWorkflowTask = ({ task: StartedWorkflowTask } | PolledQuery) & { scaling: number; waiting: number };
 export type PolledActivityTask = { task: StartedActivity; scaling: number };
 

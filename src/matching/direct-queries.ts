@@ -47,7 +47,7 @@ export class DirectQueries {
 
   /**
    * Asks the sticky worker if there is one, then the normal queue. The sticky attempt lasts no longer than a task would wait in the
-   * sticky queue, answer included (official: service/history/api/queryworkflow).
+   * sticky queue, answer included, and ends the stickiness when nothing comes of it (official: service/history/api/queryworkflow).
    */
   async query(namespace: NamespaceView, query: DirectQuery, call: Call): Promise<Init<QueryWorkflowResponse>> {
     const { reply } = query;
@@ -63,6 +63,7 @@ export class DirectQueries {
         const outcome = await this.ask(sticky, namespace, query, call, until, false);
         if (outcome.kind !== "unanswered") return answerOf(outcome);
       }
+      if (!call.cancelled) query.onStickyUnanswered();
     }
     if (!call.cancelled && this.now() < deadline) {
       const name = workflowQueue(namespace, reply.taskQueue, false);

@@ -633,8 +633,10 @@ describe("sticky queues", () => {
 });
 
 describe("queries", () => {
+  let given = 0;
   function direct(options: { sticky?: string } = {}): DirectQuery {
     return {
+      onStickyUnanswered: () => given++,
       reply: {
         kind: "direct",
         runId: "r",
@@ -780,8 +782,9 @@ describe("queries", () => {
     const q = ask(t, direct({ sticky: "s" }));
     await t.runtime.settle();
     expect([normal.state, sticky.state, sticky.isSticky]).toEqual(["open", "query", true]);
+    given = 0;
     await t.runtime.advance(5_000);
-    expect([normal.state, normal.isSticky]).toEqual(["query", false]);
+    expect([normal.state, normal.isSticky, given]).toEqual(["query", false, 1]);
     expect(() => answer(t, sticky.queryId)).toThrow();
     answer(t, normal.queryId);
     await t.runtime.settle();
@@ -791,9 +794,10 @@ describe("queries", () => {
   it("go to the normal queue at once when the sticky worker has gone or shuts down", async () => {
     const t = setup();
     const normal = t.poll({ type: "workflow" });
+    given = 0;
     ask(t, direct({ sticky: "unknown" }));
     await t.runtime.settle();
-    expect(normal.state).toBe("query");
+    expect([normal.state, given]).toEqual(["query", 1]);
     const busy = t.poll({ type: "workflow", sticky: "s" });
     ask(t, direct({ sticky: "s" }));
     await t.runtime.settle();
@@ -805,6 +809,17 @@ describe("queries", () => {
     t.engine.shutdownWorker(namespace, ShutdownWorkerRequest.create({ stickyTaskQueue: "s" }));
     await t.runtime.settle();
     expect(second.state).toBe("query");
+  });
+
+  it("leave the run sticky when it is their caller that goes", async () => {
+    const t = setup();
+    t.poll({ type: "workflow", sticky: "s" });
+    given = 0;
+    const q = ask(t, direct({ sticky: "s" }));
+    await t.runtime.settle();
+    q.call.cancel();
+    await t.runtime.settle();
+    expect([q.error?.code, given]).toEqual([Code.CANCELLED, 0]);
   });
 
   it("leave the queue when their caller goes", async () => {

@@ -225,7 +225,8 @@ export class Clients {
         if (reply.kind === "answered") return;
         // Asked of a worker directly: nothing of it is durable.
         const call = new SimCall(w.now / 1000 + 10_000);
-        w.call((s) => s.matching.query(NAMESPACE, { reply, request }, call)).then(
+        const onStickyUnanswered = () => void w.submit(workflowId, reply.runId, { kind: "resetSticky" }).catch((e) => w.expected(e));
+        w.call((s) => s.matching.query(NAMESPACE, { reply, request, onStickyUnanswered }, call)).then(
           () => undefined,
           (e) => w.expected(e),
         );

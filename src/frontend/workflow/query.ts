@@ -29,7 +29,11 @@ export const queryWorkflow =
     try {
       const reply = await ask(s, { namespaceId: view.id, workflowId, runId }, request, patient);
       if (reply.kind === "answered") return reply.response;
-      return await s.matching.query(view, { reply, request: { ...request, execution: { workflowId, runId: reply.runId } } }, patient);
+      const execution = { workflowId, runId: reply.runId };
+      const run = { namespaceId: view.id, ...execution };
+      // If it has closed meanwhile, nothing more will be asked of its sticky worker.
+      const onStickyUnanswered = () => void s.history.submit(run, { kind: "resetSticky" }).catch(() => undefined);
+      return await s.matching.query(view, { reply, request: { ...request, execution }, onStickyUnanswered }, patient);
     } finally {
       release();
     }

@@ -79,7 +79,8 @@ test("a query task answers with the query and a token of the query, and with the
   const request = QueryWorkflowRequest.create({ execution: { workflowId: "w" }, query: { queryType: "state" } });
   let isSticky = false;
   const f = await fakeServices({
-    pollWorkflowTask: () => Promise.resolve({ query: { reply, request }, queryId: "7", isSticky, scaling: 0, waiting: 0 }),
+    pollWorkflowTask: () =>
+      Promise.resolve({ query: { reply, request, onStickyUnanswered: () => undefined }, queryId: "7", isSticky, scaling: 0, waiting: 0 }),
   });
   f.history.append(started);
   const r = await pollWorkflowTaskQueue(f.s)(PollWorkflowTaskQueueRequest.create(queue), f.call());
@@ -170,6 +171,26 @@ test("a query that nobody answers is given up at its deadline, or when its calle
   await expect(gone).rejects.toThrow("query timed out");
   expect(f.history.inputs.map(({ input }) => input.kind)).toEqual(["query", "dropQuery", "query", "dropQuery"]);
   expect(f.runtime.timers.size).toBe(0);
+});
+
+test("a run whose sticky worker does not answer a query is sticky no more", async () => {
+  const reply = { kind: "direct", runId: RUN_ID, stickyTaskQueue: "s" } as Extract<QueryReply, { kind: "direct" }>;
+  const f = await fakeServices({
+    query: (_namespace, query) => {
+      query.onStickyUnanswered();
+      return Promise.resolve({ queryResult: Buffer.from("r") });
+    },
+  });
+  f.history.replies = {
+    query: () => reply,
+    resetSticky: () => Promise.reject(notFound("it has closed")),
+  };
+  const request = QueryWorkflowRequest.create({ namespace: "default", execution: { workflowId: "w" }, query: { queryType: "q" } });
+  expect(await queryWorkflow(f.s)(request, f.call())).toEqual({ queryResult: Buffer.from("r") });
+  expect(f.history.inputs.map(({ address, input }) => [address.runId, input.kind])).toEqual([
+    ["", "query"],
+    [RUN_ID, "resetSticky"],
+  ]);
 });
 
 test("terminate says who did it when the caller does not", async () => {
