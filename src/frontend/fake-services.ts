@@ -203,7 +203,12 @@ export async function fakeServices(matching: Partial<MatchingService> = {}): Pro
       runtime,
       limits: () => ({ entryTimeMax: 300_000_000, evictionAgeMin: 60_000_000, entriesMax: 100 }),
     }),
-    nexusTasks: new NexusQueues({ runtime, longPollExpirationMs: () => 60_000, pollerHistoryMsMax: () => 300_000 }),
+    nexusTasks: new NexusQueues({
+      runtime,
+      longPollExpirationMs: () => 60_000,
+      pollerHistoryMsMax: () => 300_000,
+      ratesOf: () => ({ system: 4_000, api: undefined, worker: undefined }),
+    }),
     nexusEndpoints: new NexusEndpointRegistry({
       rows: [],
       commit: () => Promise.resolve(),

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { RateLimitSource } from "../../gen/wire/temporal/api/enums/v1/task_queue.js";
 import { PollNexusTaskQueueRequest } from "../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import type { Call } from "../api/call.js";
 import { decodeTaskToken } from "../api/task-token.js";
@@ -16,10 +17,11 @@ const CALL = { deadlineMs: undefined, cancelled: false, onCancel: () => () => un
 let runtime: FakeRuntime;
 let queues: NexusQueues;
 let rate: number | undefined;
+const ratesOf = () => ({ system: 4_000, api: rate, worker: undefined });
 beforeEach(() => {
   runtime = new FakeRuntime();
   rate = undefined;
-  queues = new NexusQueues({ runtime, longPollExpirationMs: () => 60_000, pollerHistoryMsMax: () => 300_000, rateOf: () => rate });
+  queues = new NexusQueues({ runtime, longPollExpirationMs: () => 60_000, pollerHistoryMsMax: () => 300_000, ratesOf });
 });
 
 const poll = (workerInstanceKey = "") =>
@@ -95,6 +97,14 @@ describe("a task", () => {
   });
 });
 
+it("is limited as any task queue is, as long as nobody sets less", () => {
+  expect(queues.effectiveRateOf(NAMESPACE, "q")).toEqual({ requestsPerSecond: 4_000, rateLimitSource: RateLimitSource.SYSTEM });
+  rate = 5_000;
+  expect(queues.effectiveRateOf(NAMESPACE, "q").requestsPerSecond).toBe(4_000);
+  rate = 5;
+  expect(queues.effectiveRateOf(NAMESPACE, "q")).toEqual({ requestsPerSecond: 5, rateLimitSource: RateLimitSource.API });
+});
+
 describe("a queue with a rate", () => {
   it("lets tasks go as fast as the rate says, and at once when it is taken away", async () => {
     rate = 0.1;
@@ -107,7 +117,7 @@ describe("a queue with a rate", () => {
     expect(taken).toBe(2);
     rate = undefined;
     queues.rateChanged("ns-id", "q");
-    await runtime.advance(0);
+    await runtime.advance(1);
     expect(taken).toBe(4);
   });
 
@@ -134,6 +144,7 @@ describe("worker versions", () => {
       runtime,
       longPollExpirationMs: () => 60_000,
       pollerHistoryMsMax: () => 300_000,
+      ratesOf,
       versions: new VersionRouter(deployments, buildIds),
       facts: () => facts,
     });

@@ -18,7 +18,7 @@ import { notFound } from "../api/service-error.js";
 import { encodeTaskToken } from "../api/task-token.js";
 import { MICROS_PER_MS, MICROS_PER_SECOND, timestampOf } from "../api/time.js";
 import type { Init } from "../api/wire.js";
-import { effectiveRate } from "../core/matching/dispatch-limits.js";
+import { effectiveRate, type RateSources } from "../core/matching/dispatch-limits.js";
 import { PollerHistory } from "../core/matching/poller-history.js";
 import { RateLimiter } from "../core/matching/rate-limiter.js";
 import type { NamespaceView } from "../core/namespace-view.js";
@@ -36,8 +36,8 @@ export interface NexusQueuesDependencies {
   readonly runtime: Runtime;
   readonly longPollExpirationMs: (namespaceId: string, taskQueue: string) => number;
   readonly pollerHistoryMsMax: (namespaceId: string) => number;
-  /** Tasks a second that may leave a queue (UpdateTaskQueueConfig); undefined is no limit. */
-  readonly rateOf?: (namespaceId: string, taskQueue: string) => number | undefined;
+  /** Tasks a second that may leave a queue, by who says so. */
+  readonly ratesOf: (namespaceId: string, taskQueue: string) => RateSources;
   /** Unset: no worker names a version. */
   readonly versions?: VersionRouter;
   /** Unset with it. */
@@ -61,7 +61,7 @@ interface Waiting {
 interface Queue {
   readonly namespaceId: string;
   readonly taskQueue: string;
-  /** Undefined: none is set. */
+  /** Undefined: no task has come yet. */
   limiter: RateLimiter | undefined;
   stopWake: (() => void) | undefined;
   readonly polls: Set<Poll>;
@@ -168,7 +168,7 @@ export class NexusQueues implements NexusTaskDispatcher {
         if (this.o.versions?.isActive === true) continue;
         return;
       }
-      if (limiter !== undefined && !limiter.tryTake(now)) {
+      if (!limiter.tryTake(now)) {
         this.wakeAt(queue, limiter.nextAt(now), now);
         return;
       }
@@ -176,11 +176,10 @@ export class NexusQueues implements NexusTaskDispatcher {
     }
   }
 
-  private limiterOf(queue: Queue, now: number): RateLimiter | undefined {
-    const rate = this.o.rateOf?.(queue.namespaceId, queue.taskQueue);
-    if (rate === undefined) queue.limiter = undefined;
-    else if (queue.limiter === undefined) queue.limiter = new RateLimiter(rate, now);
-    else queue.limiter.setRate(rate, now);
+  private limiterOf(queue: Queue, now: number): RateLimiter {
+    const { perSecond } = effectiveRate(this.o.ratesOf(queue.namespaceId, queue.taskQueue));
+    if (queue.limiter === undefined) queue.limiter = new RateLimiter(perSecond, now);
+    else queue.limiter.setRate(perSecond, now);
     return queue.limiter;
   }
 
@@ -259,7 +258,7 @@ export class NexusQueues implements NexusTaskDispatcher {
 
   /** How fast tasks may leave the queue, and who says so. */
   effectiveRateOf(namespace: NamespaceView, taskQueue: string): { requestsPerSecond: number; rateLimitSource: RateLimitSource } {
-    const { perSecond, source } = effectiveRate({ system: RATE_WITHOUT_LIMIT, api: this.o.rateOf?.(namespace.id, taskQueue), worker: undefined });
+    const { perSecond, source } = effectiveRate(this.o.ratesOf(namespace.id, taskQueue));
     return { requestsPerSecond: perSecond, rateLimitSource: source };
   }
 

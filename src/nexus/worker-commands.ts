@@ -1,7 +1,7 @@
 /** Commands for the process of a worker: a Nexus task of its control queue, which the SDKs' core answers itself (common/workercommands). */
 import { Payload } from "../../gen/wire/temporal/api/common/v1/message.js";
 import { ExecuteCommandsRequest } from "../../gen/wire/temporal/api/nexusservices/workerservice/v1/request_response.js";
-import { MICROS_PER_SECOND, timestampOf } from "../api/time.js";
+import { MICROS_PER_SECOND } from "../api/time.js";
 import { encode } from "../api/wire.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import type { WorkerCommands } from "../core/transition.js";
@@ -38,7 +38,6 @@ export async function sendWorkerCommands(
     isForProcess: true,
     deadline: now + DISPATCH_MICROS,
     request: {
-      scheduledTime: timestampOf(now),
       variant: { case: "startOperation", value: { service: SERVICE, operation: OPERATION, payload } },
     },
   });

@@ -163,7 +163,11 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     runtime,
     longPollExpirationMs: (...queue) => queueLimits(...queue, TaskQueueType.NEXUS).matchingLongPollMs,
     pollerHistoryMsMax: (namespaceId) => limitsOfId(namespaceId).pollerHistoryMsMax,
-    rateOf: (...queue) => queueConfigs.get(...queue, TaskQueueType.NEXUS)?.queueRateLimit?.rateLimit?.requestsPerSecond,
+    ratesOf: (...queue) => ({
+      system: matchingLimits(queueLimits(...queue, TaskQueueType.NEXUS)).taskQueueDispatchPerSecondMax,
+      api: queueConfigs.get(...queue, TaskQueueType.NEXUS)?.queueRateLimit?.rateLimit?.requestsPerSecond,
+      worker: undefined,
+    }),
     versions,
     facts: (namespace): QueueFacts => matching.queueFacts(namespace),
   });

@@ -83,6 +83,7 @@ export async function startSimServer(store: Store, runtime: SimRuntime, logger: 
     runtime,
     longPollExpirationMs: () => limits.matchingLongPollMs,
     pollerHistoryMsMax: () => limits.pollerHistoryMsMax,
+    ratesOf: () => ({ system: DEFAULT_MATCHING_LIMITS.taskQueueDispatchPerSecondMax, api: undefined, worker: undefined }),
     versions,
     facts: (namespace) => matching.queueFacts(namespace),
   });

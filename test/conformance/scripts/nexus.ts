@@ -562,6 +562,6 @@ export const scripts: Record<string, Script> = {
     await endpoint(s);
     await s.running([schedule(s)]);
     await respond(s, await poll(s), { case: "syncSuccess", value: {} });
-    await s.shown("DescribeTaskQueue", { taskQueue: { name: handlers(s) }, taskQueueType: 3 }, (a) => a.pollers);
+    await s.shown("DescribeTaskQueue", { taskQueue: { name: handlers(s) }, taskQueueType: 3 }, (a) => [a.pollers, a.effectiveRateLimit]);
   },
 };

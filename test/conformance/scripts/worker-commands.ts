@@ -28,7 +28,7 @@ function showCommands(s: Session, { request }: PollNexusTaskQueueResponse, ...ta
   const tokens = decode(ExecuteCommandsRequest, data).commands.map(({ type }) =>
     type.case === "cancelActivity" ? Buffer.from(type.value.taskToken).toString("hex") : "no cancellation",
   );
-  s.note("operation", { ...operation, encoding: Buffer.from(metadata["encoding"] ?? []).toString() });
+  s.note("operation", { ...operation, scheduledTime: request.scheduledTime, encoding: Buffer.from(metadata["encoding"] ?? []).toString() });
   s.note("the tasks", [tokens.length, ...tasks.map((t) => tokens.includes(Buffer.from(t.taskToken).toString("hex")))]);
 }
 
