@@ -125,6 +125,7 @@ export const SETTINGS = {
   callbacksPerWorkflowMax: count("system.maxCallbacksPerWorkflow", 32, "N", "FAILED_PRECONDITION, of a workflow to which updates attach callbacks"),
   callbacksPerUpdateMax: count("system.maxCallbacksPerUpdateID", 32, "N", "FAILED_PRECONDITION"),
   callbacksPerExecutionMax: count("callback.maxPerExecution", 2000, "N", "FAILED_PRECONDITION"),
+  externalPayloads: bool("history.externalPayloadsEnabled", true, "N", "off: external payloads are neither shown in descriptions nor found in lists"),
   updateCallbacks: bool("history.enableUpdateCallbacks", true, "N", "off: callbacks of new updates are taken, and not kept; official: off"),
   linkBytesMax: bytes("frontend.linkMaxSize", 4000, "N", "INVALID_ARGUMENT"),
   linksPerExecutionMax: count("chasm.maxLinksPerComponent", 2000, "N", "FAILED_PRECONDITION; of a standalone activity"),

@@ -20,6 +20,7 @@ import type { HistoryRange, Replies } from "../transition.js";
 import { applyEvent, TASK_NORMAL } from "../workflow/apply-events.js";
 import { type Context, Need, type Run, segmentsOf } from "../workflow/context.js";
 import { frame } from "../workflow/event-factory.js";
+import { addExternalPayloads } from "../workflow/external-payloads.js";
 import { type RunState, TASK_SPECULATIVE } from "../workflow/mutable-state.js";
 import { historyFieldsOf, isHistoryField, replay, withDerived } from "../workflow/replay.js";
 import { askOthersAgain } from "../workflow/reset.js";
@@ -166,6 +167,7 @@ export function importRun(context: Context, address: ExecutionAddress, input: In
     }
     const data = frame(batch);
     info.historySizeBytes += data.length;
+    addExternalPayloads(info, batch);
     draft.batches.push({ branch: info.branch, firstEventId: first.eventId, events: batch, data });
   }
   if (info.rootWorkflowId === "") {

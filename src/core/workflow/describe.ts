@@ -62,6 +62,9 @@ export function describe(ctx: Context, address: ExecutionAddress): Replies["desc
       assignedBuildId: info.assignedBuildId,
       inheritedBuildId: info.inheritedBuildId,
       priority: info.priority,
+      ...(ctx.env.config.limits.externalPayloads
+        ? { externalPayloadCount: info.externalPayloadCount, externalPayloadSizeBytes: info.externalPayloadSizeBytes }
+        : {}),
     },
     workflowExtendedInfo: {
       executionExpirationTime: timestamp(info.executionDeadline),

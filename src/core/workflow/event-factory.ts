@@ -9,6 +9,7 @@ import { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.
 import { timestampMicros, timestampOf } from "../../api/time.js";
 import { type Init, Writer } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
+import { addExternalPayloads } from "./external-payloads.js";
 import type { RunDraft } from "./mutable-state.js";
 import { eventSizeBytes } from "./state-size.js";
 
@@ -242,6 +243,7 @@ export class EventFactory {
     const info = this.draft.info;
     this.draft.batches.push({ branch: info.branch, firstEventId: first.eventId, events: this.open, data });
     info.historySizeBytes += data.length;
+    addExternalPayloads(info, this.open);
     this.open = [];
   }
 

@@ -28,6 +28,8 @@ const SIDE_FIELDS: ReadonlySet<keyof ExecutionRecord> = new Set([
   "runId",
   "startRequestId",
   "historySizeBytes",
+  "externalPayloadCount",
+  "externalPayloadSizeBytes",
   "stateTransitionCount",
   "cancelRequestId",
   "lastUpdateTime",

@@ -29,6 +29,7 @@ import { HISTORY_SERVICE_IDENTITY, terminateRun } from "./close.js";
 import { type Context, Need, type Run, segmentsOf } from "./context.js";
 import { noteBinaryChecksums, noteVersioning } from "./derived-attributes.js";
 import { beginsTransaction, frame } from "./event-factory.js";
+import { addExternalPayloads } from "./external-payloads.js";
 import type { RunState } from "./mutable-state.js";
 import { applyPostResetOperations, checkPostResetOperations } from "./options.js";
 import { reapply } from "./reapply.js";
@@ -151,6 +152,7 @@ function fork(ctx: Context, base: RunState, request: ResetWorkflowExecutionReque
     }),
   );
   const { draft, info } = run;
+  addExternalPayloads(info, prefix);
   draft.predecessor = base;
   /** As the workflow task's attempts went: a task that follows a failed one is not in history until it is completed. */
   let attempt = 1;

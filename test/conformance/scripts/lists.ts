@@ -1,7 +1,8 @@
 /** Lists and counts: queries in every operator, refused queries, the older lists, search attributes of all types. */
 
+import { randomUUID } from "node:crypto";
 import type { Command } from "../../../gen/wire/temporal/api/command/v1/message.js";
-import { Payload } from "../../../gen/wire/temporal/api/common/v1/message.js";
+import { Payload, Payloads } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { CommandType } from "../../../gen/wire/temporal/api/enums/v1/command_type.js";
 import type { WorkflowExecutionInfo } from "../../../gen/wire/temporal/api/workflow/v1/message.js";
 import { decode, encode, type Init } from "../../../src/api/wire.js";
@@ -237,6 +238,41 @@ export const scripts: Record<string, Script> = {
     );
     await s.shown("ListWorkflowExecutions", { query: `WorkflowId = '${s.id}'` }, (l) => l.executions.map(attributesOf));
     await s.history();
+    await s.call("TerminateWorkflowExecution", { workflowExecution: { workflowId: s.id } });
+  },
+  "external payloads are counted: described at any time, listed when the run has closed": async (s) => {
+    const external = (...sizes: number[]) =>
+      encode(Payload, { data: Buffer.from("elsewhere"), externalPayloads: sizes.map((sizeBytes) => ({ sizeBytes })) });
+    const list = (...items: Uint8Array[]) => encode(Payloads, { payloads: items });
+    const counts = async (runId = "") =>
+      s.shown("DescribeWorkflowExecution", { execution: { workflowId: s.id, runId } }, (d) => [
+        d.workflowExecutionInfo?.externalPayloadCount,
+        d.workflowExecutionInfo?.externalPayloadSizeBytes,
+      ]);
+    const first = await s.start({ input: list(external(1_000_000, 20), json(1), external(300)), memo: { fields: { m: external(4_000) } } });
+    await counts();
+    await s.workflowTask().then(async ({ taskToken }) => {
+      await s.signal("waits until the task is done", { input: list(external(5)) });
+      await counts();
+      await s.call("RespondWorkflowTaskCompleted", { taskToken, identity: "worker", commands: [c.activity(s, "a", { input: list(external(60)) })] });
+    });
+    await counts();
+    const { taskToken } = await s.activityTask();
+    await s.call("RespondActivityTaskCompleted", { taskToken, identity: "worker", result: list(external(7_000_000_000)) });
+    await counts();
+    await s.sleep(1100);
+    await s.answer([c.continueAsNew({ input: list(external(8)), memo: { fields: { m: external(9) } } })]);
+    await counts(first);
+    await counts();
+    const query = `WorkflowId = '${s.id}' AND TemporalExternalPayloadCount > 5`;
+    await s.until("the first run is listed by them", async () => (await s.call("CountWorkflowExecutions", { query })).count === 1);
+    await s.shown("ListWorkflowExecutions", { query }, (l) =>
+      l.executions.map((e) => Object.entries(e.searchAttributes?.indexedFields ?? {}).sort()),
+    );
+    const workflowExecution = { workflowId: s.id, runId: first };
+    await s.call("ResetWorkflowExecution", { workflowExecution, reason: "r", workflowTaskFinishEventId: 4, requestId: randomUUID() });
+    await counts();
+    await s.until("both are", async () => (await s.call("CountWorkflowExecutions", { query: query.replace("> 5", "> 0") })).count === 2);
     await s.call("TerminateWorkflowExecution", { workflowExecution: { workflowId: s.id } });
   },
   "values that do not fit": async (s) => {

@@ -1,5 +1,5 @@
 /** Switches of the official server that are on by default there too: what is different where they are off. */
-import { Payload } from "../../../gen/wire/temporal/api/common/v1/message.js";
+import { Payload, Payloads } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { CommandType } from "../../../gen/wire/temporal/api/enums/v1/command_type.js";
 import type { Response } from "../../../gen/wire/temporal/api/nexus/v1/message.js";
 import { encode, type Init } from "../../../src/api/wire.js";
@@ -20,6 +20,7 @@ export const switchesOff: Group = {
     "history.sendTransientOrSpeculativeWorkflowTaskEvents=false",
     "component.nexusoperations.recordCancelRequestCompletionEvents=false",
     "history.enableSignalWithStartFromWorkflow=false",
+    "history.externalPayloadsEnabled=false",
     "system.forceNexusEndpointRefreshOnRead=true",
     "admin.matchingNamespaceToPartitionDispatchRate=7",
     "matching.numTaskqueueReadPartitions=1",
@@ -45,6 +46,20 @@ export const switchesOff: Group = {
         ...Array.from({ length: 4 }, () => ["PERMISSION_DENIED", "Worker versioning in workflow progress APIs is disabled on this namespace."]),
         "OK",
       ],
+    },
+    {
+      keys: ["history.externalPayloadsEnabled"],
+      breach: "an external payload, described and listed",
+      play: async (s) => {
+        const payload = encode(Payload, { data: Buffer.from("elsewhere"), externalPayloads: [{ sizeBytes: 7 }] });
+        await s.start({ input: encode(Payloads, { payloads: [payload] }) });
+        await s.call("TerminateWorkflowExecution", { workflowExecution: { workflowId: s.id } });
+        const { workflowExecutionInfo: info } = await s.call("DescribeWorkflowExecution", { execution: { workflowId: s.id } });
+        const count = async (query: string) => (await s.call("CountWorkflowExecutions", { query: `WorkflowId = '${s.id}'${query}` })).count;
+        await s.until("it is listed", async () => (await count(" AND ExecutionStatus = 'Terminated'")) === 1);
+        return [info?.externalPayloadCount, info?.externalPayloadSizeBytes, await count(" AND TemporalExternalPayloadCount IS NOT NULL")];
+      },
+      answer: [0, 0, 0],
     },
     {
       keys: ["history.sendTransientOrSpeculativeWorkflowTaskEvents"],
