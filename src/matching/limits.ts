@@ -64,7 +64,5 @@ export function pollEnd(now: number, longPollMs: number, callersDeadlineMs: numb
 
 /** A sticky queue whose worker has not polled for this long is passed over (official: stickyPollerUnavailableWindow). */
 export const STICKY_POLLER_UNAVAILABLE_MS = 10_000;
-/** How long polls of a worker that has shut down are turned away (official: shutdownWorkersCacheTTL). */
-export const SHUTDOWN_WORKER_REMEMBERED_MS = 30_000;
 /** Before a task whose start failed for a reason that may pass is offered again, and a failed read of the backlog repeated. */
 export const RETRY_MS = 1_000;

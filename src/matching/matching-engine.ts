@@ -43,11 +43,12 @@ import type { DirectQuery, MatchingService, PolledActivityTask, PolledWorkflowTa
 import { QUEUE_TYPES } from "./deployments.js";
 import { describeTaskQueue, NO_TASKS, versionStats } from "./describe-task-queue.js";
 import { DirectQueries } from "./direct-queries.js";
-import { type LimitsOf, RETRY_MS, SHUTDOWN_WORKER_REMEMBERED_MS } from "./limits.js";
+import { type LimitsOf, RETRY_MS } from "./limits.js";
 import { type PollAnswer, type PollRequest, PollWaiter } from "./poll-waiter.js";
 import { type QueueKeys, type QueueName, queueId } from "./queue-keys.js";
 import type { QueueState } from "./queue-state.js";
 import { Queues } from "./queues.js";
+import { ShutDownWorkers } from "./shut-down-workers.js";
 import type { TaskQueueConfigs } from "./task-queue-configs.js";
 import { deploymentKey, type VersionRouter } from "./version-router.js";
 
@@ -81,8 +82,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   private readonly queries: DirectQueries;
   /** Queues with tasks in a batch that has not settled. */
   private readonly storing = new Map<Batch, Set<QueueState>>();
-  /** Worker instance keys that have said goodbye, and until when they are remembered (microseconds). */
-  private readonly shutDown = new Map<string, number>();
+  private readonly shutDown: ShutDownWorkers;
   private starter: TaskStarter | undefined;
   private isDraining = false;
 
@@ -97,6 +97,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       (q) => this.abandon(q),
     );
     this.admin = new TaskQueueAdmin(deps.store, deps.queueKeys, this.queues, () => this.now());
+    this.shutDown = new ShutDownWorkers(runtime);
     this.queries = new DirectQueries({ runtime, limits, queues: this.queues, pump: (q) => this.pump(q), versions: deps.versions });
     deps.versions?.onChange((namespaceId, name, type) => this.reroute(namespaceId, name, type));
     // Rows that an earlier process left in sticky queues: their tasks time out by themselves; the sweep clears the rows away.
@@ -235,10 +236,8 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   }
 
   shutdownWorker(namespace: NamespaceView, request: ShutdownWorkerRequest): void {
-    const now = this.now();
     const instance = this.deps.limits(namespace.id).workerPollsEndOnShutdown ? request.workerInstanceKey : "";
-    for (const [key, until] of this.shutDown) if (until <= now) this.shutDown.delete(key);
-    if (instance !== "") this.shutDown.set(instance, now + SHUTDOWN_WORKER_REMEMBERED_MS * MICROS_PER_MS);
+    if (instance !== "") this.shutDown.add(instance);
     for (const q of this.queues) {
       if (q.name.namespaceId !== namespace.id) continue;
       if (q.name.isSticky && q.name.type === "workflow" && q.name.name === request.stickyTaskQueue) {
@@ -371,7 +370,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     call: Call,
   ): PollWaiter | undefined | Promise<PollWaiter | undefined> {
     const now = this.now();
-    if (this.isDraining || this.hasShutDown(request.workerInstanceKey)) return undefined;
+    if (this.isDraining || this.shutDown.turnsAway(request.workerInstanceKey)) return undefined;
     const registered = this.register(namespace, type, request);
     if (registered !== undefined) return registered.then(() => this.poll(namespace, type, request, rate, call));
     const kind = request.taskQueue?.kind === TaskQueueKind.STICKY ? TaskQueueKind.STICKY : TaskQueueKind.NORMAL;
@@ -425,12 +424,8 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     waiter.give(answer);
   }
 
-  private hasShutDown(workerInstanceKey: string): boolean {
-    return this.shutDown.size > 0 && (this.shutDown.get(workerInstanceKey) ?? 0) > this.now();
-  }
-
   private returnWaiter(q: QueueState, waiter: PollWaiter): void {
-    if (this.isDraining || this.hasShutDown(waiter.poller.workerInstanceKey)) waiter.end();
+    if (this.isDraining || this.shutDown.has(waiter.poller.workerInstanceKey)) waiter.end();
     if (waiter.unhold()) q.line.returnPoller(waiter);
   }
 

@@ -28,8 +28,9 @@ import type { Runtime } from "../lib/runtime.js";
 import { uuidV4 } from "../lib/uuid.js";
 import type { NexusTask, NexusTaskDispatcher, NexusTaskOutcome } from "../nexus/contract.js";
 import { QUEUE_TYPES } from "./deployments.js";
-import { pollEnd, SHUTDOWN_WORKER_REMEMBERED_MS } from "./limits.js";
+import { pollEnd } from "./limits.js";
 import type { PollerVersion } from "./queue-state.js";
+import { ShutDownWorkers } from "./shut-down-workers.js";
 import type { VersionRouter } from "./version-router.js";
 
 export interface NexusQueuesDependencies {
@@ -73,10 +74,11 @@ export class NexusQueues implements NexusTaskDispatcher {
   private readonly queues = new Map<string, Queue>();
   /** Tasks that a worker has taken, by id. */
   private readonly taken = new Map<string, Waiting>();
-  private readonly shutDown = new Map<string, number>();
+  private readonly shutDown: ShutDownWorkers;
   private isDraining = false;
 
   constructor(private readonly o: NexusQueuesDependencies) {
+    this.shutDown = new ShutDownWorkers(o.runtime);
     o.versions?.onNexusChange((namespaceId, taskQueue) => {
       const queue = this.queues.get(idOf(namespaceId, taskQueue));
       if (queue !== undefined) this.pump(queue);
@@ -110,8 +112,7 @@ export class NexusQueues implements NexusTaskDispatcher {
   pollNexusTask(namespace: NamespaceView, request: PollNexusTaskQueueRequest, call: Call): Promise<Init<PollNexusTaskQueueResponse>> {
     const { runtime } = this.o;
     const now = runtime.nowMicros();
-    const instance = request.workerInstanceKey;
-    if (this.isDraining || (instance !== "" && (this.shutDown.get(instance) ?? 0) > now)) return Promise.resolve({});
+    if (this.isDraining || this.shutDown.turnsAway(request.workerInstanceKey)) return Promise.resolve({});
     const registered = this.register(namespace, request);
     if (registered !== undefined) return registered.then(() => this.pollNexusTask(namespace, request, call));
     const queue = this.queue(namespace.id, request.taskQueue?.name ?? "");
@@ -264,9 +265,7 @@ export class NexusQueues implements NexusTaskDispatcher {
 
   shutdownWorker(namespaceId: string, instance: string): void {
     if (instance === "") return;
-    const now = this.o.runtime.nowMicros();
-    for (const [key, until] of this.shutDown) if (until <= now) this.shutDown.delete(key);
-    this.shutDown.set(instance, now + SHUTDOWN_WORKER_REMEMBERED_MS * MICROS_PER_MS);
+    this.shutDown.add(instance);
     for (const q of this.queues.values())
       if (q.namespaceId === namespaceId) for (const p of [...q.polls]) if (p.request.workerInstanceKey === instance) p.give({});
   }
