@@ -633,10 +633,10 @@ describe("sticky queues", () => {
 });
 
 describe("queries", () => {
-  let given = 0;
+  let unanswered = 0;
   function direct(options: { sticky?: string } = {}): DirectQuery {
     return {
-      onStickyUnanswered: () => given++,
+      onStickyUnanswered: () => unanswered++,
       reply: {
         kind: "direct",
         runId: "r",
@@ -707,7 +707,7 @@ describe("queries", () => {
     expect(q.error?.details).toHaveLength(1);
   });
 
-  it("are NotFound to a worker that answers an unknown one, one of another namespace, or one it was not given", async () => {
+  it("are NotFound to a worker that answers an unknown one, one of another namespace, or one it was not unanswered", async () => {
     const t = setup();
     expect(() => answer(t, "nothing")).toThrowError(
       expect.objectContaining({ code: Code.NOT_FOUND, message: "query task not found, or already expired" }),
@@ -782,9 +782,9 @@ describe("queries", () => {
     const q = ask(t, direct({ sticky: "s" }));
     await t.runtime.settle();
     expect([normal.state, sticky.state, sticky.isSticky]).toEqual(["open", "query", true]);
-    given = 0;
+    unanswered = 0;
     await t.runtime.advance(5_000);
-    expect([normal.state, normal.isSticky, given]).toEqual(["query", false, 1]);
+    expect([normal.state, normal.isSticky, unanswered]).toEqual(["query", false, 1]);
     expect(() => answer(t, sticky.queryId)).toThrow();
     answer(t, normal.queryId);
     await t.runtime.settle();
@@ -794,10 +794,10 @@ describe("queries", () => {
   it("go to the normal queue at once when the sticky worker has gone or shuts down", async () => {
     const t = setup();
     const normal = t.poll({ type: "workflow" });
-    given = 0;
+    unanswered = 0;
     ask(t, direct({ sticky: "unknown" }));
     await t.runtime.settle();
-    expect([normal.state, given]).toEqual(["query", 1]);
+    expect([normal.state, unanswered]).toEqual(["query", 1]);
     const busy = t.poll({ type: "workflow", sticky: "s" });
     ask(t, direct({ sticky: "s" }));
     await t.runtime.settle();
@@ -814,12 +814,12 @@ describe("queries", () => {
   it("leave the run sticky when it is their caller that goes", async () => {
     const t = setup();
     t.poll({ type: "workflow", sticky: "s" });
-    given = 0;
+    unanswered = 0;
     const q = ask(t, direct({ sticky: "s" }));
     await t.runtime.settle();
     q.call.cancel();
     await t.runtime.settle();
-    expect([q.error?.code, given]).toEqual([Code.CANCELLED, 0]);
+    expect([q.error?.code, unanswered]).toEqual([Code.CANCELLED, 0]);
   });
 
   it("leave the queue when their caller goes", async () => {
