@@ -707,7 +707,7 @@ describe("queries", () => {
     expect(q.error?.details).toHaveLength(1);
   });
 
-  it("are NotFound to a worker that answers an unknown one, one of another namespace, or one it was not unanswered", async () => {
+  it("are NotFound to a worker that answers an unknown one, one of another namespace, or one it was not given", async () => {
     const t = setup();
     expect(() => answer(t, "nothing")).toThrowError(
       expect.objectContaining({ code: Code.NOT_FOUND, message: "query task not found, or already expired" }),
