@@ -11,6 +11,7 @@ import { Kind } from "../core/workflow/mutable-state.js";
 import { Batch } from "../persistence/batch.js";
 import { at, FakeEngine, POLLER, watch } from "./fake-engine.js";
 import { decodeFramed, frameOffsets } from "./history-reader.js";
+import { EngineTaskStarter } from "./task-starter.js";
 
 const ALL = { fromEventId: 1, eventCountMax: 10_000, bytesMax: 1 << 24, reverse: false };
 
@@ -61,6 +62,32 @@ describe("order and release", () => {
     for (let i = 0; i < 100; i++) f.start(`w${i}`);
     await f.settle();
     expect(f.store.statistics().commits).toBe(1);
+  });
+
+  it("takes what comes between a batch and the rest after it into the batch after the rest", async () => {
+    const f = new FakeEngine();
+    for (let i = 0; i < 80; i++) f.start(`w${i}`);
+    await f.settle();
+    const starter = new EngineTaskStarter(f.engine);
+    const tasks = [...f.dispatcher.stored];
+    const pollFour = () => tasks.splice(0, 4).map((task) => starter.startWorkflowTask(task, POLLER, undefined, () => false));
+    // Polls find tasks that have waited: a trial of rests begins, and after a quarter of a second the first of a millisecond.
+    for (let ms = 0; ms < 300; ms += 16) {
+      pollFour();
+      await f.settle();
+      if (f.runtime.restedMs > 0) break;
+      f.runtime.elapse(16);
+    }
+    const before = f.runtime.restedMs;
+    const rested: number[] = [];
+    f.verdict = () => {
+      rested.push(f.runtime.restedMs - before);
+      return "ok";
+    };
+    const signaled = pollFour()[0]?.then(() => f.signal("w0", "s"));
+    await f.settle();
+    expect((await signaled)?.value).toBeDefined();
+    expect(rested).toEqual([0, 1]);
   });
 
   it("answers a start when it is durable and not before", async () => {

@@ -334,6 +334,11 @@ export class HistoryEngine implements HistoryService, ShardService {
     });
   }
 
+  /** A poll has found a task that was made at that time, microseconds, and has waited for one. */
+  tookWaiting(createTime: number): void {
+    this.pace.tookWaiting(createTime);
+  }
+
   private enqueue(p: PendingInput): void {
     if (this.isStopped || (this.isDraining && p.class === InputClass.CALL)) {
       p.reject(unavailable("server is shutting down"));
@@ -369,7 +374,6 @@ export class HistoryEngine implements HistoryService, ShardService {
       if (!this.loaded(chain, p)) continue;
       chain.queue.shift();
       const { kind } = p.input;
-      if (kind === "startWorkflowTask" || kind === "startActivity") this.pace.tookWaiting();
       if (kind === "startWorkflowTask" || kind === "completeWorkflowTask") ofWorkflowTasks++;
       if (p.isAlone) this.commits.open.alone = p;
       this.process(chain, p);

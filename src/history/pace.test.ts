@@ -10,9 +10,12 @@ async function deferred(): Promise<void> {
 describe("the pace of the loop", () => {
   let runtime: FakeRuntime;
   let pace: Pace;
+  /** How long the tasks wait that polls find. */
+  let waitedMs: number;
 
   beforeEach(() => {
     runtime = new FakeRuntime("free");
+    waitedMs = 5;
     pace = new Pace(runtime);
   });
 
@@ -41,7 +44,7 @@ describe("the pace of the loop", () => {
       runtime.now += 1000;
       const since = (runtime.now - last) / 1000;
       last = runtime.now;
-      for (let i = 0; i < 4; i++) pace.tookWaiting();
+      for (let i = 0; i < 4; i++) pace.tookWaiting(runtime.now - waitedMs * 1000);
       const arrived = arrive(since);
       pace.turned(arrived + follow(arrived), arrived);
       await deferred();
@@ -84,7 +87,7 @@ describe("the pace of the loop", () => {
     let begin = runtime.now;
     await work(1_520, () => 2 + (runtime.now - begin) / 1_000_000);
     expect((await work(1_000, prompt)).rests).toBe(0);
-    await work(1_000, prompt);
+    pace = new Pace(runtime);
     begin = runtime.now;
     await work(1_520, (sinceMs) => (4 - (runtime.now - begin) / 1_000_000) * sinceMs);
     const { rests, turns } = await work(500, (sinceMs) => 3 * sinceMs);
@@ -127,6 +130,71 @@ describe("the pace of the loop", () => {
     expect((await work(150, more)).rests).toBe(0);
   });
 
+  it("tries anew after a pause and when it is other work where it did not rest, too", async () => {
+    await work(1_600, prompt);
+    runtime.now += 251_000;
+    await work(1_600, paced);
+    const { rests, turns } = await work(500, paced);
+    expect(rests).toBe(2 * turns);
+    pace = new Pace(runtime);
+    await work(1_520, prompt);
+    // A trial after two seconds and one after four have shown the same: it would be eight now.
+    await work(9_500, prompt);
+    await work(2_000, (sinceMs) => 6 * sinceMs);
+    await work(1_600, (sinceMs) => 6 * sinceMs);
+    const other = await work(500, (sinceMs) => 6 * sinceMs);
+    expect(other.rests).toBe(2 * other.turns);
+  });
+
+  it("soon tries again whether longer rests than it keeps do no harm, as where it keeps none", async () => {
+    const few = (sinceMs: number) => Math.min(4 * sinceMs, 8);
+    await work(1_600, few);
+    const { rests, turns } = await work(500, few);
+    expect(rests).toBe(turns);
+    await work(3_100, paced);
+    const later = await work(500, paced);
+    expect(later.rests).toBe(2 * later.turns);
+  });
+
+  it("does not count the time in which everything stands still", async () => {
+    // In the second and the third slice for a tenth of a second each.
+    let isDone = false;
+    let isDoneAgain = false;
+    const begin = runtime.now;
+    const stalling = (sinceMs: number) => {
+      const at = runtime.now - begin;
+      if (at > 400_000 && !isDone) {
+        isDone = true;
+        runtime.now += 100_000;
+      }
+      if (at > 700_000 && !isDoneAgain) {
+        isDoneAgain = true;
+        runtime.now += 100_000;
+      }
+      return 4 * sinceMs;
+    };
+    await work(1_900, stalling);
+    const { rests, turns } = await work(500, stalling);
+    expect(rests).toBe(2 * turns);
+  });
+
+  it("allows for somewhat more delay where tasks have waited for long", async () => {
+    // A tenth less is done with a rest of two milliseconds, a twentieth with one.
+    const slower = (sinceMs: number) => 4 * sinceMs * (1 - 0.05 * Math.min(sinceMs - 1, 2));
+    await work(1_600, slower);
+    const short = await work(300, slower);
+    expect(short.rests).toBe(short.turns);
+    pace = new Pace(runtime);
+    waitedMs = 41;
+    await work(1_600, slower);
+    const long = await work(300, slower);
+    expect(long.rests).toBe(2 * long.turns);
+    // Few pollers are kept waiting, however long the tasks have waited.
+    pace = new Pace(runtime);
+    await work(1_600, prompt);
+    expect((await work(300, prompt)).rests).toBe(0);
+  });
+
   it("keeps its rests while somewhat more or less is done", async () => {
     await work(1_600, paced);
     const { rests, turns } = await work(10_000, (sinceMs) => (Math.floor(runtime.now / 2_000_000) % 2 === 0 ? 3.5 : 4.5) * sinceMs);
@@ -138,9 +206,9 @@ describe("the pace of the loop", () => {
     expect(await turn(5)).toBe(2);
     runtime.now += 20_001;
     expect(await turn(5)).toBe(0);
-    for (let i = 0; i < 3; i++) pace.tookWaiting();
+    for (let i = 0; i < 3; i++) pace.tookWaiting(runtime.now - waitedMs * 1000);
     expect(await turn(5)).toBe(0);
-    pace.tookWaiting();
+    pace.tookWaiting(runtime.now - waitedMs * 1000);
     expect(await turn(5)).toBe(2);
   });
 

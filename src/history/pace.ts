@@ -2,6 +2,7 @@
  * Rest for the loop while workers are behind. Calls then come one by one, and each is read, applied, committed and answered by itself,
  * though none of them is in a hurry: what limits the work is how fast pollers come. After a small batch the loop sleeps for a
  * millisecond or two, and what came meanwhile shares one read, one batch, one fsync and one write (docs/PERFORMANCE.md has the figures).
+ * What came during the batch waits for the end of the rest too, instead of making a batch of one or two before it.
  *
  * Workers are behind when polls find tasks that have waited for them, many in a short time. A caller that waits for each answer before
  * the next call meets a poller that waits, so it never rests.
@@ -9,15 +10,19 @@
  * Few pollers that ask again as soon as they are answered would get less done. So it is tried first: slices of time without rests and
  * with shorter and longer ones, in turns. The longest that hardly delays the work is kept for a while, or until it is other work; where
  * each of them does, there are none. What is done is counted without the inputs of workflow tasks: the fewer of them see the same work,
- * the better.
+ * the better. Time in which nothing could be done, because a disk or the machine stood still, does not count.
  */
+import { MICROS_PER_MS } from "../api/time.js";
 import type { Runtime } from "../lib/runtime.js";
 
 /** What is tried, in milliseconds, ascending. */
 const RESTS_MS = [0, 1, 2] as const;
+const REST_MS_MAX = Math.max(...RESTS_MS);
 /** So many tasks within that time had waited for their pollers. */
 const BEHIND_TASKS = 4;
 const BEHIND_MICROS = 20_000;
+/** Of how long tasks have waited, the last so many count for the most part. */
+const WAITS = 32;
 /** A larger batch has shared enough already. */
 const BATCH_INPUTS_MAX = 32;
 /** A slice of a trial. Its beginning, when what the slice before has left undone is made up for, does not count. */
@@ -29,22 +34,34 @@ const TRIAL_MICROS = TRIAL.length * SLICE_MICROS;
 const COUNTED_MICROS = (TRIAL_MICROS - TRIAL.length * SETTLING_MICROS) / RESTS_MS.length;
 /** What is done without rests over what is done with them, from which on they are in the way. */
 const SLOWER = 1.07;
-/** How long what a trial has shown is believed: that rests do no harm, and at first and at the most that they do. */
+/** The same where tasks have waited so many times as long as the rest. The more there is, the more of what a slice leaves undone is done
+ * in the next one, which speaks for the slices without. */
+const LONG_WAIT = 20;
+const SLOWER_AFTER_LONG_WAIT = 1.12;
+/** How long what a trial has shown is believed: that the longest rests do no harm, and at first and at the most that they do. */
 const RESTING_MICROS = 20_000_000;
 const HURRY_MICROS_MIN = 2_000_000;
 const HURRY_MICROS_MAX = 32_000_000;
 /** Work of that long tells whether it still is the work of the trial: as much, give or take so many times. */
 const WATCH_MICROS = 1_000_000;
 const OTHER_WORK = 1.33;
+/** So much of the time from one turn to the next counts; and after so much of it, it is other work. */
+const STEP_MICROS_MAX = 20_000;
+const PAUSE_MICROS = 250_000;
 
 export class Pace {
   /** When the last tasks were taken that had waited: a ring. */
   private readonly taken: number[] = new Array<number>(BEHIND_TASKS).fill(Number.NEGATIVE_INFINITY);
   private next = 0;
+  /** How long the last tasks had waited, on average. */
+  private waited = 0;
+  private turnedAt = Number.NEGATIVE_INFINITY;
+  /** Time that counts: while workers are behind and things go on. Microseconds, like all times here. */
+  private clock = 0;
   private isTrial = true;
-  /** Of the trial, or of what it has shown; a trial has no end before it begins. */
-  private begin = Number.NEGATIVE_INFINITY;
-  /** How long there are no rests where they do harm: twice as long each time that a trial shows it again. */
+  /** Of the trial, or of what it has shown, by `clock`. */
+  private begin = 0;
+  /** How long rests are shorter, or none, where longer ones do harm: twice as long each time that a trial shows it again. */
   private hurryMicros = HURRY_MICROS_MIN / 2;
   private restMs = 0;
   /** What the trial's slices have done, for each of the rests. */
@@ -57,37 +74,43 @@ export class Pace {
 
   constructor(private readonly runtime: Runtime) {}
 
-  /** A poll has found a task that waited for one. */
-  tookWaiting(): void {
-    this.taken[this.next] = this.runtime.nowMicros();
+  /** A poll has found a task that was made at that time, microseconds, and has waited for one. */
+  tookWaiting(createTime: number): void {
+    const now = this.runtime.nowMicros();
+    this.taken[this.next] = now;
     this.next = (this.next + 1) % BEHIND_TASKS;
+    this.waited += (Math.max(0, now - createTime) - this.waited) / WAITS;
   }
 
   /** A turn of that many inputs is over; `work` of them are not of workflow tasks. */
   turned(inputs: number, work: number): void {
     const now = this.runtime.nowMicros();
     if (now - (this.taken[this.next] as number) > BEHIND_MICROS) return;
-    this.moveOn(now);
-    const restMs = this.isTrial ? this.triedRestMs(now, work) : this.keptRestMs(now, work);
+    const step = now - this.turnedAt;
+    this.turnedAt = now;
+    this.clock += Math.min(step, STEP_MICROS_MAX);
+    if (step > PAUSE_MICROS) this.try();
+    else this.moveOn();
+    const restMs = this.isTrial ? this.triedRestMs(work) : this.keptRestMs(work);
     if (restMs > 0 && inputs <= BATCH_INPUTS_MAX) this.restSoon(restMs);
   }
 
-  private triedRestMs(now: number, work: number): number {
-    const since = now - this.begin;
+  private triedRestMs(work: number): number {
+    const since = this.clock - this.begin;
     const tried = TRIAL[Math.floor(since / SLICE_MICROS)] as number;
     if (since % SLICE_MICROS >= SETTLING_MICROS) this.done[tried] = (this.done[tried] as number) + work;
     return RESTS_MS[tried] as number;
   }
 
   /** None in the turn that finds other work, with which a trial begins. */
-  private keptRestMs(now: number, work: number): number {
-    if (this.restMs === 0) return 0;
-    const since = now - this.watchedFrom;
+  private keptRestMs(work: number): number {
+    const since = this.clock - this.watchedFrom;
     if (since >= WATCH_MICROS) {
       const rate = this.watched / since;
-      this.watch(now);
+      this.watch();
       if (rate * OTHER_WORK < this.rate || rate > this.rate * OTHER_WORK) {
-        this.try(now);
+        this.hurryMicros = HURRY_MICROS_MIN / 2;
+        this.try();
         return 0;
       }
     }
@@ -95,48 +118,45 @@ export class Pace {
     return this.restMs;
   }
 
-  private watch(now: number): void {
-    this.watchedFrom = now;
+  private watch(): void {
+    this.watchedFrom = this.clock;
     this.watched = 0;
   }
 
-  private moveOn(now: number): void {
-    const since = now - this.begin;
-    if (!this.isTrial) {
-      if (since > (this.restMs > 0 ? RESTING_MICROS : this.hurryMicros)) this.try(now);
-    } else if (since >= TRIAL_MICROS + SLICE_MICROS) {
-      // It was interrupted.
-      this.try(now);
-    } else if (since >= TRIAL_MICROS) this.decide(now);
+  private moveOn(): void {
+    const since = this.clock - this.begin;
+    if (this.isTrial) {
+      if (since >= TRIAL_MICROS) this.decide();
+    } else if (since > (this.restMs === REST_MS_MAX ? RESTING_MICROS : this.hurryMicros)) this.try();
   }
 
-  private try(now: number): void {
+  private try(): void {
     this.isTrial = true;
-    this.begin = now;
+    this.begin = this.clock;
     this.done.fill(0);
   }
 
-  private decide(now: number): void {
+  private decide(): void {
     const [free = 0] = this.done;
-    const kept = this.done.findLastIndex((done) => done * SLOWER >= free);
+    const kept = this.done.findLastIndex((done, i) => done * this.slowerMax(RESTS_MS[i] as number) >= free);
     this.isTrial = false;
-    this.begin = now;
+    this.begin = this.clock;
     this.restMs = RESTS_MS[kept] as number;
     this.rate = (this.done[kept] as number) / COUNTED_MICROS;
-    this.watch(now);
-    this.hurryMicros = this.restMs > 0 ? HURRY_MICROS_MIN / 2 : Math.min(2 * this.hurryMicros, HURRY_MICROS_MAX);
+    this.watch();
+    this.hurryMicros = this.restMs === REST_MS_MAX ? HURRY_MICROS_MIN / 2 : Math.min(2 * this.hurryMicros, HURRY_MICROS_MAX);
+  }
+
+  private slowerMax(restMs: number): number {
+    return this.waited >= LONG_WAIT * restMs * MICROS_PER_MS ? SLOWER_AFTER_LONG_WAIT : SLOWER;
   }
 
   private restSoon(ms: number): void {
     if (this.isRestDue) return;
     this.isRestDue = true;
-    const { runtime } = this;
-    // Answers are written at the end of the next turn of the loop.
-    runtime.defer(() => {
-      runtime.defer(() => {
-        this.isRestDue = false;
-        runtime.rest(ms);
-      });
+    this.runtime.afterTurn(() => {
+      this.isRestDue = false;
+      this.runtime.rest(ms);
     });
   }
 }

@@ -14,6 +14,7 @@ export class EngineTaskStarter implements TaskStarter {
   constructor(private readonly engine: HistoryEngine) {}
 
   startWorkflowTask(task: DispatchTask, poller: Poller, consumed: BacklogKey | undefined, isGone: () => boolean): Promise<StartedWorkflowTask> {
+    this.engine.tookWaiting(task.createTime);
     return this.engine.submit(
       addressOf(task),
       { kind: "startWorkflowTask", scheduledEventId: task.scheduledEventId, attempt: task.attempt, stamp: task.stamp, poller },
@@ -28,6 +29,7 @@ export class EngineTaskStarter implements TaskStarter {
     consumed: BacklogKey | undefined,
     isGone: () => boolean,
   ): Promise<StartedActivity> {
+    this.engine.tookWaiting(task.createTime);
     return this.engine.submit(
       addressOf(task),
       {

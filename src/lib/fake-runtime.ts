@@ -32,6 +32,9 @@ export class FakeRuntime implements Runtime {
     if (this.turns === "free") queueMicrotask(f);
     else this.deferred.push(f);
   }
+  afterTurn(f: () => void): void {
+    this.defer(f);
+  }
   rest(ms: number): void {
     this.restedMs += ms;
     this.now += ms * 1000;

@@ -11,6 +11,8 @@ export interface Runtime {
   setDeadline(delayMs: number, f: () => void): () => void;
   /** Runs `f` in a later turn of the loop, after the I/O that is ready now. */
   defer(f: () => void): void;
+  /** Runs `f` when all that follows from this turn of the loop has run and its answers are written, before anything is read. */
+  afterTurn(f: () => void): void;
   /** Holds the whole process for `ms`: what comes meanwhile is there afterwards. */
   rest(ms: number): void;
   /** 16 random bytes. */

@@ -32,6 +32,7 @@ function open(store: Rows): NamespaceRegistry {
     setTimer: () => () => undefined,
     setDeadline: () => () => undefined,
     defer: () => undefined,
+    afterTurn: () => undefined,
     rest: () => undefined,
     randomBytes16: () => new Uint8Array(16).fill(++seed),
     randomSeed: () => 1,

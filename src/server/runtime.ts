@@ -1,5 +1,6 @@
 /** The real clock, chance and event loop. */
 import { randomFillSync } from "node:crypto";
+import { nextTick } from "node:process";
 import { Deadlines } from "../lib/deadlines.js";
 import type { Runtime } from "../lib/runtime.js";
 
@@ -56,6 +57,10 @@ export const systemRuntime: Runtime = {
   },
   defer(f) {
     setImmediate(f);
+  },
+  afterTurn(f) {
+    // Promises run before ticks: by the first tick the last answer of this turn has asked for the one that writes it.
+    queueMicrotask(() => nextTick(() => nextTick(f)));
   },
   rest(ms) {
     Atomics.wait(NEVER_WOKEN, 0, 0, ms);

@@ -40,6 +40,9 @@ export class SimRuntime implements Runtime {
     this.deferred.push(f);
   }
 
+  afterTurn(f: () => void): void {
+    this.defer(f);
+  }
   rest(ms: number): void {
     this.now += ms * 1000;
   }

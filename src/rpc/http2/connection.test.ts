@@ -1,5 +1,5 @@
 /** The server's side of a connection against RFC 9113: every fault that a client can commit, flow control, bounds, and the ways to end. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Random } from "../../lib/random.js";
 import { ACK, END_HEADERS, END_STREAM, ErrorCode, FrameType, PADDED, PREFACE, PRIORITY_FLAG, Setting, WINDOW_DEFAULT, WINDOW_MAX } from "./frames.js";
 import { encodeHeaders } from "./hpack.js";
@@ -306,6 +306,33 @@ describe("a request", () => {
 });
 
 describe("an answer", () => {
+  it("is written with those that are ready with it, before the loop goes on", async () => {
+    const peer = await PeerUnderTest.open();
+    peer.send(get(1, "/hold"), get(3, "/hold"), get(5, "/hold"));
+    await peer.settled();
+    const writes = vi.spyOn(peer.socket, "write");
+    const seen = await new Promise<number>((resolve) =>
+      setImmediate(async () => {
+        setImmediate(() => resolve(writes.mock.calls.length));
+        for (const stream of peer.held) {
+          await undefined;
+          stream.answer(encodeHeaders({ ":status": 200 }), [Buffer.from("x")], encodeHeaders({ a: "b" }));
+        }
+      }),
+    );
+    expect(seen).toBe(1);
+    expect([1, 3, 5].map((id) => peer.isAnswered(id))).toEqual([true, true, true]);
+  });
+
+  it("is written with the acknowledgements of what was read with its request", async () => {
+    const peer = await PeerUnderTest.open();
+    const writes = vi.spyOn(peer.socket, "write");
+    peer.send(ping(), settings([Setting.MAX_FRAME_SIZE, 20_000]), get(1, "/empty"), ping());
+    await peer.when(() => peer.isAnswered(1));
+    expect(writes).toHaveBeenCalledOnce();
+    expect(peer.frames.map((f) => FrameType[f.type])).toEqual(["PING", "SETTINGS", "HEADERS", "HEADERS", "PING"]);
+  });
+
   it.each([0, 1, 2, 100, 65_535, 65_536, 300_000])("of %i bytes comes whole through any window, and never more than it", async (size) => {
     for (const window of [1, 7, 1000, 16_384, 65_535, 1_000_000]) {
       if (size / window > 3_000) continue;

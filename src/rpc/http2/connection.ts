@@ -11,6 +11,7 @@
  *   alone have piled up the peer is not read from either.
  * - No frame costs more than it brings about: what walks through all streams is rationed, and a stream that cannot send is not asked.
  */
+import { nextTick } from "node:process";
 import type { Duplex } from "node:stream";
 import type { Runtime } from "../../lib/runtime.js";
 import { Budget } from "./budget.js";
@@ -118,6 +119,8 @@ export class Connection {
   private outParts: Buffer[] = [];
   private outBytes = 0;
   private isFlushScheduled = false;
+  private isReading = false;
+  private isGoingOn = false;
   private controlFrames = 0;
   /** What keeps these from sending is the connection: its window, or the socket. */
   private readonly queue = new StreamQueue();
@@ -225,11 +228,14 @@ export class Connection {
 
   private receive(chunk: Buffer): void {
     if (this.isDead) return;
+    this.isReading = true;
     try {
       this.frames(chunk);
     } catch (e) {
       this.o.onBug(e);
       this.fail(ErrorCode.INTERNAL_ERROR, "internal error");
+    } finally {
+      this.isReading = false;
     }
   }
 
@@ -782,11 +788,27 @@ export class Connection {
     this.outStart = this.outEnd;
   }
 
+  /**
+   * What is written while frames are read goes out in the next turn of the loop, with the answers that they bring. An answer goes out
+   * as soon as all that are ready with it are written, before the loop may rest.
+   */
   private scheduleFlush(): void {
-    if (this.isFlushScheduled) return;
-    this.isFlushScheduled = true;
+    if (this.isReading) this.goOnSoon();
+    else if (!this.isFlushScheduled) {
+      this.isFlushScheduled = true;
+      nextTick(() => {
+        this.isFlushScheduled = false;
+        this.flush();
+        if (this.queue.first !== undefined || this.isHeld) this.goOnSoon();
+      });
+    }
+  }
+
+  private goOnSoon(): void {
+    if (this.isGoingOn) return;
+    this.isGoingOn = true;
     setImmediate(() => {
-      this.isFlushScheduled = false;
+      this.isGoingOn = false;
       this.flush();
       // What the turn's bound held back.
       this.pump();
