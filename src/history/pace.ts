@@ -37,7 +37,7 @@ const SLOWER = 1.07;
 /** The same where tasks have waited so many times as long as the rest. The more there is, the more of what a slice leaves undone is done
  * in the next one, which speaks for the slices without. */
 const LONG_WAIT = 20;
-const SLOWER_AFTER_LONG_WAIT = 1.12;
+const SLOWER_AFTER_LONG_WAIT = 1.15;
 /** How long what a trial has shown is believed: that the longest rests do no harm, and at first and at the most that they do. */
 const RESTING_MICROS = 20_000_000;
 const HURRY_MICROS_MIN = 2_000_000;

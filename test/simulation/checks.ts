@@ -15,6 +15,7 @@ import { earliestDeadline } from "../../src/core/workflow/timers.js";
 import { DIVISION_ID } from "../../src/persistence/sqlite/visibility.js";
 import type { VisibilityRow } from "../../src/persistence/visibility.js";
 import { decodeEvents, timeOf } from "./decode-events.js";
+import { externalPayloadsOf } from "./external-payloads.js";
 import { endOfOperation } from "./nexus.js";
 import type { Disk } from "./sim-store.js";
 import { aheadBy, checkSkips } from "./time.js";
@@ -65,6 +66,11 @@ export async function checkRun(
   const future = events.find((e) => timeOf(e) > now + ahead);
   if (future !== undefined) problem(`${where}: event ${future.eventId} is of a time that has not come`);
   if (events.length !== info.nextEventId - 1) problem(`${where}: has ${events.length} events, knows of ${info.nextEventId - 1}`);
+  const external = externalPayloadsOf(events);
+  if (external.count !== info.externalPayloadCount || external.sizeBytes !== info.externalPayloadSizeBytes)
+    problem(
+      `${where}: has ${external.count} external payloads of ${external.sizeBytes} bytes, counted ${info.externalPayloadCount} of ${info.externalPayloadSizeBytes}`,
+    );
   const buffered = [...state.buffered.base.values()].sort((a, b) => a.rowId - b.rowId).flatMap((b) => (b.event === undefined ? [] : [b.event]));
   const stored = JSON.stringify(project(state));
   const replayed = replayOf(events, buffered, state);

@@ -17,6 +17,7 @@ import type { Init } from "../../src/api/wire.js";
 import type { InputKind, InputOf } from "../../src/core/input.js";
 import type { Replies, StartedWorkflowTask } from "../../src/core/transition.js";
 import type { Receivers } from "./callbacks.js";
+import { externalInput } from "./external-payloads.js";
 import { QUEUE, queueOf } from "./programs.js";
 import { NAMESPACE } from "./server.js";
 import { newConfig } from "./time.js";
@@ -158,7 +159,12 @@ export class Clients {
     // Half of them go where the one before went, which has been acknowledged.
     const follows = before !== undefined && w.chance(500);
     const id = follows ? before.workflowId : workflowId;
-    const request = SignalWorkflowExecutionRequest.create({ workflowExecution: { workflowId: id }, signalName: "s", requestId });
+    const request = SignalWorkflowExecutionRequest.create({
+      workflowExecution: { workflowId: id },
+      signalName: "s",
+      requestId,
+      input: externalInput(requestId),
+    });
     this.send(id, "", { kind: "signal", request, external: undefined }, ({ runId }) => {
       w.acknowledged.signals.push({ workflowId: id, runId, requestId });
       if (follows && before.runId === runId) w.acknowledged.signalOrder.push({ runId, first: before.requestId, second: requestId });

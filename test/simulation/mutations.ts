@@ -823,6 +823,13 @@ export const MUTATIONS: readonly Mutation[] = [
       }),
   },
   {
+    name: "the external payloads of a signal are not counted",
+    begin: () =>
+      beside("signal", (draft) => {
+        draft.info.externalPayloadCount = draft.base.info.externalPayloadCount;
+      }),
+  },
+  {
     name: "a run whose tasks are refreshed gets no timers",
     needs: "repairs",
     begin: () => beside("refreshTasks", keepsDue),
