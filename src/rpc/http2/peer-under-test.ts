@@ -87,6 +87,8 @@ export class PeerUnderTest {
   readonly bodies = new Map<number, Buffer[]>();
   readonly errors: string[] = [];
   readonly bugs: unknown[] = [];
+  /** How often the server has written to its socket. */
+  writes = 0;
   isEnded = false;
   streamsClosed = 0;
   private unread: Buffer = Buffer.alloc(0);
@@ -168,6 +170,7 @@ export class PeerUnderTest {
   }
 
   private parse(chunk: Buffer): void {
+    this.writes++;
     this.unread = Buffer.concat([this.unread, chunk]);
     let at = 0;
     for (; this.unread.length - at >= 9; ) {
