@@ -34,8 +34,10 @@ const TRIAL_MICROS = TRIAL.length * SLICE_MICROS;
 const COUNTED_MICROS = (TRIAL_MICROS - TRIAL.length * SETTLING_MICROS) / RESTS_MS.length;
 /** What is done without rests over what is done with them, from which on they are in the way. */
 const SLOWER = 1.07;
-/** The same where tasks have waited so many times as long as the rest. The more there is, the more of what a slice leaves undone is done
- * in the next one, which speaks for the slices without. */
+/**
+ * The same where tasks have waited so many times as long as the rest. The more there is to do, the more of what a slice leaves undone is
+ * done in the next one, and the slices without a rest seem better than they are.
+ */
 const LONG_WAIT = 20;
 const SLOWER_AFTER_LONG_WAIT = 1.15;
 /** How long what a trial has shown is believed: that the longest rests do no harm, and at first and at the most that they do. */
@@ -79,6 +81,7 @@ export class Pace {
     const now = this.runtime.nowMicros();
     this.taken[this.next] = now;
     this.next = (this.next + 1) % BEHIND_TASKS;
+    // A namespace whose clock has skipped makes its tasks in the future.
     this.waited += (Math.max(0, now - createTime) - this.waited) / WAITS;
   }
 
