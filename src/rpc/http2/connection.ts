@@ -119,8 +119,9 @@ export class Connection {
   private outParts: Buffer[] = [];
   private outBytes = 0;
   private isFlushScheduled = false;
+  private isGoOnScheduled = false;
+  /** Frames are being taken: what they bring about follows at once. */
   private isReading = false;
-  private isGoingOn = false;
   private controlFrames = 0;
   /** What keeps these from sending is the connection: its window, or the socket. */
   private readonly queue = new StreamQueue();
@@ -805,10 +806,10 @@ export class Connection {
   }
 
   private goOnSoon(): void {
-    if (this.isGoingOn) return;
-    this.isGoingOn = true;
+    if (this.isGoOnScheduled) return;
+    this.isGoOnScheduled = true;
     setImmediate(() => {
-      this.isGoingOn = false;
+      this.isGoOnScheduled = false;
       this.flush();
       // What the turn's bound held back.
       this.pump();
