@@ -477,16 +477,24 @@ const scratch = new Writer(1 << 16);
 let scratchBusy = false;
 
 /** The encoded message, in a buffer of its own. */
-export function encode<T>(type: MessageType<T>, m: Init<T>): Buffer {
+export const encode = <T>(type: MessageType<T>, m: Init<T>): Buffer => written(type, m, taken);
+
+/** How long the encoded message is. */
+export const encodedLength = <T>(type: MessageType<T>, m: Init<T>): number => written(type, m, length);
+
+const taken = (w: Writer): Buffer => w.take();
+const length = (w: Writer): number => w.pos;
+
+function written<T, R>(type: MessageType<T>, m: Init<T>, result: (w: Writer) => R): R {
   if (scratchBusy) {
     const w = new Writer(256);
     type.write(w, m);
-    return w.take();
+    return result(w);
   }
   scratchBusy = true;
   try {
     type.write(scratch, m);
-    return scratch.take();
+    return result(scratch);
   } finally {
     scratch.reset();
     scratchBusy = false;

@@ -75,13 +75,12 @@ export class DraftRows<V, K = number> {
     if (this.changed !== undefined) for (const [id, v] of this.changed) if (v !== undefined && !this.base.has(id)) yield v;
   }
 
-  /** Changed rows: `isNew` when the base has none of that id; value undefined when deleted. */
-  *changes(): Generator<{ id: K; value: V | undefined; isNew: boolean }> {
+  /** Looks at each changed row: `old` is the base's, undefined when it has none of that id; `value` is undefined when it is deleted. */
+  eachChange(look: (id: K, value: V | undefined, old: V | undefined) => void): void {
     if (this.changed === undefined) return;
     for (const [id, value] of this.changed) {
-      const isNew = !this.base.has(id);
-      if (isNew && value === undefined) continue;
-      yield { id, value, isNew };
+      const old = this.base.get(id);
+      if (old !== undefined || value !== undefined) look(id, value, old);
     }
   }
 

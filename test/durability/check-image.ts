@@ -70,7 +70,7 @@ async function loadRuns(store: SqliteStore, db: Database.Database, problem: (tex
     const gap = events.findIndex((e, i) => e.eventId !== i + 1);
     if (gap >= 0) problem(`${where}: event ${gap + 1} has id ${events[gap]?.eventId}`);
     if (events.length !== info.nextEventId - 1) problem(`${where}: ${events.length} events, the state knows ${info.nextEventId - 1}`);
-    const buffered = [...state.buffered.base.values()].sort((a, b) => a.rowId - b.rowId).flatMap((b) => (b.event === undefined ? [] : [b.event]));
+    const buffered = [...state.buffered.base.values()].sort((a, b) => a.rowId - b.rowId).flatMap((b) => b.events);
     const stored = JSON.stringify(project(state));
     const replayed = JSON.stringify(project(replay(events, buffered)));
     if (stored !== replayed) problem(`${where}: replay differs\n stored   ${stored}\n replayed ${replayed}`);

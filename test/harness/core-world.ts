@@ -38,6 +38,7 @@ import type { RunState } from "../../src/core/workflow/mutable-state.js";
 import { project, replay } from "../../src/core/workflow/replay.js";
 import { transferInput, transferResult } from "../../src/core/workflow/transfer.js";
 import { QUEUE, seconds } from "./core-commands.js";
+import { isSizeTrue } from "./state-size.js";
 
 /** More dues than any example needs: a deadline that does not move on would fire for ever. */
 const DUES_MAX = 10_000;
@@ -134,6 +135,7 @@ export class CoreWorld implements NamespaceDirectory {
       for (const record of draft.outbound ?? []) this.outbound.set(++this.outboundIds, record);
       for (const id of draft.doneOutbound ?? []) this.outbound.delete(id);
       const state = draft.accept() as RunState;
+      if (!isSizeTrue(state)) throw new Error(`${input.kind}: the state's size is not what its rows add up to`);
       const runs = this.states.get(address.workflowId) ?? new Map<string, RunState>();
       runs.set(state.info.runId, state);
       this.states.set(address.workflowId, runs);
@@ -265,7 +267,7 @@ export class CoreWorld implements NamespaceDirectory {
 
   /** The stored state and its replay: equal in every history field. */
   projections(state: RunState): [unknown, unknown] {
-    const buffered = [...state.buffered.base.values()].sort((a, b) => a.rowId - b.rowId).flatMap((b) => (b.event === undefined ? [] : [b.event]));
+    const buffered = [...state.buffered.base.values()].sort((a, b) => a.rowId - b.rowId).flatMap((b) => b.events);
     return [project(state), project(replay(this.histories.get(state.info.runId) ?? [], buffered, state))];
   }
 

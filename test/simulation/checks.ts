@@ -71,7 +71,7 @@ export async function checkRun(
     problem(
       `${where}: has ${external.count} external payloads of ${external.sizeBytes} bytes, counted ${info.externalPayloadCount} of ${info.externalPayloadSizeBytes}`,
     );
-  const buffered = [...state.buffered.base.values()].sort((a, b) => a.rowId - b.rowId).flatMap((b) => (b.event === undefined ? [] : [b.event]));
+  const buffered = [...state.buffered.base.values()].sort((a, b) => a.rowId - b.rowId).flatMap((b) => b.events);
   const stored = JSON.stringify(project(state));
   const replayed = replayOf(events, buffered, state);
   if (stored !== replayed) problem(`${where}: replay differs\n stored   ${stored}\n replayed ${replayed}`);

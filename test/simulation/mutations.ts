@@ -269,9 +269,9 @@ export const MUTATIONS: readonly Mutation[] = [
           function (this: EventFactory) {
             const { draft } = this as unknown as { draft: RunDraft };
             const rows = [...draft.buffered.values()];
-            const events = rows.map((r) => r.event).reverse();
+            const events = rows.map((r) => r.events).reverse();
             rows.forEach((r, i) => {
-              draft.buffered.set(r.rowId, { ...r, event: events[i] });
+              draft.buffered.set(r.rowId, { ...r, events: events[i] ?? [] });
             });
             return original.call(this);
           },

@@ -13,6 +13,7 @@ import type { ExecutionChain } from "../../src/core/execution.js";
 import type { ExecutionAddress, Input } from "../../src/core/input.js";
 import type { Outcome } from "../../src/core/transition.js";
 import { RunDraft, RunState, TASK_SPECULATIVE } from "../../src/core/workflow/mutable-state.js";
+import { fullStateSize } from "../../src/core/workflow/state-size.js";
 import { isWorkflow, loadRun, type Run } from "./checks.js";
 import { decodeEvents } from "./decode-events.js";
 import { importedId } from "./programs.js";
@@ -289,14 +290,16 @@ function shown(draft: RunDraft): ReadonlyMap<string, string> {
 
 /** What history tells of the run is wrong in memory. Answers how to put it right again. */
 function damage(state: RunState): () => void {
-  const { info } = state;
+  const { info, stateSizeBytes } = state;
   const timers = [...state.timers.base];
   const activities = [...state.activities.base];
   state.info = { ...info, workflowType: DAMAGED, taskQueue: DAMAGED, signalCount: info.signalCount + 7 };
   for (const [id, t] of timers) state.timers.put(id, { ...t, fireTime: t.fireTime + 1_000_000_000 });
   for (const [id, a] of activities) if (a.control?.optionsChanged !== true) state.activities.put(id, { ...a, activityType: DAMAGED });
+  state.stateSizeBytes = fullStateSize(state);
   return () => {
     state.info = info;
+    state.stateSizeBytes = stateSizeBytes;
     for (const [id, t] of timers) state.timers.put(id, t);
     for (const [id, a] of activities) state.activities.put(id, a);
   };

@@ -10,12 +10,14 @@ import { apply as realApply } from "../../src/core/engine.js";
 import { Archetype } from "../../src/core/execution.js";
 import type { InputKind, InputOf } from "../../src/core/input.js";
 import type { Outcome, Replies } from "../../src/core/transition.js";
+import { RunState } from "../../src/core/workflow/mutable-state.js";
 import type { ExecutionCache } from "../../src/history/execution-cache.js";
 import type { GroupCommit } from "../../src/history/group-commit.js";
 import { Heap } from "../../src/lib/heap.js";
 import { Random } from "../../src/lib/random.js";
 import type { Logger } from "../../src/lib/runtime.js";
 import type { Batch } from "../../src/persistence/batch.js";
+import { isSizeTrue } from "../harness/state-size.js";
 import { Activities, checkActivity } from "./activities.js";
 import { Receivers } from "./callbacks.js";
 import { checkAll, checkRun, isWorkflow, loadRun } from "./checks.js";
@@ -486,6 +488,8 @@ export class Simulation implements SimWorld {
     const chains = [...(cache as unknown as { chains: Map<string, Parameters<ExecutionCache["evict"]>[0]> }).chains.values()];
     const chain = chains[this.pick(Math.max(1, chains.length))];
     if (chain === undefined || chain.isPinned || chain.sequence > commits.durable || chain.runs.size === 0) return;
+    for (const state of chain.runs.values())
+      if (state instanceof RunState && !isSizeTrue(state)) this.problem(`${chain.workflowId}: the size of its state is not what its rows add up to`);
     this.count("evicted");
     cache.evict(chain);
   }

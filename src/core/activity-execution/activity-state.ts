@@ -141,7 +141,9 @@ export class ActivityState implements ExecutionState {
   acceptCallbacks(draft: DraftRows<CallbackRecord>): void {
     if (!draft.isDirty) return;
     const bytes = (c: CallbackRecord | undefined): number => (c === undefined ? 0 : encode(CallbackRecord, c).length);
-    for (const { id, value } of draft.changes()) this.callbackBytes += bytes(value) - bytes(this.callbacks.base.get(id));
+    draft.eachChange((_id, value, old) => {
+      this.callbackBytes += bytes(value) - bytes(old);
+    });
     draft.accept();
   }
 
@@ -207,8 +209,9 @@ export class ActivityDraft extends ComponentDraft {
       out.push({ kind: Kind.REQUEST, id: 0, op, value: encode(ActivityRequestRecord, this.request) });
     if (this.outcome !== undefined && this.outcome !== this.base.outcome)
       out.push({ kind: Kind.OUTCOME, id: 0, op: "insert", value: encode(ActivityOutcomeRecord, this.outcome) });
-    for (const { id, value, isNew } of this.callbacks.changes())
-      if (value !== undefined) out.push({ kind: Kind.CALLBACK, id, op: isNew ? "insert" : "put", value: encode(CallbackRecord, value) });
+    this.callbacks.eachChange((id, value, old) => {
+      if (value !== undefined) out.push({ kind: Kind.CALLBACK, id, op: old === undefined ? "insert" : "put", value: encode(CallbackRecord, value) });
+    });
     return out;
   }
 

@@ -55,7 +55,7 @@ export function rebuild(context: Context, address: ExecutionAddress): undefined 
   const range: HistoryRange = { runKey: state.key, segments: segmentsOf(state), fromEventId: 1, endEventId: state.info.nextEventId };
   const events = context.loaded.history?.(range);
   if (events === undefined) throw new Need([], [], { histories: [range] });
-  const buffered = [...state.buffered.base.values()].map((b) => b.event).filter((e): e is HistoryEvent => e !== undefined);
+  const buffered = [...state.buffered.base.values()].flatMap((b) => b.events);
   const fresh = replay(events, buffered, state);
   const run = context.open(state);
   const { draft, info } = run;

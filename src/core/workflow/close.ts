@@ -39,7 +39,7 @@ export function closeRun<C extends AttributesCase>(
   info.closeEventBatchFirstId = run.events.batchFirstEventId;
   run.visibilityChanged = true;
   // What waits in rows no longer concerns anyone.
-  for (const row of [...draft.buffered.values()]) draft.buffered.delete(row.rowId);
+  draft.takeBuffered();
   if (info.parent !== undefined && info.newRunId === "" && !end.byReset)
     run.transfer({
       kind: TransferKind.CHILD_CLOSED,

@@ -3,7 +3,6 @@
  * transition) events that are not caused by commands wait in the buffer, in the official server's order: see BUFFERED below and
  * service/history/historybuilder/event_store.go of the official server.
  */
-import { BufferedEventRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
 import { timestampMicros, timestampOf } from "../../api/time.js";
@@ -108,9 +107,12 @@ export function beginsBatch(type: EventType | undefined): boolean {
 export class EventFactory {
   private open: HistoryEvent[] = [];
   private waiting: HistoryEvent[] = [];
+  /** Bytes of so many of them. */
+  private measured = 0;
+  private measuredBytes = 0;
   private finished = false;
   /** Started event of an activity or child that left the buffer, by scheduled or initiated event id. */
-  private readonly startedIds = new Map<number, number>();
+  private startedIds: Map<number, number> | undefined;
 
   constructor(private readonly draft: RunDraft) {}
 
@@ -136,7 +138,7 @@ export class EventFactory {
     this.append(event);
     if (FINISHING.has(type)) {
       this.finished = true;
-      this.waiting = [];
+      this.takeWaiting();
     }
     return event;
   }
@@ -149,56 +151,59 @@ export class EventFactory {
   }
 
   get hasBuffered(): boolean {
-    return this.waiting.length > 0 || this.draft.buffered.size > 0;
+    return this.bufferedCount > 0;
   }
 
   get bufferedCount(): number {
-    return this.waiting.length + this.draft.buffered.size;
+    return this.waiting.length + this.draft.bufferedCount;
   }
 
   /** Of events that this transition adds to the buffer. */
   get waitingSizeBytes(): number {
-    let total = 0;
-    for (const event of this.waiting) total += eventSizeBytes(event);
-    return total;
+    for (; this.measured < this.waiting.length; this.measured++) this.measuredBytes += eventSizeBytes(this.waiting[this.measured] as HistoryEvent);
+    return this.measuredBytes;
   }
 
   get bufferedSizeBytes(): number {
-    let total = this.waitingSizeBytes;
-    for (const row of this.draft.buffered.values()) if (row.event !== undefined) total += eventSizeBytes(row.event);
-    return total;
+    return this.draft.bufferedSizeBytes + this.waitingSizeBytes;
+  }
+
+  private takeWaiting(): HistoryEvent[] {
+    const { waiting } = this;
+    this.waiting = [];
+    this.measured = 0;
+    this.measuredBytes = 0;
+    return waiting;
   }
 
   /** Removes a waiting event, wherever it waits. Answers whether there was one. */
   removeBuffered(predicate: (e: HistoryEvent) => boolean): HistoryEvent | undefined {
-    const i = this.waiting.findIndex(predicate);
-    if (i >= 0) return this.waiting.splice(i, 1)[0];
+    const found = this.waiting.find(predicate);
+    if (found !== undefined) {
+      this.waiting = this.takeWaiting().filter((e) => e !== found);
+      return found;
+    }
+    if (this.draft.bufferedCount === 0) return undefined;
     for (const row of this.draft.buffered.values()) {
-      if (row.event !== undefined && predicate(row.event)) {
-        this.draft.buffered.delete(row.rowId);
-        return row.event;
-      }
+      const event = row.events.find(predicate);
+      if (event === undefined) continue;
+      this.draft.deleteBuffered(row, event);
+      return event;
     }
     return undefined;
   }
 
   hasBufferedWhere(predicate: (e: HistoryEvent) => boolean): boolean {
     if (this.waiting.some(predicate)) return true;
-    for (const row of this.draft.buffered.values()) if (row.event !== undefined && predicate(row.event)) return true;
+    if (this.draft.bufferedCount > 0) for (const row of this.draft.buffered.values()) if (row.events.some(predicate)) return true;
     return false;
   }
 
   /** Gives ids to all waiting events, in flush order. The events that now have ids are answered for the state to follow. */
   flushBuffered(): HistoryEvent[] {
-    if (this.waiting.length === 0 && this.draft.buffered.size === 0) return [];
-    const all: HistoryEvent[] = [];
-    for (const row of [...this.draft.buffered.values()].sort((a, b) => a.rowId - b.rowId)) {
-      assert(row.event !== undefined, "a buffered row without its event");
-      all.push(HistoryEvent.create(row.event));
-      this.draft.buffered.delete(row.rowId);
-    }
-    all.push(...this.waiting);
-    this.waiting = [];
+    if (!this.hasBuffered) return [];
+    // What waited in rows is a value: others may look at it.
+    const all = [...this.draft.takeBuffered().map((e) => HistoryEvent.create(e)), ...this.takeWaiting()];
     if (this.finished) return [];
     const ordered = [...all.filter((e) => !FLUSHED_LAST.has(e.eventType)), ...all.filter((e) => FLUSHED_LAST.has(e.eventType))];
     for (const event of ordered) {
@@ -213,23 +218,23 @@ export class EventFactory {
     const a = event.attributes;
     switch (a.case) {
       case "activityTaskStartedEventAttributes":
-        this.startedIds.set(a.value.scheduledEventId, event.eventId);
+        (this.startedIds ??= new Map()).set(a.value.scheduledEventId, event.eventId);
         return;
       case "childWorkflowExecutionStartedEventAttributes":
-        this.startedIds.set(a.value.initiatedEventId, event.eventId);
+        (this.startedIds ??= new Map()).set(a.value.initiatedEventId, event.eventId);
         return;
       case "activityTaskCompletedEventAttributes":
       case "activityTaskFailedEventAttributes":
       case "activityTaskTimedOutEventAttributes":
       case "activityTaskCanceledEventAttributes":
-        a.value.startedEventId = this.startedIds.get(a.value.scheduledEventId) ?? Math.max(a.value.startedEventId, 0);
+        a.value.startedEventId = this.startedIds?.get(a.value.scheduledEventId) ?? Math.max(a.value.startedEventId, 0);
         return;
       case "childWorkflowExecutionCompletedEventAttributes":
       case "childWorkflowExecutionFailedEventAttributes":
       case "childWorkflowExecutionCanceledEventAttributes":
       case "childWorkflowExecutionTimedOutEventAttributes":
       case "childWorkflowExecutionTerminatedEventAttributes":
-        a.value.startedEventId = this.startedIds.get(a.value.initiatedEventId) ?? Math.max(a.value.startedEventId, 0);
+        a.value.startedEventId = this.startedIds?.get(a.value.initiatedEventId) ?? Math.max(a.value.startedEventId, 0);
         return;
       default:
     }
@@ -256,12 +261,9 @@ export class EventFactory {
   finish(taskIsRunning: boolean): HistoryEvent[] {
     let flushed: HistoryEvent[] = [];
     if (!taskIsRunning) flushed = this.flushBuffered();
-    else {
-      for (const event of this.waiting) {
-        const rowId = this.draft.nextRowId();
-        this.draft.buffered.set(rowId, BufferedEventRecord.create({ rowId, event }));
-      }
-      this.waiting = [];
+    else if (this.waiting.length > 0) {
+      const sizeBytes = this.waitingSizeBytes;
+      this.draft.addBuffered(this.takeWaiting(), sizeBytes);
     }
     this.endBatch();
     return flushed;

@@ -126,7 +126,8 @@ function add(details: Reader, end: number, found: ExternalPayloads): void {
 
 /** Of bytes that are no message nothing is counted: nobody has looked into them before. */
 function read(message: Bytes, tag: number, look: (content: Reader, end: number) => void): void {
-  if (message === undefined || message.length === 0) return;
+  // Nearly none has one: without the tag's byte there is no such field.
+  if (message === undefined || message.indexOf(PAYLOAD_EXTERNAL) < 0) return;
   try {
     eachField(new Reader(Buffer.from(message.buffer, message.byteOffset, message.length)), message.length, tag, look);
   } catch (e) {

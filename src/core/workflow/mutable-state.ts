@@ -33,7 +33,7 @@ import { assert } from "../../lib/assert.js";
 import { type DraftRows, Rows } from "../../lib/rows.js";
 import { Archetype, type ExecutionDraft, type ExecutionState } from "../execution.js";
 import type { VisibilityRow } from "../visibility/row.js";
-import { draftStateSize, EMPTY_STATE_BYTES, fullStateSize } from "./state-size.js";
+import { draftStateSize, EMPTY_STATE_BYTES, eventSizeBytes, fullBufferedSize, fullStateSize } from "./state-size.js";
 import type { PendingUpdate } from "./update/registry.js";
 
 /** Component kinds of the store (records.proto). */
@@ -117,6 +117,9 @@ export class RunState implements ExecutionState {
   knownRequestIds: Set<string> | undefined;
   /** Estimate that limit.mutableStateSize is compared with. */
   stateSizeBytes = EMPTY_STATE_BYTES;
+  /** Events that wait in rows for the end of a workflow task: how many, and how much of the state's size they are. */
+  bufferedCount = 0;
+  bufferedSizeBytes = 0;
 
   constructor(
     readonly key: number,
@@ -216,6 +219,8 @@ export class RunState implements ExecutionState {
           assert(false, `live component kind ${row.kind} is not known`);
       }
     }
+    for (const { events } of state.buffered.base.values()) state.bufferedCount += events.length;
+    state.bufferedSizeBytes = fullBufferedSize(state.buffered);
     state.stateSizeBytes = fullStateSize(state);
     return state;
   }
@@ -225,7 +230,7 @@ export class RunState implements ExecutionState {
     return (
       RUN_BYTES +
       this.stateSizeBytes +
-      600 * (this.activities.base.size + this.buffered.base.size) +
+      600 * (this.activities.base.size + this.bufferedCount) +
       250 * (this.timers.base.size + this.children.base.size + this.externalSignals.base.size + this.externalCancels.base.size) +
       (this.updates.length === 0 ? 0 : this.updates.reduce((sum, u) => sum + 300 + u.sizeBytes, 0)) +
       100 * (this.knownRequestIds?.size ?? 0) +
@@ -243,7 +248,10 @@ export class RunDraft implements ExecutionDraft {
   readonly children: DraftRows<ChildRecord>;
   readonly externalSignals: DraftRows<ExternalRecord>;
   readonly externalCancels: DraftRows<ExternalRecord>;
+  /** Changed by `addBuffered`, `deleteBuffered` and `takeBuffered`, which count the events and their bytes. */
   readonly buffered: DraftRows<BufferedEventRecord>;
+  bufferedCount: number;
+  bufferedSizeBytes: number;
   private nexusDraft: DraftRows<NexusOperationRecord> | undefined;
   private callbackDraft: DraftRows<CallbackRecord> | undefined;
   private activityIdChanges: Map<string, number | undefined> | undefined;
@@ -289,6 +297,8 @@ export class RunDraft implements ExecutionDraft {
     this.externalSignals = base.externalSignals.draft();
     this.externalCancels = base.externalCancels.draft();
     this.buffered = base.buffered.draft();
+    this.bufferedCount = base.bufferedCount;
+    this.bufferedSizeBytes = base.bufferedSizeBytes;
     this.memo = base.memo;
     this.searchAttributes = base.searchAttributes;
     this.timeSkipping = base.timeSkipping;
@@ -419,9 +429,31 @@ export class RunDraft implements ExecutionDraft {
     this.dirty = true;
   }
 
-  nextRowId(): number {
-    this.info.nextRowId = Math.max(this.info.nextRowId, 1);
-    return this.info.nextRowId++;
+  /** Events of this transition wait in one row. */
+  addBuffered(events: HistoryEvent[], sizeBytes: number): void {
+    const rowId = Math.max(this.info.nextRowId, 1);
+    this.info.nextRowId = rowId + 1;
+    this.buffered.set(rowId, { rowId, events });
+    this.bufferedCount += events.length;
+    this.bufferedSizeBytes += sizeBytes;
+  }
+
+  /** The event waits no longer; others of its row do. */
+  deleteBuffered({ rowId, events }: BufferedEventRecord, event: HistoryEvent): void {
+    if (events.length === 1) this.buffered.delete(rowId);
+    else this.buffered.set(rowId, { rowId, events: events.filter((e) => e !== event) });
+    this.bufferedCount--;
+    this.bufferedSizeBytes -= eventSizeBytes(event);
+  }
+
+  /** None waits any longer. Answers those that did, in the order in which they came. */
+  takeBuffered(): HistoryEvent[] {
+    if (this.bufferedCount === 0) return [];
+    const rows = [...this.buffered.values()].sort((a, b) => a.rowId - b.rowId);
+    for (const { rowId } of rows) this.buffered.delete(rowId);
+    this.bufferedCount = 0;
+    this.bufferedSizeBytes = 0;
+    return rows.flatMap((row) => row.events);
   }
 
   encodeInfo(): Uint8Array {
@@ -433,10 +465,10 @@ export class RunDraft implements ExecutionDraft {
     const out: ComponentWrite[] = [];
     const put = <V>(kind: Kind, type: MessageType<V>, rows: DraftRows<V>) => {
       if (!rows.isDirty) return;
-      for (const { id, value, isNew } of rows.changes()) {
+      rows.eachChange((id, value, old) => {
         if (value === undefined) out.push({ kind, id, op: "delete", value: NOTHING });
-        else out.push({ kind, id, op: isNew ? "insert" : "put", value: encode(type, value as never) });
-      }
+        else out.push({ kind, id, op: old === undefined ? "insert" : "put", value: encode(type, value as never) });
+      });
     };
     put(Kind.ACTIVITY, ActivityRecord, this.activities);
     put(Kind.TIMER, TimerRecord, this.timers);
@@ -468,6 +500,8 @@ export class RunDraft implements ExecutionDraft {
   accept(): RunState {
     const s = this.base;
     s.stateSizeBytes = this.stateSizeBytes;
+    s.bufferedCount = this.bufferedCount;
+    s.bufferedSizeBytes = this.bufferedSizeBytes;
     s.info = this.info;
     this.activities.accept();
     this.timers.accept();

@@ -14,7 +14,7 @@ import type {
 import { Callback, type Memo, type SearchAttributes } from "../../../gen/wire/temporal/api/common/v1/message.js";
 import { Failure } from "../../../gen/wire/temporal/api/failure/v1/message.js";
 import { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
-import { encode } from "../../api/wire.js";
+import { encodedLength } from "../../api/wire.js";
 import type { DraftRows, Rows } from "../../lib/rows.js";
 import type { RunDraft, RunState } from "./mutable-state.js";
 
@@ -28,7 +28,7 @@ const UPDATE_BYTES = 40;
 /** A request id that was attached to the run: part of the record. */
 const REQUEST_BYTES = 60;
 
-/** Events and failures are values: what was measured once stays true. */
+/** Failures and callbacks are values: what was measured once stays true. */
 const sizes = new WeakMap<object, number>();
 
 function measured<T extends object>(value: T, measure: (value: T) => number): number {
@@ -40,7 +40,13 @@ function measured<T extends object>(value: T, measure: (value: T) => number): nu
   return size;
 }
 
-export const eventSizeBytes = (event: HistoryEvent): number => measured(event, (e) => encode(HistoryEvent, e).length);
+export const eventSizeBytes = (event: HistoryEvent): number => encodedLength(HistoryEvent, event);
+
+function eventsSizeBytes(events: readonly HistoryEvent[]): number {
+  let total = 0;
+  for (const event of events) total += eventSizeBytes(event);
+  return total;
+}
 
 const activitySize = (a: ActivityRecord): number =>
   ACTIVITY_BYTES +
@@ -49,13 +55,13 @@ const activitySize = (a: ActivityRecord): number =>
   a.taskQueue.length +
   a.startedIdentity.length +
   (a.lastHeartbeatDetails?.length ?? 0) +
-  (a.lastFailure === undefined ? 0 : measured(a.lastFailure, (f) => encode(Failure, f).length));
+  failureSize(a.lastFailure);
 const timerSize = (t: TimerRecord): number => TIMER_BYTES + t.timerId.length;
 const childSize = (c: ChildRecord): number => CHILD_BYTES + c.workflowId.length + c.workflowType.length;
 const externalSize = (e: ExternalRecord): number => EXTERNAL_BYTES + e.workflowId.length;
 const NEXUS_BYTES = 250;
 const CALLBACK_BYTES = 120;
-const failureSize = (f: Failure | undefined): number => (f === undefined ? 0 : measured(f, (x) => encode(Failure, x).length));
+const failureSize = (f: Failure | undefined): number => (f === undefined ? 0 : measured(f, (x) => encodedLength(Failure, x)));
 const nexusSize = (op: NexusOperationRecord): number =>
   NEXUS_BYTES +
   op.service.length +
@@ -64,8 +70,7 @@ const nexusSize = (op: NexusOperationRecord): number =>
   failureSize(op.lastAttemptFailure) +
   failureSize(op.cancellation?.lastAttemptFailure);
 const callbackSize = (c: CallbackRecord): number =>
-  CALLBACK_BYTES + (c.callback === undefined ? 0 : measured(c.callback, (x) => encode(Callback, x).length)) + failureSize(c.lastAttemptFailure);
-const bufferedSize = (b: BufferedEventRecord): number => (b.event === undefined ? 0 : eventSizeBytes(b.event));
+  CALLBACK_BYTES + (c.callback === undefined ? 0 : measured(c.callback, (x) => encodedLength(Callback, x))) + failureSize(c.lastAttemptFailure);
 
 function fieldsSize(fields: Readonly<Record<string, Uint8Array>> | undefined): number {
   let total = 0;
@@ -75,13 +80,17 @@ function fieldsSize(fields: Readonly<Record<string, Uint8Array>> | undefined): n
 const memoSize = (memo: Memo | undefined): number => fieldsSize(memo?.fields);
 const searchAttributesSize = (attributes: SearchAttributes | undefined): number => fieldsSize(attributes?.indexedFields);
 
+function sum<V>(rows: Rows<V>, size: (v: V) => number): number {
+  let total = 0;
+  for (const v of rows.base.values()) total += size(v);
+  return total;
+}
+
+/** Of all events that wait in rows: for a run that is loaded. */
+export const fullBufferedSize = (rows: Rows<BufferedEventRecord>): number => sum(rows, (b) => eventsSizeBytes(b.events));
+
 /** Of everything in the state: for a run that is loaded. */
 export function fullStateSize(state: RunState): number {
-  const sum = <V>(rows: Rows<V>, size: (v: V) => number): number => {
-    let total = 0;
-    for (const v of rows.base.values()) total += size(v);
-    return total;
-  };
   return (
     EMPTY_STATE_BYTES +
     REQUEST_BYTES * state.info.attachedRequests.length +
@@ -90,7 +99,7 @@ export function fullStateSize(state: RunState): number {
     sum(state.children, childSize) +
     sum(state.externalSignals, externalSize) +
     sum(state.externalCancels, externalSize) +
-    sum(state.buffered, bufferedSize) +
+    state.bufferedSizeBytes +
     UPDATE_BYTES * state.info.totalUpdateCount +
     (state.hasNexusOperations ? sum(state.nexusOperations, nexusSize) : 0) +
     (state.hasCallbacks ? sum(state.callbacks, callbackSize) : 0) +
@@ -99,26 +108,29 @@ export function fullStateSize(state: RunState): number {
   );
 }
 
+function grown<V>(rows: DraftRows<V>, size: (v: V) => number): number {
+  if (!rows.isDirty) return 0;
+  let total = 0;
+  rows.eachChange((_id, value, old) => {
+    total += (value === undefined ? 0 : size(value)) - (old === undefined ? 0 : size(old));
+  });
+  return total;
+}
+
 /** Of the draft: the state's, and what the draft changes. */
 export function draftStateSize(draft: RunDraft): number {
   const { base } = draft;
-  let total = base.stateSizeBytes;
-  const add = <V>(rows: DraftRows<V>, before: Rows<V>, size: (v: V) => number): void => {
-    if (!rows.isDirty) return;
-    for (const { id, value } of rows.changes()) {
-      const old = before.base.get(id);
-      total += (value === undefined ? 0 : size(value)) - (old === undefined ? 0 : size(old));
-    }
-  };
-  add(draft.activities, base.activities, activitySize);
-  add(draft.timers, base.timers, timerSize);
-  add(draft.children, base.children, childSize);
-  add(draft.externalSignals, base.externalSignals, externalSize);
-  add(draft.externalCancels, base.externalCancels, externalSize);
-  add(draft.buffered, base.buffered, bufferedSize);
-  total += UPDATE_BYTES * (draft.info.totalUpdateCount - base.info.totalUpdateCount);
-  if (draft.hasNexusOperations) add(draft.nexusOperations, base.nexusOperations, nexusSize);
-  if (draft.hasCallbacks) add(draft.callbacks, base.callbacks, callbackSize);
+  let total =
+    base.stateSizeBytes +
+    grown(draft.activities, activitySize) +
+    grown(draft.timers, timerSize) +
+    grown(draft.children, childSize) +
+    grown(draft.externalSignals, externalSize) +
+    grown(draft.externalCancels, externalSize) +
+    (draft.bufferedSizeBytes - base.bufferedSizeBytes) +
+    UPDATE_BYTES * (draft.info.totalUpdateCount - base.info.totalUpdateCount);
+  if (draft.hasNexusOperations) total += grown(draft.nexusOperations, nexusSize);
+  if (draft.hasCallbacks) total += grown(draft.callbacks, callbackSize);
   total += REQUEST_BYTES * (draft.info.attachedRequests.length - base.info.attachedRequests.length);
   if (draft.memo !== base.memo) total += memoSize(draft.memo) - memoSize(base.memo);
   if (draft.searchAttributes !== base.searchAttributes)

@@ -62,7 +62,7 @@ export function mutableState(state: RunState, requestIds: readonly string[]): In
       firstExecutionRunId: info.firstRunId,
     },
     nextEventId: info.nextEventId,
-    bufferedEvents: [...state.buffered.base.values()].flatMap((b) => (b.event === undefined ? [] : [b.event])),
+    bufferedEvents: [...state.buffered.base.values()].flatMap((b) => b.events),
   };
 }
 
