@@ -105,3 +105,14 @@ it("every kind of change counts as a row", () => {
   b.componentPurges.push(1);
   expect(b.rowCount).toBe(5);
 });
+
+it("components that go with their execution are no rows, nor are those that come and go", () => {
+  const b = new Batch();
+  for (const id of [1, 2]) for (const kind of [1, 2]) b.writeComponent(7, kind, id, { op: "insert", value: value(1) });
+  b.writeComponent(8, 1, 1, { op: "insert", value: value(1) });
+  expect(b.rowCount).toBe(5);
+  b.writeComponent(7, 1, 1, { op: "delete" });
+  expect(b.rowCount).toBe(4);
+  b.purgeComponents(7);
+  expect(b.rowCount).toBe(2);
+});

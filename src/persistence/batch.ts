@@ -88,12 +88,12 @@ export class Batch {
   readonly visibility = new Map<number, { op: "insert" | "put"; row: VisibilityRow } | { op: "delete"; namespaceKey: number }>();
   /** By kind, then id. */
   readonly registry = new Map<string, Map<string, { version: number; write: RowWrite }>>();
+  #componentCount = 0;
   /** Rows written so far: what the budget of docs/ARCHITECTURE.md section 5 counts. */
   get rowCount(): number {
     let n = this.executions.size + this.runs.size + this.history.length + this.dues.size + this.backlog.size + this.visibility.size;
-    for (const kinds of this.components.values()) for (const ids of kinds.values()) n += ids.size;
     for (const ids of this.registry.values()) n += ids.size;
-    return n + this.forks.length + this.forkDeletes.length + this.historyDeletes.length + this.componentPurges.length;
+    return n + this.#componentCount + this.forks.length + this.forkDeletes.length + this.historyDeletes.length + this.componentPurges.length;
   }
   get isEmpty(): boolean {
     return this.rowCount === 0;
@@ -121,10 +121,13 @@ export class Batch {
     if (kinds === undefined) this.components.set(key, (kinds = new Map()));
     let ids = kinds.get(kind);
     if (ids === undefined) kinds.set(kind, (ids = new Map()));
+    const before = ids.size;
     apply(ids, id, write);
+    this.#componentCount += ids.size - before;
   }
   /** Every component of the execution goes, those of this batch included. */
   purgeComponents(key: number): void {
+    for (const ids of this.components.get(key)?.values() ?? []) this.#componentCount -= ids.size;
     this.components.delete(key);
     this.componentPurges.push(key);
   }

@@ -73,6 +73,26 @@ describe("a batch", () => {
     expect(count(db, "execution")).toBe(1_001);
   });
 
+  it("whose rows have gone again does not bring the others into the tables, and its record counts as applied with them", () => {
+    const { db, writer, file } = open();
+    writer.write(execution(1));
+    for (let id = 1; id <= 300; id++) {
+      writer.write(batchOf((b) => b.writeComponent(1, 1, id, { op: "insert", value: bytes("a") })));
+      writer.write(batchOf((b) => b.writeBacklog({ queue: 1, priority: 3, pass: 0, id }, { op: "insert", value: bytes("b") })));
+      writer.write(
+        batchOf((b) => {
+          b.writeComponent(1, 1, id, { op: "delete" });
+          b.writeBacklog({ queue: 1, priority: 3, pass: 0, id }, { op: "delete" });
+        }),
+      );
+    }
+    expect([writer.pending.rowCount, count(db, "execution"), count(db, "component")]).toEqual([1, 0, 0]);
+    writer.write(batchOf((b) => b.deleteExecution(1, 7)));
+    expect([writer.pending.rowCount, writer.pending.isEmpty]).toEqual([0, false]);
+    writer.apply();
+    expect(killed(file).recovered).toBe(0);
+  });
+
   it("that inserts a row which waits is refused, and nothing of it is kept", () => {
     const { writer, file } = open();
     writer.write(execution(1));

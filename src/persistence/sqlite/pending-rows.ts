@@ -15,14 +15,12 @@ export class PendingRows {
   private readonly branches = new Map<number, number>();
   private readonly purged = new Set<number>();
   private readonly queues = new Set<number>();
-  private count = 0;
+  /** Whether nothing was merged. Rows that have come and gone since leave none, but records in the journal. */
+  isEmpty = true;
 
-  /** Rows that were merged, each as often as it was written. */
+  /** Rows to be written. */
   get rowCount(): number {
-    return this.count;
-  }
-  get isEmpty(): boolean {
-    return this.count === 0;
+    return this.rows.rowCount;
   }
   get hasVisibility(): boolean {
     return this.rows.visibility.size > 0;
@@ -55,7 +53,7 @@ export class PendingRows {
     this.branches.clear();
     this.purged.clear();
     this.queues.clear();
-    this.count = 0;
+    this.isEmpty = true;
   }
 
   /** Whether the batch inserts a row that is here: the tables would refuse it too, if later. */
@@ -103,7 +101,7 @@ export class PendingRows {
   /** Takes over what the batch writes; the batch itself may be used again. */
   merge(b: Batch): void {
     const { rows } = this;
-    this.count += b.rowCount;
+    this.isEmpty = false;
     for (const [key, w] of b.executions) {
       if (w.op === "delete") rows.deleteExecution(key, w.shard);
       else rows.putExecution(key, w.shard, w.value, w.op === "insert" && !rows.executions.has(key));
