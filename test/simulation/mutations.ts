@@ -278,6 +278,21 @@ export const MUTATIONS: readonly Mutation[] = [
       ),
   },
   { name: "a buffered event is not stored", begin: () => withoutRows(Kind.BUFFERED_EVENT) },
+  {
+    name: "the size of events that no longer wait is kept",
+    begin: () =>
+      replace(
+        RunDraft.prototype,
+        "takeBuffered",
+        (original) =>
+          function (this: RunDraft) {
+            const { bufferedSizeBytes } = this;
+            const events = original.call(this);
+            this.bufferedSizeBytes = bufferedSizeBytes;
+            return events;
+          },
+      ),
+  },
   { name: "a transfer task is not stored", begin: () => withoutRows(Kind.TRANSFER, every(2)) },
   { name: "a transfer task is not run", begin: () => replace(TransferQueue.prototype, "add", () => () => undefined) },
   { name: "the row of a request id is not written", begin: () => withoutRows(Kind.REQUEST_ID) },

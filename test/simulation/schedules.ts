@@ -27,6 +27,8 @@ const MICROS = 1_000_000;
 /** So long a schedule has times: a run of the simulation has to end. */
 const LIFE_MICROS = 60 * MICROS;
 const OVERLAPS = [Overlap.SKIP, Overlap.BUFFER_ONE, Overlap.BUFFER_ALL, Overlap.CANCEL_OTHER, Overlap.TERMINATE_OTHER, Overlap.ALLOW_ALL];
+/** So long one stays that has nothing left to do. */
+const WEEK_MICROS = 7 * 86_400 * MICROS;
 /** How late the last time may be taken up, after the faults. */
 const SLACK_MICROS = 10 * MICROS;
 
@@ -38,6 +40,8 @@ interface Known {
   /** Nothing but its own times makes it act, and nothing keeps it from that. */
   isUntouched: boolean;
   isDeleteAsked: boolean;
+  /** It was created once more when the first one may have gone by itself. */
+  mayBeMadeAgain: boolean;
   /** As it was described last, after the faults, when nothing ran any more. */
   info: DescribeScheduleResponse["info"];
 }
@@ -114,7 +118,7 @@ export class Schedules {
     const interval = (3 + w.pick(12)) * MICROS;
     const endsAt = w.time + LIFE_MICROS;
     const overlap = isUntouched ? Overlap.ALLOW_ALL : (OVERLAPS[w.pick(OVERLAPS.length)] as Overlap);
-    this.known.set(id, { interval, acknowledgedAt: 0, endsAt, isUntouched, isDeleteAsked: false, info: undefined });
+    this.known.set(id, { interval, acknowledgedAt: 0, endsAt, isUntouched, isDeleteAsked: false, mayBeMadeAgain: false, info: undefined });
     this.begin(id, requestId, this.schedule(interval, endsAt, overlap, !isUntouched && w.chance(300), id));
   }
 
@@ -131,6 +135,7 @@ export class Schedules {
     const wasDeleteAsked = known.isDeleteAsked;
     const once = (): void =>
       this.send<"createSchedule">(scheduleId, { kind: "createSchedule", request }, () => {
+        if (this.mayHaveGone && known.acknowledgedAt > 0 && this.w.time > known.acknowledgedAt + WEEK_MICROS) known.mayBeMadeAgain = true;
         if (!wasDeleteAsked && known.acknowledgedAt === 0) known.acknowledgedAt = this.w.time;
       });
     once();
@@ -263,8 +268,9 @@ export class Schedules {
         );
       if (info === undefined) continue;
       const count = actions.reduce((n, [, runs]) => n + runs.size, 0);
-      // A schedule that was deleted and made again counts from 0.
-      if (!known.isDeleteAsked && count !== info.actionCount) this.w.problem(`${id}: says ${info.actionCount} actions, and ${count} were begun`);
+      // A schedule that went and was made again counts from 0.
+      if (!known.isDeleteAsked && !known.mayBeMadeAgain && count !== info.actionCount)
+        this.w.problem(`${id}: says ${info.actionCount} actions, and ${count} were begun`);
       if (info.runningWorkflows.length > 0) this.w.problem(`${id}: says that ${info.runningWorkflows[0]?.workflowId} runs, and nothing runs`);
     }
   }
