@@ -8,7 +8,6 @@
 import { type ActivityRecord, ExecutionRecord } from "../../../gen/wire/perdure/persistence/v1/records.js";
 import { EventType } from "../../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { WorkflowExecutionStatus } from "../../../gen/wire/temporal/api/enums/v1/workflow.js";
-import type { HistoryEvent } from "../../../gen/wire/temporal/api/history/v1/message.js";
 import { alreadyExists, failedPrecondition, invalidArgument, unimplemented } from "../../api/service-error.js";
 import { assert } from "../../lib/assert.js";
 import type { DraftRows } from "../../lib/rows.js";

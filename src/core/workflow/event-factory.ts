@@ -107,7 +107,7 @@ export function beginsBatch(type: EventType | undefined): boolean {
 export class EventFactory {
   private open: HistoryEvent[] = [];
   private waiting: HistoryEvent[] = [];
-  /** Bytes of so many of them. */
+  /** How many of them have been measured, and their bytes. */
   private measured = 0;
   private measuredBytes = 0;
   private finished = false;
