@@ -7,15 +7,17 @@ import { Code, internal, ServiceError } from "../api/service-error.js";
 import { encode } from "../api/wire.js";
 import type { ExecutionAddress, Input } from "../core/input.js";
 import type { NamespaceDirectory } from "../core/namespace-view.js";
-import type { Outcome, Transition } from "../core/transition.js";
 import { Kind } from "../core/workflow/mutable-state.js";
 import { orphanEffects, transferInput, transferResult } from "../core/workflow/transfer.js";
 import { TransferKind } from "../core/workflow/transfer-kind.js";
-import type { Batch } from "../persistence/batch.js";
-import type { CachedChain, ExecutionCache } from "./execution-cache.js";
+import type { Acceptance } from "./acceptance.js";
+import type { Applier } from "./applier.js";
+import type { ChainRenewal } from "./chain-renewal.js";
+import type { ExecutionCache } from "./execution-cache.js";
 import type { OpenBatch } from "./group-commit.js";
 import type { KeyAllocator } from "./ids.js";
 import { addressOf } from "./open-runs.js";
+import type { OwnRows } from "./own-rows.js";
 import type { TransferOutcome, TransferQueue } from "./queues/transfer-queue.js";
 
 /** Effects that follow from each other in one batch. */
@@ -30,14 +32,13 @@ export interface EffectsHost {
   /** Off: each effect waits for durability. */
   readonly mayJoinBatch: () => boolean;
   readonly archive: ((record: TransferRecord) => Promise<void>) | undefined;
-  applyInput(chain: CachedChain, p: { address: ExecutionAddress; input: Input }): Outcome | "bug";
-  accept(chain: CachedChain, t: Transition, depth: number): void;
-  /** The core has failed on the chain. */
-  quarantine(chain: CachedChain): void;
+  readonly applier: Pick<Applier, "apply">;
+  readonly acceptance: Pick<Acceptance, "accept">;
+  readonly renewal: Pick<ChainRenewal, "quarantine">;
   /** An input of the server's own; `transferRow` goes when it is stale. */
   submit(address: ExecutionAddress, input: Input, transferRow?: number): Promise<unknown>;
   deleteRow(id: number): void;
-  withBatch(f: (rows: Batch) => void): Promise<void>;
+  readonly rows: Pick<OwnRows, "commitSurely">;
 }
 
 export class Effects {
@@ -65,11 +66,11 @@ export class Effects {
     else {
       const target = cache.find(ask.address.namespaceId, ask.address.workflowId, ask.address.archetype);
       if (target === undefined || target.isLoading || target.isBlocked || target.queue.length > 0 || !target.isLoaded(ask.address)) return false;
-      const outcome = this.host.applyInput(target, ask);
-      if (outcome === "bug") this.host.quarantine(target);
+      const outcome = this.host.applier.apply(target, ask);
+      if (outcome === "bug") this.host.renewal.quarantine(target, undefined);
       if (outcome === "bug" || outcome.outcome === "need") return false;
       if (outcome.outcome === "accepted") {
-        this.host.accept(target, outcome, depth + 1);
+        this.host.acceptance.accept(target, outcome, depth + 1);
         result = transferResult(id, record, outcome.refused === undefined ? { reply: outcome.reply } : { error: outcome.refused });
       } else result = transferResult(id, record, outcome.outcome === "error" ? { error: outcome.error } : { reply: undefined });
     }
@@ -77,11 +78,11 @@ export class Effects {
     const address = sourceOf(record);
     // The target may have been this very chain, and have gone.
     if (source.isBlocked || !source.isLoaded(address)) return false;
-    const outcome = this.host.applyInput(source, { address, input: result });
-    if (outcome === "bug") this.host.quarantine(source);
+    const outcome = this.host.applier.apply(source, { address, input: result });
+    if (outcome === "bug") this.host.renewal.quarantine(source, undefined);
     if (outcome === "bug" || outcome.outcome === "need") return false;
     if (outcome.outcome === "error" && orphanEffects(record, result).length > 0) return false;
-    if (outcome.outcome === "accepted") this.host.accept(source, outcome, depth + 1);
+    if (outcome.outcome === "accepted") this.host.acceptance.accept(source, outcome, depth + 1);
     else this.host.deleteRow(id);
     // A source that ended instead of learning the result learns it as an ended one.
     return outcome.outcome !== "accepted" || outcome.refused === undefined;
@@ -126,7 +127,7 @@ export class Effects {
       if (!(e instanceof ServiceError) || e.code !== Code.NOT_FOUND) throw e;
       // The source is gone.
       for (const effect of orphanEffects(record, result)) await this.ask(id, effect);
-      await this.host.withBatch((rows) => rows.writeComponent(0, Kind.TRANSFER, id, { op: "delete" }));
+      await this.host.rows.commitSurely((rows) => rows.writeComponent(0, Kind.TRANSFER, id, { op: "delete" }));
     }
   }
 }

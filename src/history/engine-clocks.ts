@@ -9,12 +9,13 @@ import { nextDeadline } from "../core/followed-clock.js";
 import type { ExecutionAddress, Input, InputKind } from "../core/input.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import { RunState } from "../core/workflow/mutable-state.js";
-import type { Batch } from "../persistence/batch.js";
 import type { Store } from "../persistence/store.js";
+import type { Applier } from "./applier.js";
 import type { ClockHost, Clocks, NamespaceClock } from "./clocks.js";
 import type { CachedChain, ExecutionCache } from "./execution-cache.js";
 import type { GroupCommit, OpenBatch } from "./group-commit.js";
 import { addressOf, openRuns, transferSources } from "./open-runs.js";
+import type { OwnRows } from "./own-rows.js";
 import type { PendingInput } from "./pending-input.js";
 import type { DueRow } from "./queues/timer-queue.js";
 
@@ -36,18 +37,17 @@ export interface EngineClocksOptions {
   readonly cache: ExecutionCache;
   readonly commits: GroupCommit;
   readonly clocks: () => Clocks;
-  /** The present in real time: never below what was told before. */
-  readonly realNow: () => number;
+  readonly applier: Pick<Applier, "realNow">;
   readonly fire: (row: DueRow) => Promise<void>;
   readonly submit: (address: ExecutionAddress, input: Input, skip?: Skip) => Promise<unknown>;
-  readonly commitRows: (fill: (rows: Batch) => void) => Promise<void>;
+  readonly rows: Pick<OwnRows, "commit">;
 }
 
 export class EngineClocks implements ClockHost {
   constructor(private readonly o: EngineClocksOptions) {}
 
   realNow(): number {
-    return this.o.realNow();
+    return this.o.applier.realNow();
   }
 
   isQuiet(follows: (namespaceId: string) => boolean): boolean {
@@ -65,7 +65,7 @@ export class EngineClocks implements ClockHost {
 
   commitClock(clock: NamespaceClock, adopted: boolean): Promise<void> {
     this.hold(clock);
-    return this.o.commitRows((rows) => clock.write(rows, adopted));
+    return this.o.rows.commit((rows) => clock.write(rows, adopted));
   }
 
   async settle(address: ExecutionAddress): Promise<void> {
@@ -73,7 +73,7 @@ export class EngineClocks implements ClockHost {
   }
 
   settled(): Promise<void> {
-    return this.o.commitRows(() => undefined);
+    return this.o.rows.commit(() => undefined);
   }
 
   transferSources(): Promise<ExecutionAddress[]> {
@@ -115,7 +115,7 @@ export class EngineClocks implements ClockHost {
     const deadline = nextDeadline(state);
     if (deadline.at !== row.due) return undefined;
     const before = clock.offset;
-    const from = this.o.realNow() + before;
+    const from = this.o.applier.realNow() + before;
     if (from >= row.due) return undefined;
     const offset = before + row.due - from;
     clock.moveTo(offset);

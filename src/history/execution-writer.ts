@@ -38,8 +38,8 @@ export interface ExecutionWriterOptions {
   readonly keys: KeyAllocator;
   readonly timers: TimerQueue;
   readonly clocks: () => Clocks;
-  readonly retention: () => Retention;
-  readonly changes: () => StatusChanges;
+  readonly retention: Retention;
+  readonly changes: StatusChanges;
   readonly completions: CompletionTally;
   /** The chain takes input again. */
   readonly wake: (chain: CachedChain) => void;
@@ -91,7 +91,7 @@ export class ExecutionWriter {
     if (draft.doneOutbound !== undefined) for (const id of draft.doneOutbound) rows.writeComponent(0, Kind.OUTBOUND, id, { op: "delete" });
     if (draft.visibility !== undefined) {
       rows.putVisibility(draft.visibility, draft.isNew);
-      if (this.o.changes().isKeeping) this.keepStatusChange(draft, draft.visibility, open);
+      if (this.o.changes.isKeeping) this.keepStatusChange(draft, draft.visibility, open);
     }
     this.take(chain, draft, namespace, open);
   }
@@ -130,7 +130,7 @@ export class ExecutionWriter {
   private remove(chain: CachedChain, draft: ExecutionDraft, namespace: NamespaceView, open: OpenBatch): void {
     const { rows } = open;
     const { info, key, history } = draft;
-    const remove = this.o.retention().remove(rows, {
+    const remove = this.o.retention.remove(rows, {
       key,
       namespaceKey: namespace.key,
       space: runSpace(namespace.key, chain.archetype),
@@ -164,7 +164,7 @@ export class ExecutionWriter {
 
   private keepStatusChange(draft: ExecutionDraft, row: VisibilityRow, open: OpenBatch): void {
     if (!(draft.base instanceof RunState) || (!draft.isNew && draft.base.info.status === row.status)) return;
-    const durable = this.o.changes().add(open.rows, row);
+    const durable = this.o.changes.add(open.rows, row);
     if (durable !== undefined) open.polls.push(durable);
   }
 }

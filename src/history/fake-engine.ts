@@ -2,6 +2,8 @@
  * For tests: the engine over the real core and the memory store, with time, turns and commits in the test's hand. `hook` stands
  * before the core: it may answer an input itself, or throw.
  */
+import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
+import type { HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import {
   RespondWorkflowTaskCompletedRequest,
   SignalWorkflowExecutionRequest,
@@ -22,6 +24,7 @@ import type { Batch } from "../persistence/batch.js";
 import { MemoryStore } from "../persistence/memory/store.js";
 import type { Reservation, TaskDispatcher } from "./contract.js";
 import { HistoryEngine } from "./history-engine.js";
+import { decodeFramed, frameOffsets } from "./history-reader.js";
 import { KEYS_REGISTRY_KIND } from "./ids.js";
 
 export const NAMESPACE: NamespaceView = { id: "ns-id", name: "default", key: 1, retention: 86_400_000_000, state: 1, searchAttributes: new Map() };
@@ -180,6 +183,39 @@ export class FakeEngine {
   terminate(workflowId: string): Watched<Replies["terminate"]> {
     const request = TerminateWorkflowExecutionRequest.create({ workflowExecution: { workflowId } });
     return watch(this.engine.submit(at(workflowId), { kind: "terminate", request, childWorkflowOnly: false, parent: undefined }));
+  }
+
+  /** Committed events of the newest run. */
+  async events(workflowId: string): Promise<HistoryEvent[]> {
+    const position = this.position(workflowId);
+    await this.settle();
+    if (position.value === undefined) throw position.error ?? new Error("no position");
+    const { data } = await this.engine.readHistory(position.value.range, {
+      fromEventId: 1,
+      eventCountMax: 10_000,
+      bytesMax: 1 << 24,
+      reverse: false,
+    });
+    const offsets = frameOffsets(data);
+    return offsets.slice(0, -1).map((o, i) => decodeFramed(data.subarray(o, offsets[i + 1])));
+  }
+
+  async eventTypes(workflowId: string): Promise<(string | undefined)[]> {
+    return (await this.events(workflowId)).map((e) => EventType[e.eventType]);
+  }
+
+  async signalNames(workflowId: string): Promise<string[]> {
+    const events = await this.events(workflowId);
+    return events.flatMap(({ attributes }) => (attributes.case === "workflowExecutionSignaledEventAttributes" ? [attributes.value.signalName] : []));
+  }
+
+  /** Starts the workflow for a poller that waits. */
+  async startTask(workflowId: string): Promise<StartedWorkflowTask> {
+    this.dispatcher.isPolled = true;
+    this.start(workflowId);
+    await this.settle();
+    this.dispatcher.isPolled = false;
+    return this.dispatcher.confirmed.at(-1) as StartedWorkflowTask;
   }
 
   describe(workflowId: string): Watched<Replies["describe"]> {

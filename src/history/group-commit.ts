@@ -73,6 +73,8 @@ export class GroupCommit {
   /** Newest batch that is durable, and everything before it. */
   durable = 0;
   open = new OpenBatch(this.nextSequence++);
+  /** Batches that have become durable, and their rows. */
+  readonly counters = { commits: 0, rows: 0 };
 
   constructor(
     private readonly store: Store,
@@ -160,6 +162,8 @@ export class GroupCommit {
     this.inFlight.shift();
     this.durable = batch.sequence;
     this.isHeld = false;
+    this.counters.commits++;
+    this.counters.rows += batch.rows.rowCount;
     this.onSettled(batch);
     this.runAll(batch);
   }

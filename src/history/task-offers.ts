@@ -3,8 +3,11 @@
  * the task is stored with the batch.
  */
 import { Archetype } from "../core/execution.js";
-import type { ExecutionAddress, Input } from "../core/input.js";
-import type { DispatchTask, Outcome, Replies, Transition } from "../core/transition.js";
+import type { ExecutionAddress } from "../core/input.js";
+import type { DispatchTask, Replies } from "../core/transition.js";
+import type { Acceptance } from "./acceptance.js";
+import type { Applier } from "./applier.js";
+import type { ChainRenewal } from "./chain-renewal.js";
 import type { Reservation, TaskDispatcher } from "./contract.js";
 import type { CachedChain } from "./execution-cache.js";
 import type { OpenBatch } from "./group-commit.js";
@@ -16,9 +19,9 @@ type Started = Replies["startWorkflowTask"] | Replies["startActivity"];
 /** What the engine does for them. */
 export interface TaskOffersHost {
   readonly dispatcher: TaskDispatcher;
-  applyInput(chain: CachedChain, p: { address: ExecutionAddress; input: Input }): Outcome | "bug";
-  accept(chain: CachedChain, t: Transition, depth: number): void;
-  quarantine(chain: CachedChain): void;
+  readonly applier: Pick<Applier, "apply">;
+  readonly acceptance: Pick<Acceptance, "accept">;
+  readonly renewal: Pick<ChainRenewal, "quarantine">;
   /** Its poller has gone: the task goes back. */
   undeliver(address: ExecutionAddress, task: "workflow" | "activity", reply: Started): void;
 }
@@ -39,15 +42,15 @@ export class TaskOffers {
       return;
     }
     const address = addressOf(task, task.archetype ?? Archetype.WORKFLOW);
-    const outcome = this.host.applyInput(chain, { address, input: reservation.input });
+    const outcome = this.host.applier.apply(chain, { address, input: reservation.input });
     if (outcome === "bug" || outcome.outcome !== "accepted") {
       reservation.release();
-      if (outcome === "bug") this.host.quarantine(chain);
+      if (outcome === "bug") this.host.renewal.quarantine(chain, undefined);
       else if (outcome.outcome === "stale") return;
       this.store(task, open);
       return;
     }
-    this.host.accept(chain, outcome, depth);
+    this.host.acceptance.accept(chain, outcome, depth);
     if (outcome.refused !== undefined) {
       reservation.release();
       return;

@@ -45,6 +45,6 @@ export class EngineTaskStarter implements TaskStarter {
   }
 
   drop(_task: DispatchTask, consumed: BacklogKey): Promise<void> {
-    return this.engine.withBatch((rows) => rows.writeBacklog(consumed, { op: "delete" }));
+    return this.engine.rows.commitSurely((rows) => rows.writeBacklog(consumed, { op: "delete" }));
   }
 }

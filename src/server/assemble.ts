@@ -129,7 +129,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   let engine: HistoryEngine | undefined;
   // Before the engine runs nothing else writes.
   const commit = (batch: Batch): Promise<void> =>
-    engine === undefined ? store.commit(batch) : engine.commitRows((rows) => copyRegistry(batch, rows));
+    engine === undefined ? store.commit(batch) : engine.rows.commit((rows) => copyRegistry(batch, rows));
   const archiver = new Archiver({
     // Where archives go stays as it was at the start.
     config: () => parts.config,

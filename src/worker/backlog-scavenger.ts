@@ -18,7 +18,7 @@ export interface BacklogScavengerOptions {
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly intervalMs: () => number;
-  readonly history: Pick<HistoryEngine, "commitRows" | "removedRuns">;
+  readonly history: Pick<HistoryEngine, "rows" | "removedRuns">;
   readonly matching: MatchingService;
 }
 
@@ -64,7 +64,7 @@ export class BacklogScavenger {
         if (executionKey > 0 && (await store.loadExecution(executionKey)) === undefined) stale.push(t.at);
       }
       if (stale.length > 0 && !this.isStopped) {
-        await history.commitRows((rows) => {
+        await history.rows.commit((rows) => {
           for (const at of stale) rows.writeBacklog(at, { op: "delete" });
         });
         matching.backlogChanged(queue);

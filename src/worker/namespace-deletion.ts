@@ -34,7 +34,7 @@ export interface NamespaceDeletionOptions {
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly namespaces: NamespaceRegistry;
-  readonly history: Pick<HistoryEngine, "submit" | "commitRows" | "remnantsOf" | "clocks" | "forgetStatusChanges"> & Parameters<typeof deleteRun>[0];
+  readonly history: Pick<HistoryEngine, "submit" | "rows" | "remnantsOf" | "clocks" | "forgetStatusChanges"> & Parameters<typeof deleteRun>[0];
   readonly matching: MatchingService;
 }
 
@@ -160,7 +160,7 @@ export class NamespaceDeletion implements NamespaceDeletionService {
       const rows = await this.o.store.listComponents(0, Kind.OUTBOUND, after, SLICE_ROWS);
       const left = rows.filter((r) => decode(OutboundRecord, r.value).namespaceId === namespaceId);
       if (left.length > 0)
-        await this.o.history.commitRows((batch) => {
+        await this.o.history.rows.commit((batch) => {
           for (const r of left) batch.writeComponent(0, Kind.OUTBOUND, r.id, { op: "delete" });
         });
       if (rows.length < SLICE_ROWS) return;
@@ -174,13 +174,13 @@ export class NamespaceDeletion implements NamespaceDeletionService {
       for (;;) {
         const tasks = await this.o.store.readBacklog(key, after, SLICE_ROWS);
         if (tasks.length > 0)
-          await this.o.history.commitRows((rows) => {
+          await this.o.history.rows.commit((rows) => {
             for (const t of tasks) rows.writeBacklog(t.at, { op: "delete" });
           });
         if (tasks.length < SLICE_ROWS) break;
         after = tasks.at(-1)?.at;
       }
-      await this.o.history.commitRows((rows) => rows.writeRegistry("queue", registryId, 0, { op: "delete" }));
+      await this.o.history.rows.commit((rows) => rows.writeRegistry("queue", registryId, 0, { op: "delete" }));
     }
   }
 
@@ -188,7 +188,7 @@ export class NamespaceDeletion implements NamespaceDeletionService {
   private async deleteRegistryRows(namespaceId: string): Promise<void> {
     const left = (await this.o.store.loadRegistry()).filter((r) => r.id.startsWith(namespaceId) && r.kind !== REGISTRY_KIND);
     for (let at = 0; at < left.length; at += SLICE_ROWS)
-      await this.o.history.commitRows((rows) => {
+      await this.o.history.rows.commit((rows) => {
         for (const r of left.slice(at, at + SLICE_ROWS)) rows.writeRegistry(r.kind, r.id, r.version, { op: "delete" });
       });
   }

@@ -2,6 +2,7 @@
  * Deliberate breakages of src, each of which the fixed seeds must catch: what a checker does not find here it would not find in a
  * real mistake either. A mutation puts another method in the place of one of src, or another core in the place of the real one.
  */
+
 import { TimeSkippingRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { CallbackState } from "../../gen/wire/temporal/api/enums/v1/common.js";
 import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
@@ -21,13 +22,14 @@ import type { TaskVersion } from "../../src/core/versioning/task-version.js";
 import { Run } from "../../src/core/workflow/context.js";
 import { EventFactory } from "../../src/core/workflow/event-factory.js";
 import { Kind, RunDraft } from "../../src/core/workflow/mutable-state.js";
+import { Acceptance } from "../../src/history/acceptance.js";
 import { Clocks, NamespaceClock } from "../../src/history/clocks.js";
 import { EventsNotifier } from "../../src/history/events-notifier.js";
 import { ExecutionCache } from "../../src/history/execution-cache.js";
 import { GroupCommit, OpenBatch } from "../../src/history/group-commit.js";
-import { HistoryEngine } from "../../src/history/history-engine.js";
 import { frameOffsets } from "../../src/history/history-reader.js";
 import { KeyAllocator } from "../../src/history/ids.js";
+import { InputLoop } from "../../src/history/input-loop.js";
 import { TransferQueue } from "../../src/history/queues/transfer-queue.js";
 import { DEPLOYMENT_REGISTRY_KIND, Deployments } from "../../src/matching/deployments.js";
 import { MatchingEngine } from "../../src/matching/matching-engine.js";
@@ -222,7 +224,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a task that could not be delivered does not come back",
-    begin: () => replace(HistoryEngine.prototype, "undeliver", () => () => undefined),
+    begin: () => replace(InputLoop.prototype, "undeliver", () => () => undefined),
   },
   {
     name: "a visibility row is skipped",
@@ -562,10 +564,10 @@ export const MUTATIONS: readonly Mutation[] = [
           },
       );
       const begun = replace(
-        HistoryEngine.prototype,
+        Acceptance.prototype,
         "beginOutbound",
         (original) =>
-          function (this: HistoryEngine, record: { kind: OutboundKind }, open: OpenBatch) {
+          function (this: Acceptance, record: { kind: OutboundKind }, open: OpenBatch) {
             original.call(this, record, open);
             if (record.kind === OutboundKind.CALLBACK) open.timers.pop()?.();
           },

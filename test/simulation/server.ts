@@ -73,7 +73,7 @@ export async function startSimServer(store: Store, runtime: SimRuntime, logger: 
   const commit = (batch: Batch): Promise<void> =>
     running === undefined
       ? store.commit(batch)
-      : running.commitRows((rows) => {
+      : running.rows.commit((rows) => {
           for (const [kind, ids] of batch.registry) for (const [id, { version, write }] of ids) rows.writeRegistry(kind, id, version, write);
         });
   const deployments = new Deployments({ rows: registry, commit, now, limits: () => limits });

@@ -45,7 +45,7 @@ export interface BatcherOptions {
   readonly config: () => Config;
   readonly client: InternalClient;
   readonly namespaces: NamespaceRegistry;
-  readonly history: Pick<HistoryEngine, "submit" | "commitRows">;
+  readonly history: Pick<HistoryEngine, "submit" | "rows">;
 }
 
 interface Job {
@@ -154,7 +154,7 @@ export class Batcher implements BatchService {
 
   private save(job: Job): Promise<void> {
     const { record } = job;
-    return this.o.history.commitRows((rows) =>
+    return this.o.history.rows.commit((rows) =>
       rows.writeRegistry(BATCH_REGISTRY_KIND, rowId(record.namespaceId, job.id), 1, { op: "put", value: encode(BatchJobRecord, record) }),
     );
   }
@@ -174,7 +174,7 @@ export class Batcher implements BatchService {
         this.workers.delete(namespaceId);
       }
     }
-    await this.o.history.commitRows((rows) => rows.writeRegistry(BATCH_REGISTRY_KIND, rowId(namespaceId, job.id), 1, { op: "delete" }));
+    await this.o.history.rows.commit((rows) => rows.writeRegistry(BATCH_REGISTRY_KIND, rowId(namespaceId, job.id), 1, { op: "delete" }));
   }
 
   /** What an earlier process left of a job. */
