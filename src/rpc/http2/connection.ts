@@ -11,11 +11,11 @@
  *   alone have piled up the peer is not read from either.
  * - No frame costs more than it brings about: what walks through all streams is rationed, and a stream that cannot send is not asked.
  */
-import { nextTick } from "node:process";
 import type { Duplex } from "node:stream";
 import type { Runtime } from "../../lib/runtime.js";
 import { Budget } from "./budget.js";
 import { ClosedStreams } from "./closed-streams.js";
+import { FrameReader, type FrameSink } from "./frame-reader.js";
 import {
   ACK,
   END_HEADERS,
@@ -23,21 +23,18 @@ import {
   ErrorCode,
   FRAME_BYTES_DEFAULT,
   FRAME_BYTES_MAX,
-  FRAME_HEADER_BYTES,
   FrameType,
   PADDED,
-  PREFACE,
   PRIORITY_FLAG,
   Setting,
   STREAM_ID_MAX,
   WINDOW_DEFAULT,
   WINDOW_MAX,
-  writeFrameHeader,
 } from "./frames.js";
 import { encodeHeaders, type Header, Headers, HpackDecoder, HpackError } from "./hpack.js";
 import { areTrailers, checkRequest } from "./request-headers.js";
+import { Sending, type SendingHost, UNREAD_BYTES_MAX } from "./sending.js";
 import { Stream, type StreamHandler } from "./stream.js";
-import { StreamQueue } from "./stream-queue.js";
 
 export interface ConnectionOptions {
   /** A request has begun. The result is told what comes of it. */
@@ -59,15 +56,6 @@ const CONNECTION_WINDOW = 8 * MIB;
 const STREAMS_MAX = 100_000;
 /** Of a block of headers, compressed and not. */
 const HEADERS_BYTES_MAX = MIB;
-const OUT_BYTES = 16 * 1024;
-/** A larger part of a body is handed to the socket as it is; a smaller one is copied next to its neighbours. */
-const COPY_BYTES_MAX = 4096;
-/** Of what one turn hands to the socket. */
-const TURN_BYTES_MAX = MIB;
-/** Of one DATA frame, however large the peer takes them: streams take turns. */
-const DATA_BYTES_MAX = 64 * 1024;
-/** Nothing is read while more than this waits for the peer: what it asks for is answered whether it reads or not. */
-const UNREAD_BYTES_MAX = 4 * MIB;
 /** A peer that has more to say in one block fills its frames. */
 const CONTINUATIONS_MAX = 256;
 /** Streams that a peer may give up, or have us give up by its faults, at once and a second: begun in vain they cost us more than it. */
@@ -85,18 +73,15 @@ const LINGER_MS = 1_000;
 const NO_BYTES: Buffer = Buffer.alloc(0);
 const NO_HANDLER: StreamHandler = { data: () => undefined, end: () => undefined, drained: () => undefined, closed: () => undefined };
 
-export class Connection {
+export class Connection implements FrameSink, SendingHost {
   /** What the peer takes as headers; what it does not say is unbounded. */
   peerHeaderListBytesMax = Number.POSITIVE_INFINITY;
   private readonly streams = new Map<number, Stream>();
   private readonly decoder = new HpackDecoder();
 
-  /** What has come and is no whole frame yet: `partialBytes` of it. */
-  private partial: Buffer = Buffer.allocUnsafe(PREFACE.length);
-  private partialBytes = 0;
-  private hasPreface = false;
+  private readonly reader = new FrameReader(this);
   /** Not read any further, from `held` on, until the peer takes what it has asked for. */
-  private isHeld = false;
+  isHeld = false;
   private held: Buffer | undefined;
   private hasSettings = false;
   /** A block of headers that goes on in CONTINUATION frames. */
@@ -106,25 +91,14 @@ export class Connection {
 
   private receiveWindow = CONNECTION_WINDOW;
   private consumed = 0;
-  private sendWindow = WINDOW_DEFAULT;
   private peerStreamWindow = WINDOW_DEFAULT;
-  private peerFrameBytesMax = FRAME_BYTES_DEFAULT;
   private readonly resets: Budget;
   private readonly settingsFrames: Budget;
 
-  // What goes out at the end of the turn.
-  private out: Buffer = Buffer.allocUnsafe(OUT_BYTES);
-  private outStart = 0;
-  private outEnd = 0;
-  private outParts: Buffer[] = [];
-  private outBytes = 0;
-  private isFlushScheduled = false;
-  private isGoOnScheduled = false;
+  private readonly sending: Sending;
   /** Frames are being taken: what they bring about follows at once. */
-  private isReading = false;
+  isReading = false;
   private controlFrames = 0;
-  /** What keeps these from sending is the connection: its window, or the socket. */
-  private readonly queue = new StreamQueue();
 
   private subject: string | undefined;
   private isSubjectKnown = false;
@@ -140,12 +114,13 @@ export class Connection {
     private readonly socket: Duplex,
     private readonly o: ConnectionOptions,
   ) {
+    this.sending = new Sending(socket, this);
     this.resets = new Budget(o.runtime, RESETS_MAX, RESETS_A_SECOND);
     this.settingsFrames = new Budget(o.runtime, SETTINGS_MAX, SETTINGS_A_SECOND);
     this.sendSettings();
     socket.on("data", (chunk: Buffer) => this.receive(chunk));
     socket.on("drain", () => {
-      this.pump();
+      this.sending.pump();
       this.readOn();
     });
     socket.on("error", () => this.gone());
@@ -154,6 +129,11 @@ export class Connection {
 
   get isClosed(): boolean {
     return this.isDead;
+  }
+
+  /** What waits for the peer is enough. */
+  get isFull(): boolean {
+    return this.sending.frames.bytes > UNREAD_BYTES_MAX;
   }
 
   /** "ip:port" of the peer. */
@@ -179,7 +159,7 @@ export class Connection {
   /** Asks the peer for a sign of life; never answered when the connection goes before. */
   ping(f: () => void): void {
     this.pings.push(f);
-    this.frame(FrameType.PING, 0, 0, Buffer.alloc(8));
+    this.sending.frames.frame(FrameType.PING, 0, 0, Buffer.alloc(8));
   }
 
   /** No new requests, please; the connection ends when those that are here have been answered. */
@@ -192,7 +172,7 @@ export class Connection {
 
   /** Ends the connection and all its streams now. */
   destroy(): void {
-    this.flush();
+    this.sending.flush();
     this.socket.destroy();
     this.gone();
   }
@@ -200,19 +180,16 @@ export class Connection {
   // --- For streams
 
   sendHeaders(stream: Stream, block: Buffer, isEnd: boolean): void {
-    this.headerFrames(stream.id, block, isEnd);
+    this.sending.headers(stream.id, block, isEnd);
     if (isEnd) this.localEnded(stream);
   }
 
   sendPending(stream: Stream): void {
-    if (stream.isQueued) return;
-    if (this.queue.first === undefined) while (this.sendFrame(stream));
-    else if (stream.pendingBytes === 0) this.sendFrame(stream);
-    this.wait(stream);
+    this.sending.send(stream);
   }
 
   resetStream(stream: Stream, code: ErrorCode): void {
-    this.resetFrame(stream.id, code);
+    this.sending.frames.reset(stream.id, code);
     this.closedStreams.addReset(stream.id);
     this.closed(stream, code);
   }
@@ -220,7 +197,7 @@ export class Connection {
   /** The peer may send as much as we have taken. */
   allowMore(stream: Stream): void {
     if (stream.isPaused || stream.isRemoteEnded || stream.isClosed || stream.consumed < STREAM_WINDOW / 2) return;
-    this.windowFrame(stream.id, stream.consumed);
+    this.sending.frames.windowUpdate(stream.id, stream.consumed);
     stream.receiveWindow += stream.consumed;
     stream.consumed = 0;
   }
@@ -231,7 +208,8 @@ export class Connection {
     if (this.isDead) return;
     this.isReading = true;
     try {
-      this.frames(chunk);
+      const rest = this.reader.read(chunk);
+      if (rest !== undefined) this.hold(rest);
     } catch (e) {
       this.o.onBug(e);
       this.fail(ErrorCode.INTERNAL_ERROR, "internal error");
@@ -240,64 +218,16 @@ export class Connection {
     }
   }
 
-  private frames(chunk: Buffer): void {
-    let at = 0;
-    // What comes before this chunk's first whole frame.
-    while (this.partialBytes > 0 || !this.hasPreface) {
-      const n = Math.min(this.partial.length - this.partialBytes, chunk.length - at);
-      chunk.copy(this.partial, this.partialBytes, at, at + n);
-      this.partialBytes += n;
-      at += n;
-      if (this.partialBytes < this.partial.length) return;
-      this.partialIsFull();
-      if (this.isDead) return;
-    }
-    for (;;) {
-      if (this.outBytes > UNREAD_BYTES_MAX) return this.hold(chunk.subarray(at));
-      const left = chunk.length - at;
-      if (left === 0) return;
-      if (left < FRAME_HEADER_BYTES) return this.keep(chunk, at, FRAME_HEADER_BYTES);
-      const length = ((chunk[at] as number) << 16) | ((chunk[at + 1] as number) << 8) | (chunk[at + 2] as number);
-      const end = at + FRAME_HEADER_BYTES + length;
-      if (length > FRAME_BYTES_DEFAULT) return this.fail(ErrorCode.FRAME_SIZE_ERROR, "frame is too large");
-      if (end > chunk.length) return this.keep(chunk, at, end - at);
-      this.take(chunk, at, end);
-      if (this.isDead) return;
-      at = end;
-    }
-  }
-
-  /** The rest of the chunk is the beginning of something that long. */
-  private keep(chunk: Buffer, at: number, bytes: number): void {
-    this.partial = Buffer.allocUnsafe(bytes);
-    this.partialBytes = chunk.copy(this.partial, 0, at);
-  }
-
-  /** It is the preface, the nine bytes that a frame begins with, or a whole frame. */
-  private partialIsFull(): void {
-    const { partial } = this;
-    if (!this.hasPreface) {
-      if (!partial.equals(PREFACE)) return this.fail(ErrorCode.PROTOCOL_ERROR, "no preface");
-      this.hasPreface = true;
-    } else {
-      const length = partial.readUIntBE(0, 3);
-      if (length > FRAME_BYTES_DEFAULT) return this.fail(ErrorCode.FRAME_SIZE_ERROR, "frame is too large");
-      if (partial.length < FRAME_HEADER_BYTES + length) return this.keep(partial, 0, FRAME_HEADER_BYTES + length);
-      this.take(partial, 0, partial.length);
-    }
-    this.partial = NO_BYTES;
-    this.partialBytes = 0;
-  }
-
-  private hold(rest: Buffer | undefined): void {
+  /** Nothing is read from `rest` on until the peer takes what waits for it. */
+  hold(rest?: Buffer): void {
     this.held = rest;
     if (this.isHeld) return;
     this.isHeld = true;
     this.socket.pause();
   }
 
-  private readOn(): void {
-    if (!this.isHeld || this.isDead || this.outBytes + this.socket.writableLength > UNREAD_BYTES_MAX) return;
+  readOn(): void {
+    if (!this.isHeld || this.isDead || this.sending.frames.bytes + this.socket.writableLength > UNREAD_BYTES_MAX) return;
     this.isHeld = false;
     const { held } = this;
     this.held = undefined;
@@ -305,11 +235,7 @@ export class Connection {
     if (!this.isHeld) this.socket.resume();
   }
 
-  private take(buf: Buffer, at: number, end: number): void {
-    const type = buf[at + 3] as FrameType;
-    const flags = buf[at + 4] as number;
-    const id = buf.readUInt32BE(at + 5) & 0x7fffffff;
-    const start = at + FRAME_HEADER_BYTES;
+  take(type: FrameType, flags: number, id: number, buf: Buffer, start: number, end: number): void {
     if (!this.hasSettings && type !== FrameType.SETTINGS) return this.fail(ErrorCode.PROTOCOL_ERROR, "settings do not come first");
     if (this.block !== undefined && (type !== FrameType.CONTINUATION || id !== this.block.streamId))
       return this.fail(ErrorCode.PROTOCOL_ERROR, "a block of headers is interrupted");
@@ -362,7 +288,7 @@ export class Connection {
     if (this.receiveWindow < 0) return this.fail(ErrorCode.FLOW_CONTROL_ERROR, "data beyond the connection's window");
     this.consumed += bytes;
     if (this.consumed >= CONNECTION_WINDOW / 2) {
-      this.windowFrame(0, this.consumed);
+      this.sending.frames.windowUpdate(0, this.consumed);
       this.receiveWindow += this.consumed;
       this.consumed = 0;
     }
@@ -451,7 +377,7 @@ export class Connection {
     this.lastStreamId = id;
     if (this.streams.size >= STREAMS_MAX) return this.resetControl(id, ErrorCode.REFUSED_STREAM);
     if (decoded.isTooLarge) {
-      this.headerFrames(id, TOO_LARGE, true);
+      this.sending.headers(id, TOO_LARGE, true);
       return this.resetControl(id, ErrorCode.NO_ERROR);
     }
     const contentLength = checkRequest(decoded.list);
@@ -472,7 +398,7 @@ export class Connection {
     else stream.handler.end();
   }
 
-  private localEnded(stream: Stream): void {
+  localEnded(stream: Stream): void {
     stream.isLocalEnded = true;
     if (stream.isRemoteEnded) this.closed(stream, undefined);
     else if (stream.isRestUnwanted) this.resetStream(stream, ErrorCode.NO_ERROR);
@@ -483,7 +409,7 @@ export class Connection {
     stream.isClosed = true;
     stream.pending.length = 0;
     stream.pendingBytes = 0;
-    this.queue.remove(stream);
+    this.sending.remove(stream);
     if (code === undefined) this.closedStreams.addEnded(stream.id);
     this.streams.delete(stream.id);
     const { handler } = stream;
@@ -526,7 +452,7 @@ export class Connection {
           break;
         case Setting.MAX_FRAME_SIZE:
           if (value < FRAME_BYTES_DEFAULT || value > FRAME_BYTES_MAX) return this.fail(ErrorCode.PROTOCOL_ERROR, "frame size is out of bounds");
-          this.peerFrameBytesMax = value;
+          this.sending.frameBytesMax = value;
           break;
         case Setting.MAX_HEADER_LIST_SIZE:
           this.peerHeaderListBytesMax = value;
@@ -545,10 +471,9 @@ export class Connection {
     for (const stream of this.streams.values()) {
       stream.sendWindow += change;
       if (stream.sendWindow > WINDOW_MAX) return this.fail(ErrorCode.FLOW_CONTROL_ERROR, "window is too large");
-      if (stream.sendWindow > 0) this.wait(stream);
-      else this.queue.remove(stream);
+      this.sending.windowMoved(stream);
     }
-    this.pump();
+    this.sending.pump();
   }
 
   private windowUpdate(buf: Buffer, id: number, start: number, end: number): void {
@@ -556,9 +481,8 @@ export class Connection {
     const more = buf.readUInt32BE(start) & 0x7fffffff;
     if (id === 0) {
       if (more === 0) return this.fail(ErrorCode.PROTOCOL_ERROR, "window update of nothing");
-      this.sendWindow += more;
-      if (this.sendWindow > WINDOW_MAX) return this.fail(ErrorCode.FLOW_CONTROL_ERROR, "window is too large");
-      this.pump();
+      if (!this.sending.allow(more)) return this.fail(ErrorCode.FLOW_CONTROL_ERROR, "window is too large");
+      this.sending.pump();
       return;
     }
     if (this.isIdle(id)) return this.fail(ErrorCode.PROTOCOL_ERROR, "window of a stream that never began");
@@ -567,8 +491,8 @@ export class Connection {
     if (more === 0) return this.streamError(id, ErrorCode.PROTOCOL_ERROR);
     stream.sendWindow += more;
     if (stream.sendWindow > WINDOW_MAX) return this.streamError(id, ErrorCode.FLOW_CONTROL_ERROR);
-    this.wait(stream);
-    this.pump();
+    this.sending.windowMoved(stream);
+    this.sending.pump();
   }
 
   /** No stream of that name has ever been. */
@@ -594,11 +518,11 @@ export class Connection {
   }
 
   /** The peer has broken the rules: it is told which, and the connection ends. */
-  private fail(code: ErrorCode, text: string): void {
+  fail(code: ErrorCode, text: string): void {
     if (this.isDead) return;
     this.o.onError(text);
     this.goAway(code, this.lastStreamId, text);
-    this.flush();
+    this.sending.flush();
     this.gone(code);
     this.socket.end();
     this.linger();
@@ -609,7 +533,7 @@ export class Connection {
     payload.writeUInt32BE(lastStreamId, 0);
     payload.writeUInt32BE(code, 4);
     payload.write(text, 8, "latin1");
-    this.frame(FrameType.GOAWAY, 0, 0, payload);
+    this.sending.frames.frame(FrameType.GOAWAY, 0, 0, payload);
   }
 
   private endWhenIdle(): void {
@@ -617,7 +541,7 @@ export class Connection {
     this.isEnded = true;
     // Whatever it has begun meanwhile has not been looked at, so it may try that elsewhere.
     this.goAway(ErrorCode.NO_ERROR, this.lastStreamId, "");
-    this.flush();
+    this.sending.flush();
     this.socket.once("finish", () => this.linger());
     this.socket.end();
   }
@@ -634,9 +558,8 @@ export class Connection {
     this.isDead = true;
     for (const stream of [...this.streams.values()]) this.closed(stream, code);
     for (const f of this.closeListeners) f();
-    this.partial = NO_BYTES;
-    this.outParts = [];
-    this.outBytes = 0;
+    this.reader.clear();
+    this.sending.frames.clear();
     this.block = undefined;
     this.held = undefined;
     if (this.isHeld) this.socket.resume();
@@ -656,8 +579,8 @@ export class Connection {
       payload.writeUInt16BE(id, 6 * i);
       payload.writeUInt32BE(value, 6 * i + 2);
     });
-    this.frame(FrameType.SETTINGS, 0, 0, payload);
-    this.windowFrame(0, CONNECTION_WINDOW - WINDOW_DEFAULT);
+    this.sending.frames.frame(FrameType.SETTINGS, 0, 0, payload);
+    this.sending.frames.windowUpdate(0, CONNECTION_WINDOW - WINDOW_DEFAULT);
   }
 
   /** One that a peer can have us send as often as it likes. */
@@ -666,170 +589,6 @@ export class Connection {
       if (this.socket.writableNeedDrain) return this.fail(ErrorCode.ENHANCE_YOUR_CALM, "the peer asks and does not read");
       this.controlFrames = 0;
     }
-    this.frame(type, flags, id, payload);
-  }
-
-  private resetFrame(id: number, code: ErrorCode): void {
-    const at = this.reserve(FRAME_HEADER_BYTES + 4);
-    writeFrameHeader(this.out, at, 4, FrameType.RST_STREAM, 0, id);
-    this.out.writeUInt32BE(code, at + FRAME_HEADER_BYTES);
-  }
-
-  private windowFrame(id: number, more: number): void {
-    const at = this.reserve(FRAME_HEADER_BYTES + 4);
-    writeFrameHeader(this.out, at, 4, FrameType.WINDOW_UPDATE, 0, id);
-    this.out.writeUInt32BE(more, at + FRAME_HEADER_BYTES);
-  }
-
-  private frame(type: FrameType, flags: number, id: number, payload: Buffer): void {
-    const at = this.reserve(FRAME_HEADER_BYTES + payload.length);
-    writeFrameHeader(this.out, at, payload.length, type, flags, id);
-    payload.copy(this.out, at + FRAME_HEADER_BYTES);
-  }
-
-  private headerFrames(id: number, block: Buffer, isEnd: boolean): void {
-    const max = this.peerFrameBytesMax;
-    let type = FrameType.HEADERS;
-    let flags = isEnd ? END_STREAM : 0;
-    for (let at = 0; ; ) {
-      const part = block.length - at > max ? block.subarray(at, at + max) : block.subarray(at);
-      at += part.length;
-      if (at === block.length) flags |= END_HEADERS;
-      this.frame(type, flags, id, part);
-      if (at === block.length) return;
-      type = FrameType.CONTINUATION;
-      flags = 0;
-    }
-  }
-
-  private hasRoom(): boolean {
-    return this.sendWindow > 0 && this.outBytes < TURN_BYTES_MAX && !this.socket.writableNeedDrain;
-  }
-
-  /** Sends one frame of what the stream has, and the end when that was all; false when there is nothing more, or no room. */
-  private sendFrame(stream: Stream): boolean {
-    if (stream.isLocalEnded || stream.isClosed) return false;
-    if (stream.pendingBytes > 0 && !this.sendData(stream)) return false;
-    if (stream.pendingBytes > 0) return true;
-    const { ending } = stream;
-    if (ending === undefined) return false;
-    if (ending.trailers !== undefined) this.headerFrames(stream.id, ending.trailers, true);
-    else {
-      const at = this.reserve(FRAME_HEADER_BYTES);
-      writeFrameHeader(this.out, at, 0, FrameType.DATA, END_STREAM, stream.id);
-    }
-    this.localEnded(stream);
-    return false;
-  }
-
-  private sendData(stream: Stream): boolean {
-    if (stream.sendWindow <= 0 || !this.hasRoom()) return false;
-    const bytes = Math.min(stream.pendingBytes, stream.sendWindow, this.sendWindow, this.peerFrameBytesMax, DATA_BYTES_MAX);
-    stream.sendWindow -= bytes;
-    this.sendWindow -= bytes;
-    stream.pendingBytes -= bytes;
-    const at = this.reserve(FRAME_HEADER_BYTES);
-    writeFrameHeader(this.out, at, bytes, FrameType.DATA, 0, stream.id);
-    for (let left = bytes; left > 0; ) {
-      const part = stream.pending[0] as Buffer;
-      const from = stream.pendingAt;
-      const n = Math.min(left, part.length - from);
-      if (n <= COPY_BYTES_MAX) {
-        const to = this.reserve(n);
-        part.copy(this.out, to, from, from + n);
-      } else this.append(part.subarray(from, from + n));
-      left -= n;
-      if (from + n === part.length) {
-        stream.pending.shift();
-        stream.pendingAt = 0;
-      } else stream.pendingAt = from + n;
-    }
-    return true;
-  }
-
-  /** When there is more to send, and the stream's own window would let it. */
-  private wait(stream: Stream): void {
-    if (stream.pendingBytes > 0 && stream.sendWindow > 0) this.queue.add(stream);
-  }
-
-  /** Each stream in turn, a frame at a time, as long as there is room. */
-  private pump(): void {
-    const { queue } = this;
-    for (let stream = queue.first; stream !== undefined && this.hasRoom() && !this.isDead; stream = queue.first) {
-      queue.remove(stream);
-      this.sendFrame(stream);
-      this.wait(stream);
-      stream.afterSending();
-    }
-  }
-
-  /** Room for `bytes` in the buffer that goes out; the result is where. */
-  private reserve(bytes: number): number {
-    this.scheduleFlush();
-    this.outBytes += bytes;
-    if (this.outEnd + bytes > this.out.length) {
-      this.seal();
-      this.out = Buffer.allocUnsafe(Math.max(OUT_BYTES, bytes));
-      this.outStart = 0;
-      this.outEnd = 0;
-    }
-    const at = this.outEnd;
-    this.outEnd += bytes;
-    return at;
-  }
-
-  private append(part: Buffer): void {
-    this.seal();
-    this.outParts.push(part);
-    this.outBytes += part.length;
-  }
-
-  private seal(): void {
-    if (this.outEnd > this.outStart) this.outParts.push(this.out.subarray(this.outStart, this.outEnd));
-    this.outStart = this.outEnd;
-  }
-
-  /**
-   * What is written while frames are read goes out in the next turn of the loop, with the answers that they bring. An answer goes out
-   * as soon as all that are ready with it are written, before the loop may rest.
-   */
-  private scheduleFlush(): void {
-    if (this.isReading) this.goOnSoon();
-    else if (!this.isFlushScheduled) {
-      this.isFlushScheduled = true;
-      nextTick(() => {
-        this.isFlushScheduled = false;
-        this.flush();
-        if (this.queue.first !== undefined || this.isHeld) this.goOnSoon();
-      });
-    }
-  }
-
-  private goOnSoon(): void {
-    if (this.isGoOnScheduled) return;
-    this.isGoOnScheduled = true;
-    setImmediate(() => {
-      this.isGoOnScheduled = false;
-      this.flush();
-      // What the turn's bound held back.
-      this.pump();
-      this.readOn();
-    });
-  }
-
-  private flush(): void {
-    if (this.outBytes === 0) return;
-    this.seal();
-    const parts = this.outParts;
-    this.outParts = [];
-    this.outBytes = 0;
-    if (this.socket.destroyed || this.socket.writableEnded) return;
-    if (parts.length === 1) this.socket.write(parts[0] as Buffer);
-    else {
-      this.socket.cork();
-      for (const part of parts) this.socket.write(part);
-      this.socket.uncork();
-    }
-    if (this.socket.writableLength > UNREAD_BYTES_MAX && !this.isHeld && !this.isDead) this.hold(undefined);
+    this.sending.frames.frame(type, flags, id, payload);
   }
 }
