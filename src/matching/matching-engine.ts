@@ -3,8 +3,8 @@
  *
  * In: tasks of the history engine, in the turn of the transition that made them (`reserve`, else `store`); polls, queries and
  * their answers from the frontend. Out: a poller held for a task (Reservation), a backlog row in the engine's batch, or the start
- * of a stored task through the TaskStarter. What waits in which order is decided by core/matching; this shell adds the calls, the
- * clock and the store.
+ * of a stored task through the TaskStarter. What waits in which order is decided by core/matching, in which line by task-routes.ts;
+ * this shell adds the calls, the clock and the store.
  *
  * Invariants: a task is in exactly one place - the window of its queue, taken (being started, moved or dropped), or only in the
  * store. A row goes only after the start that consumed it is durable, or the task was found stale. A poller is answered once, and
@@ -31,7 +31,7 @@ import type { Init } from "../api/wire.js";
 import type { NamespaceView } from "../core/namespace-view.js";
 import type { DispatchTask, StartedActivity, StartedWorkflowTask } from "../core/transition.js";
 import type { QueueFacts, VersionTaskQueue } from "../core/versioning/deployment.js";
-import { sameVersion, type Version, versionOfWorker } from "../core/versioning/version.js";
+import { type Version, versionOfWorker } from "../core/versioning/version.js";
 import type { Reservation, TaskDispatcher } from "../history/contract.js";
 import { assert } from "../lib/assert.js";
 import type { Logger, Runtime } from "../lib/runtime.js";
@@ -41,16 +41,17 @@ import { type MatchingAdmin, TaskQueueAdmin } from "./admin.js";
 import type { StoredTask } from "./backlog.js";
 import type { DirectQuery, MatchingService, PolledActivityTask, PolledWorkflowTask, TaskStarter, VersionStats } from "./contract.js";
 import { QUEUE_TYPES } from "./deployments.js";
-import { describeTaskQueue, NO_TASKS, versionStats } from "./describe-task-queue.js";
 import { DirectQueries } from "./direct-queries.js";
 import { type LimitsOf, RETRY_MS } from "./limits.js";
 import { type PollAnswer, type PollRequest, PollWaiter } from "./poll-waiter.js";
 import { type QueueKeys, type QueueName, queueId } from "./queue-keys.js";
+import { QueueReports, type TaskQueueLoad } from "./queue-reports.js";
 import type { QueueState } from "./queue-state.js";
 import { Queues } from "./queues.js";
 import { ShutDownWorkers } from "./shut-down-workers.js";
 import type { TaskQueueConfigs } from "./task-queue-configs.js";
-import { deploymentKey, type VersionRouter } from "./version-router.js";
+import { TaskRoutes } from "./task-routes.js";
+import type { VersionRouter } from "./version-router.js";
 
 export interface MatchingDependencies {
   readonly store: Store;
@@ -65,21 +66,11 @@ export interface MatchingDependencies {
   readonly nexusPollers?: (namespaceId: string, taskQueue: string, version: Version) => boolean;
 }
 
-export interface TaskQueueLoad {
-  readonly namespaceId: string;
-  readonly name: string;
-  readonly type: QueueName["type"];
-  /** Of the line that is looked at; empty for workers without one. */
-  readonly version: string;
-  readonly backlog: number;
-  /** When the oldest task that waits was made, microseconds. */
-  readonly oldest: number | undefined;
-  readonly pollers: number;
-}
-
 export class MatchingEngine implements MatchingService, TaskDispatcher {
   private readonly queues: Queues;
   private readonly queries: DirectQueries;
+  private readonly routes: TaskRoutes;
+  private readonly reports: QueueReports;
   /** Queues with tasks in a batch that has not settled. */
   private readonly storing = new Map<Batch, Set<QueueState>>();
   private readonly shutDown: ShutDownWorkers;
@@ -96,10 +87,14 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       (q) => this.pump(q),
       (q) => this.abandon(q),
     );
-    this.admin = new TaskQueueAdmin(deps.store, deps.queueKeys, this.queues, () => this.now());
+    const { queueKeys, versions } = deps;
+    const now = (): number => this.now();
+    this.routes = new TaskRoutes({ queues: this.queues, queueKeys, versions, now, pumpSoon: (q) => this.pumpSoon(q) });
+    this.reports = new QueueReports({ ...deps, versions, queues: this.queues, now });
+    this.admin = new TaskQueueAdmin(deps.store, deps.queueKeys, this.queues, now);
     this.shutDown = new ShutDownWorkers(runtime);
     this.queries = new DirectQueries({ runtime, limits, queues: this.queues, pump: (q) => this.pump(q), versions: deps.versions });
-    deps.versions?.onChange((namespaceId, name, type) => this.reroute(namespaceId, name, type));
+    deps.versions?.onChange((namespaceId, name, type) => this.routes.reroute(namespaceId, name, type));
     // Rows that an earlier process left in sticky queues: their tasks time out by themselves; the sweep clears the rows away.
     for (const key of deps.queueKeys) if (key.queue.isSticky) this.queues.open(key.queue);
   }
@@ -113,14 +108,14 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
 
   reserve(task: DispatchTask): Reservation | undefined {
     if (this.isDraining) return undefined;
-    const q = this.queues.find(queueId(this.route(task)));
+    const q = this.queues.find(queueId(this.routes.route(task)));
     if (q === undefined || q.kept.size > 0) return undefined;
     const priority = q.priorityOf(task);
     if (!q.line.canStartDirectly(priority)) return undefined;
     const now = this.now();
     const waiter = q.line.nextPoller(now);
     if (waiter === undefined) return undefined;
-    if (q.name.version !== undefined && !this.isFirstOfStored(task, q)) return undefined;
+    if (q.name.version !== undefined && !this.routes.isFirstOfStored(task, q)) return undefined;
     if (!q.limits.tryTake(task.fairnessKey, q.weightOf(task), now)) {
       q.limited.add(now);
       return undefined;
@@ -155,7 +150,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   }
 
   store(task: DispatchTask, batch: Batch): void {
-    const q = this.queues.open(this.storedBy(task));
+    const q = this.queues.open(this.routes.storedBy(task));
     const now = this.now();
     q.lastUsed = now;
     const priority = q.priorityOf(task);
@@ -165,11 +160,11 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     if (queues === undefined) this.storing.set(batch, (queues = new Set()));
     queues.add(q);
     // There may be a poller: it was not allowed to take the task directly. Later, because the engine is in the middle of a batch.
-    if (q.line.pollerCount > 0 || this.isRouted(q)) this.pumpSoon(q);
+    if (q.line.pollerCount > 0 || this.routes.isRouted(q)) this.pumpSoon(q);
   }
 
   keep(task: DispatchTask): void {
-    const q = this.queues.open(this.route(task));
+    const q = this.queues.open(this.routes.route(task));
     const now = this.now();
     q.lastUsed = now;
     q.ratesOf(q.priorityOf(task), now).added.add(now);
@@ -222,17 +217,31 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   }
 
   describeTaskQueue(namespace: NamespaceView, request: DescribeTaskQueueRequest): Promise<Init<DescribeTaskQueueResponse>> {
-    return describeTaskQueue(request, {
-      now: () => this.now(),
-      queueKeys: this.deps.queueKeys,
-      config: (name, type) => this.deps.configs.get(namespace.id, name, type),
-      versions: (name, type) => this.deps.versions?.deployments.directory.queue(namespace.id, name, type),
-      open: (name, type, isSticky) => {
-        const q = this.queues.open({ namespaceId: namespace.id, namespaceKey: namespace.key, name, type, isSticky });
-        q.lastUsed = this.now();
-        return q;
-      },
-    });
+    return this.reports.describeTaskQueue(namespace, request);
+  }
+
+  hasPollerOf(namespace: NamespaceView, taskQueue: string, buildId: string, withinMs: number): boolean {
+    return this.reports.hasPollerOf(namespace, taskQueue, buildId, withinMs);
+  }
+
+  queueFacts(namespace: NamespaceView): QueueFacts {
+    return this.reports.queueFacts(namespace);
+  }
+
+  versionStats(namespace: NamespaceView, version: Version, queues: readonly VersionTaskQueue[]): Promise<VersionStats[]> {
+    return this.reports.versionStats(namespace, version, queues);
+  }
+
+  sinceLastPoll(namespace: NamespaceView, taskQueue: string, type: "workflow" | "activity"): number | undefined {
+    return this.reports.sinceLastPoll(namespace, taskQueue, type);
+  }
+
+  isKnown(namespace: NamespaceView, taskQueue: string): boolean {
+    return this.reports.isKnown(namespace, taskQueue);
+  }
+
+  loads(): Promise<TaskQueueLoad[]> {
+    return this.reports.loads();
   }
 
   shutdownWorker(namespace: NamespaceView, request: ShutdownWorkerRequest): void {
@@ -252,75 +261,6 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     }
   }
 
-  hasPollerOf(namespace: NamespaceView, taskQueue: string, buildId: string, withinMs: number): boolean {
-    const now = this.now();
-    const q = this.queues.find(
-      queueId({ namespaceId: namespace.id, namespaceKey: namespace.key, name: taskQueue, type: "workflow", isSticky: false }),
-    );
-    const seen = q === undefined ? [] : [...q.family()].flatMap((each) => each.pollers.list(now));
-    return seen.some(({ lastAccess, version: { capabilities } }) => {
-      const own = capabilities?.useVersioning ? capabilities.buildId : "";
-      return own === buildId && lastAccess >= now - withinMs * MICROS_PER_MS;
-    });
-  }
-
-  queueFacts(namespace: NamespaceView): QueueFacts {
-    const find = (version: Version, { name, type }: VersionTaskQueue) => {
-      const base: QueueName = {
-        namespaceId: namespace.id,
-        namespaceKey: namespace.key,
-        name,
-        type: type === QUEUE_TYPES.activity ? "activity" : "workflow",
-        isSticky: false,
-      };
-      return { base, own: this.queues.find(queueId({ ...base, version: deploymentKey(version) })), common: this.queues.find(queueId(base)) };
-    };
-    return {
-      hasPollers: (version, queues) =>
-        queues.some((q) => {
-          if (q.type === QUEUE_TYPES.nexus) return this.deps.nexusPollers?.(namespace.id, q.name, version) === true;
-          return (find(version, q).own?.pollers.list(this.now()).length ?? 0) > 0;
-        }),
-      isInUse: (version, queue) => {
-        // Nexus tasks are not stored, nor counted.
-        if (queue.type === QUEUE_TYPES.nexus) return false;
-        const { base, own, common } = find(version, queue);
-        const now = this.now();
-        const current = this.deps.versions?.versionsOf(namespace.id, base.name, base.type)?.current;
-        if (!sameVersion(current, version)) return false;
-        return [own, common].some((q) => q !== undefined && (q.addRate(now) > 0 || q.waitingCount > 0 || q.backlog.isBusy));
-      },
-    };
-  }
-
-  async versionStats(namespace: NamespaceView, version: Version, queues: readonly VersionTaskQueue[]): Promise<VersionStats[]> {
-    const out: VersionStats[] = [];
-    for (const { name, type: number } of queues) {
-      if (number === QUEUE_TYPES.nexus) {
-        out.push(NO_TASKS);
-        continue;
-      }
-      const type = number === QUEUE_TYPES.activity ? "activity" : "workflow";
-      const q = this.queues.open({ namespaceId: namespace.id, namespaceKey: namespace.key, name, type, isSticky: false });
-      out.push(await versionStats(q, version, this.deps.versions?.versionsOf(namespace.id, name, type), this.now()));
-    }
-    return out;
-  }
-
-  sinceLastPoll(namespace: NamespaceView, taskQueue: string, type: "workflow" | "activity"): number | undefined {
-    const id = queueId({ namespaceId: namespace.id, namespaceKey: namespace.key, name: taskQueue, type, isSticky: false });
-    return this.queues.sinceLastPoll(id);
-  }
-
-  isKnown(namespace: NamespaceView, taskQueue: string): boolean {
-    return (["workflow", "activity", "sticky"] as const).some((kind) => {
-      const isSticky = kind === "sticky";
-      const type = isSticky ? "workflow" : kind;
-      const id = queueId({ namespaceId: namespace.id, namespaceKey: namespace.key, name: taskQueue, type, isSticky });
-      return this.queues.sinceLastPoll(id) !== undefined || this.deps.queueKeys.find(id) !== undefined;
-    });
-  }
-
   limitWorkflowTasks(namespace: NamespaceView, taskQueue: string, perSecond: number | undefined): void {
     const name = { namespaceId: namespace.id, namespaceKey: namespace.key, name: taskQueue, type: "workflow", isSticky: false } as const;
     const q = perSecond === undefined ? this.queues.find(queueId(name)) : this.queues.open(name);
@@ -332,17 +272,6 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       for (let query = q.line.nextQuery(); query !== undefined; query = q.line.nextQuery()) query.settle({ kind: "unanswered" });
     this.deps.versions?.deployments.forgetNamespace(namespaceId);
     return this.deps.queueKeys.ofNamespace(namespaceId);
-  }
-
-  /** Of each ordinary queue in memory: what waits in it. */
-  async loads(): Promise<TaskQueueLoad[]> {
-    const out: TaskQueueLoad[] = [];
-    for (const q of [...this.queues]) {
-      const { namespaceId, name, type, isSticky, version = "" } = q.name;
-      if (isSticky) continue;
-      out.push({ namespaceId, name, type, version, backlog: await q.backlog.count(), oldest: q.oldest(), pollers: q.line.pollerCount });
-    }
-    return out;
   }
 
   storedQueues(): number[] {
@@ -400,7 +329,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       isSticky || version?.startsWith("s:") === true,
     );
     q.line.addPoller(waiter);
-    if (q.base !== undefined) this.feed(q, q.base, now);
+    if (q.base !== undefined) this.routes.feed(q, q.base, now);
     this.pump(q);
     waiter.watch();
     return waiter;
@@ -434,8 +363,8 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
   /** Brings together what waits in the queue. */
   private pump(q: QueueState): void {
     if (this.isDraining) return;
-    if (q.isAbandoned) return this.moveToNormal(q);
-    if (this.isRouted(q)) this.spread(q);
+    if (q.isAbandoned) return this.routes.moveToNormal(q);
+    if (this.routes.isRouted(q)) this.routes.spread(q);
     for (;;) {
       const now = this.now();
       const waiter = q.line.nextPoller(now);
@@ -564,7 +493,7 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
       if (stored.home === q.backlog) stored.home.putBack(stored);
       else {
         const { queue } = stored.home;
-        const to = this.queues.open(this.waitsFor(queue.isSticky ? { ...q.name, version: undefined } : queue, stored.task));
+        const to = this.queues.open(this.routes.waitsFor(queue.isSticky ? { ...q.name, version: undefined } : queue, stored.task));
         to.line.addMoved(stored);
         if (to !== q) this.pump(to);
       }
@@ -573,132 +502,12 @@ export class MatchingEngine implements MatchingService, TaskDispatcher {
     q.resting.add(stop);
   }
 
-  // --- sticky queues
-
-  /** Queue that a task is offered to: a sticky one only while its worker polls. */
-  private route(task: DispatchTask): QueueName {
-    const { namespaceId, namespaceKey, type, normalTaskQueue } = task;
-    if (normalTaskQueue !== undefined) {
-      const sticky: QueueName = { namespaceId, namespaceKey, type, name: task.taskQueue, isSticky: true };
-      const isFit = this.deps.versions?.isActive !== true || this.deps.versions.fitsSticky(task, normalTaskQueue);
-      if (isFit && this.queues.find(queueId(sticky))?.isStickyAvailable(this.now())) return sticky;
-    }
-    return this.normalOf(task);
-  }
-
-  private normalOf(task: DispatchTask): QueueName {
-    const { namespaceId, namespaceKey, type, taskQueue, normalTaskQueue } = task;
-    return this.waitsFor({ namespaceId, namespaceKey, type, name: normalTaskQueue ?? taskQueue, isSticky: false }, task);
-  }
-
-  // --- versions
-
-  /** Where the pollers of the task's version stand. */
-  private waitsFor(queue: QueueName, task: DispatchTask): QueueName {
-    const { versions } = this.deps;
-    if (versions?.isActive !== true) return queue;
-    // What a build id's own queue has stored is that build's, whatever the rules have come to say of new runs.
-    const version = versions.waitsFor(task, queue.name, queue.version);
-    return version === queue.version ? queue : { ...queue, version };
-  }
-
-  private storedBy(task: DispatchTask): QueueName {
-    const queue = this.route(task);
-    if (queue.isSticky || this.deps.versions?.isActive !== true) return queue;
-    return { ...queue, version: this.deps.versions.storedBy(task, queue.name) };
-  }
-
-  /** Whether tasks of the queue may be for pollers that stand elsewhere. */
-  private isRouted(q: QueueState): boolean {
-    return !q.name.isSticky && this.deps.versions?.isActive === true && q.name.version?.startsWith("d:") !== true;
-  }
-
-  /** Whether nothing that is stored goes before a new task that is stored in one queue and waits in another. */
-  private isFirstOfStored(task: DispatchTask, q: QueueState): boolean {
-    const id = queueId(this.storedBy(task));
-    if (id === q.id) return true;
-    const from = this.queues.find(id);
-    return from === undefined ? this.deps.queueKeys.find(id) === undefined : from.line.window.size === 0 && from.line.window.isComplete;
-  }
-
-  /** Each task goes to the line of the pollers that it is for. Their rows stay where they are. */
-  private spread(q: QueueState): void {
-    const max = q.settings.backlogWindowTasksMax;
-    const { window } = q.line;
-    q.line.isSpread = true;
-    for (let stored = window.first(); stored !== undefined; stored = window.first()) {
-      const to = this.queues.open(this.waitsFor(q.name, stored.task));
-      if (to.line.movedCount >= max) break;
-      window.takeFirst();
-      stored.home.take(stored);
-      to.line.addMoved(stored);
-      if (to !== q && to.line.pollerCount > 0) this.pumpSoon(to);
-    }
-  }
-
-  /** The tasks of a version are for the most part stored in the queue without one. */
-  private feed(q: QueueState, base: QueueState, now: number): void {
-    base.lastUsed = now;
-    base.pollers.touch(now);
-    for (const from of [base, ...this.upstreamOf(q)]) {
-      from.lastUsed = now;
-      if (from.line.window.isUnread) void from.backlog.refill();
-      else if (from.line.window.size > 0) this.spread(from);
-    }
-  }
-
-  /** Queues of build ids whose tasks are redirected to this one's. */
-  private upstreamOf(q: QueueState): QueueState[] {
-    const keys = this.deps.versions?.upstreamOf(q.name) ?? [];
-    return keys.map((version) => this.queues.open({ ...q.name, version }));
-  }
-
-  /** What is said of the queue's versions has changed: what waits is looked at again. */
-  private reroute(namespaceId: string, name: string, type: QueueName["type"]): void {
-    const base = this.queues.find(queueId({ namespaceId, namespaceKey: 0, name, type, isSticky: false }));
-    if (base === undefined) return;
-    const family = [...base.family()];
-    const kept = family.flatMap((q) => q.kept.takeAll());
-    const homes = new Set(family.map((q) => q.backlog));
-    for (const q of family)
-      for (const stored of q.line.takeMoved()) {
-        if (homes.has(stored.home)) stored.home.putBack(stored);
-        else this.queues.open(this.waitsFor({ ...q.name, version: undefined }, stored.task)).line.addMoved(stored);
-      }
-    for (const task of kept) this.queues.open(this.waitsFor({ ...base.name, version: undefined }, task)).kept.add(task);
-    for (const q of family) {
-      // Its worker comes again, and finds the line that it belongs to now.
-      if (q.name.version !== undefined && this.deps.versions?.isOutdated(q.name.version, namespaceId, name))
-        for (const waiter of [...q.line.pollers()]) waiter.end();
-    }
-    for (const q of base.family()) this.pumpSoon(q);
-  }
-
   /** The worker of a sticky queue has gone: nobody will poll it again. */
   private abandon(q: QueueState): void {
     q.isAbandoned = true;
     for (const waiter of [...q.line.pollers()]) waiter.end();
     for (let query = q.line.nextQuery(); query !== undefined; query = q.line.nextQuery()) query.settle({ kind: "unanswered" });
-    this.moveToNormal(q);
-  }
-
-  /**
-   * Each task of an abandoned sticky queue goes to the front of its workflow's own: workers of two queues may share a sticky name.
-   * Their rows stay where they are.
-   */
-  private moveToNormal(q: QueueState): void {
-    for (const task of q.kept.takeAll()) {
-      const to = this.queues.open(this.normalOf(task));
-      to.kept.add(task);
-      this.pumpSoon(to);
-    }
-    for (let stored = q.line.takeTask(); stored !== undefined; stored = q.line.takeTask()) {
-      stored.home.take(stored);
-      const to = this.queues.open(this.normalOf(stored.task));
-      to.line.addMoved(stored);
-      this.pumpSoon(to);
-    }
-    void q.backlog.refill();
+    this.routes.moveToNormal(q);
   }
 
   private now(): number {

@@ -1,7 +1,8 @@
 /** What the server tells of itself at /metrics, besides its requests: work done, caches, task queues. */
 
 import type { HistoryEngine } from "../history/history-engine.js";
-import type { MatchingEngine, TaskQueueLoad } from "../matching/matching-engine.js";
+import type { MatchingEngine } from "../matching/matching-engine.js";
+import type { TaskQueueLoad } from "../matching/queue-reports.js";
 import type { Metric, Sample } from "../telemetry/metrics/metric.js";
 
 const MICROS_PER_SECOND = 1_000_000;

@@ -34,6 +34,7 @@ import { TransferQueue } from "../../src/history/queues/transfer-queue.js";
 import { DEPLOYMENT_REGISTRY_KIND, Deployments } from "../../src/matching/deployments.js";
 import { MatchingEngine } from "../../src/matching/matching-engine.js";
 import { NexusQueues } from "../../src/matching/nexus-queues.js";
+import { TaskRoutes } from "../../src/matching/task-routes.js";
 import { type RoutedTask, VersionRouter } from "../../src/matching/version-router.js";
 import type { NexusTask } from "../../src/nexus/contract.js";
 import { Batch, type RowWrite } from "../../src/persistence/batch.js";
@@ -698,7 +699,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "what waits stays where it is when the routing changes",
     needs: "versions",
-    begin: () => replace(MatchingEngine.prototype, "reroute", () => () => undefined),
+    begin: () => replace(TaskRoutes.prototype, "reroute", () => () => undefined),
   },
   {
     name: "a version is drained that has workflows",
