@@ -150,6 +150,7 @@ const HANDLERS: Handlers = {
     else fireDue(run);
     return undefined;
   },
+  isTransferAwaited: child.isTransferAwaited,
   childStarted: child.childStarted,
   childStartFailed: child.childStartFailed,
   childClosed: child.childClosed,

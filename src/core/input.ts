@@ -60,6 +60,7 @@ import type { NamespaceDirectory, NamespaceView } from "./namespace-view.js";
 import type { CancelOutcome, OperationOutcome, StartOutcome } from "./nexus-operation/calls.js";
 import type { NexusEndpointDirectory } from "./nexus-operation/endpoints.js";
 import type { VersionDirectory } from "./versioning/routing.js";
+import type { TransferKind } from "./workflow/transfer-kind.js";
 
 /** What the shell knows at the moment of the input, frozen. */
 export interface Env {
@@ -120,6 +121,8 @@ export interface ParentStart {
   readonly rootRunId: string;
   /** Runs that the parent was reset from: a child that one of them started is the parent's own. */
   readonly baseRunIds?: readonly string[];
+  /** Unset: true. Otherwise no child is begun, and one that was begun before is found. */
+  readonly isAwaiting?: boolean;
   /** What the child inherits of its parent's versions. */
   readonly inheritedVersion?: InheritedVersionRecord | undefined;
   /** What the parent's own clock had skipped. */
@@ -190,6 +193,8 @@ export type Input =
   | { kind: "due"; settle?: boolean }
   | { kind: "timeSkippingState" }
 
+  /** Before a transfer task is carried: whether its source still waits for what it asks of its target. */
+  | { kind: "isTransferAwaited"; transferKind: TransferKind; initiatedEventId: number }
   /** Results of transfer tasks, applied to their source. Each removes the transfer row `transferId`. */
   | { kind: "childStarted"; transferId: number; initiatedEventId: number; runId: string; clock: undefined }
   | { kind: "childStartFailed"; transferId: number; initiatedEventId: number; cause: StartChildWorkflowExecutionFailedCause }

@@ -144,6 +144,7 @@ export interface Replies {
   cancelActivity: undefined;
   undelivered: undefined;
   due: undefined;
+  isTransferAwaited: boolean;
   childStarted: undefined;
   childStartFailed: undefined;
   externalSignaled: undefined;

@@ -21,6 +21,7 @@ const GOES_ON_WHEN_FULL: ReadonlySet<InputKind> = new Set([
   "delete",
   "describe",
   "historyPosition",
+  "isTransferAwaited",
   "query",
   "dropQuery",
   "pollUpdate",

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { TransferRecord } from "../../gen/wire/perdure/persistence/v1/records.js";
 import { CommandType } from "../../gen/wire/temporal/api/enums/v1/command_type.js";
-import { internal, unavailable } from "../api/service-error.js";
+import { Code, internal, unavailable } from "../api/service-error.js";
 import { decode } from "../api/wire.js";
 import { Kind } from "../core/workflow/mutable-state.js";
 import { at, FakeEngine, watch } from "./fake-engine.js";
@@ -48,6 +48,25 @@ describe("effects on other executions", () => {
     await f.settle();
     expect(await f.eventTypes("parent")).toContain("CHILD_WORKFLOW_EXECUTION_STARTED");
     expect(await f.eventTypes("child")).toEqual(["WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED"]);
+    expect(await transferRows(f)).toEqual([]);
+  });
+
+  it.each([true, false])("begins no child for a parent that ends with the same task (same batch: %s)", async (sameBatch) => {
+    const f = new FakeEngine(sameBatch);
+    const task = await f.startTask("parent");
+    f.describe("child");
+    await f.settle();
+    const { commands } = startChild as { commands: object[] };
+    const complete = {
+      commandType: CommandType.COMPLETE_WORKFLOW_EXECUTION,
+      attributes: { case: "completeWorkflowExecutionCommandAttributes", value: {} },
+    };
+    f.complete(task, { commands: [...commands, complete] } as never);
+    await f.settle();
+    expect((await f.eventTypes("parent")).slice(-2)).toEqual(["START_CHILD_WORKFLOW_EXECUTION_INITIATED", "WORKFLOW_EXECUTION_COMPLETED"]);
+    const child = f.describe("child");
+    await f.settle();
+    expect(child.error?.code).toBe(Code.NOT_FOUND);
     expect(await transferRows(f)).toEqual([]);
   });
 

@@ -7,13 +7,14 @@ import { Code, internal, ServiceError } from "../api/service-error.js";
 import { encode } from "../api/wire.js";
 import type { ExecutionAddress, Input } from "../core/input.js";
 import type { NamespaceDirectory } from "../core/namespace-view.js";
+import type { Replies } from "../core/transition.js";
 import { Kind } from "../core/workflow/mutable-state.js";
-import { orphanEffects, transferInput, transferResult } from "../core/workflow/transfer.js";
+import { awaitedQuestion, orphanEffects, transferInput, transferResult } from "../core/workflow/transfer.js";
 import { TransferKind } from "../core/workflow/transfer-kind.js";
 import type { Acceptance } from "./acceptance.js";
 import type { Applier } from "./applier.js";
 import type { ChainRenewal } from "./chain-renewal.js";
-import type { ExecutionCache } from "./execution-cache.js";
+import type { CachedChain, ExecutionCache } from "./execution-cache.js";
 import type { OpenBatch } from "./group-commit.js";
 import type { KeyAllocator } from "./ids.js";
 import { addressOf } from "./open-runs.js";
@@ -60,7 +61,9 @@ export class Effects {
     if (record.kind === TransferKind.ARCHIVE) return false;
     const source = cache.find(record.sourceNamespaceId, record.sourceWorkflowId, record.sourceArchetype);
     if (source === undefined || source.isLoading || source.isBlocked) return false;
-    const ask = transferInput(id, record, namespaces());
+    const isAwaited = this.isAwaitedNow(source, record);
+    if (isAwaited === undefined) return false;
+    const ask = transferInput(id, record, namespaces(), isAwaited);
     let result: Input | "retry";
     if ("result" in ask) result = ask.result;
     else {
@@ -88,20 +91,41 @@ export class Effects {
     return outcome.outcome !== "accepted" || outcome.refused === undefined;
   }
 
+  /** Undefined: it cannot be said now. */
+  private isAwaitedNow(source: CachedChain, record: TransferRecord): boolean | undefined {
+    const question = awaitedQuestion(record);
+    if (question === undefined) return true;
+    const address = sourceOf(record);
+    if (!source.isLoaded(address)) return undefined;
+    const outcome = this.host.applier.apply(source, { address, input: question });
+    return outcome !== "bug" && outcome.outcome === "accepted" ? (outcome.reply as Replies["isTransferAwaited"]) : undefined;
+  }
+
   /** One attempt of a durable transfer task: done when its row is gone. */
   async run(id: number, record: TransferRecord): Promise<TransferOutcome> {
     if (record.kind === TransferKind.ARCHIVE) await this.host.archive?.(record);
     try {
-      await this.tellSource(id, record, await this.ask(id, record));
+      await this.tellSource(id, record, await this.ask(id, record, await this.isAwaited(record)));
       return "done";
     } catch (e) {
       return { retry: e instanceof Error ? e.message : String(e) };
     }
   }
 
+  private async isAwaited(record: TransferRecord): Promise<boolean> {
+    const question = awaitedQuestion(record);
+    if (question === undefined) return true;
+    try {
+      return (await this.host.submit(sourceOf(record), question)) as Replies["isTransferAwaited"];
+    } catch (e) {
+      if (e instanceof ServiceError && e.code === Code.NOT_FOUND) return false;
+      throw e;
+    }
+  }
+
   /** Answers what the source learns. @throws what says nothing for good. */
-  private async ask(id: number, record: TransferRecord): Promise<Input> {
-    const ask = transferInput(id, record, this.host.namespaces());
+  private async ask(id: number, record: TransferRecord, isAwaited: boolean): Promise<Input> {
+    const ask = transferInput(id, record, this.host.namespaces(), isAwaited);
     if ("result" in ask) return ask.result;
     let answer: { reply: unknown } | { error: ServiceError };
     try {
@@ -126,7 +150,7 @@ export class Effects {
     } catch (e) {
       if (!(e instanceof ServiceError) || e.code !== Code.NOT_FOUND) throw e;
       // The source is gone.
-      for (const effect of orphanEffects(record, result)) await this.ask(id, effect);
+      for (const effect of orphanEffects(record, result)) await this.ask(id, effect, true);
       await this.host.rows.commitSurely((rows) => rows.writeComponent(0, Kind.TRANSFER, id, { op: "delete" }));
     }
   }

@@ -23,6 +23,7 @@ import type { DueRow } from "./queues/timer-queue.js";
 const READING: ReadonlySet<InputKind> = new Set([
   "describe",
   "historyPosition",
+  "isTransferAwaited",
   "timeSkippingState",
   "describeSchedule",
   "scheduleMatchingTimes",

@@ -36,7 +36,7 @@ import type { VisibilityRow } from "../../src/core/visibility/row.js";
 import type { AttributesCase, AttributesOf } from "../../src/core/workflow/event-factory.js";
 import type { RunState } from "../../src/core/workflow/mutable-state.js";
 import { project, replay } from "../../src/core/workflow/replay.js";
-import { transferInput, transferResult } from "../../src/core/workflow/transfer.js";
+import { awaitedQuestion, transferInput, transferResult } from "../../src/core/workflow/transfer.js";
 import { QUEUE, seconds } from "./core-commands.js";
 import { isSizeTrue } from "./state-size.js";
 
@@ -171,7 +171,8 @@ export class CoreWorld implements NamespaceDirectory {
   settle(): void {
     for (let t = this.transfers.shift(); t !== undefined; t = this.transfers.shift()) {
       const source = this.address(t.record.sourceWorkflowId, t.record.sourceRunId);
-      const ask = transferInput(t.id, t.record, this);
+      const question = awaitedQuestion(t.record);
+      const ask = transferInput(t.id, t.record, this, question === undefined || this.submit<"isTransferAwaited">(source, question) === true);
       let result: Input | "retry";
       if ("result" in ask) result = ask.result;
       else {

@@ -14,6 +14,7 @@ const INPUTS: Readonly<Record<InputKind, true>> = {
   delete: true,
   describe: true,
   historyPosition: true,
+  isTransferAwaited: true,
   timeSkippingState: true,
   query: true,
   dropQuery: true,

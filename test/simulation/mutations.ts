@@ -388,9 +388,15 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "a start that comes again is another start",
     begin: () => {
       let n = 0;
-      return core((input) =>
-        input.kind === "start" ? { input: { ...input, request: { ...input.request, requestId: `${input.request.requestId}/${n++}` } } } : {},
-      );
+      const broken: Any = (chain: Any, address: Any, input: Input, env: Env, loaded: Any) => {
+        if (input.kind !== "start") return (apply as Any)(chain, address, input, env, loaded);
+        const { requestId } = input.request;
+        const outcome = (apply as Any)(chain, address, { ...input, request: { ...input.request, requestId: `${requestId}/${n++}` } }, env, loaded);
+        if (outcome.outcome === "accepted")
+          for (const draft of outcome.runs) if (draft.isNew) Object.assign(draft.info, { startRequestId: requestId });
+        return outcome;
+      };
+      return { undo: () => undefined, apply: broken };
     },
   },
   { name: "an accepted update is not stored", begin: () => withoutRows(Kind.UPDATE) },

@@ -73,9 +73,10 @@ class Place {
         else if (a.value.versioningOverride !== undefined) this.overrideWith(a.value.versioningOverride);
         return;
       case "workflowTaskCompletedEventAttributes":
-        this.isMoving = false;
         this.behavior = a.value.versioningBehavior;
         this.version = a.value.deploymentVersion?.buildId;
+        // A worker elsewhere that completes the task which it had then is sticky still, and may have speculative tasks.
+        if (this.override === undefined || this.override === "routing" || this.override === this.version) this.isMoving = false;
         return;
       default:
     }

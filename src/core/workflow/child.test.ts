@@ -13,6 +13,7 @@ import {
 import { TerminateWorkflowExecutionRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
 import * as c from "../../../test/harness/core-commands.js";
 import { CoreWorld } from "../../../test/harness/core-world.js";
+import { transferInput } from "./transfer.js";
 import { TransferKind } from "./transfer-kind.js";
 
 let world: CoreWorld;
@@ -34,6 +35,15 @@ const family = (more: Parameters<typeof c.child>[1] = {}) => {
   world.answer();
   world.answer([], {}, "k");
   world.settle();
+};
+/** The child "k" is begun; its parent is yet to be told, by the transfer that is returned. */
+const beginUntold = () => {
+  const start = world.transfers.shift();
+  expect(start?.record.kind).toBe(TransferKind.START_CHILD);
+  const ask = start === undefined ? undefined : transferInput(start.id, start.record, world, true);
+  if (start === undefined || ask === undefined || !("input" in ask)) throw new Error("no child is to be started");
+  world.submit(ask.address, ask.input);
+  return start;
 };
 const statusOf = (workflowId: string) => world.run(workflowId).info.status;
 
@@ -73,23 +83,7 @@ describe("a child", () => {
   it("does not run before its parent knows it", () => {
     world.start();
     world.answer([c.child("k")]);
-    const start = world.transfers.shift();
-    expect(start?.record.kind).toBe(TransferKind.START_CHILD);
-    const event = start?.record.event;
-    if (event?.attributes.case !== "startChildWorkflowExecutionInitiatedEventAttributes") throw new Error("no initiated event");
-    world.submit<"start">(world.address("k"), {
-      kind: "start",
-      request: world.startRequest("k"),
-      parent: {
-        namespace: "default",
-        namespaceId: world.namespace.id,
-        workflowId: "w",
-        runId: world.run("w").info.runId,
-        initiatedEventId: event.eventId,
-        rootWorkflowId: "w",
-        rootRunId: world.run("w").info.runId,
-      },
-    });
+    beginUntold();
     world.signal("s", "k");
     expect(world.takeWorkflowTask("k")).toBeUndefined();
     world.submit(world.address("k"), { kind: "scheduleFirstTask" });
@@ -189,6 +183,37 @@ describe("a child", () => {
     expect(world.runs("k")).toHaveLength(1);
     expect(world.types().filter((t) => t === "CHILD_WORKFLOW_EXECUTION_STARTED")).toHaveLength(1);
   });
+
+  it("is not begun again when its end was reported before its start", () => {
+    world.start();
+    world.answer([c.child("k")]);
+    const start = beginUntold();
+    terminate("k");
+    world.settle();
+    expect(world.types().slice(-3)).toEqual(["CHILD_WORKFLOW_EXECUTION_STARTED", "CHILD_WORKFLOW_EXECUTION_TERMINATED", "WORKFLOW_TASK_SCHEDULED"]);
+    // The id is used by somebody else meanwhile.
+    world.running([c.complete()], {}, "k");
+    const before = world.types();
+    world.transfers.push(start);
+    world.settle();
+    expect(world.runs("k")).toHaveLength(2);
+    expect(world.types()).toEqual(before);
+    expect(world.run("w").info.pendingTransfers).toBe(0);
+  });
+
+  it("is found by its first run when its chain has gone on before its parent was told", () => {
+    world.start();
+    world.answer([c.child("k")]);
+    const start = beginUntold();
+    const first = world.run("k").info.runId;
+    world.submit(world.address("k"), { kind: "scheduleFirstTask" });
+    world.advance(c.MICROS);
+    world.answer([c.continueAsNew()], {}, "k");
+    world.transfers.push(start);
+    world.settle();
+    expect(world.last("childWorkflowExecutionStartedEventAttributes").workflowExecution?.runId).toBe(first);
+    expect(world.runs("k")).toHaveLength(2);
+  });
 });
 
 describe("a child that cannot start", () => {
@@ -249,10 +274,20 @@ describe("the end of a parent", () => {
     expect(["w", "k", "grandchild"].map(statusOf)).toEqual([Status.TERMINATED, Status.TERMINATED, Status.TERMINATED]);
   });
 
+  it.each(Object.entries(POLICIES))("before its child was begun: there is none (%s)", (_, parentClosePolicy) => {
+    world.start();
+    world.answer([c.child("k", { parentClosePolicy }), c.complete()]);
+    world.settle();
+    expect(world.states.has("k")).toBe(false);
+    expect(world.run("w").info.pendingTransfers).toBe(0);
+  });
+
   it.each(Object.entries(POLICIES))("before it learned of its child's start: %s", (name, parentClosePolicy) => {
     world.start();
     world.answer([c.child("k", { parentClosePolicy })]);
+    const start = beginUntold();
     terminate("w");
+    world.transfers.push(start);
     world.settle();
     if (name === "terminate") expect(statusOf("k")).toBe(Status.TERMINATED);
     else {
@@ -287,6 +322,16 @@ describe("the end of a parent", () => {
 });
 
 describe("a signal to another workflow", () => {
+  it("is not carried for a sender that ends with the same task", () => {
+    world.running([], {}, "k");
+    world.start();
+    world.answer([c.signalExternal("k"), c.cancelExternal("k"), c.complete()]);
+    world.settle();
+    expect(world.types("k")).not.toContain("WORKFLOW_EXECUTION_SIGNALED");
+    expect(world.types("k")).not.toContain("WORKFLOW_EXECUTION_CANCEL_REQUESTED");
+    expect(world.run("w").info.pendingTransfers).toBe(0);
+  });
+
   it("arrives as its own, and the sender learns that it did", () => {
     world.running([], {}, "other");
     world.running([c.signalExternal("other", { signalName: "hello", input: c.payloads("in"), control: "c" })]);

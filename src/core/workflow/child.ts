@@ -25,6 +25,30 @@ function followResets(ctx: Context, from: RunState): RunState | undefined {
   return state;
 }
 
+/**
+ * An execution that has ended asks nothing of others any more, even if its last task did: the official server looks before it
+ * carries (processStartChildExecution, processSignalExecution, processCancelExecution). A child whose end was reported has no start
+ * to be told of.
+ */
+export function isTransferAwaited(
+  ctx: Context,
+  address: ExecutionAddress,
+  { transferKind, initiatedEventId }: InputOf<"isTransferAwaited">,
+): boolean {
+  const state = addressed(ctx, address);
+  if (!state.isOpen) return false;
+  switch (transferKind) {
+    case TransferKind.START_CHILD:
+      return state.children.base.get(initiatedEventId)?.startedEventId === 0;
+    case TransferKind.SIGNAL_EXTERNAL:
+      return state.externalSignals.base.has(initiatedEventId);
+    case TransferKind.CANCEL_EXTERNAL:
+      return state.externalCancels.base.has(initiatedEventId);
+    default:
+      return true;
+  }
+}
+
 /** Whether the run was ended by a reset, and the run in its place has the child too: that one starts it, or finds it. */
 function goesOn(ctx: Context, run: Run, initiatedEventId: number): boolean {
   if (!run.info.endedByReset || run.info.resetRunId === "") return false;
@@ -72,7 +96,7 @@ export function childStartFailed(ctx: Context, address: ExecutionAddress, input:
   const run = ctx.open(addressed(ctx, address));
   run.transferDone(input.transferId);
   const child = run.draft.children.get(input.initiatedEventId);
-  if (child === undefined || !run.isOpen) return undefined;
+  if (child === undefined || child.startedEventId !== 0 || !run.isOpen) return undefined;
   const initiated = ctx.event(run, input.initiatedEventId).attributes;
   assert(initiated.case === "startChildWorkflowExecutionInitiatedEventAttributes", "a child's initiated event");
   run.add(EventType.START_CHILD_WORKFLOW_EXECUTION_FAILED, "startChildWorkflowExecutionFailedEventAttributes", {

@@ -18,7 +18,7 @@ import { WorkflowExecutionAlreadyStartedFailure } from "../../../gen/wire/tempor
 import type { WorkflowExecutionStartedEventAttributes } from "../../../gen/wire/temporal/api/history/v1/message.js";
 import type { UserMetadata } from "../../../gen/wire/temporal/api/sdk/v1/user_metadata.js";
 import { StartWorkflowExecutionRequest } from "../../../gen/wire/temporal/api/workflowservice/v1/request_response.js";
-import { Code, detail, type ErrorDetail, internal, ServiceError } from "../../api/service-error.js";
+import { Code, detail, type ErrorDetail, internal, notFound, ServiceError } from "../../api/service-error.js";
 import { cappedMicros, duration, durationMicros, timestampOf } from "../../api/time.js";
 import type { Init } from "../../api/wire.js";
 import { cronBackoff } from "../../lib/cron.js";
@@ -232,11 +232,15 @@ export function start(ctx: Context, _address: ExecutionAddress, input: InputOf<"
   const policy = policies(request.workflowIdReusePolicy, request.workflowIdConflictPolicy, WorkflowIdConflictPolicy.FAIL);
   if (current !== undefined) {
     const info = current.info;
-    if (parent !== undefined && isChildOfBaseRun(info, parent)) {
+    if (parent !== undefined && isOwnChild(info, parent)) {
       const { firstRunId, status } = info;
       return { runId: firstRunId, firstRunId, started: false, status, eagerTask: undefined, startedEventLink: undefined };
     }
     if (info.startRequestId === request.requestId || isOfAction(info, request)) return repeatedStart(ctx, current, eager);
+  }
+  if (parent?.isAwaiting === false) throw notFound(`no workflow was started as child of ${parent.workflowId}, which waits for none`);
+  if (current !== undefined) {
+    const { info } = current;
     if (current.isOpen) {
       switch (policy.conflict) {
         case WorkflowIdConflictPolicy.USE_EXISTING:
@@ -276,9 +280,11 @@ export function start(ctx: Context, _address: ExecutionAddress, input: InputOf<"
   };
 }
 
-/** A parent that was reset finds the child that it started before. */
-function isChildOfBaseRun(child: RunState["info"], parent: ParentStart): boolean {
-  return child.parent?.workflowId === parent.workflowId && parent.baseRunIds?.includes(child.parent.runId) === true;
+/** What the same command has started, or what follows it in its chain; and a parent that was reset finds the child that it started before. */
+function isOwnChild({ parent: of }: RunState["info"], parent: ParentStart): boolean {
+  if (of === undefined || of.workflowId !== parent.workflowId) return false;
+  if (of.runId === parent.runId) return of.initiatedEventId === parent.initiatedEventId;
+  return parent.baseRunIds?.includes(of.runId) === true;
 }
 
 /** Whether the run continues what the same action of a schedule started: further runs have other request ids, and tell the same of their end. */

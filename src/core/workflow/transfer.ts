@@ -18,7 +18,7 @@ import {
 import { Code, type ServiceError } from "../../api/service-error.js";
 import { decode } from "../../api/wire.js";
 import { assert } from "../../lib/assert.js";
-import type { ExecutionAddress, Input } from "../input.js";
+import type { ExecutionAddress, Input, InputOf } from "../input.js";
 import type { NamespaceDirectory } from "../namespace-view.js";
 import type { Replies } from "../transition.js";
 import { TransferKind } from "./transfer-kind.js";
@@ -28,9 +28,20 @@ const IDENTITY = "history-service";
 
 export type TransferInput = { address: ExecutionAddress; input: Input } | { result: Input };
 
-/** What to ask of the target; or at once what the source learns, when there is no target to ask. */
-export function transferInput(id: number, record: TransferRecord, directory: NamespaceDirectory): TransferInput {
-  if (record.kind === TransferKind.ARCHIVE) return { result: { kind: "transferDone", transferId: id } };
+const AWAITED: ReadonlySet<TransferKind> = new Set([TransferKind.START_CHILD, TransferKind.SIGNAL_EXTERNAL, TransferKind.CANCEL_EXTERNAL]);
+
+/** What its source is asked before it is carried; undefined when it is carried in any case. */
+export function awaitedQuestion({ kind, initiatedEventId }: TransferRecord): InputOf<"isTransferAwaited"> | undefined {
+  return AWAITED.has(kind) ? { kind: "isTransferAwaited", transferKind: kind, initiatedEventId } : undefined;
+}
+
+/**
+ * What to ask of the target; or at once what the source learns, when there is no target to ask. `isAwaited`: whether the source
+ * still waits. If not, a child that was begun before is looked for, as nobody has told it to run.
+ */
+export function transferInput(id: number, record: TransferRecord, directory: NamespaceDirectory, isAwaited: boolean): TransferInput {
+  if (record.kind === TransferKind.ARCHIVE || (!isAwaited && record.kind !== TransferKind.START_CHILD))
+    return { result: { kind: "transferDone", transferId: id } };
   const namespace = directory.byId(record.namespaceId);
   if (namespace === undefined) return { result: withoutTarget(id, record) };
   // A workflow does not reach itself from outside.
@@ -89,6 +100,7 @@ export function transferInput(id: number, record: TransferRecord, directory: Nam
             baseRunIds: record.baseRunIds,
             inheritedVersion: record.inheritedVersion,
             timeSkipping: v.timeSkippingStatePropagation,
+            isAwaiting: isAwaited,
           },
         },
       };

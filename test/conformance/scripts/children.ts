@@ -140,6 +140,25 @@ export const scripts: Record<string, Script> = {
   }),
   "abandoned by its parent": orphan(2, completes),
   "canceled when its parent ends": orphan(3, completes),
+  ...Object.fromEntries(
+    Object.entries({ terminated: 1, abandoned: 2, canceled: 3 }).map(([policy, parentClosePolicy]) => [
+      `not begun by the task that ends its parent, to be ${policy} with it`,
+      async (s: Session) => {
+        await s.running([c.child(childId(s), { ...OTHER(s), parentClosePolicy }), c.complete()]);
+        await s.sleep(1100);
+        await s.refused("DescribeWorkflowExecution", { execution: { workflowId: childId(s) } });
+        await s.history();
+      },
+    ]),
+  ),
+  "another neither signaled nor canceled by the task that ends the workflow": async (s) => {
+    await s.start({ workflowId: childId(s), ...OTHER(s) });
+    await s.running([c.signalExternal(childId(s), { input: payloads("x") }), c.cancelExternal(childId(s)), c.complete()]);
+    await s.sleep(1100);
+    await s.history();
+    await s.history(childId(s));
+    await s.call("TerminateWorkflowExecution", { workflowExecution: { workflowId: childId(s) } });
+  },
   "kept when its parent continues as new": async (s) => {
     const first = await s.running([c.child(childId(s), { ...OTHER(s), parentClosePolicy: 2 })]);
     await childStarted(s);

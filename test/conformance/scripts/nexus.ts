@@ -33,6 +33,11 @@ const cancel = (scheduledEventId: number) => ({
 });
 
 const poll = (s: Session) => s.call("PollNexusTaskQueue", { taskQueue: { name: handlers(s) }, identity: "handler" }, 20_000);
+/** Whether the handler is asked for anything within a while. */
+const asked = async (s: Session) => {
+  const task = await s.call("PollNexusTaskQueue", { taskQueue: { name: handlers(s) }, identity: "handler" }, 4_000);
+  s.note("the handler is asked", task.taskToken.length > 0);
+};
 /** The part of a task that does not differ by the moment. */
 const shownTask = (s: Session, { request }: PollNexusTaskQueueResponse) => {
   const { "request-timeout": a, "Request-Timeout": b, "operation-timeout": o, ...header } = request?.header ?? {};
@@ -464,6 +469,22 @@ export const scripts: Record<string, Script> = {
     await settled(s, handlerId(s), 4);
     await callbacks(s, handlerId(s));
   },
+  "an operation scheduled by the task that ends its workflow": async (s) => {
+    await endpoint(s);
+    await s.running([schedule(s), c.complete()]);
+    await asked(s);
+    await pending(s);
+    await s.history();
+  },
+  "an operation canceled by the task that ends its workflow": async (s) => {
+    await endpoint(s);
+    await s.running([schedule(s)]);
+    await respondAsync(s, await poll(s));
+    await s.answer([cancel(5), c.complete()]);
+    await asked(s);
+    await pending(s);
+    await s.history();
+  },
   "a Nexus task queue that is configured": async (s) => {
     const taskQueue = { name: handlers(s), kind: 1 };
     const updateQueueRateLimit = { rateLimit: { requestsPerSecond: 5 }, reason: "slow" };
@@ -472,8 +493,11 @@ export const scripts: Record<string, Script> = {
     const d = await s.call("DescribeTaskQueue", { taskQueue, taskQueueType: 3, reportConfig: true });
     s.note("described", [d.config?.queueRateLimit?.rateLimit, d.effectiveRateLimit]);
     await s.call("UpdateTaskQueueConfig", { taskQueue: taskQueue.name, taskQueueType: 3, identity: "me", updateQueueRateLimit: {} });
-    const unset = await s.call("DescribeTaskQueue", { taskQueue, taskQueueType: 3, reportConfig: true });
-    s.note("without it", unset.config?.queueRateLimit?.rateLimit);
+    // The official server's partitions hear of it a moment later.
+    await s.until("it is unset", async () => {
+      const { config } = await s.call("DescribeTaskQueue", { taskQueue, taskQueueType: 3, reportConfig: true });
+      return config?.queueRateLimit?.rateLimit === undefined;
+    });
   },
   "Nexus tasks refused": async (s) => {
     await endpoint(s);
