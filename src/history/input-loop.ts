@@ -6,7 +6,7 @@
  * Invariants: inputs of a workflow id apply in order; nothing of a workflow id is loaded while a batch holds rows of it; the poller of
  * a started task that has gone when its answer leaves gives the task back.
  */
-import { internal, ServiceError, unavailable } from "../api/service-error.js";
+import { internal, notFound, type ServiceError, unavailable } from "../api/service-error.js";
 import type { ExecutionAddress, Input, InputKind, InputOf } from "../core/input.js";
 import type { NamespaceDirectory } from "../core/namespace-view.js";
 import type { Replies } from "../core/transition.js";
@@ -32,7 +32,7 @@ const TURN_INPUTS_MAX = 256;
 const TURN_MICROS_MAX = 5_000;
 
 const NOTHING = (): void => undefined;
-const STALE_TASK = new ServiceError(5, "Task not found.");
+const STALE_TASK = notFound("Task not found.");
 
 export interface InputLoopHost {
   readonly logger: Logger;

@@ -58,6 +58,7 @@ export class FrameReader {
   /** Nothing is read any more. */
   clear(): void {
     this.partial = NO_BYTES;
+    this.partialBytes = 0;
   }
 
   private give(buf: Buffer, at: number, end: number): void {
