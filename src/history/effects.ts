@@ -98,6 +98,7 @@ export class Effects {
     const address = sourceOf(record);
     if (!source.isLoaded(address)) return undefined;
     const outcome = this.host.applier.apply(source, { address, input: question });
+    if (outcome === "bug") this.host.renewal.quarantine(source, undefined);
     return outcome !== "bug" && outcome.outcome === "accepted" ? (outcome.reply as Replies["isTransferAwaited"]) : undefined;
   }
 

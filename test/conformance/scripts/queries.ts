@@ -151,6 +151,22 @@ export const scripts: Record<string, Script> = {
     }
     await s.call("TerminateWorkflowExecution", { workflowExecution: { workflowId: s.id } });
   },
+  "asked of a worker that has the workflow and does not answer": async (s) => {
+    const workerTaskQueue = { name: `${s.queue}-sticky`, kind: 2, normalName: s.queue };
+    await s.start();
+    await s.answer([c.timer("t", 100)], { stickyAttributes: { workerTaskQueue, scheduleToStartTimeout: seconds(2) } });
+    // It is seen, and takes nothing more.
+    await s.call("PollWorkflowTaskQueue", { taskQueue: workerTaskQueue, identity: "worker" }, 1500).catch(() => undefined);
+    const answer = query(s);
+    const t = await s.workflowTask();
+    const events = t.history === undefined ? undefined : decode(History, t.history).events.map((e) => e.eventId);
+    s.note("task", { query: t.query, events, attempt: t.attempt });
+    await s.call("RespondQueryTaskCompleted", { taskToken: t.taskToken, completedType: 1, queryResult: payloads("state") });
+    await answer;
+    await s.signal("more");
+    await s.answer([c.complete()]);
+    await s.history();
+  },
   "without what it needs": async (s) => {
     await s.refused("QueryWorkflow", { execution: { workflowId: s.id } });
     await s.refused("QueryWorkflow", { query: { queryType: "q" } });

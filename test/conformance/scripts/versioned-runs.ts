@@ -76,6 +76,26 @@ export const scripts: Record<string, Script> = {
     }
     await s.history();
   },
+  "pinned elsewhere while its worker has a task": async (s) => {
+    await register(s, "1");
+    await s.start();
+    const workerTaskQueue = { name: `${s.queue}-sticky`, kind: 2, normalName: s.queue };
+    const stickyAttributes = { workerTaskQueue, scheduleToStartTimeout: seconds(2) };
+    const task = await poll(s, "");
+    await setOverride(s, pinnedTo(s, "1"));
+    const waiting = s.call("PollWorkflowTaskQueue", { taskQueue: workerTaskQueue, identity: "worker " }, 6_000);
+    const complete = async (taskToken: Uint8Array) => {
+      const done = await s.call("RespondWorkflowTaskCompleted", { taskToken, identity: "worker ", stickyAttributes, returnNewWorkflowTask: true });
+      s.note("a task with the answer", done.workflowTask !== undefined);
+      return done.workflowTask?.taskToken ?? new Uint8Array();
+    };
+    await complete(await complete(task.taskToken));
+    await shown(s);
+    await s.signal("more");
+    await answer(s, "1", PINNED, [c.complete()]);
+    s.note("a task by the sticky queue", (await waiting).taskToken.length > 0);
+    await s.history();
+  },
   "a reset knows the versions that were used": async (s) => {
     await two(s);
     await s.start();
