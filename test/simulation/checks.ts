@@ -359,6 +359,10 @@ function checkResets(runs: ReadonlyMap<string, Run>, a: Acknowledged, problem: P
   }
 }
 
+/** A worker that asks for one more task with its completion is refused then, and leaves it at that. */
+const wasPaused = (events: readonly HistoryEvent[], from: number, to: number): boolean =>
+  events.some((e) => e.eventType === EventType.WORKFLOW_EXECUTION_PAUSED && timeOf(e) >= from && timeOf(e) <= to);
+
 /** With every worker alive and every batch written, no task is left to its timeout: those of pollers that went away come back at once. */
 function checkDelivered(run: Run, s: Swarm, problem: Problem): void {
   if (!isUntroubled(s)) return;
@@ -368,8 +372,8 @@ function checkDelivered(run: Run, s: Swarm, problem: Problem): void {
       const started = run.events[a.value.startedEventId - 1];
       // An eager task goes with the answer to the start, whose client may be gone.
       const isEager = started?.attributes.case === "workflowTaskStartedEventAttributes" && started.attributes.value.identity === "";
-      if (started !== undefined && !isEager && timeOf(e) - timeOf(started) >= 10_000_000)
-        problem(`${run.where}: workflow task ${a.value.scheduledEventId} was given to nobody`);
+      if (started === undefined || isEager || wasPaused(run.events, timeOf(started), timeOf(e))) continue;
+      if (timeOf(e) - timeOf(started) >= 10_000_000) problem(`${run.where}: workflow task ${a.value.scheduledEventId} was given to nobody`);
     }
     if (a.case === "activityTaskTimedOutEventAttributes" && a.value.startedEventId !== 0)
       problem(`${run.where}: activity ${a.value.scheduledEventId} was given to nobody`);
