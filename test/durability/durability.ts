@@ -13,7 +13,7 @@ import { Random } from "../../src/lib/random.js";
 import { startServer, temporaryDirectory } from "../harness/server-process.js";
 import { checkImage } from "./check-image.js";
 import { finishImage } from "./finish-image.js";
-import { type Freeze, freezes, type Image } from "./frozen-disk.js";
+import { type Freeze, freezes, type Image, settle } from "./frozen-disk.js";
 import { type Acknowledged, Load } from "./load.js";
 
 export interface DurabilityOptions {
@@ -32,6 +32,8 @@ export interface DurabilityOptions {
   readonly seed: number;
   /** Load goes on that long at most in each life. */
   readonly lifeMsMax: number;
+  /** Each life ends within a write: the first that ends a transaction after so many pages, some more in each. 0: never. */
+  readonly dieAfterPages: number;
 }
 
 export interface DurabilityReport {
@@ -41,6 +43,8 @@ export interface DurabilityReport {
   torn: number;
   /** Syncs of the database itself: checkpoints. */
   checkpoints: number;
+  /** Bytes that were in the files of a process that had died, and in no record. */
+  unrecorded: number;
   /** Images in which SQLite had a log to recover. */
   withLog: number;
   engine: number;
@@ -80,6 +84,7 @@ export async function durabilityTest(library: string, o: DurabilityOptions): Pro
         FREEZE_LOG: log,
         FREEZE_COUNTER: counterFile,
         FREEZE_DELAY_US: String(o.delayUs),
+        FREEZE_DIE: String(o.dieAfterPages === 0 ? 0 : o.dieAfterPages + 7 * life),
       });
       const load = new Load({
         address: server.address,
@@ -93,9 +98,14 @@ export async function durabilityTest(library: string, o: DurabilityOptions): Pro
       load.begin();
       const until = load.counter() + o.syncsPerLife;
       const end = Date.now() + o.lifeMsMax;
-      while (load.counter() < until && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
+      let isDead = false;
+      void server.exited.then(() => {
+        isDead = true;
+      });
+      while (!isDead && load.counter() < until && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
       await server.stop(life % 2 === 0 ? "SIGTERM" : "SIGKILL");
       await load.stop();
+      settle(log, counterFile, file);
     }
     return await checkAll(o, directory, readFileSync(log), acknowledged);
   } finally {
@@ -110,6 +120,7 @@ async function checkAll(o: DurabilityOptions, directory: string, log: Buffer, ac
     images: 0,
     torn: 0,
     checkpoints: 0,
+    unrecorded: 0,
     withLog: 0,
     engine: 0,
     binary: 0,
@@ -119,6 +130,7 @@ async function checkAll(o: DurabilityOptions, directory: string, log: Buffer, ac
   for (const f of freezes(log)) {
     report.syncs = f.counter;
     report.checkpoints = f.checkpoints;
+    report.unrecorded = f.unrecorded;
   }
   const random = new Random(o.seed);
   const sorted = [...acknowledged].sort((a, b) => a.counter - b.counter);

@@ -6,7 +6,8 @@
  *
  * FREEZE_FILE: the database; its -wal and -journal count too, -shm does not (SQLite makes it anew). FREEZE_LOG: where the records
  * go. FREEZE_COUNTER: 8 bytes that count completed syncs, for whoever wants to know the moment. FREEZE_DELAY_US: what a sync
- * takes longer, as on a slow disk.
+ * takes longer, as on a slow disk. FREEZE_DIE: the process is killed within a write that ends a transaction, the first after so
+ * many pages: its bytes are in the file and in no record.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -14,6 +15,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -42,6 +44,8 @@ static char database[PATH_MAX], directory[PATH_MAX];
 static int log_fd = -1;
 static volatile uint64_t *counter;
 static long delay_us;
+/* Pages to write until the process may die; 0: it does not. */
+static long pages_left;
 /* Id of the open file behind each descriptor, given anew by every open; 0 is none of ours. */
 static uint32_t ids[FDS];
 static uint32_t next_id;
@@ -91,6 +95,7 @@ __attribute__((constructor)) static void begin(void) {
   char *slash = strrchr(directory, '/');
   if (slash != NULL) *slash = 0;
   delay_us = getenv("FREEZE_DELAY_US") == NULL ? 0 : atol(getenv("FREEZE_DELAY_US"));
+  pages_left = getenv("FREEZE_DIE") == NULL ? 0 : atol(getenv("FREEZE_DIE"));
   int fd = (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (fd < 0) fail(log);
   log_fd = fcntl(fd, F_DUPFD_CLOEXEC, 900);
@@ -202,6 +207,15 @@ ssize_t write(int fd, const void *data, size_t length) {
   return n;
 }
 
+/* SQLite's log: each page comes after a header of 24 bytes, whose second word is not zero when the page ends a transaction. */
+static void die_if_due(const void *data, size_t length) {
+  static int is_last;
+  if (length == 24) is_last = *((const uint32_t *)data + 1) != 0;
+  if (length <= 32 || pages_left == 0 || (pages_left > 1 && pages_left--) || !is_last) return;
+  kill(getpid(), SIGKILL);
+  pause();
+}
+
 #define PWRITE(name, type)                                         \
   ssize_t name(int fd, const void *data, size_t length, type at) { \
     static ssize_t (*real)(int, const void *, size_t, type);       \
@@ -211,6 +225,7 @@ ssize_t write(int fd, const void *data, size_t length) {
     pthread_mutex_lock(&lock);                                     \
     ssize_t n = real(fd, data, length, at);                        \
     int error = errno;                                             \
+    die_if_due(data, length);                                      \
     if (n > 0) note('W', id, (uint64_t)at, data, (size_t)n, 0);    \
     pthread_mutex_unlock(&lock);                                   \
     errno = error;                                                 \

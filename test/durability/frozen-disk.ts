@@ -3,6 +3,7 @@
  * of it has completed that began after they were written; a name is, once its directory was synced. What came later may be there
  * or not, in any part: `torn` draws one such disk.
  */
+import { appendFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { Random } from "../../src/lib/random.js";
 
@@ -65,6 +66,20 @@ class DiskFile {
     this.made++;
   }
 
+  /** What else must have been written, seeing that the file holds this now. Answers how many bytes that is. */
+  found(data: Buffer): number {
+    const known = new Content(this.durable);
+    for (const c of this.pending) known.apply(c);
+    const common = Math.min(data.length, known.size);
+    let from = 0;
+    while (from < common && data[from] === known.data[from]) from++;
+    let to = data.length;
+    if (to <= known.size) while (to > from && data[to - 1] === known.data[to - 1]) to--;
+    if (data.length < known.size) this.change({ size: data.length });
+    if (to > from) this.change({ at: from, data: data.subarray(from, to) });
+    return Math.max(0, to - from);
+  }
+
   get position(): number {
     return this.made;
   }
@@ -83,12 +98,71 @@ export interface Freeze {
   readonly counter: number;
   /** Those of them that were of the database itself: checkpoints. */
   readonly checkpoints: number;
+  /** Bytes that the files held and no record: what killed processes wrote last. */
+  readonly unrecorded: number;
   /** Whether anything was written that is not on disk. */
   readonly hasPending: boolean;
   /** What is on disk for certain. */
   strict(): Image;
   /** That, and a part of what was written since. */
   torn(random: Random): Image;
+}
+
+interface DiskRecord {
+  readonly op: string;
+  readonly id: number;
+  readonly at: number;
+  readonly count: number;
+  readonly data: Buffer;
+  /** Where the next one begins. */
+  readonly end: number;
+}
+
+/** The whole records of a log. */
+function* records(log: Buffer): Generator<DiskRecord> {
+  for (let p = 0; p + HEADER <= log.length; ) {
+    const length = log.readUInt32LE(p + 16);
+    const end = p + HEADER + length;
+    if (end > log.length) return;
+    yield {
+      op: String.fromCharCode(log[p] as number),
+      id: log.readUInt32LE(p + 4),
+      at: Number(log.readBigUInt64LE(p + 8)),
+      count: log.readUInt32LE(p + 20),
+      data: log.subarray(p + HEADER, end),
+      end,
+    };
+    p = end;
+  }
+}
+
+/**
+ * To be called when a process has died, before another opens the same files. Killed within a write it leaves the bytes in the file,
+ * for the kernel ends what it has begun, and no record of them, or half of one: without it every image of the next life would lack
+ * a frame in the middle of the log, and all that follows.
+ */
+export function settle(logFile: string, counterFile: string, database: string): void {
+  let end = 0;
+  let counter = 0;
+  for (const record of records(readFileSync(logFile))) {
+    end = record.end;
+    if (record.op === "S") counter = record.count;
+  }
+  truncateSync(logFile, end);
+  // The record of a sync comes before it is counted.
+  const count = Buffer.alloc(8);
+  count.writeBigUInt64LE(BigInt(counter));
+  writeFileSync(counterFile, count);
+  for (const path of [database, `${database}-wal`, `${database}-journal`]) {
+    const name = Buffer.from(path);
+    const isThere = existsSync(path);
+    const data = isThere ? Buffer.concat([name, readFileSync(path)]) : name;
+    const header = Buffer.alloc(HEADER);
+    header.write(isThere ? "F" : "U");
+    header.writeBigUInt64LE(BigInt(isThere ? name.length : 0), 8);
+    header.writeUInt32LE(data.length, 16);
+    appendFileSync(logFile, Buffer.concat([header, data]));
+  }
 }
 
 export function* freezes(log: Buffer): Generator<Freeze> {
@@ -99,11 +173,13 @@ export function* freezes(log: Buffer): Generator<Freeze> {
   const begun = new Map<string, () => void>();
   let counter = 0;
   let checkpoints = 0;
+  let unrecorded = 0;
 
   const image = (files: Iterable<[string, Buffer]>): Image => new Map([...files].map(([path, data]) => [basename(path), data]));
   const freeze = (): Freeze => ({
     counter,
     checkpoints,
+    unrecorded,
     hasPending: [...names.values()].some((f) => f.pending.length > 0),
     strict: () => image([...durableNames].map(([path, f]) => [path, Buffer.from(f.durable.data)])),
     torn: (random) => {
@@ -116,15 +192,7 @@ export function* freezes(log: Buffer): Generator<Freeze> {
     },
   });
 
-  for (let p = 0; p + HEADER <= log.length; ) {
-    const op = String.fromCharCode(log[p] as number);
-    const id = log.readUInt32LE(p + 4);
-    const at = Number(log.readBigUInt64LE(p + 8));
-    const length = log.readUInt32LE(p + 16);
-    const count = log.readUInt32LE(p + 20);
-    const data = log.subarray(p + HEADER, p + HEADER + length);
-    if (data.length < length) break;
-    p += HEADER + length;
+  for (const { op, id, at, count, data } of records(log)) {
     const file = open.get(id);
     switch (op) {
       case "D":
@@ -164,6 +232,13 @@ export function* freezes(log: Buffer): Generator<Freeze> {
         begun.delete(key);
         counter = count;
         if (file instanceof DiskFile && file.isDatabase) checkpoints++;
+        break;
+      }
+      case "F": {
+        const path = data.subarray(0, at).toString();
+        let f = names.get(path);
+        if (f === undefined) names.set(path, (f = new DiskFile(path)));
+        unrecorded += f.found(data.subarray(at));
         break;
       }
       case "U":

@@ -31,11 +31,13 @@ const base: DurabilityOptions = {
   binaryEvery: 60,
   seed: Number(values.seed),
   lifeMsMax: 20_000 * times,
+  dieAfterPages: 0,
 };
 const disks: Record<string, Partial<DurabilityOptions>> = {
   "engine thread": {},
   "writer thread, 2 ms a sync": { delayUs: 2_000 },
   "writer thread, 15 ms a sync": { delayUs: 15_000 },
+  "killed within a write": { dieAfterPages: 60, lives: 4 * times, syncsPerLife: 1_000 },
   // Every call adds its payload to the file that each image copies and reads: fewer of both.
   "great payloads, checkpoints": { payloadBytes: 400_000, syncsPerLife: 20 * times, imagesMax: 50 * times },
 };
