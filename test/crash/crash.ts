@@ -106,18 +106,24 @@ export async function crashTest({ kills, schemaKills, clients, meanMs }: CrashOp
     }
   };
   const drivers = Array.from({ length: clients }, (_, i) => drive(i));
-  for (let i = 0; i < kills; i++) {
-    // A kill should cut through work: the worker must have found the new server first.
-    const before = done;
-    await until(() => done > before, 30_000);
-    await new Promise((resolve) => setTimeout(resolve, meanMs / 2 + Math.random() * meanMs));
-    await restart();
-  }
+  const killSome = async (times: number): Promise<void> => {
+    for (let i = 0; i < times; i++) {
+      // A kill should cut through work: the worker must have found the new server first.
+      const before = done;
+      await until(() => done > before, 30_000);
+      await new Promise((resolve) => setTimeout(resolve, meanMs / 2 + Math.random() * meanMs));
+      await restart();
+    }
+  };
+  await killSome(kills);
+  // What a kill cuts through is chance: more of them, until each kind was cut.
+  for (let more = 0; more < KILLS_MORE_MAX && Object.values(await cuts(client, acked.keys(), killed)).includes(0); more += KILLS_MORE)
+    await killSome(KILLS_MORE);
   stopping = true;
   await Promise.all(drivers);
 
   const report: CrashReport = {
-    kills,
+    kills: killed.length,
     starts: acked.size,
     signals: 0,
     lostStarts: 0,
@@ -145,7 +151,7 @@ export async function crashTest({ kills, schemaKills, clients, meanMs }: CrashOp
   });
   const { count } = await client.workflow.count("WorkflowType = 'collect' AND ExecutionStatus = 'Completed'");
   if (count < acked.size - report.stuck) report.listWrong++;
-  await countCuts(client, [...acked.keys()], killed, report);
+  Object.assign(report.during, await cuts(client, acked.keys(), killed));
   worker.shutdown();
   await running;
   await native.close();
@@ -159,13 +165,16 @@ export async function crashTest({ kills, schemaKills, clients, meanMs }: CrashOp
 /** Long enough for every second kill or so to cut through an activity. */
 const ACTIVITY_MS = 60;
 
+const KILLS_MORE = 5;
+const KILLS_MORE_MAX = 40;
+
 const AT_A_TIME = 200;
 
 /** A file is made in some 20 ms: a kill may well come too late, is then a kill of an idle server, and another one is tried. */
 const ATTEMPTS_A_SCHEMA_KILL = 25;
 
 /** Thousands of calls at once would be a test of something else. */
-async function someAtATime<T>(items: readonly T[], f: (item: T) => Promise<unknown>): Promise<void> {
+async function someAtATime<T>(items: Iterable<T>, f: (item: T) => Promise<unknown>): Promise<void> {
   const left = [...items];
   const take = async (): Promise<void> => {
     for (let item = left.pop(); item !== undefined; item = left.pop()) await f(item);
@@ -173,9 +182,10 @@ async function someAtATime<T>(items: readonly T[], f: (item: T) => Promise<unkno
   await Promise.all(Array.from({ length: AT_A_TIME }, take));
 }
 
-/** What was under way at each kill, from the histories of every run. */
-async function countCuts(client: Client, workflowIds: readonly string[], killed: readonly number[], report: CrashReport): Promise<void> {
-  type Span = keyof Omit<CrashReport["during"], "schema">;
+type Span = keyof Omit<CrashReport["during"], "schema">;
+
+/** How many kills cut through each kind of thing that was under way, from the histories of every run. */
+async function cuts(client: Client, workflowIds: Iterable<string>, killed: readonly number[]): Promise<Record<Span, number>> {
   const cut: Record<Span, Set<number>> = { activity: new Set(), timer: new Set(), child: new Set(), continueAsNew: new Set() };
   const span = (kind: Span, from: number, to: number): void => {
     for (const at of killed) if (from <= at && at < to) cut[kind].add(at);
@@ -210,7 +220,7 @@ async function countCuts(client: Client, workflowIds: readonly string[], killed:
     }
   };
   await someAtATime(workflowIds, read);
-  for (const kind of Object.keys(cut) as Span[]) report.during[kind] = cut[kind].size;
+  return { activity: cut.activity.size, timer: cut.timer.size, child: cut.child.size, continueAsNew: cut.continueAsNew.size };
 }
 
 async function firstRun(client: Client, workflowId: string): Promise<string | undefined> {
