@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Random } from "../../src/lib/random.js";
 import { temporaryDirectory } from "../harness/server-process.js";
-import { buildLibrary, type DurabilityOptions, durabilityTest, NO_COMPILER } from "./durability.js";
+import { buildLibrary, type DurabilityOptions, durabilityTest, NO_COMPILER, showAfterKill } from "./durability.js";
 import { freezes, settle } from "./frozen-disk.js";
 
 const directory = temporaryDirectory();
@@ -18,6 +18,7 @@ const PAGE = 4096;
 const BASE: DurabilityOptions = {
   durability: "full",
   delayUs: 0,
+  commitThread: "engine",
   lives: 3,
   syncsPerLife: 40,
   payloadBytes: 200,
@@ -44,7 +45,7 @@ describe.skipIf(library === undefined)("a power cut", () => {
   });
 
   it("loses nothing on a slow disk, with commits on a thread of their own", { timeout: 120_000 }, async () => {
-    const r = await run({ delayUs: 3_000, imagesMax: 80 });
+    const r = await run({ delayUs: 3_000, commitThread: "writer", imagesMax: 80 });
     images += r.images;
     expect(r.problems).toEqual([]);
     expect(r.facts).toBeGreaterThan(5_000);
@@ -59,14 +60,28 @@ describe.skipIf(library === undefined)("a power cut", () => {
     expect(r.unrecorded).toBeLessThanOrEqual(PAGE);
   });
 
-  it("loses nothing after lives that ended within the write of a transaction's last page", { timeout: 120_000 }, async () => {
-    const lives = 4;
-    const r = await run({ dieAfterPages: 60, lives, syncsPerLife: 1_000, imagesMax: 40, binaryEvery: 0 });
-    images += r.images;
-    expect(r.problems).toEqual([]);
-    expect(r.unrecorded).toBeGreaterThan(0);
-    expect(r.unrecorded).toBeLessThanOrEqual(lives * PAGE);
-  });
+  it.each(["engine", "writer"] as const)(
+    "loses nothing after lives that ended within the write of a commit on the thread %s",
+    { timeout: 120_000 },
+    async (commitThread) => {
+      const lives = 4;
+      const r = await run({ commitThread, dieAfterPages: 60, lives, syncsPerLife: 1_000, imagesMax: 120, binaryEvery: 0 });
+      images += r.images;
+      expect(r.problems).toEqual([]);
+      expect(r.unrecorded).toBeGreaterThan(0);
+      expect(r.unrecorded).toBeLessThanOrEqual(lives * PAGE);
+    },
+  );
+
+  it.each(["engine", "writer"] as const)(
+    "loses nothing that a server has shown of what a killed one wrote and had not synced, on the thread %s",
+    { timeout: 60_000 },
+    async (thread) => {
+      const { shown, problems } = await showAfterKill(library as string, thread);
+      expect(shown).toBeGreaterThan(3);
+      expect(problems).toEqual([]);
+    },
+  );
 
   it("was tried at 200 moments and more", () => {
     expect(images).toBeGreaterThanOrEqual(200);

@@ -8,18 +8,19 @@
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Random } from "../../src/lib/random.js";
-import { startServer, temporaryDirectory } from "../harness/server-process.js";
+import { type ServerProcess, startServer, temporaryDirectory } from "../harness/server-process.js";
 import { checkImage } from "./check-image.js";
 import { finishImage } from "./finish-image.js";
-import { type Freeze, freezes, type Image, settle } from "./frozen-disk.js";
+import { type Freeze, forgetSyncs, freezes, type Image, settle } from "./frozen-disk.js";
 import { type Acknowledged, Load } from "./load.js";
 
 export interface DurabilityOptions {
   readonly durability: "full" | "normal" | "memory";
-  /** What each sync takes longer; from a millisecond on the server commits on a thread of its own. */
+  /** What each sync takes longer. The server, which measures another file, does not see it: its thread is named. */
   readonly delayUs: number;
+  readonly commitThread: "engine" | "writer";
   /** Lives of the server on the file, and syncs in each. */
   readonly lives: number;
   readonly syncsPerLife: number;
@@ -67,25 +68,45 @@ export function buildLibrary(name: "freeze" | "full-disk", directory: string): s
 
 export const NO_COMPILER = "skipped: the durability test needs Linux and a C compiler (cc)";
 
-export async function durabilityTest(library: string, o: DurabilityOptions): Promise<DurabilityReport> {
+/** Where a server's files are, and what is written down of them. */
+interface Place {
+  readonly directory: string;
+  readonly file: string;
+  readonly log: string;
+  readonly counterFile: string;
+}
+
+function newPlace(): Place {
   const directory = temporaryDirectory();
-  const live = join(directory, "live");
-  mkdirSync(live);
-  const file = join(live, "d.db");
-  const log = join(directory, "log");
-  const counterFile = join(directory, "counter");
-  writeFileSync(counterFile, Buffer.alloc(8));
+  mkdirSync(join(directory, "live"));
+  const place = { directory, file: join(directory, "live", "d.db"), log: join(directory, "log"), counterFile: join(directory, "counter") };
+  writeFileSync(place.counterFile, Buffer.alloc(8));
+  return place;
+}
+
+function startWatched(
+  library: string,
+  { file, log, counterFile }: Place,
+  o: Pick<DurabilityOptions, "durability" | "delayUs" | "commitThread" | "dieAfterPages">,
+): Promise<ServerProcess> {
+  return startServer(["--db-filename", file, "--durability", o.durability, "--commit-thread", o.commitThread], {
+    LD_PRELOAD: library,
+    FREEZE_FILE: file,
+    FREEZE_LOG: log,
+    FREEZE_COUNTER: counterFile,
+    FREEZE_DELAY_US: String(o.delayUs),
+    FREEZE_DIE: String(o.dieAfterPages),
+  });
+}
+
+export async function durabilityTest(library: string, o: DurabilityOptions): Promise<DurabilityReport> {
+  const place = newPlace();
+  const { directory, file, log, counterFile } = place;
   const acknowledged: Acknowledged[] = [];
   try {
     for (let life = 0; life < o.lives; life++) {
-      const server = await startServer(["--db-filename", file, "--durability", o.durability], {
-        LD_PRELOAD: library,
-        FREEZE_FILE: file,
-        FREEZE_LOG: log,
-        FREEZE_COUNTER: counterFile,
-        FREEZE_DELAY_US: String(o.delayUs),
-        FREEZE_DIE: String(o.dieAfterPages === 0 ? 0 : o.dieAfterPages + 7 * life),
-      });
+      const dieAfterPages = o.dieAfterPages === 0 ? 0 : o.dieAfterPages + 7 * life;
+      const server = await startWatched(library, place, { ...o, dieAfterPages });
       const load = new Load({
         address: server.address,
         counterFile,
@@ -95,6 +116,7 @@ export async function durabilityTest(library: string, o: DurabilityOptions): Pro
         seed: o.seed + life,
         name: `life${life}`,
       });
+      await load.look();
       load.begin();
       const until = load.counter() + o.syncsPerLife;
       const end = Date.now() + o.lifeMsMax;
@@ -108,6 +130,53 @@ export async function durabilityTest(library: string, o: DurabilityOptions): Pro
       settle(log, counterFile, file);
     }
     return await checkAll(o, directory, readFileSync(log), acknowledged);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** More than one: the last commit may be of nothing that a history shows. */
+const SYNCS_LEFT_OUT = 5;
+
+/**
+ * A server is killed after it has written commits and before it has synced them; the next one finds them in the file and shows them.
+ * Answers how much that is, and what of it was not on disk when it was shown.
+ */
+export async function showAfterKill(
+  library: string,
+  commitThread: DurabilityOptions["commitThread"],
+): Promise<{ shown: number; problems: string[] }> {
+  const place = newPlace();
+  const { directory, file, log, counterFile } = place;
+  const options = { durability: "full", delayUs: 0, commitThread, dieAfterPages: 0 } as const;
+  const acknowledged: Acknowledged[] = [];
+  const loadOn = ({ address }: ServerProcess, told: Acknowledged[]): Load =>
+    new Load({ address, counterFile, acknowledged: told, clients: 6, payloadBytes: 200, seed: 1, name: "show" });
+  try {
+    const killed = await startWatched(library, place, options);
+    const before = loadOn(killed, []);
+    const until = before.counter() + 4 * SYNCS_LEFT_OUT;
+    before.begin();
+    while (before.counter() < until) await new Promise((resolve) => setTimeout(resolve, 1));
+    await killed.stop("SIGKILL");
+    await before.stop();
+    forgetSyncs(log, SYNCS_LEFT_OUT);
+    settle(log, counterFile, file);
+    const server = await startWatched(library, place, options);
+    const load = loadOn(server, acknowledged);
+    await load.look();
+    await server.stop("SIGKILL");
+    await load.stop();
+    settle(log, counterFile, file);
+    const problems: string[] = [];
+    for (const freeze of freezes(readFileSync(log))) {
+      const known = acknowledged.filter((a) => a.counter <= freeze.counter);
+      if (known.length === 0) continue;
+      for (const [name, data] of freeze.strict()) writeFileSync(join(directory, name), data);
+      problems.push(...(await checkImage(join(directory, basename(file)), known)));
+      for (const suffix of ["", "-wal", "-journal", "-shm"]) rmSync(`${join(directory, basename(file))}${suffix}`, { force: true });
+    }
+    return { shown: acknowledged.length, problems };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -48,6 +48,8 @@ static long delay_us;
 static long pages_left;
 /* Id of the open file behind each descriptor, given anew by every open; 0 is none of ours. */
 static uint32_t ids[FDS];
+/* What it was opened on: the event loop closes by a system call that is not seen here, and the number comes again for something else. */
+static ino_t inodes[FDS];
 static uint32_t next_id;
 static uint64_t next_sync;
 
@@ -114,7 +116,11 @@ static int is_database(const char *path) {
   return path[n] == 0 || strcmp(path + n, "-wal") == 0 || strcmp(path + n, "-journal") == 0;
 }
 
-static uint32_t id_of(int fd) { return log_fd >= 0 && fd >= 0 && fd < FDS ? ids[fd] : 0; }
+static uint32_t id_of(int fd) {
+  struct stat s;
+  if (log_fd < 0 || fd < 0 || fd >= FDS || ids[fd] == 0) return 0;
+  return fstat(fd, &s) == 0 && s.st_ino == inodes[fd] ? ids[fd] : 0;
+}
 
 /* Called with the lock held, so that nothing comes between the change and its record. */
 static void opened(int fd, const char *path, int flags) {
@@ -124,9 +130,12 @@ static void opened(int fd, const char *path, int flags) {
   }
   ids[fd] = 0;
   int is_directory = strcmp(path, directory) == 0;
-  /* Whoever only reads changes nothing; the event loop closes by a system call that is not seen here, and its number comes again. */
+  /* Whoever only reads changes nothing. */
   int is_writer = (flags & O_ACCMODE) != O_RDONLY;
   if (!is_directory && !(is_writer && is_database(path))) return;
+  struct stat s;
+  if (fstat(fd, &s) != 0) fail("fstat");
+  inodes[fd] = s.st_ino;
   ids[fd] = ++next_id;
   note(is_directory ? 'D' : 'O', ids[fd], (flags & O_TRUNC) != 0, path, strlen(path), (uint32_t)getpid());
 }

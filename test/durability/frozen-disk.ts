@@ -165,6 +165,13 @@ export function settle(logFile: string, counterFile: string, database: string): 
   }
 }
 
+/** The process was killed before its last `n` syncs, and after what it wrote for them. To be settled then. */
+export function forgetSyncs(logFile: string, n: number): void {
+  const ends: number[] = [];
+  for (const { op, end } of records(readFileSync(logFile))) if (op === "S") ends.push(end);
+  truncateSync(logFile, ends.at(-n - 1));
+}
+
 export function* freezes(log: Buffer): Generator<Freeze> {
   let names = new Map<string, DiskFile>();
   let durableNames = new Map<string, DiskFile>();

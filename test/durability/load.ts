@@ -5,7 +5,7 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { Client, type ClientUnaryCall, credentials, status } from "@grpc/grpc-js";
 import type { Command } from "../../gen/wire/temporal/api/command/v1/message.js";
-import type { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
+import { EventType } from "../../gen/wire/temporal/api/enums/v1/event_type.js";
 import { History, type HistoryEvent } from "../../gen/wire/temporal/api/history/v1/message.js";
 import { WorkflowService } from "../../gen/wire/temporal/api/workflowservice/v1/service.js";
 import { decodeTaskToken } from "../../src/api/task-token.js";
@@ -82,6 +82,14 @@ export class Load {
   begin(): void {
     for (let i = 0; i < this.o.clients; i++) this.running.push(this.drive(i));
     for (let i = 0; i < 4; i++) this.running.push(this.workflowWorker(), this.activityWorker());
+  }
+
+  /** Reads the history of every open workflow: what a server shows must be on disk, also what it has found there when it started. */
+  async look(): Promise<void> {
+    for (const { workflowId, runId } of await this.listOpen()) {
+      const h = await this.call("GetWorkflowExecutionHistory", { execution: { workflowId, runId } });
+      if (h?.history !== undefined) this.show(workflowId, runId, written(decode(History, h.history).events));
+    }
   }
 
   /** Ends the load; calls that are under way are given up. */
@@ -183,7 +191,7 @@ export class Load {
       for (let k = 0; k < signals; k++) await this.signal(workflowId, runId, "value");
       if (this.random.uint32() % 3 === 0) {
         const h = await this.call("GetWorkflowExecutionHistory", { execution: { workflowId, runId } });
-        if (h?.history !== undefined) this.show(workflowId, runId, decode(History, h.history).events);
+        if (h?.history !== undefined) this.show(workflowId, runId, written(decode(History, h.history).events));
       }
       // One in four stays open.
       if (this.random.uint32() % 4 !== 0) await this.signal(workflowId, runId, END);
@@ -221,7 +229,6 @@ export class Load {
       if (task === undefined || task.taskToken.length === 0 || task.history === undefined) continue;
       const { workflowId, runId } = task.workflowExecution ?? { workflowId: "", runId: "" };
       const events = decode(History, task.history).events;
-      // Events of a later attempt are in no history yet.
       if (task.attempt === 1) this.show(workflowId, runId, events);
       const commands: Init<Command>[] = commandsFor(task.workflowType?.name ?? "", workflowId, events);
       const token = decodeTaskToken(task.taskToken);
@@ -242,6 +249,13 @@ export class Load {
       if (done !== undefined) this.acknowledge(workflowId, runId, { kind: "activity completed", scheduledEventId });
     }
   }
+}
+
+/** Without a workflow task of a later attempt that is under way: its events are shown and are in no history yet. */
+function written(events: readonly HistoryEvent[]): readonly HistoryEvent[] {
+  const last = events.findLastIndex((e) => e.eventType !== EventType.WORKFLOW_TASK_STARTED);
+  const a = events[last]?.attributes;
+  return a?.case === "workflowTaskScheduledEventAttributes" && a.value.attempt > 1 ? events.slice(0, last) : events;
 }
 
 /** A length-delimited protobuf field. */

@@ -23,6 +23,7 @@ const times = values.long ? 8 : 1;
 const base: DurabilityOptions = {
   durability: "full",
   delayUs: 0,
+  commitThread: "engine",
   lives: 3,
   syncsPerLife: 50 * times,
   payloadBytes: 200,
@@ -35,9 +36,10 @@ const base: DurabilityOptions = {
 };
 const disks: Record<string, Partial<DurabilityOptions>> = {
   "engine thread": {},
-  "writer thread, 2 ms a sync": { delayUs: 2_000 },
-  "writer thread, 15 ms a sync": { delayUs: 15_000 },
+  "writer thread, 2 ms a sync": { delayUs: 2_000, commitThread: "writer" },
+  "writer thread, 15 ms a sync": { delayUs: 15_000, commitThread: "writer" },
   "killed within a write": { dieAfterPages: 60, lives: 4 * times, syncsPerLife: 1_000 },
+  "killed within a write, writer thread": { commitThread: "writer", dieAfterPages: 60, lives: 4 * times, syncsPerLife: 1_000 },
   // Every call adds its payload to the file that each image copies and reads: fewer of both.
   "great payloads, checkpoints": { payloadBytes: 400_000, syncsPerLife: 20 * times, imagesMax: 50 * times },
 };

@@ -21,6 +21,7 @@ import { ReaderThread } from "./reader-thread.js";
 import { migrate, SCHEMA_VERSION, schemaVersion } from "./schema.js";
 import { SortTables } from "./sort-tables.js";
 import { SqliteVisibilityReader } from "./visibility-reader.js";
+import { syncLog } from "./write-ahead-log.js";
 import { isFull, type WriteResult } from "./write-batch.js";
 import { WriterThread } from "./writer-thread.js";
 
@@ -104,6 +105,7 @@ export class SqliteStore implements Store {
     if (options.file !== ":memory:") mkdirSync(dirname(options.file), { recursive: true });
     for (const pragma of options.pragmas.filter(isOwnPragma))
       options.logger.warn({ pragma }, "the store sets this pragma itself (see --durability); the one that was given is ignored");
+    if (options.durability === "full") syncLog(`${options.file}-wal`);
     const db = openConnection(options);
     try {
       const version = schemaVersion(db, options.file);

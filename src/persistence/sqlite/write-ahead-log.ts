@@ -1,11 +1,11 @@
 /**
- * How much of the write-ahead log is in use. Its file never shrinks: once a checkpoint has brought all of it into the database file, the
+ * How much of the write-ahead log is in use, and that it is on disk. Its file never shrinks: once a checkpoint has brought all of it into the database file, the
  * next commit writes over it from the start, with a new salt in the headers of the log and of its frames. The frames in use are the first
  * ones that bear the log's own salt (https://sqlite.org/fileformat2.html#walformat).
  *
  * Of the files of a database this alone may be opened beside SQLite: closing any other would drop the locks that SQLite holds on it.
  */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, existsSync, fdatasyncSync, fstatSync, openSync, readSync } from "node:fs";
 
 const HEADER_BYTES = 32;
 const PAGE_BYTES_AT = 8;
@@ -34,6 +34,20 @@ export function logUse(file: string): LogUse {
     return read(fd);
   } catch {
     return UNUSED;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Brings to disk what is in the log. A server that was killed between a write and its sync leaves a commit there that nobody was told
+ * of; whoever opens the database reads it, and may tell. @throws what the file system does
+ */
+export function syncLog(file: string): void {
+  if (!existsSync(file)) return;
+  const fd = openSync(file, "r+");
+  try {
+    fdatasyncSync(fd);
   } finally {
     closeSync(fd);
   }
