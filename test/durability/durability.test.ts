@@ -12,7 +12,7 @@ const directory = temporaryDirectory();
 const library = buildLibrary("freeze", directory);
 if (library === undefined) process.stdout.write(`${NO_COMPILER}\n`);
 
-/** One life of three is killed, and a process can die in one write only: a page. More would mean that the recorder does not see all. */
+/** A process that is killed can die in one write only, of a page; of three lives one is killed. More would mean that the recorder does not see all. */
 const PAGE = 4096;
 
 const BASE: DurabilityOptions = {

@@ -1,7 +1,7 @@
 /**
- * How much of the write-ahead log is in use, and that it is on disk. Its file never shrinks: once a checkpoint has brought all of it into the database file, the
- * next commit writes over it from the start, with a new salt in the headers of the log and of its frames. The frames in use are the first
- * ones that bear the log's own salt (https://sqlite.org/fileformat2.html#walformat).
+ * The write-ahead log as a file: how much of it is in use, and that it is on disk. It never shrinks: once a checkpoint has brought all of
+ * it into the database file, the next commit writes over it from the start, with a new salt in the headers of the log and of its frames.
+ * The frames in use are the first ones that bear the log's own salt (https://sqlite.org/fileformat2.html#walformat).
  *
  * Of the files of a database this alone may be opened beside SQLite: closing any other would drop the locks that SQLite holds on it.
  */
