@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Random } from "../../src/lib/random.js";
 import { temporaryDirectory } from "../harness/server-process.js";
-import { buildLibrary, type DurabilityOptions, durabilityTest, NO_COMPILER, showAfterKill } from "./durability.js";
+import { buildLibrary, type DurabilityOptions, durabilityTest, NO_COMPILER } from "./durability.js";
 import { freezes, settle } from "./frozen-disk.js";
 
 const directory = temporaryDirectory();
@@ -23,11 +23,13 @@ const BASE: DurabilityOptions = {
   syncsPerLife: 40,
   payloadBytes: 200,
   imagesMax: 90,
+  mayTear: true,
   engineEvery: 9,
   binaryEvery: 30,
   seed: 1,
   lifeMsMax: 10_000,
   dieAfterPages: 0,
+  syncsLeftOut: 0,
 };
 
 describe.skipIf(library === undefined)("a power cut", () => {
@@ -76,8 +78,17 @@ describe.skipIf(library === undefined)("a power cut", () => {
   it.each(["engine", "writer"] as const)(
     "loses nothing that a server has shown of what a killed one wrote and had not synced, on the thread %s",
     { timeout: 60_000 },
-    async (thread) => {
-      const { shown, problems } = await showAfterKill(library as string, thread);
+    async (commitThread) => {
+      const { shown, problems } = await run({
+        commitThread,
+        lives: 2,
+        syncsPerLife: 20,
+        syncsLeftOut: 5,
+        imagesMax: 200,
+        mayTear: false,
+        engineEvery: 0,
+        binaryEvery: 0,
+      });
       expect(shown).toBeGreaterThan(3);
       expect(problems).toEqual([]);
     },

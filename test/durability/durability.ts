@@ -8,12 +8,12 @@
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { Random } from "../../src/lib/random.js";
-import { type ServerProcess, startServer, temporaryDirectory } from "../harness/server-process.js";
+import { startServer, temporaryDirectory } from "../harness/server-process.js";
 import { checkImage } from "./check-image.js";
 import { finishImage } from "./finish-image.js";
-import { type Freeze, forgetSyncs, freezes, type Image, settle } from "./frozen-disk.js";
+import { type Freeze, freezes, type Image, settle } from "./frozen-disk.js";
 import { type Acknowledged, Load } from "./load.js";
 
 export interface DurabilityOptions {
@@ -27,6 +27,8 @@ export interface DurabilityOptions {
   /** Upper bound of a signal's payload. */
   readonly payloadBytes: number;
   readonly imagesMax: number;
+  /** Whether every second image has a part of what was not synced; what nothing but a strict one is sure to show is looked for without. */
+  readonly mayTear: boolean;
   /** Every so many images the engine, and the binary, finish what was open. 0: never. */
   readonly engineEvery: number;
   readonly binaryEvery: number;
@@ -35,11 +37,15 @@ export interface DurabilityOptions {
   readonly lifeMsMax: number;
   /** Each life ends within a write: the first that ends a transaction after so many pages, some more in each. 0: never. */
   readonly dieAfterPages: number;
+  /** Each life is killed after it has written its last commits, before so many syncs: whoever comes next finds them in the files. */
+  readonly syncsLeftOut: number;
 }
 
 export interface DurabilityReport {
   syncs: number;
   acknowledged: number;
+  /** Workflows whose histories were read of a server before anything else was asked of it. */
+  shown: number;
   images: number;
   torn: number;
   /** Syncs of the database itself: checkpoints. */
@@ -68,45 +74,26 @@ export function buildLibrary(name: "freeze" | "full-disk", directory: string): s
 
 export const NO_COMPILER = "skipped: the durability test needs Linux and a C compiler (cc)";
 
-/** Where a server's files are, and what is written down of them. */
-interface Place {
-  readonly directory: string;
-  readonly file: string;
-  readonly log: string;
-  readonly counterFile: string;
-}
-
-function newPlace(): Place {
-  const directory = temporaryDirectory();
-  mkdirSync(join(directory, "live"));
-  const place = { directory, file: join(directory, "live", "d.db"), log: join(directory, "log"), counterFile: join(directory, "counter") };
-  writeFileSync(place.counterFile, Buffer.alloc(8));
-  return place;
-}
-
-function startWatched(
-  library: string,
-  { file, log, counterFile }: Place,
-  o: Pick<DurabilityOptions, "durability" | "delayUs" | "commitThread" | "dieAfterPages">,
-): Promise<ServerProcess> {
-  return startServer(["--db-filename", file, "--durability", o.durability, "--commit-thread", o.commitThread], {
-    LD_PRELOAD: library,
-    FREEZE_FILE: file,
-    FREEZE_LOG: log,
-    FREEZE_COUNTER: counterFile,
-    FREEZE_DELAY_US: String(o.delayUs),
-    FREEZE_DIE: String(o.dieAfterPages),
-  });
-}
-
 export async function durabilityTest(library: string, o: DurabilityOptions): Promise<DurabilityReport> {
-  const place = newPlace();
-  const { directory, file, log, counterFile } = place;
-  const acknowledged: Acknowledged[] = [];
+  const directory = temporaryDirectory();
+  const live = join(directory, "live");
+  mkdirSync(live);
+  const file = join(live, "d.db");
+  const log = join(directory, "log");
+  const counterFile = join(directory, "counter");
+  writeFileSync(counterFile, Buffer.alloc(8));
+  let acknowledged: Acknowledged[] = [];
+  let shown = 0;
   try {
     for (let life = 0; life < o.lives; life++) {
-      const dieAfterPages = o.dieAfterPages === 0 ? 0 : o.dieAfterPages + 7 * life;
-      const server = await startWatched(library, place, { ...o, dieAfterPages });
+      const server = await startServer(["--db-filename", file, "--durability", o.durability, "--commit-thread", o.commitThread], {
+        LD_PRELOAD: library,
+        FREEZE_FILE: file,
+        FREEZE_LOG: log,
+        FREEZE_COUNTER: counterFile,
+        FREEZE_DELAY_US: String(o.delayUs),
+        FREEZE_DIE: String(o.dieAfterPages === 0 ? 0 : o.dieAfterPages + 7 * life),
+      });
       const load = new Load({
         address: server.address,
         counterFile,
@@ -116,7 +103,7 @@ export async function durabilityTest(library: string, o: DurabilityOptions): Pro
         seed: o.seed + life,
         name: `life${life}`,
       });
-      await load.look();
+      shown += await load.look();
       load.begin();
       const until = load.counter() + o.syncsPerLife;
       const end = Date.now() + o.lifeMsMax;
@@ -125,58 +112,12 @@ export async function durabilityTest(library: string, o: DurabilityOptions): Pro
         isDead = true;
       });
       while (!isDead && load.counter() < until && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
-      await server.stop(life % 2 === 0 ? "SIGTERM" : "SIGKILL");
+      await server.stop(life % 2 === 0 && o.syncsLeftOut === 0 ? "SIGTERM" : "SIGKILL");
       await load.stop();
-      settle(log, counterFile, file);
+      const counter = settle(log, counterFile, file, o.syncsLeftOut);
+      acknowledged = acknowledged.filter((a) => a.counter <= counter);
     }
-    return await checkAll(o, directory, readFileSync(log), acknowledged);
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
-}
-
-/** More than one: the last commit may be of nothing that a history shows. */
-const SYNCS_LEFT_OUT = 5;
-
-/**
- * A server is killed after it has written commits and before it has synced them; the next one finds them in the file and shows them.
- * Answers how much that is, and what of it was not on disk when it was shown.
- */
-export async function showAfterKill(
-  library: string,
-  commitThread: DurabilityOptions["commitThread"],
-): Promise<{ shown: number; problems: string[] }> {
-  const place = newPlace();
-  const { directory, file, log, counterFile } = place;
-  const options = { durability: "full", delayUs: 0, commitThread, dieAfterPages: 0 } as const;
-  const acknowledged: Acknowledged[] = [];
-  const loadOn = ({ address }: ServerProcess, told: Acknowledged[]): Load =>
-    new Load({ address, counterFile, acknowledged: told, clients: 6, payloadBytes: 200, seed: 1, name: "show" });
-  try {
-    const killed = await startWatched(library, place, options);
-    const before = loadOn(killed, []);
-    const until = before.counter() + 4 * SYNCS_LEFT_OUT;
-    before.begin();
-    while (before.counter() < until) await new Promise((resolve) => setTimeout(resolve, 1));
-    await killed.stop("SIGKILL");
-    await before.stop();
-    forgetSyncs(log, SYNCS_LEFT_OUT);
-    settle(log, counterFile, file);
-    const server = await startWatched(library, place, options);
-    const load = loadOn(server, acknowledged);
-    await load.look();
-    await server.stop("SIGKILL");
-    await load.stop();
-    settle(log, counterFile, file);
-    const problems: string[] = [];
-    for (const freeze of freezes(readFileSync(log))) {
-      const known = acknowledged.filter((a) => a.counter <= freeze.counter);
-      if (known.length === 0) continue;
-      for (const [name, data] of freeze.strict()) writeFileSync(join(directory, name), data);
-      problems.push(...(await checkImage(join(directory, basename(file)), known)));
-      for (const suffix of ["", "-wal", "-journal", "-shm"]) rmSync(`${join(directory, basename(file))}${suffix}`, { force: true });
-    }
-    return { shown: acknowledged.length, problems };
+    return { ...(await checkAll(o, directory, readFileSync(log), acknowledged)), shown };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
@@ -186,6 +127,7 @@ async function checkAll(o: DurabilityOptions, directory: string, log: Buffer, ac
   const report: DurabilityReport = {
     syncs: 0,
     acknowledged: acknowledged.length,
+    shown: 0,
     images: 0,
     torn: 0,
     checkpoints: 0,
@@ -211,7 +153,7 @@ async function checkAll(o: DurabilityOptions, directory: string, log: Buffer, ac
     while (known < sorted.length && (sorted[known] as Acknowledged).counter <= freeze.counter) known++;
     // Evenly over the run, its first and last moments included.
     if (Math.floor((freeze.counter * wanted) / (report.syncs + 1)) < report.images && freeze.counter < report.syncs) continue;
-    const isTorn = freeze.hasPending && random.uint32() % 2 === 0;
+    const isTorn = o.mayTear && freeze.hasPending && random.uint32() % 2 === 0;
     const image = isTorn ? freeze.torn(random) : freeze.strict();
     const at = join(directory, `image-${report.images}`);
     const problems = await checkOne(o, report, at, image, sorted.slice(0, known));

@@ -220,7 +220,12 @@ ssize_t write(int fd, const void *data, size_t length) {
 static void die_if_due(const void *data, size_t length) {
   static int is_last;
   if (length == 24) is_last = *((const uint32_t *)data + 1) != 0;
-  if (length <= 32 || pages_left == 0 || (pages_left > 1 && pages_left--) || !is_last) return;
+  if (length <= 32 || pages_left == 0) return;
+  if (pages_left > 1) {
+    pages_left--;
+    return;
+  }
+  if (!is_last) return;
   kill(getpid(), SIGKILL);
   pause();
 }

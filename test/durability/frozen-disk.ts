@@ -139,16 +139,19 @@ function* records(log: Buffer): Generator<DiskRecord> {
 /**
  * To be called when a process has died, before another opens the same files. Killed within a write it leaves the bytes in the file,
  * for the kernel ends what it has begun, and no record of them, or half of one: without it every image of the next life would lack
- * a frame in the middle of the log, and all that follows.
+ * a frame in the middle of the log, and all that follows. With `syncsLeftOut` the process is one that was killed before that many of
+ * its syncs, and after what it wrote for them. Answers how many were completed.
  */
-export function settle(logFile: string, counterFile: string, database: string): void {
+export function settle(logFile: string, counterFile: string, database: string, syncsLeftOut = 0): number {
+  const syncs: DiskRecord[] = [];
   let end = 0;
-  let counter = 0;
   for (const record of records(readFileSync(logFile))) {
     end = record.end;
-    if (record.op === "S") counter = record.count;
+    if (record.op === "S") syncs.push(record);
   }
-  truncateSync(logFile, end);
+  const last = syncs.at(-1 - syncsLeftOut);
+  truncateSync(logFile, syncsLeftOut === 0 ? end : last?.end);
+  const counter = last?.count ?? 0;
   // The record of a sync comes before it is counted.
   const count = Buffer.alloc(8);
   count.writeBigUInt64LE(BigInt(counter));
@@ -163,13 +166,7 @@ export function settle(logFile: string, counterFile: string, database: string): 
     header.writeUInt32LE(data.length, 16);
     appendFileSync(logFile, Buffer.concat([header, data]));
   }
-}
-
-/** The process was killed before its last `n` syncs, and after what it wrote for them. To be settled then. */
-export function forgetSyncs(logFile: string, n: number): void {
-  const ends: number[] = [];
-  for (const { op, end } of records(readFileSync(logFile))) if (op === "S") ends.push(end);
-  truncateSync(logFile, ends.at(-n - 1));
+  return counter;
 }
 
 export function* freezes(log: Buffer): Generator<Freeze> {
@@ -182,6 +179,11 @@ export function* freezes(log: Buffer): Generator<Freeze> {
   let checkpoints = 0;
   let unrecorded = 0;
 
+  const fileAt = (path: string): DiskFile => {
+    let f = names.get(path);
+    if (f === undefined) names.set(path, (f = new DiskFile(path)));
+    return f;
+  };
   const image = (files: Iterable<[string, Buffer]>): Image => new Map([...files].map(([path, data]) => [basename(path), data]));
   const freeze = (): Freeze => ({
     counter,
@@ -206,9 +208,7 @@ export function* freezes(log: Buffer): Generator<Freeze> {
         open.set(id, "directory");
         break;
       case "O": {
-        const path = data.toString();
-        let f = names.get(path);
-        if (f === undefined) names.set(path, (f = new DiskFile(path)));
+        const f = fileAt(data.toString());
         if (at === 1) f.change({ size: 0 });
         open.set(id, f);
         break;
@@ -241,13 +241,9 @@ export function* freezes(log: Buffer): Generator<Freeze> {
         if (file instanceof DiskFile && file.isDatabase) checkpoints++;
         break;
       }
-      case "F": {
-        const path = data.subarray(0, at).toString();
-        let f = names.get(path);
-        if (f === undefined) names.set(path, (f = new DiskFile(path)));
-        unrecorded += f.found(data.subarray(at));
+      case "F":
+        unrecorded += fileAt(data.subarray(0, at).toString()).found(data.subarray(at));
         break;
-      }
       case "U":
         names = new Map(names);
         names.delete(data.toString());

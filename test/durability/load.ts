@@ -84,12 +84,14 @@ export class Load {
     for (let i = 0; i < 4; i++) this.running.push(this.workflowWorker(), this.activityWorker());
   }
 
-  /** Reads the history of every open workflow: what a server shows must be on disk, also what it has found there when it started. */
-  async look(): Promise<void> {
-    for (const { workflowId, runId } of await this.listOpen()) {
+  /** Reads the history of every open workflow: what a server shows must be on disk, also what it has found there when it started. Answers of how many. */
+  async look(): Promise<number> {
+    const runs = await this.listOpen();
+    for (const { workflowId, runId } of runs) {
       const h = await this.call("GetWorkflowExecutionHistory", { execution: { workflowId, runId } });
       if (h?.history !== undefined) this.show(workflowId, runId, written(decode(History, h.history).events));
     }
+    return runs.length;
   }
 
   /** Ends the load; calls that are under way are given up. */

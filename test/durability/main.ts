@@ -28,11 +28,13 @@ const base: DurabilityOptions = {
   syncsPerLife: 50 * times,
   payloadBytes: 200,
   imagesMax: 130 * times,
+  mayTear: true,
   engineEvery: 7,
   binaryEvery: 60,
   seed: Number(values.seed),
   lifeMsMax: 20_000 * times,
   dieAfterPages: 0,
+  syncsLeftOut: 0,
 };
 const disks: Record<string, Partial<DurabilityOptions>> = {
   "engine thread": {},

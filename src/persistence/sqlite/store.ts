@@ -102,10 +102,12 @@ export class SqliteStore implements Store {
 
   /** @throws SchemaError when the file is not ours to open. */
   static async open(options: SqliteStoreOptions): Promise<SqliteStore> {
-    if (options.file !== ":memory:") mkdirSync(dirname(options.file), { recursive: true });
+    if (options.file !== ":memory:") {
+      mkdirSync(dirname(options.file), { recursive: true });
+      if (options.durability === "full") syncLog(`${options.file}-wal`);
+    }
     for (const pragma of options.pragmas.filter(isOwnPragma))
       options.logger.warn({ pragma }, "the store sets this pragma itself (see --durability); the one that was given is ignored");
-    if (options.durability === "full") syncLog(`${options.file}-wal`);
     const db = openConnection(options);
     try {
       const version = schemaVersion(db, options.file);
